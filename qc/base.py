@@ -1,0 +1,121 @@
+"""What a quality estimator promises, and what it speaks of."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from semiqc.study import LabelScheme, Prediction, Voxels
+
+
+@dataclass(frozen=True, eq=False)
+class Graded:
+    """A prediction and what is known of its quality.
+
+    Args:
+        prediction: Made by a segmenter that did not learn from the study.
+        reference: The study's labels, ``UNLABELLED`` where nobody annotated; None where only a
+            verdict is known.
+        is_good: A reader's verdict on the whole prediction; None where nobody gave one.
+        source: What made the prediction, such as the rung of a ladder of segmenters.
+        group: The study's group.
+
+    Raises:
+        ValueError: If neither a reference nor a verdict is given, or their shapes disagree.
+    """
+
+    prediction: Prediction
+    reference: Voxels | None = None
+    is_good: bool | None = None
+    source: str = ""
+    group: str = ""
+
+    def __post_init__(self) -> None:
+        if self.reference is None and self.is_good is None:
+            raise ValueError(f"{self.prediction.study}: graded needs a reference or a verdict")
+        shape = tuple(self.prediction.labels.shape)
+        if self.reference is not None and tuple(self.reference.shape) != shape:
+            raise ValueError(
+                f"{self.prediction.study}: reference has shape {tuple(self.reference.shape)},"
+                f" prediction has {shape}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Quality:
+    """What an estimator says of one prediction.
+
+    Args:
+        study: Name of the study.
+        score: To rank by, in [0, 1]; higher is better.
+        is_good: The estimator's own verdict, where it gives one.
+        dice: Estimated Dice per structure, over all frames.
+        nsd: Estimated normalised surface Dice per structure, over all frames.
+        slice_dice: Estimated Dice per structure, ``[T, Z]``.
+        error_map: Probability that the label is wrong, ``[T, Z, Y, X]``.
+        interval: Range in which the Dice of each structure lies at the estimator's level.
+        reasons: Why the score is what it is, in words, where the method can tell.
+    """
+
+    study: str
+    score: float
+    is_good: bool | None = None
+    dice: Mapping[str, float] = field(default_factory=dict)
+    nsd: Mapping[str, float] = field(default_factory=dict)
+    slice_dice: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    error_map: Voxels | None = None
+    interval: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.score <= 1:
+            raise ValueError(f"{self.study}: score must lie in [0, 1], got {self.score}")
+
+
+class QualityEstimator(BaseEstimator, ABC):  # type: ignore[misc]
+    """Learns from graded predictions to judge new ones without a reference.
+
+    As in scikit-learn, the constructor only stores its arguments, what ``fit`` learns is kept in
+    attributes ending in an underscore, and ``predict`` changes nothing. The first argument of
+    every constructor is the label scheme.
+
+    Args:
+        scheme: Label values and structures of the predictions it judges.
+    """
+
+    scheme: LabelScheme
+
+    @abstractmethod
+    def fit(self, graded: Sequence[Graded]) -> Self:
+        """Learn from predictions whose quality is known.
+
+        Args:
+            graded: Each estimator takes from it what it needs: references, verdicts, both.
+
+        Raises:
+            ValueError: If it is empty, or lacks what the estimator needs.
+        """
+
+    @abstractmethod
+    def predict(self, predictions: Sequence[Prediction]) -> list[Quality]:
+        """Judge each prediction; none of their references is needed.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: If called before ``fit``.
+        """
+
+    @abstractmethod
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """What was learned, as named arrays, to be stored without pickle.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: If called before ``fit``.
+        """
+
+    @abstractmethod
+    def with_arrays(self, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+        """Take back what ``arrays`` gave; the estimator is then fitted, and is returned."""

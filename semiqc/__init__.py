@@ -1,0 +1,25 @@
+"""Train segmenters on few labels, guarded by quality control."""
+
+from semiqc.study import (
+    UNLABELLED,
+    Geometry,
+    LabelScheme,
+    Measure,
+    Prediction,
+    Structure,
+    Study,
+    Voxels,
+)
+
+__all__ = [
+    "UNLABELLED",
+    "Geometry",
+    "LabelScheme",
+    "Measure",
+    "Prediction",
+    "Structure",
+    "Study",
+    "Voxels",
+]
+
+__version__ = "0.1.0"

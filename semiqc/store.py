@@ -1,0 +1,361 @@
+"""Studies in one HDF5 file, read a slice at a time.
+
+Layout: the root's attributes hold the format's version, the label scheme and the names of the
+modalities as JSON; ``studies/NAME`` holds ``image [M, T, Z, Y, X]`` (float16) and ``labels
+[T, Z, Y, X]`` (int8), both chunked by slice and compressed, and the study's header as JSON.
+Frames nobody labelled take no room.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from semiqc.atomic import whole_file
+from semiqc.study import UNLABELLED, Geometry, LabelScheme, Study, Voxels
+
+FORMAT = "semiqc-store"
+VERSION = 1
+FLOAT16_MAX = float(np.finfo(np.float16).max)
+
+
+class StoreError(ValueError):
+    """The file is not a store, or lacks what was asked of it."""
+
+
+class H5Voxels:
+    """An array in an HDF5 file that is opened once in each process, when it is first read.
+
+    Args:
+        path: The file.
+        dataset: Name of the array in it.
+        dtype: Type that indexing gives.
+        scale: Multiplied with what is read, where not 1.
+        labelled_frames: Frames with a label, where the array holds labels.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        dataset: str,
+        dtype: type[np.generic],
+        *,
+        scale: float = 1.0,
+        labelled_frames: tuple[int, ...] | None = None,
+    ) -> None:
+        self.path = path
+        self.name = dataset
+        self.dtype = np.dtype(dtype)
+        self.scale = scale
+        if labelled_frames is not None:
+            self.labelled_frames = labelled_frames
+        self._handle: tuple[int, h5py.Dataset] | None = None
+        self.shape: tuple[int, ...] = tuple(self._dataset.shape)
+        self.ndim = len(self.shape)
+
+    @property
+    def _dataset(self) -> h5py.Dataset:
+        # A handle must not cross a fork: two processes would share one file position.
+        if self._handle is None or self._handle[0] != os.getpid():
+            self._handle = (os.getpid(), open_h5(self.path)[self.name])
+        return self._handle[1]
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:  # noqa: ANN401
+        found = np.asarray(self._dataset[key], dtype=self.dtype)
+        return found if self.scale == 1 else found * self.dtype.type(self.scale)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_handle": None}
+
+
+_open_files: dict[tuple[int, Path, int, int], h5py.File] = {}
+
+
+def open_h5(path: Path) -> h5py.File:
+    """The file, opened for reading once per process and version of the file.
+
+    Raises:
+        StoreError: If there is no such file, or it is not HDF5 or cut short.
+    """
+    try:
+        state = path.stat()
+        key = (os.getpid(), path.resolve(), state.st_mtime_ns, state.st_ino)
+        if key not in _open_files:
+            for old in [k for k in _open_files if k[:2] == key[:2]]:
+                _open_files.pop(old).close()
+            _open_files[key] = h5py.File(path, "r")
+        return _open_files[key]
+    except FileNotFoundError:
+        raise StoreError(f"{path}: no such file") from None
+    except OSError as error:
+        raise StoreError(f"{path}: not a readable HDF5 file ({error})") from error
+
+
+class Store:
+    """A data set in a file; cheap to open, reads what is asked for.
+
+    Args:
+        path: File that ``StoreWriter`` wrote.
+
+    Raises:
+        StoreError: If the file is not such a store.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        attributes = open_h5(self.path).attrs
+        if attributes.get("format") != FORMAT:
+            raise StoreError(f"{path}: an HDF5 file, but not one that `semiqc import` wrote")
+        if int(attributes["version"]) != VERSION:
+            raise StoreError(
+                f"{path}: store of version {attributes['version']}, expected {VERSION};"
+                " import the data anew"
+            )
+        self.scheme = LabelScheme.from_json(json.loads(attributes["scheme"]))
+        self.modalities: tuple[str, ...] = tuple(json.loads(attributes["modalities"]))
+        self._headers: dict[str, dict[str, Any]] = {
+            name: json.loads(group.attrs["header"])
+            for name, group in open_h5(self.path)["studies"].items()
+        }
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the studies, sorted."""
+        return tuple(sorted(self._headers))
+
+    def __len__(self) -> int:
+        return len(self._headers)
+
+    def __iter__(self) -> Iterator[Study]:
+        return (self.study(name) for name in self.names)
+
+    def study(self, name: str) -> Study:
+        """A study whose voxels are read when they are indexed.
+
+        Raises:
+            StoreError: If there is none of that name.
+        """
+        if name not in self._headers:
+            raise StoreError(f"{self.path}: no study '{name}' among {len(self)}")
+        header = self._headers[name]
+        stored = header["geometry"]
+        geometry = stored and Geometry(
+            np.array(stored["affine"]),
+            tuple(stored["shape"]),
+            stored["source"],
+            stored["to_source"],
+        )
+        return Study(
+            name=name,
+            image=H5Voxels(self.path, f"studies/{name}/image", np.float32),
+            labels=H5Voxels(
+                self.path,
+                f"studies/{name}/labels",
+                np.int8,
+                labelled_frames=tuple(header["labelled_frames"]),
+            ),
+            spacing=tuple(header["spacing"]),
+            group=header["group"],
+            subject=header["subject"],
+            split=header["split"],
+            geometry=geometry,
+        )
+
+    def fingerprint(self) -> str:
+        """A hash of the scheme, of every header and of every voxel as it was written."""
+        content = json.dumps(
+            [self.scheme.to_json(), self.modalities, sorted(self._headers.items())]
+        )
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+class StoreWriter:
+    """Writes a store, whole or not at all; a context manager.
+
+    Args:
+        path: File to write.
+        scheme: Label values of every study.
+        modalities: Names of the modalities, in the order of the image's first axis.
+
+    Raises:
+        FileExistsError: If the file is there and ``overwrite`` is not set.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        scheme: LabelScheme,
+        modalities: tuple[str, ...] = ("cine",),
+        *,
+        overwrite: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        if self.path.exists() and not overwrite:
+            raise FileExistsError(f"{path}: exists already; say --overwrite to replace it")
+        self.scheme = scheme
+        self.modalities = modalities
+        self._whole = whole_file(self.path)
+
+    def __enter__(self) -> Self:
+        self._file = h5py.File(self._whole.__enter__(), "w")
+        self._file.attrs["format"] = FORMAT
+        self._file.attrs["version"] = VERSION
+        self._file.attrs["scheme"] = json.dumps(self.scheme.to_json())
+        self._file.attrs["modalities"] = json.dumps(self.modalities)
+        self._file.create_group("studies")
+        return self
+
+    def __exit__(self, *failure: Any) -> None:  # noqa: ANN401
+        self._file.close()
+        self._whole.__exit__(*failure)
+
+    def add(self, study: Study) -> None:
+        """Append a study; only one frame of it stands in memory at a time.
+
+        Raises:
+            ValueError: If the name is taken or unfit, or the study does not suit the store.
+        """
+        self._check(study)
+        group = self._file["studies"].create_group(study.name)
+        modalities, frames, _, height, width = study.image.shape
+        image = group.create_dataset(
+            "image",
+            study.image.shape,
+            np.float16,
+            chunks=(modalities, 1, 1, height, width),
+            compression="gzip",
+            compression_opts=1,
+            shuffle=True,
+        )
+        labels = group.create_dataset(
+            "labels",
+            study.labels.shape,
+            np.int8,
+            chunks=(1, 1, height, width),
+            compression="gzip",
+            compression_opts=1,
+            fillvalue=UNLABELLED,
+        )
+        digest = hashlib.sha256()
+        labelled = []
+        for frame in range(frames):
+            pixels = _as_float16(study, frame)
+            image[:, frame] = pixels
+            digest.update(pixels.tobytes())
+            annotated = np.asarray(study.labels[frame], dtype=np.int8)
+            if (annotated != UNLABELLED).any():
+                labels[frame] = annotated
+                digest.update(annotated.tobytes())
+                labelled.append(frame)
+        group.attrs["header"] = json.dumps(_header(study, labelled, digest.hexdigest()))
+
+    def _check(self, study: Study) -> None:
+        if not study.name or "/" in study.name or study.name in {".", ".."}:
+            raise ValueError(f"study name {study.name!r} cannot name a file")
+        if study.name in self._file["studies"]:
+            raise ValueError(f"{study.name}: a study of that name is in the store already")
+        if study.image.shape[0] != len(self.modalities):
+            raise ValueError(
+                f"{study.name}: {study.image.shape[0]} modalities, the store has"
+                f" {len(self.modalities)}: {', '.join(self.modalities)}"
+            )
+
+
+def _as_float16(study: Study, frame: int) -> NDArray[np.float16]:
+    pixels = np.asarray(study.image[:, frame])
+    if not np.isfinite(pixels).all():
+        raise ValueError(f"{study.name}: frame {frame} has voxels that are not finite")
+    return np.clip(pixels, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
+
+
+def _header(study: Study, labelled: list[int], digest: str) -> dict[str, Any]:
+    geometry = study.geometry
+    return {
+        "spacing": [float(mm) for mm in study.spacing],
+        "group": study.group,
+        "subject": study.subject,
+        "split": study.split,
+        "labelled_frames": labelled,
+        "sha256": digest,
+        "geometry": geometry
+        and {
+            "affine": np.asarray(geometry.affine).tolist(),
+            "shape": [int(n) for n in geometry.shape],
+            "source": geometry.source,
+            "to_source": dict(geometry.to_source),
+        },
+    }
+
+
+class PredictionWriter:
+    """Writes predictions, a frame at a time, to one file per run of a segmenter.
+
+    Args:
+        path: File to write, whole or not at all; a context manager.
+        probabilities: Keep class probabilities too, in 8 bits.
+    """
+
+    def __init__(self, path: Path, *, probabilities: bool = False) -> None:
+        self.path = Path(path)
+        self.probabilities = probabilities
+        self._whole = whole_file(self.path)
+
+    def __enter__(self) -> Self:
+        self._file = h5py.File(self._whole.__enter__(), "w")
+        return self
+
+    def __exit__(self, *failure: Any) -> None:  # noqa: ANN401
+        self._file.close()
+        self._whole.__exit__(*failure)
+
+    def add(
+        self, study: Study, frames: Iterator[tuple[NDArray[np.int8], NDArray[np.float32]]]
+    ) -> None:
+        """Append the labels ``[Z, Y, X]`` and probabilities ``[C, Z, Y, X]`` of every frame.
+
+        Raises:
+            ValueError: If there are fewer or more frames than the study has.
+        """
+        group = self._file.create_group(study.name)
+        shape = tuple(study.labels.shape)
+        labels = group.create_dataset(
+            "labels", shape, np.int8, chunks=(1, 1, *shape[2:]), compression="gzip",
+            compression_opts=1,
+        )  # fmt: skip
+        written = 0
+        for frame, (predicted, probabilities) in enumerate(frames):
+            if frame >= shape[0]:
+                raise ValueError(f"{study.name}: more frames were predicted than {shape[0]}")
+            labels[frame] = predicted
+            if self.probabilities:
+                if "probabilities" not in group:
+                    classes = len(probabilities)
+                    group.create_dataset(
+                        "probabilities", (classes, *shape), np.uint8,
+                        chunks=(classes, 1, 1, *shape[2:]), compression="gzip",
+                        compression_opts=1,
+                    )  # fmt: skip
+                group["probabilities"][:, frame] = np.rint(probabilities * 255).astype(np.uint8)
+            written += 1
+        if written != shape[0]:
+            raise ValueError(f"{study.name}: {written} of {shape[0]} frames were predicted")
+
+
+def predicted_labels(path: Path, study: str) -> Voxels:
+    """Labels ``[T, Z, Y, X]`` that ``PredictionWriter`` wrote; every frame is labelled."""
+    voxels = H5Voxels(path, f"{study}/labels", np.int8)
+    voxels.labelled_frames = tuple(range(voxels.shape[0]))
+    return voxels
+
+
+def predicted_probabilities(path: Path, study: str) -> Voxels | None:
+    """Probabilities ``[C, T, Z, Y, X]`` in [0, 1], or None where they were not kept."""
+    if f"{study}/probabilities" not in open_h5(path):
+        return None
+    return H5Voxels(path, f"{study}/probabilities", np.float32, scale=1 / 255)
