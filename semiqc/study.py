@@ -232,7 +232,7 @@ class Study:
                 f"{self.name}: labels have shape {tuple(self.labels.shape)},"
                 f" image has {tuple(self.image.shape)}"
             )
-        if not min(self.spacing) > 0:
+        if not all(0 < mm < float("inf") for mm in self.spacing):
             raise ValueError(f"{self.name}: spacing must be positive mm, got {self.spacing}")
         if not self.subject:
             object.__setattr__(self, "subject", self.name)

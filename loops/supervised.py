@@ -1,0 +1,12 @@
+"""Supervised training on expert labels alone: the baselines of every comparison."""
+
+from collections.abc import Iterator, Sequence
+
+from loops.base import Bench, Model, Round
+from semiqc.study import Study
+
+
+def supervised(bench: Bench[Model], experts: Sequence[Study]) -> Iterator[Round[Model]]:
+    """Train once; yields that one round, with the number 0."""
+    model = bench.train("supervised", experts, ())
+    yield Round(0, model, bench.validation_loss(model))

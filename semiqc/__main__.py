@@ -1,0 +1,7 @@
+"""``python -m semiqc``."""
+
+import sys
+
+from semiqc.cli import main
+
+sys.exit(main())

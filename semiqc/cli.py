@@ -1,0 +1,243 @@
+"""The ``semiqc`` command: words in, exit code out. All work is done elsewhere.
+
+What is heavy to import is imported inside the commands, so that help is there at once.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from semiqc import __version__
+
+app = typer.Typer(
+    name="semiqc",
+    help="Train segmenters on few labels, guarded by quality control.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+console = Console()
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 2 the user's mistake."""
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except KeyboardInterrupt:
+        print("semiqc: interrupted; the same command goes on where it stood", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if not _is_the_users(error):
+            raise
+        print(f"semiqc: {_in_one_line(error)}", file=sys.stderr)
+        return 2
+    return int(code or 0)
+
+
+def _is_the_users(error: Exception) -> bool:
+    import click
+
+    return isinstance(error, click.ClickException | ValueError | OSError) and not isinstance(
+        error, UnicodeError
+    )
+
+
+def _in_one_line(error: Exception) -> str:
+    message = getattr(error, "message", None) or str(error)
+    return " ".join(str(message).split())
+
+
+@app.callback(invoke_without_command=True)
+def _semiqc(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if version:
+        console.print(__version__, highlight=False)
+        raise typer.Exit
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="Folder of studies, or a manifest CSV.")],
+    store: Annotated[Path, typer.Argument(help="HDF5 file to write.")],
+    layout: Annotated[
+        str, typer.Option(help="acdc, mnms, nnunet, dicom, manifest, or auto to find out.")
+    ] = "auto",
+    scheme: Annotated[
+        str | None,
+        typer.Option(help="short-axis, aorta, or a YAML file with classes and structures."),
+    ] = None,
+    spacing: Annotated[
+        float | None, typer.Option(help="In-plane spacing in mm; default the data's median.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Import studies into one store, and tell what was left out and why."""
+    from semiqc.importing import import_data, read_scheme
+
+    with _bar("import") as tick:
+        report = import_data(
+            source,
+            store,
+            layout=layout,
+            scheme=read_scheme(scheme) if scheme else None,
+            spacing=spacing,
+            overwrite=overwrite,
+            observe=tick,
+        )
+    columns = ("study", "group", "frames", "labelled", "slices", "rows x columns", "spacing (mm)")
+    _print_table(
+        f"imported {len(report.imported)} studies into {store}",
+        columns,
+        [
+            (
+                row.name,
+                row.group,
+                row.frames,
+                len(row.labelled_frames),
+                row.slices,
+                f"{row.size[0]} x {row.size[1]}",
+                " x ".join(f"{mm:.2f}" for mm in row.spacing),
+            )
+            for row in report.imported
+        ],
+    )
+    if report.left_out:
+        _print_table(
+            f"left out {len(report.left_out)}",
+            ("what", "why"),
+            [(row.name, row.reason) for row in report.left_out],
+        )
+
+
+@app.command()
+def phantom(
+    store: Annotated[Path, typer.Argument(help="HDF5 file to write.")],
+    kind: Annotated[str, typer.Option(help="short-axis or aorta.")] = "short-axis",
+    studies: Annotated[int, typer.Option(min=1, help="How many.")] = 40,
+    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
+    size: Annotated[int, typer.Option(min=32, help="Rows and columns.")] = 96,
+    slices: Annotated[int, typer.Option(min=1, help="Slices; the aorta has one.")] = 8,
+    frames: Annotated[int, typer.Option(min=1, help="Frames of the cardiac cycle.")] = 20,
+    profiles: Annotated[
+        list[str] | None, typer.Option("--profile", help="Scanner profile; may be repeated.")
+    ] = None,
+    artefacts: Annotated[float, typer.Option(min=0, max=1, help="How spoilt.")] = 0.3,
+    overwrite: Overwrite = False,
+) -> None:
+    """Make phantoms with a full-cycle reference."""
+    from semiqc.phantom import write_phantoms
+
+    with _bar("phantoms") as tick:
+        write_phantoms(
+            store,
+            kind=kind,
+            studies=studies,
+            seed=seed,
+            size=size,
+            slices=slices,
+            frames=frames,
+            profiles=profiles or None,
+            artefacts=artefacts,
+            overwrite=overwrite,
+            observe=tick,
+        )
+    console.print(f"wrote {studies} phantoms to {store}", highlight=False)
+
+
+@app.command()
+def run(
+    settings: Annotated[
+        Path | None, typer.Argument(help="YAML file; without it, the phantom demo.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as gate.k=5."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Run folder; the setting 'output'.")
+    ] = None,
+) -> None:
+    """Train, judge, retrain, compare and report; goes on where an earlier call stopped."""
+    from semiqc.experiment import Terminal, read_settings, write_summary
+    from semiqc.experiment import run as run_experiment
+
+    chosen = [*(changes or ()), *([f"output={output}"] if output else ())]
+    report = run_experiment(read_settings(settings, chosen), Terminal(console))
+    write_summary(report.parent, console)
+    console.print(f"report: {report}", highlight=False)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+) -> None:
+    """Build the report of a run anew."""
+    from semiqc.experiment import write_report
+
+    console.print(f"report: {write_report(run)}", highlight=False)
+
+
+@app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    images: Annotated[Path, typer.Argument(help="Image, or folder in any layout.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    scenario: Annotated[str, typer.Option(help="Whose segmenter.")] = "semiqc",
+    layout: Annotated[str, typer.Option(help="As for import.")] = "auto",
+    overwrite: Overwrite = False,
+) -> None:
+    """Segment new studies, with curves, measures and a verdict on each."""
+    from semiqc.experiment import Terminal, predict_images
+
+    found = predict_images(
+        run,
+        images,
+        output,
+        scenario=scenario,
+        layout=layout,
+        overwrite=overwrite,
+        monitor=Terminal(console),
+    )
+    _print_table(
+        f"segmented {len(found.rows)} studies into {output}",
+        ("study", "verdict", "score", "measures"),
+        found.rows,
+    )
+    if found.left_out:
+        _print_table(f"left out {len(found.left_out)}", ("what", "why"), found.left_out)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the settings file, for editors."""
+    from semiqc.experiment import json_schema
+
+    print(json_schema(), end="")
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Any]:
+    from rich.progress import Progress
+
+    with Progress(console=console, transient=True) as bars:
+        task = bars.add_task(title, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def _print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    console.print(table, markup=False)

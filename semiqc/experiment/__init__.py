@@ -1,0 +1,25 @@
+"""The staged run: settings in, compared and reported results out."""
+
+from semiqc.experiment.monitor import Monitor, Silent, Terminal
+from semiqc.experiment.predicting import predict_images
+from semiqc.experiment.results import Finished, RunError, write_report
+from semiqc.experiment.run import run
+from semiqc.experiment.settings import Settings
+from semiqc.experiment.settings_file import SettingsError, json_schema, read_settings
+from semiqc.experiment.summary import write_summary
+
+__all__ = [
+    "Finished",
+    "Monitor",
+    "RunError",
+    "Settings",
+    "SettingsError",
+    "Silent",
+    "Terminal",
+    "json_schema",
+    "predict_images",
+    "read_settings",
+    "run",
+    "write_report",
+    "write_summary",
+]

@@ -1,0 +1,108 @@
+"""The data of a run: a store, what is imported into one, or phantoms."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from semiqc.importing import import_data, read_scheme
+
+from semiqc.atomic import write_text
+from semiqc.experiment.monitor import Monitor
+from semiqc.experiment.settings import FramesSettings, Settings
+from semiqc.experiment.stages import RunFolder
+from semiqc.measures import curve
+from semiqc.phantom import write_phantoms
+from semiqc.store import Store
+from semiqc.study import LabelScheme, Study
+
+LEFT_OUT = "left_out.txt"
+STORE = "store.h5"
+
+
+@dataclass(frozen=True)
+class Data:
+    """A store and what was left out when it was made, a line each."""
+
+    store: Store
+    left_out: tuple[str, ...] = ()
+
+
+def open_data(settings: Settings, folder: RunFolder, monitor: Monitor) -> Data:
+    """The data that the settings name; imported or made where need be.
+
+    Raises:
+        ValueError: If there is no such file, or nothing in it can be used.
+    """
+    if settings.data is None:
+        return Data(_phantoms(settings, folder, monitor))
+    if settings.data.is_dir() or settings.data.suffix.lower() == ".csv":
+        return _imported(settings, folder)
+    return Data(Store(settings.data))
+
+
+def _phantoms(settings: Settings, folder: RunFolder, monitor: Monitor) -> Store:
+    phantom = settings.phantom
+
+    def make(unfinished: Path) -> None:
+        with monitor.progress("phantoms", phantom.studies) as tick:
+            write_phantoms(
+                unfinished / STORE,
+                **phantom.model_dump(),
+                overwrite=True,
+                observe=lambda done, total: tick(done, {}),
+            )
+
+    stage = folder.stage("phantom", phantom.model_dump(mode="json"), make)
+    return Store(stage.folder / STORE)
+
+
+def _imported(settings: Settings, folder: RunFolder) -> Data:
+    source, importing = settings.data, settings.importing
+    if source is None:
+        raise ValueError("data: names nothing to import")
+    files = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file())
+    depends = {
+        "importing": importing.model_dump(mode="json"),
+        "files": [[str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in files],
+    }
+
+    def make(unfinished: Path) -> None:
+        report = import_data(
+            source,
+            unfinished / STORE,
+            layout=importing.layout,
+            scheme=read_scheme(importing.scheme) if importing.scheme else None,
+            spacing=importing.spacing,
+            overwrite=True,
+        )
+        lines = [f"{one.name}: {one.reason}" for one in report.left_out]
+        write_text(unfinished / LEFT_OUT, "".join(f"{line}\n" for line in lines))
+
+    stage = folder.stage("import", depends, make)
+    lines = (stage.folder / LEFT_OUT).read_text(encoding="utf-8").splitlines()
+    return Data(Store(stage.folder / STORE), tuple(lines))
+
+
+def teaching_frames(
+    study: Study, settings: FramesSettings, scheme: LabelScheme, seed: int
+) -> tuple[int, ...]:
+    """The labelled frames of a study that may teach; see ``FramesSettings``."""
+    frames = study.labelled_frames
+    if settings.use == "random" and len(frames) > settings.count:
+        # A study keeps its frames whatever other studies there are.
+        rng = np.random.default_rng([seed, *study.name.encode()])
+        return tuple(sorted(int(t) for t in rng.choice(frames, settings.count, replace=False)))
+    measured = [s for s in scheme.structures if s.measure]
+    if settings.use == "extremes" and len(frames) > 2 and measured:
+        sizes = curve(study.labels, study.spacing, measured[0])
+        by_size = sorted(frames, key=lambda t: sizes[t])
+        return tuple(sorted({by_size[0], by_size[-1]}))
+    return frames
+
+
+def with_teaching_frames(
+    studies: Sequence[Study], settings: FramesSettings, scheme: LabelScheme, seed: int
+) -> list[Study]:
+    """Copies of the studies in which only the frames that may teach have labels."""
+    return [study.keeping(teaching_frames(study, settings, scheme, seed)) for study in studies]

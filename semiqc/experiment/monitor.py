@@ -1,0 +1,85 @@
+"""Who is told how a run goes on."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+Tick = Callable[[int, Mapping[str, float]], None]
+"""Told how many steps are done, and figures to show beside the bar."""
+
+
+class Monitor(Protocol):
+    """Is told of stages, of long work within them, and of what the user should know."""
+
+    def stage(self, name: str, found: bool) -> None:
+        """A stage begins, or was ``found`` finished."""
+        ...
+
+    def progress(self, title: str, total: int) -> AbstractContextManager[Tick]:
+        """Work of so many steps begins; the block ends with it."""
+        ...
+
+    def note(self, message: str) -> None:
+        """Something the user should know."""
+        ...
+
+
+class Silent:
+    """Says nothing."""
+
+    def stage(self, name: str, found: bool) -> None:
+        pass
+
+    @contextmanager
+    def progress(self, title: str, total: int) -> Iterator[Tick]:
+        yield lambda done, figures: None
+
+    def note(self, message: str) -> None:
+        pass
+
+
+class Terminal:
+    """Lines and progress bars with the time that is left.
+
+    Args:
+        console: Where to write.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def stage(self, name: str, found: bool) -> None:
+        self.console.print(f"[dim]found[/] {name}" if found else f"[bold]stage[/] {name}")
+
+    @contextmanager
+    def progress(self, title: str, total: int) -> Iterator[Tick]:
+        columns = (
+            TextColumn("  {task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}"),
+        )
+        with Progress(*columns, console=self.console, transient=True) as bars:
+            task = bars.add_task(title, total=total, figures="")
+
+            def tick(done: int, figures: Mapping[str, float]) -> None:
+                shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
+                bars.update(task, completed=done, figures=shown)
+
+            yield tick
+
+    def note(self, message: str) -> None:
+        self.console.print(f"[yellow]note[/] {message}", highlight=False, markup=True)

@@ -1,0 +1,167 @@
+"""New studies, segmented and judged by what a run has learned."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from qc.saving import load_estimator
+from segmenters import SEGMENTERS, Segmenter, segment
+from semiqc.experiment.evaluation import curve_rows
+from semiqc.experiment.monitor import Monitor
+from semiqc.experiment.results import Finished, RunError, judge_folder, model_file
+from semiqc.experiment.settings import unknown
+from semiqc.importing import Refusal, read_images
+from semiqc.measures import clinical
+from semiqc.nifti import write_labels
+from semiqc.records import ClinicalRow, CurveRow, JudgementRow, write_rows
+from semiqc.store import PredictionWriter, predicted_labels
+from semiqc.study import Prediction, Study
+
+
+@dataclass
+class Predicted:
+    """What became of the images.
+
+    Args:
+        rows: Study, verdict, score and measures, as a table shows them.
+        left_out: Name and reason of what could not be read.
+    """
+
+    rows: list[tuple[str, str, str, str]] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    clinical: list[ClinicalRow] = field(default_factory=list)
+    curves: list[CurveRow] = field(default_factory=list)
+    judgements: list[JudgementRow] = field(default_factory=list)
+
+
+def predict_images(
+    run: Path,
+    images: Path,
+    output: Path,
+    *,
+    scenario: str,
+    layout: str = "auto",
+    overwrite: bool = False,
+    monitor: Monitor,
+) -> Predicted:
+    """Write ``NAME.nii.gz`` in each study's own geometry, and tables of what was measured.
+
+    The tables are ``measures.csv``, ``curves.csv`` and ``quality.csv``. Several seeds of a run
+    are not combined: the first one's segmenter and estimator are used.
+
+    Raises:
+        RunError: If ``run`` is not a finished run, or did not train the scenario.
+        FileExistsError: If the output folder holds something and ``overwrite`` is not set.
+        ValueError: If no image can be used.
+    """
+    finished = Finished.read(run)
+    if output.exists() and any(output.iterdir()) and not overwrite:
+        raise FileExistsError(f"{output}: not empty; say --overwrite to write into it")
+    segmenter = load_segmenter(finished, scenario)
+    found = Predicted()
+    studies = read_images(
+        images,
+        spacing=finished.data["spacing_mm"],
+        modalities=len(finished.data["modalities"]),
+        scheme=finished.scheme,
+        layout=layout,
+    )
+    output.mkdir(parents=True, exist_ok=True)
+    with monitor.progress("predict", 0) as tick:
+        for number, study in enumerate(studies, start=1):
+            if isinstance(study, Refusal):
+                found.left_out.append((study.name, study.reason))
+            else:
+                _segment(finished, segmenter, study, scenario, output, found)
+            tick(number, {})
+    if not found.rows:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in found.left_out[:3])
+        raise ValueError(f"{images}: no image could be segmented{reasons and ': ' + reasons}")
+    write_rows(output / "measures.csv", ClinicalRow, found.clinical)
+    write_rows(output / "curves.csv", CurveRow, found.curves)
+    write_rows(output / "quality.csv", JudgementRow, found.judgements)
+    return found
+
+
+def load_segmenter(finished: Finished, scenario: str) -> Segmenter:
+    """The fitted segmenter of a scenario.
+
+    Raises:
+        RunError: If the run did not train it.
+    """
+    settings = finished.settings
+    if scenario not in settings.scenarios:
+        raise RunError(f"{finished.folder}: scenario {unknown(scenario, settings.scenarios)}")
+    network = settings.segmenter
+    blank = SEGMENTERS[network.kind](
+        finished.scheme,
+        len(finished.data["modalities"]),
+        channels=network.channels,
+        dropout=network.dropout,
+        training=settings.training,
+    )
+    return blank.load(model_file(finished.folder, scenario, settings.seeds[0]))
+
+
+def _segment(
+    finished: Finished,
+    segmenter: Segmenter,
+    study: Study,
+    scenario: str,
+    output: Path,
+    found: Predicted,
+) -> None:
+    settings, scheme = finished.settings, finished.scheme
+    seed = settings.seeds[0]
+    file = output / f".{study.name}.h5"
+    try:
+        with PredictionWriter(file) as writer:
+            writer.add(study, segment(segmenter, study, clean=settings.segmenter.clean))
+        labels = predicted_labels(file, study.name)
+        write_labels(output / f"{study.name}.nii.gz", study, labels)
+        prediction = Prediction(study.name, study.image, labels, study.spacing)
+        measured = clinical(labels, study.spacing, scheme)
+        found.clinical += [
+            ClinicalRow(seed, scenario, study.name, study.group, *measure) for measure in measured
+        ]
+        found.curves += curve_rows(prediction, scheme, scenario=scenario, seed=seed)
+        judgement = _judge(finished, prediction, scenario)
+    finally:
+        file.unlink(missing_ok=True)
+    found.judgements += judgement
+    verdict = {"True": "good", "False": "erroneous"}
+    found.rows.append(
+        (
+            study.name,
+            verdict.get(judgement[0].is_good, "") if judgement else "not judged",
+            f"{judgement[0].score:.3f}" if judgement else "",
+            ", ".join(f"{m.structure} {m.measure} {m.value:.0f} {m.unit}" for m in measured),
+        )
+    )
+
+
+def _judge(finished: Finished, prediction: Prediction, scenario: str) -> list[JudgementRow]:
+    """What every estimator of the run says, the one that the gate went by first."""
+    seed = finished.settings.seeds[0]
+    by = finished.settings.gate.by
+    names = sorted(finished.settings.qc.estimators, key=lambda name: name != by)
+    rows = []
+    for name in names:
+        folder = judge_folder(finished.folder, name, seed)
+        if not folder.exists():
+            continue
+        [quality] = load_estimator(folder).predict([prediction])
+        rows.append(
+            JudgementRow(
+                seed=seed,
+                scenario=scenario,
+                round=0,
+                study=prediction.study,
+                group="",
+                estimator=name,
+                score=quality.score,
+                is_good="" if quality.is_good is None else str(quality.is_good),
+                admitted="",
+                reason="; ".join(quality.reasons),
+            )
+        )
+    return rows

@@ -1,0 +1,48 @@
+"""The staged run: from a few labelled studies to compared, reported results."""
+
+from pathlib import Path
+
+from semiqc.experiment.data import Data, open_data
+from semiqc.experiment.folder import claim
+from semiqc.experiment.monitor import Monitor
+from semiqc.experiment.results import Results, write_report, write_results
+from semiqc.experiment.seed_run import SeedRun
+from semiqc.experiment.settings import Settings
+from semiqc.experiment.split import check_split, draw_split, read_split
+from semiqc.experiment.stages import RunFolder
+from semiqc.records import SplitRow
+
+
+def run(settings: Settings, monitor: Monitor) -> Path:
+    """Do all that the settings ask and is not done yet; the report's path.
+
+    Raises:
+        ValueError: If the data or the split do not allow what the settings ask.
+    """
+    with claim(settings):
+        folder = RunFolder(settings.output, monitor.stage)
+        data = open_data(settings, folder, monitor)
+        for line in data.left_out:
+            monitor.note(f"left out: {line}")
+        split = make_split(settings, data)
+        results = Results(data, split)
+        for seed in settings.seeds:
+            SeedRun(settings, data.store, split, folder, monitor, seed, results).work()
+        write_results(results, settings.output)
+        return write_report(settings.output)
+
+
+def make_split(settings: Settings, data: Data) -> list[SplitRow]:
+    """The split that the settings ask for, checked.
+
+    Raises:
+        ValueError: If it cannot be had, or a subject has two roles.
+    """
+    studies = list(data.store)
+    if settings.split.file:
+        return read_split(settings.split.file, studies)
+    counts = settings.split.model_dump(include={"labelled", "qc", "validation", "test"})
+    counts["unlabelled"] = settings.split.unlabelled
+    rows = draw_split(studies, counts, settings.split.seed)
+    check_split(rows, studies, "split")
+    return rows

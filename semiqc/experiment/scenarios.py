@@ -1,0 +1,32 @@
+"""The ways of training that a run compares."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One way of training.
+
+    Args:
+        title: As tables and figures show it.
+        experts: Whose expert labels are used: those of the labelled studies, or also those that
+            the data set holds for the unlabelled ones.
+        gate: What chooses the pseudo-labels: nothing (supervised), chance, or the quality score.
+        refine: Whether a dense CRF refines the predictions before they become pseudo-labels.
+    """
+
+    title: str
+    experts: Literal["few", "all"] = "few"
+    gate: Literal["none", "random", "quality"] = "none"
+    refine: bool = False
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "full": Scenario("Full data set", experts="all"),
+    "few": Scenario("Few labels"),
+    "random": Scenario("Self-training, no QC", gate="random"),
+    "crf": Scenario("Self-training, no QC, CRF", gate="random", refine=True),
+    "semiqc": Scenario("semiQCSeg", gate="quality"),
+}
+"""The five scenarios of Ruijsink, Puyol-Antón et al. 2020, in the order of its Table 1."""

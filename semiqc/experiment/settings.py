@@ -1,0 +1,228 @@
+"""Settings of a run: one documented model, the only place where a default is written."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator, with_config
+
+from qc import ESTIMATORS
+from segmenters import SEGMENTERS, Augmentation, Training
+from semiqc.experiment.scenarios import SCENARIOS
+
+# Settings that stand beside the code they steer are checked like those here.
+_strict = with_config(ConfigDict(extra="forbid"))
+_strict(Training)
+_strict(Augmentation)
+
+
+class Section(BaseModel):
+    """A part of the settings; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class PhantomSettings(Section):
+    """Phantoms that are made where no data is named."""
+
+    kind: Literal["short-axis", "aorta"] = "short-axis"
+    """Beating heart in short axis, or cross-section of the ascending aorta."""
+    studies: Annotated[int, Field(ge=1)] = 36
+    """How many."""
+    seed: int = 0
+    """Of the phantoms; study i is the same however many are asked for."""
+    size: Annotated[int, Field(ge=32)] = 96
+    """Rows and columns."""
+    slices: Annotated[int, Field(ge=1)] = 6
+    """Slices; the aorta has one."""
+    frames: Annotated[int, Field(ge=1)] = 12
+    """Frames of the cardiac cycle."""
+    artefacts: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """How often and how badly images are spoilt by motion, ghosts and misregistration."""
+
+
+class ImportSettings(Section):
+    """How ``data`` is imported where it is a folder or manifest and not a store."""
+
+    layout: str = "auto"
+    """Layout of the folder; see ``semiqc import --help``."""
+    scheme: str | None = None
+    """Label scheme: a known name, or a YAML file with classes and structures."""
+    spacing: Annotated[float, Field(gt=0)] | None = None
+    """In-plane spacing in mm; the median of the data where not given."""
+
+
+class SplitSettings(Section):
+    """How many subjects are used for what. The paper has 250 labelled, 1000 qc and 102 test."""
+
+    labelled: Annotated[int, Field(ge=1)] = 4
+    """Subjects whose labels train the segmenter of the few-label scenarios."""
+    qc: Annotated[int, Field(ge=0)] = 8
+    """Subjects whose labels teach the quality estimators. With 0 the estimators are taught by
+    cross-fitting over the labelled subjects."""
+    validation: Annotated[int, Field(ge=0)] = 0
+    """Subjects that choose the best checkpoint, and end self-training when their loss rises."""
+    test: Annotated[int, Field(ge=1)] = 12
+    """Sealed subjects, looked at once, by the evaluation."""
+    unlabelled: Annotated[int, Field(ge=0)] | None = None
+    """Subjects treated as unlabelled; all others where not given. Labels that they may have
+    train the full scenario and tell the true quality of what was admitted, nothing else."""
+    seed: int = 0
+    """Of the draw. It stays as it is when ``seeds`` change, so that they share the test set."""
+    file: Path | None = None
+    """CSV with the columns study and role, in place of a draw."""
+
+
+class FramesSettings(Section):
+    """Which labelled frames of a study train and teach; evaluation uses all there are."""
+
+    use: Literal["all", "extremes", "random"] = "all"
+    """All labelled frames; those of largest and smallest volume or area (ED and ES); or random
+    ones."""
+    count: Annotated[int, Field(ge=1)] = 3
+    """How many with ``random``; the paper has 3 for the aorta."""
+
+
+class SegmenterSettings(Section):
+    """The network."""
+
+    kind: str = "unet"
+    """A name in ``segmenters.SEGMENTERS``."""
+    channels: tuple[Annotated[int, Field(ge=1)], ...] = (16, 32, 64, 128, 256)
+    """Filters of each resolution level."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of features dropped in training."""
+    clean: bool = False
+    """Keep only the largest connected component of each class."""
+
+
+class Rung(Section):
+    """One training of the ladder of segmenters that graded predictions come from."""
+
+    name: str
+    """Unique within the ladder."""
+    labelled: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the labelled studies, at least one."""
+    width: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the filters, at least two each."""
+    steps: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the steps."""
+    snapshots: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (1.0,)
+    """When a snapshot is taken, as shares of the rung's steps; 1 is its end."""
+
+
+class ReaderSettings(Section):
+    """The simulated reader, who decides from the labelled frames."""
+
+    min_dice: Annotated[float, Field(ge=0, le=1)] = 0.7
+    """Erroneous where the Dice of any structure is below."""
+    max_ef_error: Annotated[float, Field(gt=0)] = 10.0
+    """Erroneous where an ejection fraction is off by more, in percentage points."""
+
+
+class CurveSettings(Section):
+    """The classifier of volume or area curves."""
+
+    sensitivity_weight: Annotated[float, Field(gt=0, lt=1)] = 0.75
+    """Weight of sensitivity for erroneous in the weighted Youden index."""
+
+
+class QcSettings(Section):
+    """Who judges, and what they learn from."""
+
+    estimators: tuple[str, ...] = ("curve",)
+    """Names in ``qc.ESTIMATORS``."""
+    reader: ReaderSettings = ReaderSettings()
+    """Gives the verdicts where no file does."""
+    verdicts: Path | None = None
+    """CSV of a reader's verdicts on the first segmenter's predictions of the qc subjects."""
+    ladder: tuple[Rung, ...] = (
+        Rung(name="first", snapshots=(0.04, 0.08, 0.15, 0.3, 0.6, 1.0)),
+        Rung(name="fewer", labelled=0.5, steps=0.5, snapshots=(0.1, 0.3, 1.0)),
+        Rung(name="small", labelled=0.25, width=0.5, steps=0.5, snapshots=(0.1, 0.3, 1.0)),
+    )
+    """Trainings whose snapshots segment the qc subjects, well and badly. A rung with all labels,
+    widths and steps is the first segmenter itself."""
+    folds: Annotated[int, Field(ge=2)] = 4
+    """Of the cross-fitting, where no subject is spared for qc."""
+    curve: CurveSettings = CurveSettings()
+    """Of the estimator ``curve``."""
+
+
+class GateSettings(Section):
+    """Which of the judged studies become pseudo-labels."""
+
+    by: str = "curve"
+    """The estimator whose score decides."""
+    rule: Literal["best", "threshold", "fraction"] = "best"
+    """The ``k`` best, all from a score upwards, or the best share."""
+    k: Annotated[int, Field(ge=1)] = 30
+    """With ``best``, and of the random choice without quality control; 30 in the paper."""
+    min_score: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """With ``threshold``."""
+    share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """With ``fraction``."""
+    only_good: bool = False
+    """Never admit what the estimator's own verdict calls erroneous."""
+
+
+class EvaluationSettings(Section):
+    """How the test studies are judged."""
+
+    nsd_tolerance_mm: Annotated[float, Field(gt=0)] = 2.0
+    """Distance that the normalised surface Dice forgives."""
+
+
+class Settings(Section):
+    """Settings of one run."""
+
+    name: str = "phantom demo"
+    """Title of the report."""
+    data: Path | None = None
+    """Store that ``semiqc import`` or ``semiqc phantom`` wrote, or a folder to import. Without
+    it, phantoms are made."""
+    phantom: PhantomSettings = PhantomSettings()
+    importing: ImportSettings = ImportSettings()
+    output: Path = Path("run")
+    """Run folder. What it holds of an earlier run with the same settings is used again."""
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    """Each repeats the trainings and the random choices on the same split."""
+    split: SplitSettings = SplitSettings()
+    frames: FramesSettings = FramesSettings()
+    segmenter: SegmenterSettings = SegmenterSettings()
+    training: Training = Training()
+    """The same in every scenario."""
+    qc: QcSettings = QcSettings()
+    gate: GateSettings = GateSettings()
+    scenarios: tuple[str, ...] = tuple(SCENARIOS)
+    """Names of scenarios, in the order of the tables."""
+    rounds: Annotated[int, Field(ge=1)] = 1
+    """Rounds of self-training, at most."""
+    evaluation: EvaluationSettings = EvaluationSettings()
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        _check("segmenter.kind", [self.segmenter.kind], SEGMENTERS)
+        _check("qc.estimators", self.qc.estimators, ESTIMATORS)
+        _check("gate.by", [self.gate.by], self.qc.estimators)
+        _check("scenarios", self.scenarios, SCENARIOS)
+        names = [rung.name for rung in self.qc.ladder]
+        if len(set(names)) != len(names):
+            raise ValueError(f"qc.ladder: rungs share a name: {', '.join(names)}")
+        if not self.qc.ladder:
+            raise ValueError("qc.ladder: needs at least one rung")
+        return self
+
+
+def _check(setting: str, names: Sequence[str], known: Mapping[str, Any] | Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{setting}: {unknown(name, list(known))}")
+
+
+def unknown(name: str, known: Sequence[str]) -> str:
+    """Message for a name that is not among the known ones, with the likeliest meant."""
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
+    return f"unknown '{name}'; {hint}"

@@ -1,0 +1,108 @@
+"""Settings read from a YAML file and the command line, every mistake named."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from semiqc.experiment.settings import Settings, unknown
+from semiqc.study import SCHEMES
+
+PATHS = (("data",), ("output",), ("importing", "scheme"), ("split", "file"), ("qc", "verdicts"))
+"""Settings that name a file; in a settings file they are relative to it."""
+
+
+class SettingsError(ValueError):
+    """The settings are at fault, not the program."""
+
+
+def read_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
+    """The settings of a YAML file, changed by ``key=value`` pairs such as ``gate.k=5``.
+
+    Relative paths in the file start at the file, those in the changes at the working folder.
+
+    Raises:
+        SettingsError: In words that name the setting, what was expected and what came.
+    """
+    table = _load_yaml(path) if path else {}
+    if path:
+        for keys in PATHS:
+            _anchor(table, keys, path.parent)
+    for change in changes:
+        _apply(table, change)
+    try:
+        return Settings.model_validate(table)
+    except ValidationError as error:
+        source = f"{path}: " if path else ""
+        mistakes = "; ".join(_explain(mistake) for mistake in error.errors())
+        raise SettingsError(source + mistakes) from None
+
+
+def _load_yaml(path: Path) -> dict[str, Any]:
+    try:
+        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"{path}: {' '.join(str(error).split())}") from error
+    if not isinstance(table, dict | None):
+        raise SettingsError(
+            f"{path}: expected settings as 'key: value', got {type(table).__name__}"
+        )
+    return table or {}
+
+
+def _anchor(table: dict[str, Any], keys: Sequence[str], folder: Path) -> None:
+    *sections, last = keys
+    for section in sections:
+        inner = table.get(section)
+        table = inner if isinstance(inner, dict) else {}
+    path = table.get(last)
+    if isinstance(path, str) and path not in SCHEMES:
+        table[last] = str(folder / Path(path).expanduser())
+
+
+def _apply(table: dict[str, Any], change: str) -> None:
+    key, equals, value = change.partition("=")
+    if not equals:
+        raise SettingsError(f"--set {change}: expected key=value, such as gate.k=5")
+    *sections, last = key.strip().split(".")
+    for section in sections:
+        inner = table.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise SettingsError(f"--set {change}: '{section}' is not a section")
+        table = inner
+    try:
+        table[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"--set {change}: {' '.join(str(error).split())}") from error
+
+
+def _explain(error: Mapping[str, Any]) -> str:
+    where = [str(part) for part in error["loc"]]
+    setting = ".".join(where)
+    if error["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
+        known = _keys(Settings.model_json_schema(), where[:-1])
+        return f"{setting}: {unknown(where[-1], known)}"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        return f"{setting}: {message}" if setting else message
+    return f"{setting}: {message[0].lower()}{message[1:]}, got {error['input']!r}"
+
+
+def _keys(schema: dict[str, Any], where: Sequence[str]) -> list[str]:
+    """Keys that the section at ``where`` has in a JSON schema."""
+    node = schema
+    for part in where:
+        node = (
+            node.get("items", {}) if part.isdigit() else node.get("properties", {}).get(part, {})
+        )
+        if "$ref" in node:
+            node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    return list(node.get("properties", {}))
+
+
+def json_schema() -> str:
+    """A JSON Schema of the settings file, for editors."""
+    return json.dumps(Settings.model_json_schema(), indent=2) + "\n"

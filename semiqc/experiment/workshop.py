@@ -1,0 +1,202 @@
+"""Training, prediction and their caching, for one seed of a run."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from segmenters import CRF, SEGMENTERS, Segmenter, segment
+from semiqc.experiment.monitor import Monitor
+from semiqc.experiment.settings import Rung, Settings
+from semiqc.experiment.stages import RunFolder, Stage
+from semiqc.experiment.training_log import FILE, TrainingLog, last_value
+from semiqc.store import H5Voxels, PredictionWriter, Store, predicted_labels
+from semiqc.study import OnlyFrames, Prediction, Study
+
+WEIGHTS = "weights.safetensors"
+PREDICTIONS = "predictions.h5"
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A segmenter whose weights are on disk.
+
+    Args:
+        stage: Its training.
+        weights: File in the stage's folder.
+        blank: Makes the segmenter, not yet fitted.
+    """
+
+    stage: Stage
+    weights: str
+    blank: Callable[[], Segmenter]
+
+    @property
+    def path(self) -> Path:
+        """File with the weights."""
+        return self.stage.folder / self.weights
+
+    @cached_property
+    def segmenter(self) -> Segmenter:
+        """The fitted segmenter, read when first needed."""
+        return self.blank().load(self.path)
+
+
+class Workshop:
+    """Trains and predicts, each at most once in a run folder.
+
+    Args:
+        settings: Of the run.
+        store: The data.
+        folder: Where stages are kept.
+        monitor: Told how it goes on.
+        seed: Of the trainings.
+        validation: Studies that choose the best checkpoint.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        folder: RunFolder,
+        monitor: Monitor,
+        *,
+        seed: int,
+        validation: Sequence[Study] = (),
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.folder = folder
+        self.monitor = monitor
+        self.seed = seed
+        self.validation = validation
+
+    def blank(self, rung: Rung) -> Segmenter:
+        """A segmenter of the rung's width and number of steps, not yet fitted."""
+        network = self.settings.segmenter
+        training = self.settings.training
+        steps = max(1, round(training.steps * rung.steps))
+        return SEGMENTERS[network.kind](
+            self.store.scheme,
+            len(self.store.modalities),
+            channels=tuple(max(2, round(n * rung.width)) for n in network.channels),
+            dropout=network.dropout,
+            training=replace(
+                training,
+                steps=steps,
+                seed=training.seed + self.seed,
+                snapshots=snapshot_steps(rung, steps),
+            ),
+        )
+
+    def train(
+        self, name: str, rung: Rung, experts: Sequence[Study], pseudo: Sequence[Study] = ()
+    ) -> Trained:
+        """The segmenter of a rung, trained from scratch."""
+        blank = self.blank(rung)
+        depends = {
+            "segmenter": self.settings.segmenter.model_dump(mode="json", exclude={"clean"}),
+            "training": asdict(blank.training),
+            "width": rung.width,
+            "experts": [self._identity(study) for study in experts],
+            "pseudo": [self._identity(study) for study in pseudo],
+            "validation": [self._identity(study) for study in self.validation],
+        }
+
+        def make(unfinished: Path) -> None:
+            title = f"{name}, seed {self.seed}"
+            with (
+                TrainingLog(unfinished, name) as log,
+                self.monitor.progress(title, blank.training.steps) as tick,
+            ):
+
+                def observe(step: int, terms: Mapping[str, float]) -> None:
+                    log(step, terms)
+                    tick(step, terms)
+
+                fitted = blank.fit(
+                    experts, pseudo, self.validation, observe=observe, folder=unfinished
+                )
+            fitted.save(unfinished / WEIGHTS)
+
+        stage = self.folder.stage(f"train-{name}-seed{self.seed}", depends, make)
+        return Trained(stage, WEIGHTS, lambda: self.blank(rung))
+
+    def snapshots(self, trained: Trained, rung: Rung) -> dict[str, Trained]:
+        """What a rung's training left on its way, by a name that tells the step."""
+        steps = self.blank(rung).training.steps
+        on_the_way = {
+            f"{rung.name}@{step}": replace(trained, weights=snapshot_file(step))
+            for step in snapshot_steps(rung, steps)
+        }
+        return on_the_way | ({f"{rung.name}@{steps}": trained} if 1.0 in rung.snapshots else {})
+
+    def predict(
+        self,
+        name: str,
+        trained: Trained,
+        studies: Sequence[Study],
+        *,
+        crf: CRF | None = None,
+        clean: bool | None = None,
+    ) -> list[Prediction]:
+        """The studies segmented; only where they stand is kept in memory."""
+        clean = self.settings.segmenter.clean if clean is None else clean
+        depends = {
+            "trained": trained.stage.key,
+            "weights": trained.weights,
+            "studies": [study.name for study in studies],
+            "store": self.store.fingerprint(),
+            "crf": asdict(crf) if crf else None,
+            "clean": clean,
+        }
+
+        def make(unfinished: Path) -> None:
+            segmenter = trained.segmenter
+            title = f"predict {name}"
+            with (
+                PredictionWriter(unfinished / PREDICTIONS) as writer,
+                self.monitor.progress(title, len(studies)) as tick,
+            ):
+                for number, study in enumerate(studies, start=1):
+                    writer.add(study, segment(segmenter, study, clean=clean, refine=crf))
+                    tick(number, {})
+
+        stage = self.folder.stage(f"predict-{name}-seed{self.seed}", depends, make)
+        file = stage.folder / PREDICTIONS
+        return [
+            Prediction(s.name, s.image, predicted_labels(file, s.name), s.spacing) for s in studies
+        ]
+
+    def validation_loss(self, trained: Trained) -> float:
+        """Of the last step; NaN where no study is held out for validation."""
+        return last_value(trained.stage.folder / FILE, "validation_loss")
+
+    def _identity(self, study: Study) -> list[Any]:
+        """What the labels of a study, and so a training on them, depend on."""
+        path = label_file(study)
+        if path == self.store.path:
+            return [study.name, self.store.fingerprint(), study.labelled_frames]
+        # The name of a stage's folder holds the hash of all that the pseudo-labels depend on.
+        return [study.name, path.parent.name, study.labelled_frames]
+
+
+def snapshot_steps(rung: Rung, steps: int) -> tuple[int, ...]:
+    """Steps, before the last, at which a rung's training leaves a snapshot."""
+    wanted = {max(1, round(share * steps)) for share in rung.snapshots if share < 1}
+    return tuple(sorted(step for step in wanted if step < steps))
+
+
+def label_file(study: Study) -> Path:
+    """File that the labels of a study stand in.
+
+    Raises:
+        TypeError: If they stand in memory.
+    """
+    labels = study.labels
+    while isinstance(labels, OnlyFrames):
+        labels = labels.labels
+    if not isinstance(labels, H5Voxels):
+        raise TypeError(f"{study.name}: a run works on stored labels, got {type(labels).__name__}")
+    return labels.path

@@ -1,0 +1,39 @@
+import pytest
+
+from semiqc.atomic import whole_file, whole_folder, write_text
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path):
+    path = tmp_path / "deep" / "a.txt"
+    write_text(path, "before")
+
+    def fail():
+        with whole_file(path) as temporary:
+            temporary.write_text("half")
+            raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space"):
+        fail()
+
+    assert path.read_text() == "before"
+    assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_a_folder_takes_its_name_only_when_the_block_ends_well(tmp_path):
+    path = tmp_path / "stage"
+    with whole_folder(path) as temporary:
+        (temporary / "inner").mkdir()
+        (temporary / "inner" / "file").write_text("x")
+        assert not path.exists()
+
+    assert (path / "inner" / "file").read_text() == "x"
+    assert [p.name for p in tmp_path.iterdir()] == ["stage"]
+
+
+def test_a_folder_replaces_the_one_before(tmp_path):
+    path = tmp_path / "stage"
+    for name in ("old", "new"):
+        with whole_folder(path) as temporary:
+            (temporary / name).touch()
+
+    assert [p.name for p in path.iterdir()] == ["new"]

@@ -1,0 +1,70 @@
+import pytest
+
+from semiqc.experiment.stages import RunFolder
+
+
+class Maker:
+    """Counts how often it is called."""
+
+    def __init__(self, text="made"):
+        self.calls = 0
+        self.text = text
+
+    def __call__(self, folder):
+        self.calls += 1
+        (folder / "result").write_text(self.text)
+
+
+def test_a_finished_stage_is_found_again(tmp_path):
+    make = Maker()
+    first = RunFolder(tmp_path).stage("train", {"seed": 1}, make)
+    again = RunFolder(tmp_path).stage("train", {"seed": 1}, make)
+
+    assert make.calls == 1
+    assert (again.folder / "result").read_text() == "made"
+    assert again == first
+
+
+@pytest.mark.parametrize(
+    ("name", "depends"), [("train", {"seed": 2}), ("judge", {"seed": 1}), ("train", {})]
+)
+def test_anything_it_depends_on_makes_it_another_stage(tmp_path, name, depends):
+    make = Maker()
+    first = RunFolder(tmp_path).stage("train", {"seed": 1}, make)
+    other = RunFolder(tmp_path).stage(name, depends, make)
+
+    assert make.calls == 2
+    assert other.key != first.key
+
+
+def test_the_order_of_what_it_depends_on_does_not_matter(tmp_path):
+    make = Maker()
+    for depends in ({"a": 1, "b": 2}, {"b": 2, "a": 1}):
+        RunFolder(tmp_path).stage("train", depends, make)
+
+    assert make.calls == 1
+
+
+def test_a_failed_stage_is_not_there_and_goes_on_with_what_it_left(tmp_path):
+    def fail(folder):
+        (folder / "half").write_text("done")
+        raise RuntimeError("power cut")
+
+    folder = RunFolder(tmp_path)
+    with pytest.raises(RuntimeError, match="power cut"):
+        folder.stage("train", {}, fail)
+    left = []
+    stage = folder.stage("train", {}, lambda f: left.extend(p.name for p in f.iterdir()))
+
+    assert left == ["half"]
+    assert (stage.folder / "half").read_text() == "done"
+
+
+def test_stages_are_announced(tmp_path):
+    heard = []
+    for _ in range(2):
+        RunFolder(tmp_path, lambda name, found: heard.append((name, found))).stage(
+            "train", {}, Maker()
+        )
+
+    assert heard == [("train", False), ("train", True)]
