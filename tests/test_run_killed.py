@@ -1,0 +1,70 @@
+"""A run that is killed in every stage ends with the tables of one that was left alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from run_settings import TINY
+
+pytestmark = pytest.mark.slow
+
+TABLES = ("split", "overlap", "clinical", "curves", "judgements")
+
+
+def command(output):
+    changes = [part for change in TINY for part in ("--set", change)]
+    return [sys.executable, "-m", "semiqc", "run", *changes, "--output", str(output)]
+
+
+def start(output):
+    # A process group of its own: its children die with it.
+    return subprocess.Popen(
+        command(output),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def unfinished(output):
+    return {path.name for path in Path(output).glob("stages/.*.part")}
+
+
+def run_until_new_stage(output, seen):
+    """Start the run and kill it as soon as a stage begins that was not seen before."""
+    process = start(output)
+    while process.poll() is None:
+        new = unfinished(output) - seen
+        if new:
+            time.sleep(0.05)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return seen | new
+        time.sleep(0.002)
+    assert process.returncode == 0, process.stderr.read().decode()
+    return None
+
+
+def test_a_run_killed_in_every_stage_ends_with_the_same_tables(tmp_path):
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    subprocess.run(command(undisturbed), check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    stages = {path.name for path in (undisturbed / "stages").iterdir()}
+
+    seen, kills = set(), -1
+    while seen is not None:
+        before = seen
+        seen = run_until_new_stage(killed, before)
+        kills += 1
+
+    # Short stages can end between two looks; most must have been hit.
+    assert kills >= 0.7 * len(stages)
+    assert {path.name for path in (killed / "stages").iterdir()} == stages
+    for table in TABLES:
+        name = f"results/{table}.csv"
+        assert (killed / name).read_text() == (undisturbed / name).read_text(), table

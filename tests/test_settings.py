@@ -1,0 +1,116 @@
+import json
+
+import pytest
+
+from semiqc.experiment.settings import Settings
+from semiqc.experiment.settings_file import SettingsError, json_schema, read_settings
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text):
+        path = tmp_path / "folder" / "settings.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_without_a_file_every_setting_has_its_default():
+    assert read_settings(None) == Settings()
+
+
+def test_an_empty_file_is_the_defaults(file):
+    assert read_settings(file("")).gate == Settings().gate
+
+
+def test_paths_in_a_file_start_at_the_file_and_changes_at_the_working_folder(file):
+    path = file("data: a.h5\nsplit: {file: split.csv}\n")
+
+    assert read_settings(path).data == path.parent / "a.h5"
+    assert read_settings(path).split.file == path.parent / "split.csv"
+    assert str(read_settings(path, ["data=b.h5"]).data) == "b.h5"
+
+
+def test_a_scheme_is_a_known_name_or_a_file_beside_the_settings(file):
+    assert read_settings(file("importing: {scheme: aorta}")).importing.scheme == "aorta"
+    path = file("importing: {scheme: mine.yaml}")
+    assert read_settings(path).importing.scheme == str(path.parent / "mine.yaml")
+
+
+def test_changes_reach_into_sections_and_are_read_as_yaml(file):
+    changes = ["gate.k=5", "seeds=[0, 1]", "training.ema=null", "qc.reader.min_dice=0.6"]
+    settings = read_settings(file("gate: {k: 7, rule: best}"), changes)
+
+    assert settings.gate.k == 5
+    assert settings.seeds == (0, 1)
+    assert settings.qc.reader.min_dice == 0.6
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("gates: {k: 3}", "gates: unknown 'gates'; did you mean 'gate'?"),
+        ("gate: {kk: 3}", "gate.kk: unknown 'kk'"),
+        ("training: {stepps: 3}", "training.stepps: unknown 'stepps'; did you mean 'steps'?"),
+        (
+            "qc: {ladder: [{name: a, widht: 1}]}",
+            "qc.ladder.0.widht: unknown 'widht'; did you mean 'width'?",
+        ),
+        ("gate: {k: 0}", "gate.k: input should be greater than or equal to 1, got 0"),
+        ("gate: {rule: bset}", "gate.rule: input should be 'best', 'threshold' or 'fraction'"),
+        ("scenarios: [semiqcc]", "scenarios: unknown 'semiqcc'; did you mean 'semiqc'?"),
+        ("segmenter: {kind: unett}", "segmenter.kind: unknown 'unett'; did you mean 'unet'?"),
+        ("qc: {estimators: [curves]}", "qc.estimators: unknown 'curves'; did you mean 'curve'?"),
+        ("gate: {by: vae}", "gate.by: unknown 'vae'; known: curve"),
+        ("qc: {ladder: []}", "needs at least one rung"),
+        ("qc: {ladder: [{name: a}, {name: a}]}", "rungs share a name"),
+        ("training: {steps: 0}", "training"),
+        ("training: {schedule: linear}", "training"),
+        ("seeds: []", "seeds:"),
+        ("- a\n- b", "expected settings as 'key: value', got a list"),
+        ("a: [", "settings.yaml"),
+    ],
+)
+def test_a_mistake_is_named_with_what_to_write_instead(file, text, message):
+    with pytest.raises(SettingsError) as failure:
+        read_settings(file(text))
+
+    assert message in str(failure.value)
+    assert "\n" not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [("gate.k", "expected key=value"), ("gate.k.x=1", "'k' is not a section"), ("a=[", "--set")],
+)
+def test_a_change_at_fault_is_named(change, message):
+    with pytest.raises(SettingsError, match=message):
+        read_settings(None, ["gate.k=5", change])
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(SettingsError, match="no.yaml"):
+        read_settings(tmp_path / "no.yaml")
+
+
+def test_a_file_of_bytes_is_refused_in_words(tmp_path):
+    path = tmp_path / "settings.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match=r"settings\.yaml"):
+        read_settings(path)
+
+
+def test_settings_written_and_read_are_the_same():
+    settings = read_settings(None, ["gate.k=5", "data=a.h5"])
+
+    assert Settings.model_validate(settings.model_dump(mode="json")) == settings
+
+
+def test_the_schema_describes_every_section_for_editors():
+    schema = json.loads(json_schema())
+
+    assert schema["additionalProperties"] is False
+    assert schema["properties"]["rounds"]["description"] == "Rounds of self-training, at most."
+    assert schema["$defs"]["Training"]["additionalProperties"] is False
