@@ -143,7 +143,7 @@ def test_a_readers_table_is_read(tmp_path):
         ("study,verdict\na\n", "line 2: verdict on a must be good or erroneous, got ''"),
         ("study,verdict\n,good\n", "line 2: names no study"),
         ("study,verdict\na,good\na,erroneous\n", "line 3: a second verdict on a"),
-        (b"\xff\xfe\x00", "not a text file in UTF-8"),
+        (b"\xff\xfe\x00", "not a CSV file in UTF-8"),
     ],
 )
 def test_a_faulty_table_is_refused_by_name(tmp_path, content, message):

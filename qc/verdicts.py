@@ -1,0 +1,183 @@
+"""Verdicts on predictions: a reader's, or a simulated reader's who looks at the reference."""
+
+import csv
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qc.base import Graded
+from semiqc.measures import curves, ejection_fraction
+from semiqc.metrics import dice
+from semiqc.study import UNLABELLED, LabelScheme, Measure, Voxels
+
+VERDICTS: Mapping[str, bool] = {"good": True, "erroneous": False}
+"""What a reader may say of a prediction, and whether it is good then."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a reader says of one prediction.
+
+    Args:
+        is_good: Whether it can be used as it is.
+        reason: What speaks against it; empty where nothing does.
+    """
+
+    is_good: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class SimulatedReader:
+    """Decides from the labelled frames of the reference, in place of a clinician.
+
+    A prediction is erroneous where, in any labelled frame, the Dice of any structure is below
+    ``min_dice``, so that one lost frame is not averaged away; or where an ejection fraction,
+    measured in the labelled frames of both, is off by more than ``max_ef_error``. A structure
+    that is missed, or found where the reference has none, has Dice 0; one that is in neither
+    says nothing. The ejection fraction is left out where the reference tells none: with fewer
+    than two labelled frames, or without the cavity.
+
+    Ours: the paper's reader was a clinician with the curves and an animation of the
+    segmentation (Ruijsink, Puyol-Antón et al., STACOM 2020, section 3.1).
+
+    Args:
+        scheme: Structures to look at.
+        min_dice: In [0, 1].
+        max_ef_error: In percentage points.
+
+    Raises:
+        ValueError: If a bound is out of range.
+    """
+
+    scheme: LabelScheme
+    min_dice: float = 0.7
+    max_ef_error: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_dice <= 1:
+            raise ValueError(f"min_dice must lie in [0, 1], got {self.min_dice}")
+        if not self.max_ef_error > 0:
+            raise ValueError(f"max_ef_error must be positive, got {self.max_ef_error}")
+
+    def __call__(self, graded: Graded) -> Verdict:
+        """The verdict on one prediction; whatever verdict it has already is not looked at.
+
+        Raises:
+            ValueError: If there is no reference, or it has no label.
+        """
+        if graded.reference is None:
+            raise ValueError(f"{graded.prediction.study}: a simulated reader needs a reference")
+        pairs = dict(_labelled_pairs(graded.prediction.labels, graded.reference))
+        if not pairs:
+            raise ValueError(f"{graded.prediction.study}: the reference has no labelled frame")
+        complaints = [*self._low_dice(pairs), *self._wrong_ejection(pairs, graded)]
+        return Verdict(not complaints, "; ".join(complaints))
+
+    def _low_dice(self, pairs: Mapping[int, "_Pair"]) -> Iterator[str]:
+        for structure in self.scheme.structures:
+            found = {
+                t: dice(pair.predicted, pair.reference, structure) for t, pair in pairs.items()
+            }
+            low = {frame: value for frame, value in found.items() if value < self.min_dice}
+            if low:
+                worst = min(low, key=lambda frame: low[frame])
+                yield f"Dice of {structure.name} is {low[worst]:.2f} in frame {worst}"
+
+    def _wrong_ejection(self, pairs: Mapping[int, "_Pair"], graded: Graded) -> Iterator[str]:
+        cavities = [s for s in self.scheme.structures if s.measure is Measure.CAVITY]
+        predicted, reference = (
+            curves(np.stack(frames), graded.prediction.spacing, cavities)
+            for frames in (
+                [pair.predicted_where_labelled for pair in pairs.values()],
+                [pair.reference for pair in pairs.values()],
+            )
+        )
+        for cavity in cavities:
+            true = _ejection(reference[cavity.name])
+            if math.isnan(true):
+                continue
+            found = _ejection(predicted[cavity.name])
+            if math.isnan(found):
+                yield f"{cavity.name} was not found, its EF is {true:.0f} %"
+            elif abs(found - true) > self.max_ef_error:
+                yield f"EF of {cavity.name} is {found:.0f} %, not {true:.0f} %"
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """Predicted and reference labels of one frame, ``[Z, Y, X]`` each."""
+
+    predicted: NDArray[np.int8]
+    reference: NDArray[np.int8]
+
+    @property
+    def predicted_where_labelled(self) -> NDArray[np.int8]:
+        """Prediction without what the reference cannot judge, so that both measure the same."""
+        return np.where(self.reference == UNLABELLED, np.int8(UNLABELLED), self.predicted)
+
+
+def _labelled_pairs(predicted: Voxels, reference: Voxels) -> Iterator[tuple[int, _Pair]]:
+    for frame in range(reference.shape[0]):
+        labels = np.asarray(reference[frame])
+        if (labels != UNLABELLED).any():
+            yield frame, _Pair(np.asarray(predicted[frame]), labels)
+
+
+def _ejection(volumes: NDArray[np.float64]) -> float:
+    if len(volumes) < 2:
+        return math.nan
+    return ejection_fraction(float(volumes.max()), float(volumes.min()))
+
+
+def with_verdict(graded: Graded, verdict: Verdict) -> Graded:
+    """A copy that carries the verdict."""
+    return replace(graded, is_good=verdict.is_good)
+
+
+def read_verdicts(path: Path) -> dict[str, bool]:
+    """A reader's verdicts: whether the prediction of each study is good.
+
+    Args:
+        path: CSV with the columns ``study`` and ``verdict``, which is ``good`` or
+            ``erroneous``; other columns are left alone.
+
+    Raises:
+        ValueError: If the file is not such a table, is empty, has an unknown verdict, or names
+            a study twice.
+    """
+    verdicts: dict[str, bool] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = {"study", "verdict"} - set(reader.fieldnames or ())
+            if missing:
+                raise ValueError(f"{path}: lacks the columns {', '.join(sorted(missing))}")
+            for row in reader:
+                study, is_good = _verdict_of(row, f"{path}, line {reader.line_num}")
+                if study in verdicts:
+                    raise ValueError(
+                        f"{path}, line {reader.line_num}: a second verdict on {study}"
+                    )
+                verdicts[study] = is_good
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: not a CSV file in UTF-8 ({error})") from error
+    if not verdicts:
+        raise ValueError(f"{path}: holds no verdict")
+    return verdicts
+
+
+def _verdict_of(row: Mapping[str, str | None], place: str) -> tuple[str, bool]:
+    study = (row["study"] or "").strip()
+    said = (row["verdict"] or "").strip().lower()
+    if not study:
+        raise ValueError(f"{place}: names no study")
+    if said not in VERDICTS:
+        raise ValueError(f"{place}: verdict on {study} must be good or erroneous, got '{said}'")
+    return study, VERDICTS[said]
