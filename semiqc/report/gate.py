@@ -1,0 +1,89 @@
+"""What gates admitted and left, beside the true quality of it."""
+
+import math
+from collections.abc import Sequence
+
+from semiqc.records import JudgementRow
+from semiqc.report.data import ReportData
+from semiqc.report.table import Cell, Table, count, mean_sd, number, p_value, text
+from semiqc.statistics import separation_p, spearman, summarise
+
+
+def gate_table(data: ReportData) -> Table:
+    """True Dice of what each gate admitted against what it left, and what was to be had."""
+    rounds: dict[tuple[str, int, int], list[JudgementRow]] = {}
+    for row in data.judgements:
+        rounds.setdefault((row.scenario, row.round, row.seed), []).append(row)
+    order = {key: rank for rank, (key, _) in enumerate(data.scenarios)}
+    rows: list[dict[str, Cell]] = [
+        {
+            "scenario": scenario,
+            "title": data.scenario_title(scenario),
+            "round": number_of_round,
+            "seed": seed,
+            **_figures(judged),
+        }
+        for (scenario, number_of_round, seed), judged in sorted(
+            rounds.items(), key=lambda item: (order.get(item[0][0], len(order)), *item[0])
+        )
+    ]
+    columns = [text("title", "Scenario")]
+    for name, title in (("round", "Round"), ("seed", "Seed")):
+        if len({row[name] for row in rows}) > 1:
+            columns.append(count(name, title))
+    columns += [
+        count("admitted", "Admitted"),
+        count("left", "Left"),
+        count("known", "True Dice known"),
+        mean_sd("admitted dice", "Dice of admitted", 3),
+        mean_sd("left dice", "Dice of left", 3),
+        p_value("p", "p"),
+        number("best possible", "Best possible", 3),
+        number("share of possible", "Share reached", 2, signed=True),
+        number("spearman", "Score and Dice, ρ", 2, signed=True),  # noqa: RUF001
+    ]
+    return Table(
+        "gate",
+        "True quality of what the gates admitted",
+        rows,
+        columns,
+        "Measured after everything else, on unlabelled studies whose reference the data set"
+        " holds; it decided nothing. p: Mann-Whitney, admitted against left. Best possible: mean"
+        " Dice if the truly best had been taken, as many as were admitted. Share reached: 0 for"
+        " taking at random, 1 for the best possible; below 0 is worse than chance. ρ:"  # noqa: RUF001
+        " Spearman's of score and true Dice over all judged studies.",
+        "No scenario has a gate, or nothing was judged.",
+    )
+
+
+def is_admitted(row: JudgementRow) -> bool:
+    """Whether the gate let the study in."""
+    return row.admitted.lower() == "true"
+
+
+def _figures(judged: Sequence[JudgementRow]) -> dict[str, Cell]:
+    admitted = [row for row in judged if is_admitted(row)]
+    left = [row for row in judged if not is_admitted(row)]
+    known = [row for row in judged if math.isfinite(row.true_dice)]
+    of_admitted = summarise(row.true_dice for row in admitted)
+    of_left = summarise(row.true_dice for row in left)
+    ranked = sorted((row.true_dice for row in known), reverse=True)
+    best = summarise(ranked[: of_admitted.n]).mean
+    by_chance = summarise(ranked).mean
+    rank = spearman([row.score for row in known], [row.true_dice for row in known])
+    return {
+        "admitted": len(admitted),
+        "left": len(left),
+        "known": len(known),
+        "admitted dice mean": of_admitted.mean,
+        "admitted dice sd": of_admitted.sd,
+        "left dice mean": of_left.mean,
+        "left dice sd": of_left.sd,
+        "p": separation_p([r.true_dice for r in admitted], [r.true_dice for r in left]),
+        "best possible": best,
+        "share of possible": (
+            (of_admitted.mean - by_chance) / (best - by_chance) if best > by_chance else math.nan
+        ),
+        "spearman": rank.coefficient,
+        "spearman p": rank.p,
+    }
