@@ -34,24 +34,24 @@ def gate_table(data: ReportData) -> Table:
     columns += [
         count("admitted", "Admitted"),
         count("left", "Left"),
-        count("known", "True Dice known"),
-        mean_sd("admitted dice", "Dice of admitted", 3),
+        count("known", "Known"),
+        mean_sd("admitted dice", "Their Dice", 3),
         mean_sd("left dice", "Dice of left", 3),
         p_value("p", "p"),
         number("best possible", "Best possible", 3),
         number("share of possible", "Share reached", 2, signed=True),
-        number("spearman", "Score and Dice, ρ", 2, signed=True),  # noqa: RUF001
+        number("spearman", "ρ", 2, signed=True),  # noqa: RUF001
     ]
     return Table(
         "gate",
         "True quality of what the gates admitted",
         rows,
         columns,
-        "Measured after everything else, on unlabelled studies whose reference the data set"
-        " holds; it decided nothing. p: Mann-Whitney, admitted against left. Best possible: mean"
-        " Dice if the truly best had been taken, as many as were admitted. Share reached: 0 for"
-        " taking at random, 1 for the best possible; below 0 is worse than chance. ρ:"  # noqa: RUF001
-        " Spearman's of score and true Dice over all judged studies.",
+        "Measured after everything else, on the unlabelled studies whose reference the data set"
+        " holds (known); it decided nothing. p: Mann-Whitney, admitted against left. Best"
+        " possible: mean Dice if the truly best had been taken, as many as were admitted. Share"
+        " reached: 0 for taking at random, 1 for the best possible; below 0 is worse than"
+        " chance. ρ: Spearman's of score and true Dice over all judged studies.",  # noqa: RUF001
         "No scenario has a gate, or nothing was judged.",
     )
 

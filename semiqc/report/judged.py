@@ -84,7 +84,7 @@ def _curve(data: ReportData, judged: JudgementRow) -> Picture | None:
             points.setdefault(row.structure, []).append((row.frame, row.value))
     if not points:
         return None
-    figure, axes = blank(2.2, 1.6)
+    figure, axes = blank(1.8, 1.4)
     colours = structure_colours(data)
     for structure, curve in points.items():
         frames, values = np.array(sorted(curve)).T

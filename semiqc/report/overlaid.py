@@ -37,8 +37,9 @@ def overlay_picture(data: ReportData, overlay: Overlay) -> Picture:
         reference = structure.mask(overlay.reference)[view]
         # A line wants both sides: a mask that fills the view, or is empty, has no outline.
         if reference.any() and not reference.all():
-            axes.contour(reference, levels=[0.5], colors="white", linewidths=2.0)
-            axes.contour(reference, levels=[0.5], colors=[colour], linewidths=1.0)
+            # White on black is seen on every tissue and every fill.
+            for line, width_points in (("black", 2.0), ("white", 0.9)):
+                axes.contour(reference, levels=[0.5], colors=line, linewidths=width_points)
     dice = number_text(overlay.dice, 3)
     return Picture(
         as_png(figure, DOTS_PER_INCH),

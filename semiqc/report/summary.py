@@ -21,10 +21,10 @@ def findings(data: ReportData) -> list[str]:
         ]
     found = [
         _ranking(data, means),
-        _difference(data, data.baseline_scenario, "the few labels it started from"),
+        _difference(data, data.baseline_scenario, "where it started"),
         _gap(data),
         *(
-            _difference(data, key, "self-training without quality control")
+            _difference(data, key, "pseudo-labels taken at random")
             for key, _ in data.scenarios
             if key in _ungated(data)
         ),
@@ -58,8 +58,10 @@ def _difference(data: ReportData, other: str, what: str) -> str:
     found = compare(data.overlap_of(reference), data.overlap_of(other))
     if other == reference or not found.n:
         return ""
-    titles = f"{data.scenario_title(reference)} less {data.scenario_title(other)} ({what})"
-    said = f"{titles}: {number_text(found.mean_difference, 3, signed=True)} Dice"
+    said = (
+        f"{data.scenario_title(reference)} against {data.scenario_title(other)} ({what}):"
+        f" {number_text(found.mean_difference, 3, signed=True)} Dice"
+    )
     low, high = found.interval
     if math.isnan(low):
         return f"{said}; whether that is chance cannot be told ({found.note})."
@@ -68,9 +70,9 @@ def _difference(data: ReportData, other: str, what: str) -> str:
     known = [f"{name} p {_equals(p)}" for name, p in tests.items() if not math.isnan(p)]
     said += f" ({', '.join(known)})" if known else ""
     if low > 0:
-        return f"{said}. Better, by more than chance among these studies explains."
+        return f"{said}. Better: the interval lies above zero."
     if high < 0:
-        return f"{said}. Worse, by more than chance among these studies explains."
+        return f"{said}. Worse: the interval lies below zero."
     return f"{said}. The interval holds zero: these studies cannot tell the two apart."
 
 

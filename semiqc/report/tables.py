@@ -35,6 +35,7 @@ def summary_tables(data: ReportData) -> list[Table]:
         dice_table(data),
         comparison_table(data),
         surface_table(data),
+        distance_table(data),
         seed_table(data),
         change_table(data),
         clinical_table(data),
@@ -46,35 +47,16 @@ def summary_tables(data: ReportData) -> list[Table]:
 
 def dice_table(data: ReportData) -> Table:
     """Mean Dice and its SD, per scenario and structure: Table 2 of the paper."""
-    rows: list[dict[str, Cell]] = []
-    for key, title in data.scenarios:
-        row: dict[str, Cell] = {"scenario": key, "title": title}
-        for name, structure in _parts(data):
-            values = data.overlap_of(key, structure=structure)
-            found = summarise(values.values())
-            row |= {f"{name} mean": found.mean, f"{name} sd": found.sd, f"{name} n": found.n}
-            row[f"{name} mark"] = _star(_against_reference(data, key, structure))
-        row["n"] = max(int(row[f"{name} n"]) for name, _ in _parts(data))
-        if row["n"]:
-            rows.append(row)
-    columns = [text("title", "Scenario"), count("n", "Studies")]
-    columns += [mean_sd(name, _heading(name), 3, f"{name} mark") for name, _ in _parts(data)]
     reference = data.scenario_title(data.reference_scenario)
-    return Table(
-        "dice",
-        "Dice, mean (SD) over test studies",
-        rows,
-        columns,
+    note = (
         f"* p < {STAR_P:g} against {reference} by a paired t-test over studies, uncorrected, as"
-        " in Table 2 of Ruijsink et al. 2020; the table below gives every p, corrected."
-        " A structure that should be there and was missed counts as 0."
-        + (
-            " The mean over structures is taken in each study first."
-            if data.has_several_structures
-            else ""
-        ),
-        NO_OVERLAP,
+        " in Table 2 of Ruijsink et al. 2020, here and in the two tables of surfaces. The"
+        " next table gives every p, corrected. A structure that should be there and was missed"
+        " counts as 0."
     )
+    if data.has_several_structures:
+        note += " The mean over structures is taken in each study first."
+    return _overlap_table(data, "dice", "Dice, mean (SD) over test studies", note, digits=3)
 
 
 def comparison_table(data: ReportData) -> Table:
@@ -118,33 +100,49 @@ def comparison_table(data: ReportData) -> Table:
 
 
 def surface_table(data: ReportData) -> Table:
-    """Surface Dice and 95 % Hausdorff distance per scenario and structure."""
-    rows: list[dict[str, Cell]] = []
-    for key, title in data.scenarios:
-        row: dict[str, Cell] = {"scenario": key, "title": title}
-        for name, structure in _parts(data):
-            for figure in ("nsd", "hd95_mm"):
-                found = summarise(data.overlap_of(key, figure, structure).values())
-                row |= {f"{name} {figure} mean": found.mean, f"{name} {figure} sd": found.sd}
-                row["n"] = max(int(row.get("n", 0)), found.n)
-        if row["n"]:
-            rows.append(row)
-    columns = [text("title", "Scenario"), count("n", "Studies")]
-    for figure, title, digits in (("nsd", "NSD", 3), ("hd95_mm", "HD95 (mm)", 1)):
-        columns += [
-            mean_sd(f"{name} {figure}", f"{title}, {_heading(name)}", digits)
-            for name, _ in _parts(data)
-        ]
-    return Table(
-        "surface",
-        "Surface agreement, mean (SD) over test studies",
-        rows,
-        columns,
-        "NSD: share of the surface within the tolerance of the settings; higher is better."
-        " HD95: 95th percentile of the distance between surfaces; lower is better, and a missed"
-        " structure counts with the diagonal of the image.",
-        NO_OVERLAP,
+    """Normalised surface Dice per scenario and structure."""
+    return _overlap_table(
+        data,
+        "nsd",
+        "Normalised surface Dice, mean (SD) over test studies",
+        "Share of both surfaces that lies within the tolerance of the settings from the other;"
+        " higher is better. A structure that was missed counts as 0.",
+        digits=3,
     )
+
+
+def distance_table(data: ReportData) -> Table:
+    """95 % Hausdorff distance per scenario and structure."""
+    return _overlap_table(
+        data,
+        "hd95_mm",
+        "Hausdorff distance (95th percentile) in mm, mean (SD) over test studies",
+        "Lower is better. A structure that was missed counts with the diagonal of the image, so"
+        " one such study weighs heavily in mean and SD.",
+        digits=1,
+    )
+
+
+def _overlap_table(data: ReportData, figure: str, title: str, note: str, digits: int) -> Table:
+    rows: list[dict[str, Cell]] = []
+    for key, scenario in data.scenarios:
+        row = _means(data, key, figure)
+        if row["n"]:
+            rows.append({"scenario": key, "title": scenario, **row})
+    columns = [text("title", "Scenario"), count("n", "Studies")]
+    columns += [mean_sd(name, _heading(name), digits, f"{name} mark") for name, _ in _parts(data)]
+    return Table(figure, title, rows, columns, note, NO_OVERLAP)
+
+
+def _means(data: ReportData, key: str, figure: str) -> dict[str, Cell]:
+    row: dict[str, Cell] = {"n": 0}
+    for name, structure in _parts(data):
+        found = summarise(data.overlap_of(key, figure, structure).values())
+        row |= {f"{name} mean": found.mean, f"{name} sd": found.sd, f"{name} n": found.n}
+        row["n"] = max(int(row["n"]), found.n)
+        against = _against_reference(data, key, structure, figure)
+        row |= {f"{name} p": against.t_p, f"{name} mark": "*" if against.t_p < STAR_P else ""}
+    return row
 
 
 def seed_table(data: ReportData) -> Table:
@@ -262,15 +260,13 @@ def _heading(name: str) -> str:
     return "All structures" if name == POOLED else name
 
 
-def _against_reference(data: ReportData, key: str, structure: str | None) -> Comparison:
+def _against_reference(
+    data: ReportData, key: str, structure: str | None, figure: str = "dice"
+) -> Comparison:
     return compare(
-        data.overlap_of(data.reference_scenario, structure=structure),
-        data.overlap_of(key, structure=structure),
+        data.overlap_of(data.reference_scenario, figure, structure),
+        data.overlap_of(key, figure, structure),
     )
-
-
-def _star(found: Comparison) -> str:
-    return "*" if found.t_p < STAR_P else ""
 
 
 def _figures(found: Comparison) -> dict[str, Cell]:
