@@ -160,8 +160,7 @@ def compare(values_a: Values, values_b: Values) -> Comparison:
     if not differences.any():
         return Comparison(n, missing, 0.0, interval, _NAN, _NAN, "no study differs")
     wilcoxon_p = float(stats.wilcoxon(differences, zero_method="wilcox").pvalue)
-    # Rounding leaves a spread of its own where every study differs by the same amount.
-    if np.ptp(differences) <= 1e-12 * np.abs(differences).max():
+    if _is_constant(differences):
         note = "every study differs by the same amount"
         return Comparison(n, missing, mean, interval, _NAN, wilcoxon_p, note)
     t_p = float(stats.ttest_rel(a, b).pvalue)
@@ -276,7 +275,12 @@ def _correlation(x: Numbers, y: Numbers, method: Callable[..., Any]) -> Correlat
     rows = np.array([x, y], dtype=np.float64).reshape(2, -1)
     rows = rows[:, np.isfinite(rows).all(axis=0)]
     n = rows.shape[1]
-    if n < 3 or not np.ptp(rows[0]) or not np.ptp(rows[1]):
+    if n < 3 or _is_constant(rows[0]) or _is_constant(rows[1]):
         return Correlation(n, _NAN, _NAN)
     found = method(rows[0], rows[1])
     return Correlation(n, float(found.statistic), float(found.pvalue))
+
+
+def _is_constant(values: NDArray[np.float64]) -> bool:
+    # Rounding leaves a spread of its own.
+    return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())

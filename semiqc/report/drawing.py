@@ -6,9 +6,10 @@ by the page, which escapes them and has every script's letters.
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -24,8 +25,6 @@ STRUCTURE_COLOURS = ("#ee6677", "#228833", "#4477aa", "#ccbb44", "#66ccee", "#aa
 
 INK = "#333333"
 PALE = "#d9d9d9"
-
-_SIZES = {"axes.labelsize": 8, "tick": 8}
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,9 @@ def blank(width: float, height: float) -> tuple[Figure, Axes]:
 def as_svg(figure: Figure) -> str:
     """A line drawing as a data URI."""
     drawn = io.BytesIO()
-    # No date, so that the same results give the same file.
-    figure.savefig(drawn, format="svg", metadata={"Date": None})
+    # Neither date nor random names within, so that the same results give the same file.
+    with matplotlib.rc_context({"svg.hashsalt": "semiqc"}):
+        figure.savefig(drawn, format="svg", metadata={"Date": None})
     return _data_uri("image/svg+xml", drawn.getvalue())
 
 
@@ -90,7 +90,4 @@ def _data_uri(kind: str, content: bytes) -> str:
 
 
 def _colours(names: Sequence[str], palette: Sequence[str]) -> dict[str, str]:
-    chosen: Mapping[str, str] = {
-        name: palette[rank % len(palette)] for rank, name in enumerate(names)
-    }
-    return dict(chosen)
+    return {name: palette[rank % len(palette)] for rank, name in enumerate(names)}

@@ -23,7 +23,7 @@ DOTS_PER_INCH = 110
 def overlay_picture(data: ReportData, overlay: Overlay) -> Picture:
     """The image, the prediction filled in the structures' colours, the reference as outlines."""
     view = _view(overlay, data.scheme)
-    image = np.nan_to_num(np.asarray(overlay.image, dtype=np.float64)[view])
+    image = np.nan_to_num(np.asarray(overlay.image, np.float64)[view], posinf=0, neginf=0)
     low, high = np.percentile(image, (1, 99))
     height, width = image.shape
     figure = Figure(figsize=(INCHES, INCHES * height / width))

@@ -1,0 +1,360 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from report_builders import (
+    SCENARIOS,
+    empty_report,
+    full_report,
+    judgement_rows,
+    overlay,
+    rings,
+)
+
+from semiqc.records import ClinicalRow, CurveRow, JudgementRow, OverlapRow, SplitRow, TrainingRow
+from semiqc.report import CANDIDATES, MANUAL, build_report, findings, summary_tables
+from semiqc.study import AORTA, SHORT_AXIS, UNLABELLED, LabelScheme, Structure
+
+NAN, INFINITE = float("nan"), float("inf")
+EVIL = "</pre><script>alert('$x$')</script>&\u5fc3"
+
+
+class Page(HTMLParser):
+    """What a page is made of."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.words = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += [(tag, *pair) for pair in attributes]
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+def page_of(data, folder):
+    build_report(data, folder / "report.html")
+    return Page((folder / "report.html").read_text(encoding="utf-8"))
+
+
+def table_of(data, name):
+    return next(table for table in summary_tables(data) if table.name == name)
+
+
+@pytest.fixture(scope="module")
+def full_page(tmp_path_factory):
+    return page_of(full_report(seeds=2), tmp_path_factory.mktemp("report"))
+
+
+def test_the_page_needs_nothing_beside_it(full_page):
+    links = [v for _, name, v in full_page.attributes if name in {"src", "href"}]
+    assert links
+    assert all(link.startswith(("data:image/", "#")) for link in links)
+    assert "script" not in full_page.tags
+    assert "link" not in full_page.tags
+
+
+def test_every_link_within_the_page_arrives(full_page):
+    identities = {value for _, name, value in full_page.attributes if name == "id"}
+    targets = {v[1:] for _, name, v in full_page.attributes if name == "href"}
+    assert targets <= identities
+
+
+def test_every_image_says_what_it_shows(full_page):
+    images = full_page.tags.count("img")
+    said = [value for tag, name, value in full_page.attributes if (tag, name) == ("img", "alt")]
+    assert images == len(said) > 20
+    assert all(said)
+
+
+def test_the_page_shows_every_part_of_a_run(full_page):
+    for words in (
+        "semiQCSeg",
+        "Manual segmentation",
+        "candidate000",
+        "phantom worst",
+        "validation dice",
+        "patient007: image holds NaN",
+        "seeds: [0]",
+        "curve, seed 0",
+    ):
+        assert words in full_page.text
+
+
+def test_the_same_results_give_the_same_file(tmp_path):
+    for name in ("first.html", "second.html"):
+        data = replace(full_report(studies=4), scenarios=SCENARIOS[3:])
+        build_report(data, tmp_path / name)
+    assert (tmp_path / "first.html").read_bytes() == (tmp_path / "second.html").read_bytes()
+
+
+def test_names_from_outside_are_text_and_never_markup(tmp_path):
+    evil = LabelScheme("evil", ("none", EVIL), (Structure(EVIL, (1,)),))
+    data = replace(
+        empty_report(title=EVIL, settings=EVIL, left_out=[EVIL], environment={EVIL: EVIL}),
+        scheme=evil,
+        scenarios=[*SCENARIOS, (EVIL, EVIL)],
+        split=[SplitRow(EVIL, EVIL, EVIL, EVIL)],
+        overlap=[
+            OverlapRow(0, key, EVIL + str(n), EVIL, 0, EVIL, 0.1 * n, 0.5, 3.0)
+            for key in (EVIL, "few", "semiqc")
+            for n in range(5)
+        ],
+        clinical=[ClinicalRow(0, key, EVIL, "", EVIL, EVIL, EVIL, 1.0) for key in (EVIL, MANUAL)],
+        curves=[CurveRow(0, CANDIDATES, EVIL, EVIL, 0, 1.0, EVIL)],
+        judgements=[JudgementRow(0, "semiqc", 1, EVIL, "", EVIL, 0.5, "True", "True", EVIL, 0.5)],
+        training=[TrainingRow(EVIL, 1, EVIL, 0.5)],
+        overlays=[replace(overlay(EVIL, "best"), study=EVIL, predicted=rings(40.0, 40.0) // 2)],
+        estimator_figures={EVIL: {EVIL: 0.5}},
+    )
+    page = page_of(data, tmp_path)
+    assert "script" not in page.tags
+    assert page.text.count("alert('$x$')") > 10
+
+
+def test_a_run_without_anything_says_what_is_missing(tmp_path):
+    page = page_of(empty_report(), tmp_path)
+    assert "img" not in page.tags
+    for words in (
+        "No test study has a reference",
+        "No clinical measure",
+        "No scenario has a gate",
+        "No training was recorded",
+        "No test study could be shown",
+    ):
+        assert words in page.text
+
+
+def broken_runs():
+    full = replace(full_report(studies=5), scenarios=SCENARIOS[1::3])
+    for value in (NAN, INFINITE):
+        yield (
+            f"every number {value}",
+            replace(
+                full,
+                overlap=[
+                    replace(row, dice=value, nsd=value, hd95_mm=value) for row in full.overlap
+                ],
+                clinical=[replace(row, value=value) for row in full.clinical],
+                curves=[replace(row, value=value) for row in full.curves],
+                judgements=[replace(row, score=value, true_dice=value) for row in full.judgements],
+                training=[replace(row, value=value) for row in full.training],
+                overlays=[
+                    replace(one, dice=value, image=one.image * value) for one in full.overlays
+                ],
+                estimator_figures={"curve": {"auc": value}},
+            ),
+        )
+    for studies in (1, 2):
+        yield f"{studies} test studies", replace(full_report(studies), scenarios=full.scenarios)
+    yield "every Dice alike", replace(full, overlap=[replace(r, dice=0.5) for r in full.overlap])
+    yield (
+        "no RV",
+        replace(
+            full,
+            overlap=[row for row in full.overlap if row.structure != "RV"],
+            clinical=[row for row in full.clinical if row.structure != "RV"],
+        ),
+    )
+    yield "the reference scenario alone", replace(full, scenarios=SCENARIOS[4:])
+    yield "no reference scenario", replace(full, scenarios=SCENARIOS[:2])
+    yield (
+        "nothing admitted",
+        replace(full, judgements=[replace(row, admitted="False") for row in full.judgements]),
+    )
+    yield (
+        "no truth about the judged",
+        replace(full, judgements=[replace(row, true_dice=NAN) for row in full.judgements]),
+    )
+    yield (
+        "no manual measures",
+        replace(full, clinical=[row for row in full.clinical if row.scenario != MANUAL]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), [pytest.param(*run, id=run[0]) for run in broken_runs()]
+)
+def test_a_run_that_lacks_something_still_has_a_report(name, data, tmp_path):
+    page = page_of(data, tmp_path)
+    assert "The run" in page.text
+    assert not re.search(r"\b(nan|inf)\b", page.text)
+
+
+def test_a_study_of_areas_alone_has_its_curves_and_measures(tmp_path):
+    data = full_report(studies=4, scheme=AORTA)
+    data = replace(
+        data,
+        curves=[replace(r, structure="aorta", unit="mm2") for r in data.curves],
+        clinical=[
+            ClinicalRow(0, key, f"s{n}", "", "aorta", "largest", "mm2", 700.0 + n)
+            for key in (MANUAL, "few", "semiqc")
+            for n in range(3)
+        ],
+        overlays=[
+            replace(one, predicted=one.predicted // 3, reference=one.reference // 3)
+            for one in data.overlays
+        ],
+    )
+    page = page_of(data, tmp_path)
+    assert "aorta largest (mm2)" in page.text
+    assert "All structures" not in page.text
+
+
+def test_the_dice_table_averages_frames_and_seeds_within_a_study_first():
+    def row(seed, study, frame, structure, dice):
+        return OverlapRow(seed, "semiqc", study, "", frame, structure, dice, 0.5, 1.0)
+
+    data = empty_report(
+        overlap=[
+            row(0, "a", 0, "LV", 0.9),
+            row(0, "a", 1, "LV", 0.7),
+            row(1, "a", 0, "LV", 0.6),
+            row(1, "a", 1, "LV", 0.8),
+            row(0, "a", 0, "RV", NAN),
+            row(0, "b", 0, "LV", 0.5),
+            row(0, "b", 0, "RV", 0.3),
+        ]
+    )
+    (found,) = table_of(data, "dice").rows
+    assert found["LV mean"] == pytest.approx((0.75 + 0.5) / 2)
+    assert found["RV n"] == 1
+    # Study a: .8 in seed 0 and .7 in seed 1; study b: the mean of its two structures.
+    assert found["all structures mean"] == pytest.approx((0.75 + 0.4) / 2)
+
+
+def test_scenarios_are_starred_and_corrected_against_the_reference_scenario():
+    data = full_report()
+    cells = {row[0]: row for row in table_of(data, "dice").body}
+    assert cells["Few labels"][2].endswith("*")
+    assert not cells["semiQCSeg"][2].endswith("*")
+    rows = table_of(data, "comparison").rows
+    assert {row["scenario"] for row in rows} == {"full", "few", "random", "crf"}
+    few = next(row for row in rows if (row["scenario"], row["structure"]) == ("few", "LV"))
+    assert few["difference low"] < few["difference"] < few["difference high"]
+    assert few["t p holm"] > few["t p"]
+
+
+def test_a_structure_that_was_missed_weighs_in_the_comparison_as_nothing():
+    data = full_report()
+    missed = [
+        replace(r, dice=0.0) if (r.scenario, r.structure) == ("few", "RV") else r
+        for r in data.overlap
+    ]
+    rows = table_of(replace(data, overlap=missed), "comparison").rows
+    few = next(row for row in rows if (row["scenario"], row["structure"]) == ("few", "RV"))
+    assert few["difference"] > 0.7
+
+
+def test_the_gate_table_tells_a_good_choice_from_chance():
+    rows = {row["scenario"]: row for row in table_of(full_report(), "gate").rows}
+    good, chance = rows["semiqc"], rows["random"]
+    assert (good["admitted"], good["left"], good["known"]) == (8, 12, 20)
+    assert good["admitted dice mean"] > good["left dice mean"] + 0.1
+    assert 0.7 < good["share of possible"] <= 1 > 0.5 > chance["share of possible"]
+
+
+def test_the_best_choice_reaches_all_that_was_possible():
+    names = [f"s{n}" for n in range(20)]
+    rows = [r for r in judgement_rows(names) if r.scenario == "semiqc"]
+    best = {r.study for r in sorted(rows, key=lambda r: -r.true_dice)[:5]}
+    judged = [replace(r, admitted=str(r.study in best)) for r in rows]
+    (found,) = table_of(empty_report(judgements=judged), "gate").rows
+    assert found["share of possible"] == pytest.approx(1)
+
+
+def test_a_clinical_measure_that_failed_is_counted():
+    data = full_report(studies=6)
+    failed = [
+        replace(r, value=NAN)
+        if (r.scenario, r.study, r.structure) == ("few", "phantom002", "LV")
+        else r
+        for r in data.clinical
+    ]
+    rows = table_of(replace(data, clinical=failed), "agreement").rows
+    few = next(
+        r for r in rows if (r["scenario"], r["structure"], r["measure"]) == ("few", "LV", "EF")
+    )
+    assert (few["n"], few["failed"]) == (5, 1)
+
+
+def test_only_easy_studies_that_gain_give_a_positive_correlation():
+    def row(scenario, number, dice):
+        return OverlapRow(0, scenario, f"s{number:02d}", "", 0, "LV", dice, 0.5, 1.0)
+
+    overlap = [row("few", n, 0.5 + 0.03 * n) for n in range(10)]
+    overlap += [row("semiqc", n, 0.5 + 0.03 * n + 0.01 * (n > 5) * n) for n in range(10)]
+    (found,) = table_of(empty_report(overlap=overlap), "change").rows
+    assert found["oldham"] > 0.5
+    assert found["easy mean"] > found["hard mean"]
+    assert found["improved"] == 4
+
+
+def test_the_findings_name_the_difference_and_the_share_of_the_gap():
+    said = " ".join(findings(full_report(seeds=2)))
+    assert "Highest mean Dice: Full data set" in said
+    assert re.search(r"semiQCSeg against Few labels .*: \+0\.0[67]\d Dice, 95 % interval", said)
+    assert re.search(r"semiQCSeg closed (4|5)\d %", said)
+    assert "Mind: 15 test studies" in said
+
+
+def test_the_findings_do_not_call_noise_a_difference():
+    data = full_report(studies=6)
+    generator = np.random.default_rng(0)
+    noise = [replace(r, dice=float(generator.uniform(0.6, 0.9))) for r in data.overlap]
+    said = " ".join(findings(replace(data, overlap=noise)))
+    assert "The interval holds zero" in said
+    assert "within what chance among studies explains" in said
+    assert "is itself not clear" in said
+    assert "Better" not in said
+
+
+def test_a_scenario_that_is_worse_is_called_worse():
+    data = replace(full_report(), reference_scenario="few", baseline_scenario="random")
+    assert "Worse: the interval lies below zero" in " ".join(findings(data))
+
+
+def test_tables_keep_every_digit_for_their_file():
+    table = table_of(full_report(), "dice")
+    header, first, *_ = table.csv_text().splitlines()
+    cells = dict(zip(header.split(","), first.split(","), strict=True))
+    assert float(cells["LV mean"]) == table.rows[0]["LV mean"]
+    assert table_of(empty_report(), "dice").csv_text() == ""
+
+
+def test_every_table_has_as_many_cells_as_titles():
+    for table in summary_tables(full_report(seeds=2)):
+        assert table.rows, table.name
+        assert {len(row) for row in table.body} == {len(table.header)}
+
+
+def test_an_overlay_without_any_label_is_shown_whole(tmp_path):
+    nothing = np.full((40, 52), UNLABELLED, dtype=np.int8)
+    blank = replace(
+        overlay("few", "worst"),
+        image=np.zeros((40, 52), dtype=np.float32),
+        predicted=np.zeros((40, 52), dtype=np.int8),
+        reference=nothing,
+        dice=NAN,
+    )
+    page = page_of(empty_report(overlays=[blank], scheme=SHORT_AXIS), tmp_path)
+    assert page.tags.count("img") == 1
+
+
+def test_a_report_that_fails_leaves_the_one_before(tmp_path):
+    build_report(empty_report(), tmp_path / "report.html")
+    before = (tmp_path / "report.html").read_bytes()
+    shapeless = replace(overlay("few", "best"), image=np.zeros(3, dtype=np.float32))
+    with pytest.raises((IndexError, ValueError)):
+        build_report(empty_report(overlays=[shapeless]), tmp_path / "report.html")
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+    assert (tmp_path / "report.html").read_bytes() == before
