@@ -110,6 +110,13 @@ def test_one_update_is_the_sum_over_pairs_that_the_paper_writes_down():
     np.testing.assert_allclose(refined.reshape(3, -1), expected, atol=1e-5)
 
 
+def test_probabilities_that_were_rounded_are_made_to_sum_to_one():
+    given = np.round(probabilities_of(halves(), sure=0.7) * 255) / 250
+    certain = np.stack([np.full(SHAPE, 1.02), np.zeros(SHAPE)])
+    for rounded in (given, certain):
+        np.testing.assert_allclose(CRF()(flat_image(), rounded).sum(axis=0), 1, atol=1e-5)
+
+
 def test_far_background_is_left_and_costs_nothing():
     given = probabilities_of(np.zeros(SHAPE, dtype=bool), sure=1.0)
     np.testing.assert_array_equal(CRF()(flat_image(), given), given)
