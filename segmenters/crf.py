@@ -33,6 +33,9 @@ SMOOTHNESS_REACH = 3.0
 LEAST_PROBABILITY = 1e-6
 """What a probability of 0 counts as: certain, yet not beyond all argument."""
 
+LEAST_EXPONENT = -30.0
+"""Of the appearance kernel: a bond of a ten million millionth."""
+
 CERTAIN = 0.99
 """Probability above which background far from anything else is left as it is."""
 
@@ -151,7 +154,9 @@ def _bound(features: torch.Tensor, sd: float) -> Iterator[Pairs]:
             there = (slice(down, height), slice(max(0, right), width - max(0, -right)))
             apart = features[:, :, *there] - features[:, :, *here]
             squared = apart.square_().sum(dim=1, keepdim=True)
-            yield here, there, squared.add_((distance / sd) ** 2).mul_(-0.5).exp_()
+            exponent = squared.add_((distance / sd) ** 2).mul_(-0.5)
+            # Where the kernel is as good as nothing, numbers too small to be normal cost time.
+            yield here, there, exponent.clamp_(min=LEAST_EXPONENT).exp_()
 
 
 def _gathered(pairs: list[Pairs], values: torch.Tensor) -> torch.Tensor:
