@@ -4,6 +4,9 @@ Every table is over studies, averaged over frames and seeds before anything is c
 frames of one heart are not two patients.
 """
 
+import math
+from collections.abc import Sequence
+
 from semiqc.report.clinical import agreement_table, clinical_table
 from semiqc.report.data import ReportData
 from semiqc.report.gate import gate_table
@@ -177,34 +180,13 @@ def change_table(data: ReportData) -> Table:
     baseline = data.overlap_of(data.baseline_scenario)
     rows: list[dict[str, Cell]] = []
     for key, title in data.scenarios:
-        values = data.overlap_of(key)
         pairs = sorted(
             (baseline[study], value)
-            for study, value in values.items()
-            if study in baseline and value == value and baseline[study] == baseline[study]
+            for study, value in data.overlap_of(key).items()
+            if study in baseline and math.isfinite(value) and math.isfinite(baseline[study])
         )
-        if key == data.baseline_scenario or not pairs:
-            continue
-        changes = [value - base for base, value in pairs]
-        middle = len(pairs) // 2
-        hard, easy = summarise(changes[:middle]), summarise(changes[len(pairs) - middle :])
-        # Against the mean of both, as Oldham has it: noise of the baseline stands in the change
-        # with the opposite sign, and would tilt any plot against the baseline downwards.
-        tilt = spearman([(base + value) / 2 for base, value in pairs], changes)
-        rows.append(
-            {
-                "scenario": key,
-                "title": title,
-                "n": len(pairs),
-                "improved": sum(change > 0 for change in changes),
-                "hard mean": hard.mean,
-                "hard sd": hard.sd,
-                "easy mean": easy.mean,
-                "easy sd": easy.sd,
-                "oldham": tilt.coefficient,
-                "oldham p": tilt.p,
-            }
-        )
+        if key != data.baseline_scenario and pairs:
+            rows.append({"scenario": key, "title": title, **_change(pairs)})
     return Table(
         "change",
         f"Change of Dice per study against {data.scenario_title(data.baseline_scenario)}",
@@ -226,6 +208,26 @@ def change_table(data: ReportData) -> Table:
         f"No test study has a result of {data.scenario_title(data.baseline_scenario)} and of"
         " another scenario.",
     )
+
+
+def _change(pairs: Sequence[tuple[float, float]]) -> dict[str, Cell]:
+    """Figures of how studies changed, out of Dice before and after, the hardest first."""
+    changes = [after - before for before, after in pairs]
+    middle = len(pairs) // 2
+    hard, easy = summarise(changes[:middle]), summarise(changes[len(pairs) - middle :])
+    # Against the mean of both, as Oldham has it: noise of the baseline stands in the change
+    # with the opposite sign, and would tilt any plot against the baseline downwards.
+    tilt = spearman([(before + after) / 2 for before, after in pairs], changes)
+    return {
+        "n": len(pairs),
+        "improved": sum(change > 0 for change in changes),
+        "hard mean": hard.mean,
+        "hard sd": hard.sd,
+        "easy mean": easy.mean,
+        "easy sd": easy.sd,
+        "oldham": tilt.coefficient,
+        "oldham p": tilt.p,
+    }
 
 
 def split_table(data: ReportData) -> Table:
