@@ -24,7 +24,8 @@ from semiqc.study import UNLABELLED, LabelScheme, Structure
 NSD_TOLERANCE_MM = 2.0
 """Surface distance forgiven where no other is asked for; about a pixel of cine MR."""
 
-_NAN = math.nan
+DIGITS = 6
+"""Decimals of a Dice that single precision can tell."""
 
 
 class Overlap(NamedTuple):
@@ -118,10 +119,11 @@ def _masks(
 
 def _dice(predicted: NDArray[np.bool_], reference: NDArray[np.bool_]) -> float:
     if not predicted.any() and not reference.any():
-        return _NAN
+        return math.nan
     # MONAI gives NaN for any empty reference unless told otherwise, also for a false positive.
     found = compute_dice(_as_batch(predicted), _as_batch(reference), ignore_empty=False)
-    return float(found)
+    # It is single precision, in which a Dice of .7 would lie below a bound of .7.
+    return round(float(found), DIGITS)
 
 
 def _agreement(
@@ -132,7 +134,7 @@ def _agreement(
 ) -> Overlap:
     diagonal_mm = math.dist((0, 0, 0), np.multiply(reference.shape, spacing))
     if not predicted.any() and not reference.any():
-        return Overlap(_NAN, _NAN, _NAN)
+        return Overlap(math.nan, math.nan, math.nan)
     if not predicted.any() or not reference.any():
         return Overlap(0.0, 0.0, diagonal_mm)
     predicted, reference, sampling = _in_view(predicted, reference, spacing)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from qc.base import Graded
-from qc.verdicts import SimulatedReader, Verdict, read_verdicts, with_verdict
+from qc.verdicts import SimulatedReader, Verdict, balanced, read_verdicts, with_verdict
 from semiqc.study import SHORT_AXIS, UNLABELLED, LabelScheme, Prediction, Structure
 
 SPACING = (8.0, 1.5, 1.25)
@@ -42,8 +42,13 @@ def test_a_low_dice_in_one_frame_is_not_averaged_away():
 
 
 def test_a_dice_exactly_at_the_bound_is_good():
-    # 2 x 60 of 160 = .75.
+    # 2 x 60 of 160 = .75; 2 x 70 of 200 = .7, which single precision has below .7.
     assert read(cavity(60), cavity(100), min_dice=0.75).is_good
+    assert not read(cavity(59), cavity(100), min_dice=0.75).is_good
+    crossing = cavity(100)
+    crossing[0].reshape(-1)[:100] = np.roll(cavity(100)[0].reshape(-1), 30)[:100]
+    crossing[0].reshape(-1)[100:130] = 3
+    assert read(crossing, cavity(100), min_dice=0.7).is_good
 
 
 def test_an_ejection_fraction_that_is_off_is_erroneous():
@@ -73,8 +78,9 @@ def test_unlabelled_voxels_do_not_count_in_the_ejection_fraction():
 def test_a_missed_structure_is_erroneous():
     found = read(cavity(0, 0), cavity(100, 50), min_dice=0)
 
-    assert found == Verdict(False, "LV was not found, its EF is 50 %")
-    assert "Dice of LV is 0.00 in frame 0" in read(cavity(0, 0), cavity(100, 50)).reason
+    assert found == Verdict(
+        False, "Dice of LV is 0.00 in frame 0; LV was not found, its EF is 50 %"
+    )
 
 
 def test_a_structure_found_where_there_is_none_is_erroneous():
@@ -99,6 +105,68 @@ def test_a_scheme_without_cavities_is_judged_by_dice():
     assert not read(cavity(100, 20), cavity(100, 50), scheme).is_good
 
 
+def test_severity_is_the_worst_fault_in_multiples_of_its_bound():
+    reader = SimulatedReader(LV_ONLY, min_dice=0.8, max_ef_error=10)
+
+    # Dice 2 x 50 of 112 misses .107 of .2; the EF is 38 % in place of 50 %.
+    assert reader.severity(graded(cavity(100, 62), cavity(100, 50))) == pytest.approx(1.2)
+    assert reader.severity(graded(cavity(0, 0), cavity(100, 50))) == np.inf
+    assert reader.severity(graded(cavity(0, 0), cavity(0, 0))) == 0
+
+
+def missing(*voxels):
+    """Graded predictions that lack so many of the 100 voxels of one frame."""
+    return [graded(cavity(100 - count), cavity(100)) for count in voxels]
+
+
+def verdicts(reader, several):
+    return [reader(one).is_good for one in several]
+
+
+def test_a_reader_who_finds_nothing_good_is_made_less_strict():
+    poor = missing(90, 60, 75, 80)
+
+    reader = balanced(SimulatedReader(LV_ONLY), poor, 0.25)
+
+    assert verdicts(SimulatedReader(LV_ONLY), poor) == [False] * 4
+    assert verdicts(reader, poor) == [False, True, False, False]
+    # Both bounds are widened by the same factor.
+    factor = (1 - reader.min_dice) / 0.3
+    assert reader.max_ef_error == pytest.approx(10 * factor)
+
+
+def test_a_reader_who_finds_nothing_erroneous_is_made_stricter():
+    excellent = missing(0, 8, 2, 4)
+
+    assert verdicts(balanced(SimulatedReader(LV_ONLY), excellent, 0.5), excellent) == [
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    "several", [missing(0, 90, 10, 5), missing(100, 100), missing(0, 0), missing(90), []]
+)
+def test_a_reader_who_need_not_or_cannot_be_content_stays(several):
+    reader = SimulatedReader(LV_ONLY)
+
+    assert balanced(reader, several, 0.25) == reader
+
+
+def test_structures_that_are_lost_never_become_good():
+    hopeless = [graded(cavity(0, 0), cavity(100, 50))] * 3 + [
+        graded(cavity(30, 15), cavity(100, 50))
+    ]
+
+    reader = balanced(SimulatedReader(LV_ONLY), hopeless, 0.5)
+
+    assert verdicts(reader, hopeless) == [False, False, False, True]
+    with pytest.raises(ValueError, match=r"min_share must lie in \[0, .5\], got 0.7"):
+        balanced(reader, hopeless, 0.7)
+
+
 def test_without_labels_there_is_no_verdict():
     with pytest.raises(ValueError, match="a: the reference has no labelled frame"):
         read(cavity(5), np.full_like(cavity(5), UNLABELLED))
@@ -116,7 +184,7 @@ def test_a_verdict_is_carried_by_a_copy():
 @pytest.mark.parametrize(
     ("bounds", "message"),
     [
-        ({"min_dice": 70}, r"min_dice must lie in \[0, 1\], got 70"),
+        ({"min_dice": 70}, r"min_dice must lie in \[0, 1\), got 70"),
         ({"max_ef_error": 0}, "max_ef_error must be positive, got 0"),
     ],
 )

@@ -1,0 +1,156 @@
+"""What every quality estimator promises; a new one is covered by being registered."""
+
+import numpy as np
+import pytest
+import torch
+from curve_builders import graded_hearts, heart, prediction_of
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from qc import ESTIMATORS
+from qc.saving import load_estimator, save_estimator
+from semiqc.study import AORTA, SHORT_AXIS
+
+GRADED = graded_hearts(10)
+PREDICTIONS = [one.prediction for one in GRADED]
+
+
+@pytest.fixture(scope="module", params=sorted(ESTIMATORS))
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def fitted(name):
+    return ESTIMATORS[name](SHORT_AXIS).fit(GRADED)
+
+
+def scores(estimator, predictions=PREDICTIONS):
+    return [quality.score for quality in estimator.predict(predictions)]
+
+
+def test_the_constructor_only_stores(name):
+    estimator = ESTIMATORS[name](SHORT_AXIS)
+
+    assert not [attribute for attribute in vars(estimator) if attribute.endswith("_")]
+    assert vars(estimator) == estimator.get_params(deep=False)
+    assert clone(estimator).get_params() == estimator.get_params()
+
+
+def test_nothing_is_judged_before_fit(name):
+    estimator = ESTIMATORS[name](SHORT_AXIS)
+
+    with pytest.raises(NotFittedError):
+        estimator.predict(PREDICTIONS)
+    with pytest.raises(NotFittedError):
+        estimator.arrays()
+
+
+def test_each_prediction_gets_a_score_in_order(fitted):
+    qualities = fitted.predict(PREDICTIONS)
+
+    assert [quality.study for quality in qualities] == [p.study for p in PREDICTIONS]
+    assert all(0 <= quality.score <= 1 for quality in qualities)
+    assert fitted.predict([]) == []
+
+
+def test_good_predictions_rank_above_erroneous_ones(fitted):
+    found = scores(fitted)
+    good = [score for score, one in zip(found, GRADED, strict=True) if one.is_good]
+    erroneous = [score for score, one in zip(found, GRADED, strict=True) if not one.is_good]
+
+    assert np.mean(np.greater.outer(good, erroneous)) > 0.9
+
+
+def test_the_ranking_holds_for_studies_never_seen(fitted):
+    unseen = graded_hearts(6, first=200)
+    found = np.array(scores(fitted, [one.prediction for one in unseen]))
+    is_good = np.array([one.is_good for one in unseen])
+
+    assert np.mean(np.greater.outer(found[is_good], found[~is_good])) > 0.8
+
+
+def test_a_score_does_not_depend_on_who_is_judged_beside(fitted):
+    together = scores(fitted)
+
+    assert scores(fitted, PREDICTIONS[::-1])[::-1] == pytest.approx(together, abs=1e-6)
+    alone = [scores(fitted, [prediction])[0] for prediction in PREDICTIONS[:3]]
+    assert alone == pytest.approx(together[:3], abs=1e-6)
+
+
+def test_predict_changes_nothing(fitted):
+    learned = {key: array.copy() for key, array in fitted.arrays().items()}
+    labels = [prediction.labels.copy() for prediction in PREDICTIONS]
+
+    first, second = scores(fitted), scores(fitted)
+
+    assert first == second
+    for key, array in fitted.arrays().items():
+        np.testing.assert_array_equal(array, learned[key])
+    for prediction, before in zip(PREDICTIONS, labels, strict=True):
+        np.testing.assert_array_equal(prediction.labels, before)
+
+
+def test_what_was_learned_comes_back_from_a_file(fitted, name, tmp_path):
+    file = tmp_path / "estimator.safetensors"
+
+    save_estimator(fitted, file)
+    back = load_estimator(file, ESTIMATORS, SHORT_AXIS)
+
+    assert type(back) is ESTIMATORS[name]
+    assert back.get_params() == fitted.get_params()
+    assert scores(back) == scores(fitted)
+
+
+def test_an_estimator_of_other_labels_is_refused(fitted, tmp_path):
+    file = tmp_path / "estimator.safetensors"
+    save_estimator(fitted, file)
+
+    with pytest.raises(ValueError, match=r"judges short-axis .* the data has aorta"):
+        load_estimator(file, ESTIMATORS, AORTA)
+
+
+def test_the_same_seed_learns_the_same_and_settings_stay(fitted):
+    again = clone(fitted)
+
+    assert again.fit(GRADED) is again
+    assert scores(again) == scores(fitted)
+    assert again.get_params() == fitted.get_params()
+
+
+def test_random_numbers_of_the_caller_are_left_alone(fitted):
+    torch.manual_seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    expected = torch.rand(1).item(), np.random.rand()  # noqa: NPY002
+
+    torch.manual_seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    scores(clone(fitted).fit(GRADED[:8]), PREDICTIONS[:1])
+
+    assert (torch.rand(1).item(), np.random.rand()) == expected  # noqa: NPY002
+
+
+def test_nothing_to_learn_from_is_refused(name):
+    with pytest.raises(ValueError, match="at least one graded prediction"):
+        ESTIMATORS[name](SHORT_AXIS).fit([])
+
+
+def odd_predictions():
+    labels = heart("odd")
+    yield "one frame", prediction_of("odd", labels[:1])
+    yield "two frames", prediction_of("odd", labels[:2])
+    yield "one slice", prediction_of("odd", labels[:, :1])
+    yield "background only", prediction_of("odd", np.zeros_like(labels))
+    yield "another size", prediction_of("odd", labels[:, :, 3:-4, 2:], (6.0, 1.0, 1.1))
+
+
+@pytest.mark.parametrize("prediction", [pytest.param(p, id=kind) for kind, p in odd_predictions()])
+def test_an_odd_prediction_is_judged(fitted, prediction):
+    assert 0 <= scores(fitted, [prediction])[0] <= 1
+
+
+def test_an_empty_prediction_ranks_below_every_good_one(fitted):
+    empty = prediction_of("empty", np.zeros_like(heart("empty")))
+    good = [one.prediction for one in GRADED if one.is_good]
+
+    assert scores(fitted, [empty])[0] < min(scores(fitted, good))
