@@ -1,5 +1,6 @@
 """Files that are written whole or not at all."""
 
+import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,10 +13,11 @@ def whole_file(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its place once the block ends well.
 
     Whoever reads ``path`` sees what stood there before or all of what was written, also after a
-    crash. A block that fails leaves nothing behind.
+    crash. A block that fails leaves nothing behind; what a killed process left is removed by the
+    next that writes ``path``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # One name per process, so that what a killed run left is found and overwritten or removed.
+    _remove_leftovers(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
@@ -24,6 +26,23 @@ def whole_file(path: Path) -> Iterator[Path]:
         _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_leftovers(path: Path) -> None:
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        process = leftover.name.removesuffix(".tmp").rpartition(".")[2]
+        if process.isdecimal() and not _is_running(int(process)):
+            leftover.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
@@ -38,6 +39,11 @@ class H5Voxels:
         dtype: Type that indexing gives.
         scale: Multiplied with what is read, where not 1.
         labelled_frames: Frames with a label, where the array holds labels.
+        version: Of the file, as ``file_version`` gives it; by default what stands there now.
+
+    Raises:
+        StoreError: If the file or the array cannot be read, or, when voxels are read, if the
+            file was replaced since.
     """
 
     def __init__(
@@ -48,8 +54,10 @@ class H5Voxels:
         *,
         scale: float = 1.0,
         labelled_frames: tuple[int, ...] | None = None,
+        version: "Version | None" = None,
     ) -> None:
         self.path = path
+        self.version = version or file_version(path)
         self.name = dataset
         self.dtype = np.dtype(dtype)
         self.scale = scale
@@ -63,38 +71,64 @@ class H5Voxels:
     def _dataset(self) -> h5py.Dataset:
         # A handle must not cross a fork: two processes would share one file position.
         if self._handle is None or self._handle[0] != os.getpid():
-            self._handle = (os.getpid(), open_h5(self.path)[self.name])
+            file = open_h5(self.path, self.version)
+            if self.name not in file:
+                raise StoreError(f"{self.path}: holds no '{self.name}'")
+            self._handle = (os.getpid(), file[self.name])
         return self._handle[1]
 
     def __getitem__(self, key: Any) -> NDArray[Any]:  # noqa: ANN401
-        found = np.asarray(self._dataset[key], dtype=self.dtype)
+        try:
+            found = np.asarray(self._dataset[key], dtype=self.dtype)
+        except OSError as error:
+            raise StoreError(f"{self.path}: '{self.name}' is damaged ({error})") from error
         return found if self.scale == 1 else found * self.dtype.type(self.scale)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_handle": None}
 
 
-_open_files: dict[tuple[int, Path, int, int], h5py.File] = {}
+Version = tuple[int, int]
+"""Time of change and inode of a file: what tells one that was replaced."""
+
+_open_files: dict[tuple[int, Path], tuple[Version, h5py.File]] = {}
 
 
-def open_h5(path: Path) -> h5py.File:
-    """The file, opened for reading once per process and version of the file.
+def file_version(path: Path) -> Version:
+    """What tells the file that stands at ``path`` from one that stood there before.
 
     Raises:
-        StoreError: If there is no such file, or it is not HDF5 or cut short.
+        StoreError: If there is no such file.
     """
     try:
         state = path.stat()
-        key = (os.getpid(), path.resolve(), state.st_mtime_ns, state.st_ino)
-        if key not in _open_files:
-            for old in [k for k in _open_files if k[:2] == key[:2]]:
-                _open_files.pop(old).close()
-            _open_files[key] = h5py.File(path, "r")
-        return _open_files[key]
     except FileNotFoundError:
         raise StoreError(f"{path}: no such file") from None
     except OSError as error:
-        raise StoreError(f"{path}: not a readable HDF5 file ({error})") from error
+        raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
+    return state.st_mtime_ns, state.st_ino
+
+
+def open_h5(path: Path, version: Version | None = None) -> h5py.File:
+    """The file, opened for reading once per process and version of the file.
+
+    Raises:
+        StoreError: If there is no such file, it is not HDF5 or cut short, or it is not of the
+            version that is asked for.
+    """
+    found = file_version(path)
+    if version is not None and version != found:
+        raise StoreError(f"{path}: was replaced since it was opened")
+    key = (os.getpid(), path.resolve())
+    known = _open_files.get(key)
+    if known is None or known[0] != found:
+        try:
+            # A file that was replaced is not closed: whoever reads from it goes on with what it
+            # held, and with the last reader HDF5 closes it.
+            _open_files[key] = (found, h5py.File(path, "r"))
+        except OSError as error:
+            raise StoreError(f"{path}: not a readable HDF5 file ({error})") from error
+    return _open_files[key][1]
 
 
 class Store:
@@ -109,20 +143,24 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        attributes = open_h5(self.path).attrs
+        self._version = file_version(self.path)
+        file = open_h5(self.path, self._version)
+        attributes = file.attrs
         if attributes.get("format") != FORMAT:
             raise StoreError(f"{path}: an HDF5 file, but not one that `semiqc import` wrote")
-        if int(attributes["version"]) != VERSION:
+        if attributes.get("version") != VERSION:
             raise StoreError(
-                f"{path}: store of version {attributes['version']}, expected {VERSION};"
+                f"{path}: store of version {attributes.get('version')}, expected {VERSION};"
                 " import the data anew"
             )
-        self.scheme = LabelScheme.from_json(json.loads(attributes["scheme"]))
-        self.modalities: tuple[str, ...] = tuple(json.loads(attributes["modalities"]))
-        self._headers: dict[str, dict[str, Any]] = {
-            name: json.loads(group.attrs["header"])
-            for name, group in open_h5(self.path)["studies"].items()
-        }
+        try:
+            self.scheme = LabelScheme.from_json(json.loads(attributes["scheme"]))
+            self.modalities: tuple[str, ...] = tuple(json.loads(attributes["modalities"]))
+            self._headers: dict[str, dict[str, Any]] = {
+                name: json.loads(group.attrs["header"]) for name, group in file["studies"].items()
+            }
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            raise StoreError(f"{path}: damaged store ({error})") from error
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -153,12 +191,13 @@ class Store:
         )
         return Study(
             name=name,
-            image=H5Voxels(self.path, f"studies/{name}/image", np.float32),
+            image=H5Voxels(self.path, f"studies/{name}/image", np.float32, version=self._version),
             labels=H5Voxels(
                 self.path,
                 f"studies/{name}/labels",
                 np.int8,
                 labelled_frames=tuple(header["labelled_frames"]),
+                version=self._version,
             ),
             spacing=tuple(header["spacing"]),
             group=header["group"],
@@ -200,10 +239,10 @@ class StoreWriter:
             raise FileExistsError(f"{path}: exists already; say --overwrite to replace it")
         self.scheme = scheme
         self.modalities = modalities
-        self._whole = whole_file(self.path)
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self._file = h5py.File(self._whole.__enter__(), "w")
+        self._file = _new_file(self._stack, self.path)
         self._file.attrs["format"] = FORMAT
         self._file.attrs["version"] = VERSION
         self._file.attrs["scheme"] = json.dumps(self.scheme.to_json())
@@ -212,8 +251,7 @@ class StoreWriter:
         return self
 
     def __exit__(self, *failure: Any) -> None:  # noqa: ANN401
-        self._file.close()
-        self._whole.__exit__(*failure)
+        self._stack.__exit__(*failure)
 
     def add(self, study: Study) -> None:
         """Append a study; only one frame of it stands in memory at a time.
@@ -267,11 +305,21 @@ class StoreWriter:
             )
 
 
+def _new_file(stack: ExitStack, path: Path) -> h5py.File:
+    """A file that takes its place at ``path`` once ``stack`` is left without a failure."""
+    with ExitStack() as entered:
+        temporary = entered.enter_context(whole_file(path))
+        file = entered.enter_context(h5py.File(temporary, "w"))
+        stack.push(entered.pop_all())
+    return file
+
+
 def _as_float16(study: Study, frame: int) -> NDArray[np.float16]:
     pixels = np.asarray(study.image[:, frame])
     if not np.isfinite(pixels).all():
         raise ValueError(f"{study.name}: frame {frame} has voxels that are not finite")
-    return np.clip(pixels, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
+    stored: NDArray[np.float16] = np.clip(pixels, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
+    return stored
 
 
 def _header(study: Study, labelled: list[int], digest: str) -> dict[str, Any]:
@@ -304,15 +352,14 @@ class PredictionWriter:
     def __init__(self, path: Path, *, probabilities: bool = False) -> None:
         self.path = Path(path)
         self.probabilities = probabilities
-        self._whole = whole_file(self.path)
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self._file = h5py.File(self._whole.__enter__(), "w")
+        self._file = _new_file(self._stack, self.path)
         return self
 
     def __exit__(self, *failure: Any) -> None:  # noqa: ANN401
-        self._file.close()
-        self._whole.__exit__(*failure)
+        self._stack.__exit__(*failure)
 
     def add(
         self, study: Study, frames: Iterator[tuple[NDArray[np.int8], NDArray[np.float32]]]

@@ -6,7 +6,8 @@ Reference:
 
 ``NAME_contours/`` beside the folder ``NAME`` holds ``IM-0001-NNNN-icontour-manual.txt`` (the
 endocardium, at end-diastole and end-systole) and ``-ocontour-`` (the epicardium, at end-diastole
-only): a point ``x y`` a line, in pixels; NNNN is the number in the name of the DICOM file.
+only): a point ``x y`` a line, in pixels, of which
+the first is (1, 1); NNNN is the number in the name of the DICOM file.
 
 Only what the contours tell becomes a label: LV inside the endocardium, and myocardium between it
 and the epicardium where both are drawn. All else stays ``UNLABELLED``: the right ventricle was
@@ -28,6 +29,9 @@ from semiqc.study import UNLABELLED, LabelScheme
 
 CAVITY, MUSCLE = "LV", "MYO"
 FEWEST_POINTS = 3
+FIRST_PIXEL = 1
+"""Of the coordinates. Nothing says so, but counted from 1 the contours fit the images, and from 0
+they lie a pixel to the lower right of the edges."""
 
 _CONTOUR = re.compile(r"IM-\d+-(?P<number>\d+)-(?P<kind>[io])contour", re.IGNORECASE)
 _NUMBER = re.compile(r"(\d+)$")
@@ -111,8 +115,9 @@ def _filled(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
     rows, columns = size
     if points.ndim != 2 or points.shape[1] != 2 or len(points) < FEWEST_POINTS:
         raise UnusableError(f"{path.name}: expected {FEWEST_POINTS} points x y at least")
-    if not ((points >= -1) & (points <= (columns, rows))).all():
+    if not ((points >= 0) & (points <= (columns + 1, rows + 1))).all():
         raise UnusableError(f"{path.name}: points lie outside the image of {columns} x {rows}")
+    points = points - FIRST_PIXEL
     y, x = np.mgrid[:rows, :columns]
     inside = np.zeros(size, bool)
     for (x0, y0), (x1, y1) in zip(points, np.roll(points, -1, axis=0), strict=True):

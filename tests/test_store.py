@@ -1,0 +1,246 @@
+import multiprocessing
+import os
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+from builders import study_of
+
+from semiqc.store import (
+    PredictionWriter,
+    Store,
+    StoreError,
+    StoreWriter,
+    predicted_labels,
+    predicted_probabilities,
+)
+from semiqc.study import SHORT_AXIS, UNLABELLED, Geometry
+
+
+def write(path, *studies, **options):
+    with StoreWriter(path, SHORT_AXIS, **options) as store:
+        for study in studies:
+            store.add(study)
+    return path
+
+
+def first_voxel(study):
+    return float(study.image[0, 1, 0, 0, 0])
+
+
+def test_a_study_comes_back_as_it_was_written(tmp_path):
+    geometry = Geometry(np.diag([1.25, 1.5, 8, 1]), (6, 5, 2), "a.nii", {"time_step": 40.0})
+    study = replace(study_of("a", group="DCM", subject="s", split="test"), geometry=geometry)
+    found = Store(write(tmp_path / "s.h5", study)).study("a")
+
+    np.testing.assert_allclose(found.image[:], study.image, atol=2e-3)
+    np.testing.assert_array_equal(found.labels[:], study.labels)
+    assert found.labelled_frames == (1,)
+    assert (found.group, found.subject, found.split) == ("DCM", "s", "test")
+    assert found.spacing == study.spacing
+    np.testing.assert_array_equal(found.geometry.affine, geometry.affine)
+    assert found.geometry.shape == (6, 5, 2)
+    assert found.geometry.to_source == {"time_step": 40.0}
+
+
+def test_frames_nobody_labelled_are_unlabelled_without_being_written(tmp_path):
+    path = write(tmp_path / "s.h5", study_of("a"))
+
+    assert (Store(path).study("a").labels[0] == UNLABELLED).all()
+    with h5py.File(path) as file:
+        assert file["studies/a/labels"].id.get_num_chunks() == 2  # Two slices of one frame.
+
+
+def test_one_slice_is_one_chunk(tmp_path):
+    with h5py.File(write(tmp_path / "s.h5", study_of("a"))) as file:
+        assert file["studies/a/image"].chunks == (1, 1, 1, 5, 6)
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path):
+    with pytest.raises(ValueError, match="cannot name a file"):
+        write(tmp_path / "s.h5", study_of("a"), study_of("a/b"))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_write_that_fails_leaves_the_store_that_was_there(tmp_path):
+    path = write(tmp_path / "s.h5", study_of("a"))
+    with pytest.raises(ValueError, match="in the store already"):
+        write(path, study_of("b"), study_of("b"), overwrite=True)
+
+    assert Store(path).names == ("a",)
+    assert os.listdir(tmp_path) == ["s.h5"]
+
+
+def test_what_a_killed_write_left_is_removed_by_the_next(tmp_path):
+    path = tmp_path / "s.h5"
+    code = (
+        "import os, signal; from pathlib import Path; from semiqc.store import StoreWriter;"
+        "from semiqc.study import SHORT_AXIS\n"
+        f"with StoreWriter(Path({str(path)!r}), SHORT_AXIS): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert not path.exists()
+    assert len(os.listdir(tmp_path)) == 1
+
+    write(path, study_of("a"))
+    assert os.listdir(tmp_path) == ["s.h5"]
+
+
+def test_an_existing_store_is_replaced_only_when_asked(tmp_path):
+    path = write(tmp_path / "s.h5", study_of("a"))
+    with pytest.raises(FileExistsError, match="--overwrite"):
+        StoreWriter(path, SHORT_AXIS)
+
+    assert Store(write(path, study_of("b"), overwrite=True)).names == ("b",)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", ".."])
+def test_a_name_that_is_no_file_name_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match="cannot name a file"):
+        write(tmp_path / "s.h5", study_of(name))
+
+
+def test_a_study_of_other_modalities_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="1 modalities, the store has 2: t1, t2"):
+        write(tmp_path / "s.h5", study_of("a"), modalities=("t1", "t2"))
+
+
+def test_voxels_that_are_not_finite_are_refused(tmp_path):
+    study = study_of("a")
+    study.image[0, 2, 0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="a: frame 2 has voxels that are not finite"):
+        write(tmp_path / "s.h5", study)
+
+
+def test_a_file_that_is_no_store_is_named(tmp_path):
+    missing, text, other = tmp_path / "no.h5", tmp_path / "text.h5", tmp_path / "other.h5"
+    text.write_text("study,image\n")
+    h5py.File(other, "w").close()
+    with pytest.raises(StoreError, match=r"no\.h5: no such file"):
+        Store(missing)
+    with pytest.raises(StoreError, match=r"text\.h5: not a readable HDF5 file"):
+        Store(text)
+    with pytest.raises(StoreError, match="not one that `semiqc import` wrote"):
+        Store(other)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "message"),
+    [
+        ("scheme", "{", "damaged store"),
+        ("scheme", "{}", "damaged store"),
+        ("version", 7, "store of version 7, expected 1"),
+    ],
+)
+def test_a_damaged_store_or_one_of_another_version_is_refused(tmp_path, attribute, value, message):
+    path = write(tmp_path / "s.h5", study_of("a"))
+    with h5py.File(path, "r+") as file:
+        file.attrs[attribute] = value
+    with pytest.raises(StoreError, match=message):
+        Store(path)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.99])
+def test_a_store_that_was_cut_short_is_named_and_never_a_traceback(tmp_path, share):
+    path = write(tmp_path / "s.h5", study_of("a"))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+
+    with pytest.raises(StoreError, match=r"s\.h5: not a readable HDF5 file"):
+        Store(path)
+
+
+def test_a_damaged_chunk_is_named(tmp_path):
+    path = write(tmp_path / "s.h5", study_of("a"))
+    with h5py.File(path) as file:
+        chunk = file["studies/a/image"].id.get_chunk_info(0)
+    with path.open("r+b") as file:
+        file.seek(chunk.byte_offset)
+        file.write(bytes(chunk.size))
+
+    with pytest.raises(StoreError, match="'studies/a/image' is damaged"):
+        Store(path).study("a").image[:]
+
+
+def test_an_unknown_study_is_named(tmp_path):
+    with pytest.raises(StoreError, match="no study 'b' among 1"):
+        Store(write(tmp_path / "s.h5", study_of("a"))).study("b")
+
+
+def test_a_study_goes_on_with_the_file_it_was_opened_from(tmp_path):
+    path = write(tmp_path / "s.h5", study_of("a"))
+    old = Store(path)
+    study = old.study("a")
+    before = first_voxel(study)
+    shifted = study_of("a")
+    write(path, replace(shifted, image=shifted.image + 5), overwrite=True)
+
+    new = first_voxel(Store(path).study("a"))
+    assert new == pytest.approx(before + 5, abs=0.01)
+    assert first_voxel(study) == before
+    with pytest.raises(StoreError, match="was replaced since it was opened"):
+        old.study("a")
+
+
+def test_a_pickled_study_reads_in_another_process(tmp_path):
+    study = Store(write(tmp_path / "s.h5", study_of("a"))).study("a")
+    expected = first_voxel(study)
+    sent = pickle.loads(pickle.dumps(study))
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.map(first_voxel, [sent]) == [expected]
+
+
+def test_a_forked_process_reads_beside_its_parent(tmp_path):
+    study = Store(write(tmp_path / "s.h5", study_of("a"))).study("a")
+    expected = first_voxel(study)
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        waiting = pool.map_async(first_voxel, [study] * 40)
+        here = [first_voxel(study) for _ in range(40)]
+        assert waiting.get() == here == [expected] * 40
+
+
+def test_the_fingerprint_changes_with_a_voxel_and_with_nothing_else(tmp_path):
+    changed = study_of("a")
+    changed.image[0, 0, 0, 0, 0] += 1
+    same, again, other = (
+        Store(write(tmp_path / name, study)).fingerprint()
+        for name, study in (("1.h5", study_of("a")), ("2.h5", study_of("a")), ("3.h5", changed))
+    )
+
+    assert same == again != other
+
+
+def test_predictions_come_back_with_their_probabilities(tmp_path):
+    study = study_of("a")
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(4), (3, 2, 5, 6)).astype(np.float32)
+    probabilities = np.moveaxis(probabilities, -1, 1)
+    frames = ((p.argmax(axis=0).astype(np.int8), p) for p in probabilities)
+    with PredictionWriter(tmp_path / "p.h5", probabilities=True) as writer:
+        writer.add(study, frames)
+
+    np.testing.assert_array_equal(
+        predicted_labels(tmp_path / "p.h5", "a")[:], probabilities.argmax(axis=1)
+    )
+    found = predicted_probabilities(tmp_path / "p.h5", "a")[:]
+    np.testing.assert_allclose(found, np.moveaxis(probabilities, 1, 0), atol=0.5 / 255 + 1e-6)
+    with pytest.raises(StoreError, match="holds no 'b/labels'"):
+        predicted_labels(tmp_path / "p.h5", "b")
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_too_few_or_too_many_predicted_frames_leave_no_file(tmp_path, count):
+    labels = np.zeros((2, 5, 6), np.int8)
+    frames = ((labels, np.zeros((4, 2, 5, 6), np.float32)) for _ in range(count))
+    with (
+        pytest.raises(ValueError, match="predicted"),
+        PredictionWriter(tmp_path / "p.h5") as writer,
+    ):
+        writer.add(study_of("a"), frames)
+
+    assert list(tmp_path.iterdir()) == []
