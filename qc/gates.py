@@ -83,7 +83,7 @@ class Fraction(Gate):
             raise ValueError(f"share must lie in (0, 1], got {self.share}")
 
     def __call__(self, qualities: Sequence[Quality]) -> list[Decision]:
-        # Rounding keeps .3 * 10 = 3.0000000000000004 from becoming 4.
+        # Rounding keeps .07 * 100 = 7.000000000000001 from becoming 8.
         count = math.ceil(round(self.share * len(qualities), 9))
         return _take_best(qualities, count, f"share = {self.share:g}", self.only_good)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qc.base import Graded
 from semiqc.measures import curves, ejection_fraction
-from semiqc.metrics import DIGITS, dice
+from semiqc.metrics import dice
 from semiqc.study import UNLABELLED, LabelScheme, Measure, Voxels
 
 VERDICTS: Mapping[str, bool] = {"good": True, "erroneous": False}
@@ -203,8 +203,8 @@ def _labelled_pairs(predicted: Voxels, reference: Voxels) -> Iterator[tuple[int,
 
 
 def _ratio(found: float, allowed: float) -> float:
-    # Rounded, so that what is exactly at its bound does not lie beyond it.
-    return round(found / allowed, DIGITS)
+    # A Dice of single precision that is exactly at its bound must not lie beyond it.
+    return round(found / allowed, 6)
 
 
 def _ejection(volumes: NDArray[np.float64]) -> float:

@@ -24,9 +24,6 @@ from semiqc.study import UNLABELLED, LabelScheme, Structure
 NSD_TOLERANCE_MM = 2.0
 """Surface distance forgiven where no other is asked for; about a pixel of cine MR."""
 
-DIGITS = 6
-"""Decimals of a Dice that single precision can tell."""
-
 
 class Overlap(NamedTuple):
     """Agreement of one structure with its reference.
@@ -122,8 +119,7 @@ def _dice(predicted: NDArray[np.bool_], reference: NDArray[np.bool_]) -> float:
         return math.nan
     # MONAI gives NaN for any empty reference unless told otherwise, also for a false positive.
     found = compute_dice(_as_batch(predicted), _as_batch(reference), ignore_empty=False)
-    # It is single precision, in which a Dice of .7 would lie below a bound of .7.
-    return round(float(found), DIGITS)
+    return float(found)
 
 
 def _agreement(

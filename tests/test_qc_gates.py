@@ -91,6 +91,13 @@ def test_a_fraction_is_rounded_up(share, count):
     assert admitted(Fraction(share)(qualities)) == best
 
 
+def test_a_fraction_is_not_rounded_up_from_what_floats_add():
+    qualities = [Quality(f"s{i}", 0.5) for i in range(100)]
+
+    assert 0.07 * 100 > 7
+    assert len(admitted(Fraction(0.07)(qualities))) == 7
+
+
 def test_chance_looks_at_names_and_seed_and_not_at_scores():
     names = [f"s{i}" for i in range(20)]
     low_to_high = [Quality(name, i / 20) for i, name in enumerate(names)]

@@ -147,7 +147,8 @@ def test_a_reader_who_finds_nothing_erroneous_is_made_stricter():
 
 
 @pytest.mark.parametrize(
-    "several", [missing(0, 90, 10, 5), missing(100, 100), missing(0, 0), missing(90), []]
+    "several",
+    [missing(0, 90, 10, 5), missing(100, 100), missing(0, 0), missing(90), missing(9), []],
 )
 def test_a_reader_who_need_not_or_cannot_be_content_stays(several):
     reader = SimulatedReader(LV_ONLY)
