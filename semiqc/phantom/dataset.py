@@ -1,0 +1,136 @@
+"""Whole data sets of phantoms, written to a store one study at a time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from semiqc.phantom.anatomy import GROUPS
+from semiqc.phantom.aorta import aorta_study
+from semiqc.phantom.draws import study_seed
+from semiqc.phantom.scanner import PROFILES, find_profile
+from semiqc.phantom.short_axis import short_axis_study
+from semiqc.store import StoreWriter
+from semiqc.study import AORTA, SHORT_AXIS, Study
+
+FIELD_OF_VIEW_MM = {"short-axis": 190.0, "aorta": 160.0}
+"""Edge of the image of each kind of phantom."""
+
+KINDS = tuple(FIELD_OF_VIEW_MM)
+"""Kinds that a command may name."""
+
+SHORT_AXIS_FRAMES = 20
+AORTA_FRAMES = 100
+AORTA_SLICE_MM = 8.0
+HEART_MM = 84.0
+"""Length of a stack that shows most of a heart, whatever the number of slices."""
+
+SLICE_DISTANCES_MM = (4.0, 14.0)
+
+FINE_SEVERITY = 0.2
+POOR_SEVERITY = (0.5, 1.0)
+
+
+def write_phantoms(
+    path: Path,
+    *,
+    kind: str = "short-axis",
+    studies: int = 40,
+    seed: int = 0,
+    size: int = 128,
+    slices: int = 8,
+    frames: int | None = None,
+    profiles: Sequence[str] | None = None,
+    artefacts: float = 0.25,
+    overwrite: bool = False,
+    observe: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write a store of phantoms; one study stands in memory at a time.
+
+    The same seed gives the same studies, and study ``i`` does not depend on how many there are.
+    Groups follow one another in turn; profile and quality of the scan are drawn, whatever the
+    group.
+
+    Args:
+        path: File to write, whole or not at all.
+        kind: ``"short-axis"`` or ``"aorta"``.
+        studies: Number of studies.
+        seed: Of the data set.
+        size: Rows and columns; the field of view stays the same.
+        slices: Of a short-axis study; the stack keeps about the length of a heart.
+        frames: Of each study; by default 20 in the short axis and 100 in the aorta.
+        profiles: Scanner profiles to draw from; all where None.
+        artefacts: Share of the studies with marked artefacts, in [0, 1]; the rest has slight ones.
+        overwrite: Replace a file that exists.
+        observe: Told the number of studies written, and of all, after each.
+
+    Raises:
+        FileExistsError: If the file exists and may not be replaced.
+        ValueError: If the kind or a profile is unknown, or a number is out of range.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind of phantom '{kind}'; known: {', '.join(KINDS)}")
+    if studies < 1:
+        raise ValueError(f"studies must be at least 1, got {studies}")
+    if not 0 <= artefacts <= 1:
+        raise ValueError(f"share of studies with artefacts must lie in [0, 1], got {artefacts}")
+    names = list(PROFILES if profiles is None else profiles)
+    if not names:
+        raise ValueError("phantoms need at least one scanner profile, got none")
+    for name in names:
+        find_profile(name)
+    recipe = _Recipe(kind, size, slices, frames, tuple(names), artefacts)
+    scheme = SHORT_AXIS if kind == "short-axis" else AORTA
+    with StoreWriter(path, scheme, overwrite=overwrite) as store:
+        for number in range(studies):
+            store.add(recipe.study(number, study_seed(seed, number)))
+            if observe is not None:
+                observe(number + 1, studies)
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """What the studies of one data set have in common."""
+
+    kind: str
+    size: int
+    slices: int
+    frames: int | None
+    profiles: tuple[str, ...]
+    poor_share: float
+
+    def study(self, number: int, seed: int) -> Study:
+        """The study of that number, from 0."""
+        rng = np.random.default_rng([seed, number])
+        profile = self.profiles[rng.integers(len(self.profiles))]
+        is_poor = rng.random() < self.poor_share
+        severity = float(rng.uniform(*POOR_SEVERITY) if is_poor else rng.uniform(0, FINE_SEVERITY))
+        pixel_mm = round(FIELD_OF_VIEW_MM[self.kind] / self.size, 3)
+        name = f"phantom-{number + 1:04d}"
+        if self.kind == "aorta":
+            return aorta_study(
+                seed,
+                size=self.size,
+                frames=self.frames or AORTA_FRAMES,
+                spacing=(AORTA_SLICE_MM, pixel_mm, pixel_mm),
+                profile=profile,
+                artefacts=severity,
+                name=name,
+            )
+        return short_axis_study(
+            seed,
+            group=list(GROUPS)[number % len(GROUPS)],
+            size=self.size,
+            slices=self.slices,
+            frames=self.frames or SHORT_AXIS_FRAMES,
+            spacing=(slice_distance_mm(self.slices), pixel_mm, pixel_mm),
+            profile=profile,
+            artefacts=severity,
+            name=name,
+        )
+
+
+def slice_distance_mm(slices: int) -> float:
+    """Distance at which that many slices show most of a heart, as far as that is plausible."""
+    return float(np.clip(round(HEART_MM / slices, 1), *SLICE_DISTANCES_MM))

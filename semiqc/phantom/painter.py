@@ -1,0 +1,245 @@
+"""Paints a beating heart into the slices of a stack, with partial volume and a reference."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semiqc.phantom.anatomy import Papillary
+from semiqc.phantom.draws import Uniform
+from semiqc.phantom.great_vessels import great_vessels
+from semiqc.phantom.heart import ANGLES, BeatingHeart
+from semiqc.phantom.stack import Stack
+from semiqc.phantom.tissue import Image, Signals, coverage, texture
+
+RV_WALL_MM = 2.2
+LEVELS = 24
+"""Of the tables of what is random along the long axis."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shares:
+    """Share of each voxel within nested surfaces of the heart, ``[Z, Y, X]`` each.
+
+    Args:
+        compact: Within the trabeculae of the left ventricle.
+        lv: Within its endocardium.
+        epi: Within its epicardium.
+        rv: Within the right ventricle too.
+        wall: Within the right ventricle's wall too.
+        fat: Within the epicardial fat too.
+        papillary: That is papillary muscle, part of ``compact``.
+        atria: That lies in planes of atria and great vessels.
+    """
+
+    compact: Image
+    lv: Image
+    epi: Image
+    rv: Image
+    wall: Image
+    fat: Image
+    papillary: Image
+    atria: Image
+
+
+class HeartPainter:
+    """Paints one heart, frame by frame.
+
+    Args:
+        heart: What to paint.
+        stack: Where.
+        signals: Of the tissues.
+        behind: The slices without the heart, ``[Z, Y, X]``.
+        rng: Draws what varies from heart to heart below the level of anatomy.
+    """
+
+    def __init__(
+        self,
+        heart: BeatingHeart,
+        stack: Stack,
+        signals: Signals,
+        behind: Image,
+        rng: np.random.Generator,
+    ) -> None:
+        self.heart = heart
+        self.signals = signals
+        self.behind = behind
+        self._box = _around(heart, stack)
+        self.stack = stack.within(self._box)
+        shape = (len(stack.z), *self.stack.x.shape)
+        swirl, fine = 7 / stack.pixel_mm, 1.5 / stack.pixel_mm
+        self._swirls = [texture(rng, shape, (0.8, swirl, swirl)) for _ in range(2)]
+        self._grain = texture(rng, shape, (0.3, fine, fine))
+        self._roughness = _trabeculae(rng)
+        self._fat = texture(rng, (LEVELS, len(ANGLES)), (2.5, 20.0))
+        self._drift = Uniform(0.5, 3.5).draw(rng) * _direction(rng)
+        self._rv_blood = signals.blood * Uniform(0.62, 0.82).draw(rng)
+        coarse = 2.4 / stack.pixel_mm
+        self._strands = texture(rng, shape, (0.5, coarse, coarse))
+        self._atria = self._above_base(behind[(slice(None), *self._box)], rng)
+
+    def paint(self, frame: int) -> tuple[Image, NDArray[np.int8]]:
+        """One frame: signal, ``[Z, Y, X]`` float32, and labels, likewise, int8.
+
+        A voxel has the label of ``semiqc.study.SHORT_AXIS`` that fills most of it.
+        """
+        shares = self._shares(frame)
+        signal = self.behind.copy()
+        box = (slice(None), *self._box)
+        signal[box] *= 1 - shares.atria - shares.fat
+        signal[box] += shares.atria * self._atria + self._tissues(shares, frame)
+        labels = np.zeros(signal.shape, dtype=np.int8)
+        classes = (1 - shares.rv, shares.rv - shares.epi, shares.epi - shares.lv, shares.lv)
+        labels[box] = np.argmax(classes, axis=0)
+        return signal, labels
+
+    def _above_base(self, behind: Image, rng: np.random.Generator) -> Image:
+        """The slices as they are above the base, ``[Z, Y, X]``."""
+        index, distance = self._polar(self._centre(0))
+        outer = self._shells(np.full(len(distance), self.heart.complete_from), 0)[-1]
+        bed = outer.ravel().take(index) - distance
+        swirl = np.asarray(1 + 0.08 * self._swirls[0] + 0.03 * self._grain, dtype=np.float32)
+        blood = (self.signals.blood * swirl, np.float32(self._rv_blood) * swirl)
+        sizes_mm = (self.heart.size_mm, float(outer.max()))
+        return great_vessels(behind, bed, self.stack, sizes_mm, self.signals, blood, rng)
+
+    def _shares(self, frame: int) -> Shares:
+        """Partial volume of every surface, averaged over the planes of each slice."""
+        stack = self.stack
+        centre = self._centre(frame)
+        angle_index, distance = self._polar(centre)
+        u = self.heart.material(stack.z, frame)
+        nested = np.zeros((6, *distance.shape), dtype=np.float32)
+        papillary, atria = np.zeros_like(distance), np.zeros_like(distance)
+        planes = u.shape[1]
+        for places in u.T:
+            shells = self._shells(places, frame)
+            within = [
+                coverage(shell.ravel().take(angle_index) - distance, stack.pixel_mm)
+                for shell in shells
+            ]
+            nested += np.stack(within) / planes
+            papillary += self._papillaries(places, shells[1], centre, frame) / planes
+            is_open = (places < self.heart.complete_from)[:, None, None]
+            atria += is_open * (1 - within[-1]) / planes
+        compact, lv, epi, rv, wall, fat = nested
+        papillary = np.minimum(papillary, compact)
+        return Shares(compact, lv, epi, rv, wall, fat, papillary, atria)
+
+    def _centre(self, frame: int) -> NDArray[np.float32]:
+        """Of the heart in each slice, ``[Z, 2]`` mm: it is drawn aside as it contracts."""
+        drift = self._drift * (1 - self.heart.filling[frame])
+        return np.asarray(self.stack.centre + drift, dtype=np.float32)
+
+    def _polar(self, centre: NDArray[np.float32]) -> tuple[NDArray[np.int64], Image]:
+        """Of each voxel its entry in a flat table ``[Z, A]``, and its distance from the axis."""
+        x = self.stack.x - centre[:, 0, None, None]
+        y = self.stack.y - centre[:, 1, None, None]
+        # Mid septum lies at -x, anterior at -y.
+        turn = np.arctan2(-y, -x) / np.float32(2 * np.pi) + np.float32(0.5)
+        index = np.rint(turn * len(ANGLES)).astype(np.int64) % len(ANGLES)
+        index += np.arange(len(centre))[:, None, None] * len(ANGLES)
+        return index, np.asarray(np.hypot(x, y), dtype=np.float32)
+
+    def _shells(self, u: NDArray[np.float64], frame: int) -> list[Image]:
+        """Radii ``[Z, A]`` in mm of the nested surfaces, in the order of ``Shares``."""
+        endo, epi, rv = self.heart.radii(u, frame)
+        level = np.clip((u + 0.5) / 1.6 * LEVELS, 0, LEVELS - 1).astype(int)
+        depth = self.heart.anatomy.trabeculation * (1 + np.clip(u, 0, 1))[:, None]
+        compact = endo * (1 - np.clip(depth * self._roughness[level], 0, 0.6))
+        wall = rv + RV_WALL_MM * np.clip((rv - epi) / 2, 0, 1)
+        groove = 3.5 * np.clip(-u / 0.3, 0, 1)[:, None]
+        apex = np.clip((self.heart.end - u) / 0.1, 0, 1)[:, None]
+        fat = wall + apex * np.clip(groove - 0.6 + 3.0 * self._fat[level], 0, 10)
+        shells = [shell.astype(np.float32) for shell in (compact, endo, epi, rv, wall, fat)]
+        for shell in shells:
+            # Far below 0, so that not even the voxel on the axis lies half inside.
+            shell[wall <= 0] = -1e3
+        return shells
+
+    def _tissues(self, shares: Shares, frame: int) -> Image:
+        """Signal of the heart's tissues, each in its share of the voxels, ``[Z, Y, X]``."""
+        signals, grain = self.signals, self._grain
+        frames = len(self.heart.filling)
+        phase = 2 * np.pi * frame / frames
+        swirl = np.float32(np.cos(phase)) * self._swirls[0]
+        swirl += np.float32(np.sin(phase)) * self._swirls[1]
+        speed = frames * abs(float(self.heart.filling[frame] - self.heart.filling[frame - 1]))
+        blood = signals.blood * (1 + (0.08 + 0.015 * speed) * swirl + 0.04 * grain)
+        rv_blood = self._rv_blood * (1 + 0.09 * swirl + 0.05 * grain)
+        # Strands of muscle cross the right ventricle.
+        strands = np.clip(self._strands - 1.2, 0, 1)
+        rv_blood += strands * (signals.myocardium - rv_blood)
+        myocardium = signals.myocardium * (1 + 0.12 * grain + 0.06 * swirl)
+        trabeculae = 0.35 * blood + 0.65 * myocardium
+        heart = (shares.compact - shares.papillary) * blood
+        heart += (shares.papillary + shares.epi - shares.lv) * myocardium
+        heart += (shares.lv - shares.compact) * trabeculae
+        heart += (shares.rv - shares.epi) * rv_blood
+        heart += (shares.wall - shares.rv) * signals.myocardium
+        heart += (shares.fat - shares.wall) * (0.8 * signals.fat)
+        return np.asarray(heart, dtype=np.float32)
+
+    def _papillaries(
+        self,
+        u: NDArray[np.float64],
+        endo: Image,
+        centre: NDArray[np.float32],
+        frame: int,
+    ) -> Image:
+        """Share of each voxel of one plane per slice that is papillary muscle, ``[Z, Y, X]``."""
+        stack = self.stack
+        share = np.zeros((len(u), *stack.x.shape), dtype=np.float32)
+        for papillary in self.heart.anatomy.papillaries:
+            along = (u - papillary.start) / (papillary.end - papillary.start)
+            reach = endo[:, _angle_index(papillary)]
+            radius = papillary.radius_mm * _bulge(along) / np.sqrt(self.heart.stretch[frame])
+            radius = np.minimum(radius, 0.42 * reach)
+            # It hangs free at the valve's end and grows out of the wall towards the apex.
+            place = reach - radius * (1.55 - 0.75 * np.clip(along, 0, 1))
+            x = centre[:, 0] - place * np.cos(papillary.angle)
+            y = centre[:, 1] - place * np.sin(papillary.angle)
+            cosine, sine = np.cos(papillary.angle), np.sin(papillary.angle)
+            for plane in np.flatnonzero(radius > 0):
+                right, down = stack.x - x[plane], stack.y - y[plane]
+                inward = cosine * right + sine * down
+                across = (cosine * down - sine * right) * papillary.breadth
+                inside = radius[plane] - np.hypot(inward, across) + 1.4 * self._strands[plane]
+                share[plane] += coverage(inside, stack.pixel_mm)
+        return share
+
+
+def _trabeculae(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Depth of the trabeculae, relative to a typical one, ``[LEVELS, A]``: few deep, most flat."""
+    coarse = texture(rng, (LEVELS, len(ANGLES)), (1.0, 9.0))
+    fine = texture(rng, (LEVELS, len(ANGLES)), (0.8, 4.0))
+    lateral = 0.55 - 0.45 * np.cos(ANGLES)
+    return np.clip(0.8 * coarse + 0.6 * fine + 0.2, 0, None) * lateral
+
+
+def _bulge(along: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Thickness of a papillary muscle along its length: 0 at both ends, 1 in the middle."""
+    return np.asarray(np.sqrt(np.clip(1 - (2 * along - 1) ** 2, 0, None)))
+
+
+def _angle_index(papillary: Papillary) -> int:
+    return round((papillary.angle + np.pi) / (2 * np.pi) * len(ANGLES)) % len(ANGLES)
+
+
+def _direction(rng: np.random.Generator) -> NDArray[np.float64]:
+    angle = rng.uniform(0, 2 * np.pi)
+    return np.array([np.cos(angle), np.sin(angle)])
+
+
+def _around(heart: BeatingHeart, stack: Stack) -> tuple[slice, slice]:
+    """Rows and columns that the heart and its great vessels may touch."""
+    u = np.linspace(heart.complete_from, heart.end, 20)
+    radius = heart.radii(u, 0)[2].max(axis=0)
+    margin = 22 + float(np.abs(stack.centre).max())
+    left = max(float((radius * np.cos(ANGLES)).max()), 2.6 * heart.size_mm) + margin
+    right = float((-radius * np.cos(ANGLES)).max()) + margin
+    up = max(float((radius * np.sin(ANGLES)).max()), 1.8 * heart.size_mm) + margin
+    down = max(float((-radius * np.sin(ANGLES)).max()), 1.9 * heart.size_mm) + margin
+    inside = (stack.x > -left) & (stack.x < right) & (stack.y > -up) & (stack.y < down)
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)

@@ -1,0 +1,119 @@
+"""Short-axis cine studies of a beating heart with a reference in every frame."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semiqc.phantom.anatomy import GROUPS, draw_anatomy
+from semiqc.phantom.artefacts import breath_hold_offsets, draw_artefacts
+from semiqc.phantom.cine import check_size, oblique, scan, scene
+from semiqc.phantom.draws import Normal, Uniform, streams
+from semiqc.phantom.heart import ANGLES, BeatingHeart
+from semiqc.phantom.painter import HeartPainter
+from semiqc.phantom.scanner import ScannerProfile, find_profile, sensitivity, vary
+from semiqc.phantom.stack import Stack
+from semiqc.phantom.thorax import draw_thorax, surroundings
+from semiqc.phantom.tissue import Image, texture
+from semiqc.study import Study
+
+PLANES = 4
+"""Planes that a slice is averaged over: the partial volume along the long axis."""
+
+
+def short_axis_study(
+    seed: int,
+    *,
+    group: str | None = None,
+    size: int = 128,
+    slices: int = 8,
+    frames: int = 20,
+    spacing: tuple[float, float, float] = (10.0, 1.8, 1.8),
+    profile: str = "1.5T-sharp",
+    artefacts: float = 0.3,
+    name: str | None = None,
+) -> Study:
+    """A cine study of a heart that never was, with a reference for the whole cycle.
+
+    Frame 0 is end-diastole and slice 0 the most basal. The label scheme is
+    ``semiqc.study.SHORT_AXIS``; papillary muscles count as cavity, as in ACDC.
+
+    Args:
+        seed: Decides everything that is drawn.
+        group: One of ``semiqc.phantom.GROUPS``; drawn where None.
+        size: Rows and columns of the image.
+        slices: Number of slices.
+        frames: Number of frames.
+        spacing: Between voxel centres, ``(z, y, x)`` in mm, with square pixels.
+        profile: One of ``semiqc.phantom.PROFILES``.
+        artefacts: Severity of what goes wrong in the scan, from 0 to 1.
+        name: Of the study; by default made of the group and the seed.
+
+    Raises:
+        ValueError: If the group or profile is unknown, there are too few voxels, pixels are not
+            square or the severity is not in [0, 1].
+    """
+    of_anatomy, of_scene, of_scanner, of_artefacts, of_noise = streams(seed, 5)
+    drawn = list(GROUPS)[of_anatomy.integers(len(GROUPS))]
+    anatomy = draw_anatomy(of_anatomy, group or drawn)
+    name = name or f"{anatomy.group}-{seed}"
+    check_size(name, (frames, slices, size), spacing)
+    scanner = vary(find_profile(profile), of_scanner)
+    faults = draw_artefacts(of_artefacts, artefacts)
+    heart = BeatingHeart(anatomy, frames)
+    offsets = breath_hold_offsets(faults, slices, of_artefacts)
+    stack = _stack(heart, scanner, size, spacing, offsets, of_scene)
+    behind = _behind(heart, stack, scanner, of_scene)
+    painter = HeartPainter(heart, stack, scanner.signals, behind, of_scene)
+    coil = sensitivity(stack.x, stack.y, scanner.bias, of_scanner)
+    signal = np.empty((frames, slices, size, size), dtype=np.float32)
+    labels = np.empty(signal.shape, dtype=np.int8)
+    for frame in range(frames):
+        signal[frame], labels[frame] = painter.paint(frame)
+    signal *= coil
+    image = scan(signal, scanner, faults, spacing[1], (of_noise, of_artefacts))
+    geometry = oblique((slices, size, size), spacing, of_scanner)
+    return Study(name, image, labels, spacing, group=anatomy.group, geometry=geometry)
+
+
+def _stack(
+    heart: BeatingHeart,
+    scanner: ScannerProfile,
+    size: int,
+    spacing: tuple[float, float, float],
+    offsets: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> Stack:
+    """Slices from the base at end-diastole towards the apex, around a heart off the centre."""
+    apart, pixel = spacing[0], spacing[1]
+    first = Uniform(-0.55, 0.35).draw(rng) * apart
+    middle = first + np.arange(len(offsets)) * apart
+    planes = ((np.arange(PLANES) + 0.5) / PLANES - 0.5) * min(scanner.slice_mm, apart)
+    # The axis is rarely quite at a right angle to the slices, so the heart wanders.
+    lean = np.array([Normal(0, 0.06, -0.15, 0.15).draw(rng) for _ in range(2)])
+    centre = offsets + (middle - 0.4 * heart.apex_mm)[:, None] * lean
+    # The RV lies to one side of the axis; the whole heart is what stands in the middle.
+    shift = np.array([Normal(16, 7, -5, 36).draw(rng), Normal(-4, 7, -22, 14).draw(rng)])
+    x, y = scene(size, pixel, scanner.orientation_deg, shift)
+    return Stack(x, y, middle[:, None] + planes, centre, pixel)
+
+
+def _behind(
+    heart: BeatingHeart, stack: Stack, scanner: ScannerProfile, rng: np.random.Generator
+) -> Image:
+    """Every slice without its heart, ``[Z, Y, X]``; the abdomen moves with the breath."""
+    radius = heart.radii(np.linspace(-0.2, 0.6, 9), 0)[2].max(axis=0)
+    left_mm = float((radius * np.cos(ANGLES)).max())
+    bottom_mm = float((-radius * np.sin(ANGLES)).max())
+    thorax = draw_thorax(rng, left_mm, bottom_mm)
+    smooth = 9 / stack.pixel_mm
+    ripples = texture(rng, (len(stack.z), *stack.x.shape), (1.0, smooth, smooth))
+    grain = texture(rng, ripples.shape, (0.3, 1.3 / stack.pixel_mm, 1.3 / stack.pixel_mm))
+    slices = []
+    for number, planes in enumerate(stack.z):
+        y = stack.y - np.float32(stack.centre[number, 1])
+        places = [(stack.x, y, float(z)) for z in planes]
+        painted = [
+            surroundings(thorax, scanner.signals, place, ripples[number], stack.pixel_mm)
+            for place in places
+        ]
+        slices.append(np.mean(painted, axis=0) * (1 + 0.07 * grain[number]))
+    return np.asarray(slices, dtype=np.float32)
