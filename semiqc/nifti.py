@@ -24,6 +24,9 @@ ALIGNED = 2
 SAME_PLACE = 0.1
 """Share of a voxel by which the corners of two images of the same grid may lie apart."""
 
+LONGEST_REST = 2**24
+"""Bytes after the voxels, which nobody needs."""
+
 Binary: TypeAlias = io.BufferedIOBase
 
 
@@ -72,9 +75,12 @@ def read_voxels(header: Header) -> NDArray[Any]:
         with _open(header.path, _is_packed(header.path)) as file:
             file.seek(header.offset)
             _fill(file, stored, header.path)
-            file.read(1)  # At the end of a gzip file, its checksum is compared.
+            # Only at the end of a gzip file is its checksum compared.
+            rest = len(file.read(LONGEST_REST))
     except (OSError, EOFError, zlib.error) as error:
         raise _unreadable(header.path, error) from error
+    if rest == LONGEST_REST:
+        raise UnusableError(f"{header.path.name}: goes on for {rest} bytes after its voxels")
     voxels = _as_numbers(stored, header.scaling)
     if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
         broken = int((~np.isfinite(voxels)).sum())

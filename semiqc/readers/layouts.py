@@ -16,14 +16,16 @@ class Reader:
     Args:
         recognises: Whether a file or folder has the layout.
         find: Lists the studies; given a scheme, their labels are understood as of that scheme.
+        is_file: Whether the layout is of a file and not of a folder.
     """
 
     recognises: Callable[[Path], bool]
     find: Callable[[Path, LabelScheme | None], Listing]
+    is_file: bool = False
 
 
 READERS: dict[str, Reader] = {
-    "manifest": Reader(manifest.recognises, manifest.find),
+    "manifest": Reader(manifest.recognises, manifest.find, is_file=True),
     "nnunet": Reader(nnunet.recognises, nnunet.find),
     "acdc": Reader(acdc.recognises, acdc.find),
     "mnms": Reader(mnms.recognises, mnms.find),
@@ -43,6 +45,7 @@ def find(source: Path, layout: str = "auto", scheme: LabelScheme | None = None) 
     Raises:
         ValueError: If there is no such source, or no reader knows its layout.
     """
+    _check_exists(source)
     return _reader(source, layout).find(source, scheme)
 
 
@@ -60,9 +63,15 @@ def find_images(source: Path, layout: str, scheme: LabelScheme, modalities: int)
     Raises:
         ValueError: If there is no such source, or no reader knows its layout.
     """
+    _check_exists(source)
     if layout == "auto" and _layout(source) is None and images.recognises(source):
         return images.find(source, scheme, modalities)
     return find(source, layout, scheme)
+
+
+def _check_exists(source: Path) -> None:
+    if not source.exists():
+        raise ValueError(f"{source}: no such file or folder")
 
 
 def _reader(source: Path, layout: str) -> Reader:
@@ -75,10 +84,12 @@ def _reader(source: Path, layout: str) -> Reader:
         )
     if found not in READERS:
         raise ValueError(f"unknown layout '{found}'; known: auto, {', '.join(READERS)}")
-    return READERS[found]
+    reader = READERS[found]
+    if source.is_file() != reader.is_file:
+        expected = "a file" if reader.is_file else "a folder"
+        raise ValueError(f"{source}: layout {found} is of {expected}")
+    return reader
 
 
 def _layout(source: Path) -> str | None:
-    if not source.exists():
-        raise ValueError(f"{source}: no such file or folder")
     return next((name for name, reader in READERS.items() if reader.recognises(source)), None)

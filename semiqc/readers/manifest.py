@@ -125,8 +125,10 @@ def _check_agreement(rows: Sequence[Row]) -> None:
                     f"line {row.line}: {column} is {other!r}, in line {rows[0].line} {first!r}"
                 )
     frames = [row.frame for row in rows]
-    if len(rows) > 1 and len(set(frames)) != len(frames) and set(frames) != {None}:
-        raise UnusableError(f"lines from {rows[0].line}: frames are doubled or missing: {frames}")
+    none_given = set(frames) == {None} and len({row.image for row in rows}) == len(rows)
+    if not none_given and (len(set(frames)) != len(frames) or (None in frames and frames[1:])):
+        given = ", ".join("none" if frame is None else str(frame) for frame in frames)
+        raise UnusableError(f"lines from {rows[0].line}: frames are doubled or missing: {given}")
 
 
 def _read(name: str, rows: Sequence[Row], values: LabelValues, with_labels: bool) -> RawStudy:

@@ -175,15 +175,21 @@ def _check_complete(phases: Sequence[Sequence[Slice]], broken: Sequence[str]) ->
                 f"{group[0].path.parent.name}: slice {number} of {len(phases)} has {len(group)}"
                 f" phases, the others {usual}{beside}"
             )
-        times = np.array([np.nan if p.trigger_ms is None else p.trigger_ms for p in group])
-        steps = np.diff(np.sort(times))
-        if len(steps) > 1 and np.isfinite(steps).all() and np.median(steps) > 0:
-            widest = int(np.argmax(steps))
-            if steps[widest] > SKIPPED * np.median(steps):
-                raise UnusableError(
-                    f"{group[0].path.parent.name}: slice {number} lacks a phase between"
-                    f" {times[widest]:g} and {times[widest + 1]:g} ms{beside}"
-                )
+        _check_steps(number, group, beside)
+
+
+def _check_steps(number: int, group: Sequence[Slice], beside: str) -> None:
+    """Refuse a slice with a gap between its trigger times."""
+    times = np.array([np.nan if p.trigger_ms is None else p.trigger_ms for p in group])
+    steps = np.diff(np.sort(times))
+    if len(steps) < 2 or not np.isfinite(steps).all():
+        return
+    widest, usual = int(np.argmax(steps)), np.sort(steps)[(len(steps) - 1) // 2]
+    if 0 < SKIPPED * usual < steps[widest]:
+        raise UnusableError(
+            f"{group[0].path.parent.name}: slice {number} lacks a phase between"
+            f" {times[widest]:g} and {times[widest + 1]:g} ms{beside}"
+        )
 
 
 def _distance(positions: NDArray[np.float64], phases: Sequence[Sequence[Slice]]) -> float:
