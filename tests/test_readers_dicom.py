@@ -201,7 +201,7 @@ def test_a_slice_that_does_not_fit_the_others_is_named(folder, changes, message)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"ImagePositionPatient": None}, "not an image of a series"),
+        ({"ImagePositionPatient": None}, "not an image of a series, lacks ImagePositionPatient"),
         ({"PixelSpacing": [0, 1]}, "spacing and size must be positive"),
         ({"NumberOfFrames": 4}, "multi-frame DICOM, expected a file for each slice"),
         ({"PhotometricInterpretation": "RGB"}, "expected grey values .* got RGB"),
@@ -279,6 +279,7 @@ def test_contours_beside_the_folder_are_labels_of_what_they_tell(folder):
         (3, "1 1\n3 3\n", "expected 3 points x y at least"),
         (3, "1 1\n30 1\n3 3\n", "points lie outside the image of 8 x 6"),
         (3, "", "expected 3 points"),
+        (3, "1 1\n1 2\n2 2\n2 3\n3 3\n3 4\n4 4\n", "not closed, 4.24 pixels"),
     ],
 )
 def test_a_contour_that_cannot_be_used_is_told(folder, number, text, message):

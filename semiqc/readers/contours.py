@@ -33,6 +33,9 @@ FIRST_PIXEL = 1
 """Of the coordinates. Nothing says so, but counted from 1 the contours fit the images, and from 0
 they lie a pixel to the lower right of the edges."""
 
+WIDEST_GAP = 3
+"""Between the last point and the first, in longest steps between others."""
+
 _CONTOUR = re.compile(r"IM-\d+-(?P<number>\d+)-(?P<kind>[io])contour", re.IGNORECASE)
 _NUMBER = re.compile(r"(\d+)$")
 
@@ -117,6 +120,10 @@ def _filled(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
         raise UnusableError(f"{path.name}: expected {FEWEST_POINTS} points x y at least")
     if not ((points >= 0) & (points <= (columns + 1, rows + 1))).all():
         raise UnusableError(f"{path.name}: points lie outside the image of {columns} x {rows}")
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    gap = np.linalg.norm(points[0] - points[-1])
+    if gap > WIDEST_GAP * steps.max():
+        raise UnusableError(f"{path.name}: not closed, {gap:.3g} pixels from its end to its start")
     points = points - FIRST_PIXEL
     y, x = np.mgrid[:rows, :columns]
     inside = np.zeros(size, bool)

@@ -11,7 +11,7 @@ Contours beside the folder, as the Sunnybrook data has them, are read as labels;
 """
 
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +36,10 @@ TAGS = [
     "PatientID", "PhotometricInterpretation", "PixelSpacing", "Rows", "SamplesPerPixel",
     "SeriesInstanceUID", "SeriesNumber", "SliceThickness", "SpacingBetweenSlices", "TriggerTime",
 ]  # fmt: skip
+REQUIRED = (
+    "Columns", "ImageOrientationPatient", "ImagePositionPatient", "PhotometricInterpretation",
+    "PixelSpacing", "Rows", "SamplesPerPixel", "SeriesInstanceUID",
+)  # fmt: skip
 NO_IMAGES = {"DICOMDIR"}
 BROKEN = (
     AttributeError, EOFError, InvalidDicomError, KeyError, IndexError, NotImplementedError,
@@ -43,15 +47,14 @@ BROKEN = (
 )  # fmt: skip
 """What pydicom answers damaged files with."""
 
-LAYER = b"DICM"
+MARK = b"DICM"
 
 
 @dataclass(frozen=True)
 class Series:
-    """The files of a series, and what was wrong with some of them."""
+    """The files of a series, and the names of files beside them that cannot be read."""
 
     folder: Path
-    number: str
     slices: tuple[Slice, ...]
     broken: tuple[str, ...] = ()
 
@@ -69,37 +72,39 @@ def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
         scheme: Of labels from contours; by default ``SHORT_AXIS``.
     """
     scheme = scheme or SHORT_AXIS
-    found: dict[tuple[Path, str], list[Slice]] = defaultdict(list)
-    numbers: dict[tuple[Path, str], str] = {}
-    refusals: list[Refusal] = []
-    broken: dict[Path, list[str]] = defaultdict(list)
-    for path in _files(source):
-        try:
-            uid, number, piece = _read_slice(path)
-        except UnusableError as error:
-            if _claims_to_be(path):
-                refusals.append(Refusal(path.parent.name, str(error)))
-                broken[path.parent].append(path.name)
-            continue
-        key = (path.parent, uid)
-        found[key].append(piece)
-        numbers[key] = number
-    together: dict[Path, int] = defaultdict(int)
-    for folder, _ in found:
-        together[folder] += 1
+    found, broken = _gathered(source)
+    refusals = [Refusal(path.parent.name, reason) for path, reason in broken.items()]
+    together = Counter(folder for folder, _, _ in found)
     entries = []
-    for (folder, uid), slices in found.items():
-        number = numbers[folder, uid]
+    for (folder, _, number), slices in found.items():
         text = folder.resolve().name if together[folder] == 1 else f"{folder.name}-{number}"
         try:
             name = safe_name(text)
         except UnusableError as error:
             refusals.append(Refusal(text, str(error)))
             continue
-        series = Series(folder, number, tuple(slices), tuple(broken[folder]))
+        beside = tuple(path.name for path in broken if path.parent == folder)
+        series = Series(folder, tuple(slices), beside)
         read = partial(_read, name, series, scheme)
         entries.append(Entry(name, folder, partial(_in_plane_mm, series), read))
     return Listing(tuple(entries), scheme, refusals=tuple(refusals))
+
+
+def _gathered(
+    source: Path,
+) -> tuple[dict[tuple[Path, str, str], list[Slice]], dict[Path, str]]:
+    """Slices by folder, series and its number; and files that cannot be read, with the reason."""
+    found: dict[tuple[Path, str, str], list[Slice]] = defaultdict(list)
+    broken: dict[Path, str] = {}
+    for path in _files(source):
+        try:
+            series, number, piece = _read_slice(path)
+        except UnusableError as error:
+            if _claims_to_be(path):
+                broken[path] = str(error)
+        else:
+            found[path.parent, series, number].append(piece)
+    return found, broken
 
 
 def _files(source: Path) -> list[Path]:
@@ -109,7 +114,7 @@ def _files(source: Path) -> list[Path]:
 def _is_dicom(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.read(132)[128:] == LAYER
+            return file.read(132)[128:] == MARK
     except OSError:
         return False
 
@@ -131,8 +136,11 @@ def _dataset(path: Path, tags: list[str] | None) -> pydicom.Dataset:
             raise UnusableError(f"{path.name}: no permission to read it") from None
         except UnusableError:
             raise
+        except InvalidDicomError:
+            raise UnusableError(f"{path.name}: not a DICOM file") from None
         except BROKEN as error:
-            raise UnusableError(f"{path.name}: not a readable DICOM file ({error})") from error
+            reason = " ".join(str(error).split())
+            raise UnusableError(f"{path.name}: not a readable DICOM file ({reason})") from error
 
 
 def _read_slice(path: Path) -> tuple[str, str, Slice]:
@@ -150,6 +158,9 @@ def _read_slice(path: Path) -> tuple[str, str, Slice]:
 
 
 def _as_slice(path: Path, dataset: Any) -> tuple[str, str, Slice]:  # noqa: ANN401
+    missing = [element for element in REQUIRED if element not in dataset]
+    if missing:
+        raise UnusableError(f"{path.name}: not an image of a series, lacks {', '.join(missing)}")
     if int(dataset.get("NumberOfFrames") or 1) > 1:
         raise UnusableError(f"{path.name}: multi-frame DICOM, expected a file for each slice")
     if dataset.SamplesPerPixel != 1 or dataset.PhotometricInterpretation != "MONOCHROME2":
