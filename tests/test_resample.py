@@ -50,10 +50,10 @@ def test_an_image_keeps_its_place(target):
 
 
 def test_a_shrunk_image_does_not_alias():
-    stripes = np.tile([0.0, 1.0], (Y, X // 2))
-    found = resample_image(stripes, (1, 1), (4, 4))
+    stripes = np.tile([0.0, 1.0], (Y, X // 2 + 1))[:, : X + 1]
+    found = resample_image(stripes, (1, 1), (3, 3))
 
-    np.testing.assert_allclose(found[:, 2:-2], 0.5, atol=0.02)
+    np.testing.assert_allclose(found[:, 2:-2], 0.5, atol=0.1)
 
 
 def test_a_constant_image_stays_constant_to_its_border():
