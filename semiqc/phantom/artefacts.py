@@ -99,7 +99,7 @@ def _mistrigger(measured: KSpace, share: float, rng: np.random.Generator) -> Non
     # Every eighth line belongs to one heartbeat, so that the errors show as ghosts.
     of_line = np.arange(lines) % SEGMENTS
     for segment in np.flatnonzero(rng.random(SEGMENTS) < share):
-        late = int(np.rint(rng.uniform(0.08, 0.35) * frames)) * int(rng.choice([-1, 1]))
+        late = max(1, round(rng.uniform(0.08, 0.35) * frames)) * int(rng.choice([-1, 1]))
         chosen = of_line == segment
         measured[:, chosen] = np.roll(measured[:, chosen], late, axis=0)
 

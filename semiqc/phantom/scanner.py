@@ -167,4 +167,4 @@ def _damping(length: int, reach: float, apodisation: float) -> Image:
     relative = np.abs(fft.fftfreq(length)) * 2 / reach
     start = 1 - apodisation
     ramp = np.clip((relative - start) / max(apodisation, 1e-6), 0, 1)
-    return np.asarray((0.5 + 0.5 * np.cos(np.pi * ramp)) * (relative <= 1), dtype=np.float32)
+    return np.asarray(0.5 + 0.5 * np.cos(np.pi * ramp), dtype=np.float32)
