@@ -16,7 +16,9 @@ def heart_of(group, seed=5):
 def volumes_ml(heart, frame):
     """LV, wall and RV by adding up planes 0.25 mm apart, in space and not along the material."""
     z = np.arange(-15, heart.apex_mm + 5, 0.25) + 0.125
-    endo, epi, rv = heart.radii(heart.material(z, frame), frame)
+    u = heart.material(z, frame)
+    is_below = u[:, None] >= heart.base_at(np.arange(len(ANGLES)), np.ones(1))
+    endo, epi, rv = (is_below * radius for radius in heart.radii(u, frame))
     per_square = 0.5 * (ANGLES[1] - ANGLES[0]) * 0.25 / 1000
     return (
         per_square * (endo**2).sum(),

@@ -54,6 +54,19 @@ def test_above_the_base_there_are_chambers_without_a_label():
     assert signal[0, 50, 50] == pytest.approx(1.0, abs=0.4)
 
 
+def test_the_tilted_base_cuts_straight_across_a_slice():
+    anatomy = replace(anatomy_of(), base_tilt=0.1, base_tilt_angle=2.0)
+    stack = stack_at(0.0, 20.0)
+    _, labels = painted(anatomy, stack)
+
+    # Towards the tilt's angle the base lies lower, so that side of the first slice is above it.
+    towards = -np.cos(2.0) * stack.x - np.sin(2.0) * stack.y
+    ventricle = np.isin(labels, (2, 3))
+    assert towards[ventricle[0]].max() < 1.5
+    assert ventricle[0].sum() == pytest.approx(0.5 * ventricle[1].sum(), rel=0.15)
+    assert towards[ventricle[1]].max() > 20
+
+
 def test_the_right_ventricle_lies_left_in_the_image_and_the_wall_between():
     stack = stack_at(35.0)
     _, labels = painted(anatomy_of(), stack)

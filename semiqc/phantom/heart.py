@@ -42,9 +42,9 @@ class BeatingHeart:
         self.size_mm, self.length_mm = _ellipsoid(anatomy)
         self.end = 1 + APEX_WALL_MM / self.length_mm
         self.apex_mm = self.length_mm * (self.end + anatomy.truncation)
-        self._cut = anatomy.base_tilt * np.cos(ANGLES - anatomy.base_tilt_angle)
-        self._cut -= anatomy.truncation
-        self._u = _midpoints(float(self._cut.min()), self.end)
+        self._top = -anatomy.truncation - anatomy.base_tilt
+        self._u = _midpoints(self._top, self.end)
+        self._present = self._u[:, None] >= self.base_at(np.arange(len(ANGLES)), np.ones(1))
         self._step_mm = self.length_mm * (self._u[1] - self._u[0])
         self._rest_endo, self._rest_epi = self._at_rest(self._u)
         self._motion = self._mobility(self._u)
@@ -58,14 +58,25 @@ class BeatingHeart:
     @property
     def complete_from(self) -> float:
         """Least ``u`` at which the ring of the wall is closed, since the base is tilted."""
-        return float(self._cut.max())
+        return self.anatomy.base_tilt - self.anatomy.truncation
+
+    def base_at(self, angle_index: NDArray[np.int64], outwards: NDArray[np.floating]) -> Array:
+        """Where the tilted base lies: the least ``u`` that is ventricle, of the inputs' shape.
+
+        Args:
+            angle_index: Into ``ANGLES``.
+            outwards: Distance from the axis as a share of the epicardium's; the right ventricle
+                beyond it has its base at the height of the epicardium.
+        """
+        tilt = self.anatomy.base_tilt * np.cos(ANGLES - self.anatomy.base_tilt_angle)
+        return np.asarray(tilt[angle_index] * np.minimum(outwards, 1) - self.anatomy.truncation)
 
     def material(self, z: Array, frame: int) -> Array:
         """Place ``u`` of what is at ``z``, of any shape."""
         return np.asarray(self.end - (self.apex_mm - z) / (self.length_mm * self.stretch[frame]))
 
     def radii(self, u: Array, frame: int) -> tuple[Array, Array, Array]:
-        """Radii of endocardium, epicardium and RV free wall around the long axis.
+        """Radii of endocardium, epicardium and RV free wall, as if the base were not tilted.
 
         Args:
             u: Material places along the long axis, ``[N]``.
@@ -87,7 +98,7 @@ class BeatingHeart:
         """Endocardium and epicardium at end-diastole, ``[N, A]`` in mm."""
         anatomy = self.anatomy
         u = u[:, None]
-        inside = (u >= self._cut) & (u <= self.end)
+        inside = (u >= self._top) & (u <= self.end)
         endo = self.size_mm * outline(anatomy)
         bulge = anatomy.septal_extra_mm * window(ANGLES - 0.4, 1.4)
         wall = (anatomy.wall_mm + bulge) * (1 - thinning(anatomy.infarct, u))
@@ -106,7 +117,7 @@ class BeatingHeart:
         """Width of the right ventricle per mm of its greatest, ``[N, A]``."""
         anatomy = self.anatomy
         down = (u[:, None] + anatomy.truncation) / (anatomy.rv_reach + anatomy.truncation)
-        inside = (u[:, None] >= self._cut) & (down <= 1)
+        inside = (u[:, None] >= self._top) & (down <= 1)
         down = np.clip(down, 0, 1)
         # Narrower at the tricuspid valve than a little below it.
         inflow = 0.75 + 0.25 * np.clip(down / 0.2, 0, 1)
@@ -136,7 +147,8 @@ class BeatingHeart:
 
     def _volume_ml(self, squared_radii: Array) -> float:
         """Volume within radii known at all levels, had the axis its length at rest."""
-        return float(squared_radii.sum() * np.pi / len(ANGLES) * self._step_mm / MM3_PER_ML)
+        area = (squared_radii * self._present).sum() * np.pi / len(ANGLES)
+        return float(area * self._step_mm / MM3_PER_ML)
 
 
 def outline(anatomy: HeartAnatomy) -> Array:

@@ -114,17 +114,36 @@ class HeartPainter:
         planes = u.shape[1]
         for places in u.T:
             shells = self._shells(places, frame)
-            within = [
-                coverage(shell.ravel().take(angle_index) - distance, stack.pixel_mm)
-                for shell in shells
-            ]
-            nested += np.stack(within) / planes
+            within = np.stack(
+                [
+                    coverage(shell.ravel().take(angle_index) - distance, stack.pixel_mm)
+                    for shell in shells
+                ]
+            )
+            within *= self._is_below_base(places, shells[2], angle_index, distance)
+            nested += within / planes
             papillary += self._papillaries(places, shells[1], centre, frame) / planes
             is_open = (places < self.heart.complete_from)[:, None, None]
             atria += is_open * (1 - within[-1]) / planes
         compact, lv, epi, rv, wall, fat = nested
         papillary = np.minimum(papillary, compact)
         return Shares(compact, lv, epi, rv, wall, fat, papillary, atria)
+
+    def _is_below_base(
+        self,
+        u: NDArray[np.float64],
+        epi: Image,
+        angle_index: NDArray[np.int64],
+        distance: Image,
+    ) -> NDArray[np.bool_]:
+        """Whether each voxel of one plane per slice may be ventricle, ``[Z, Y, X]``."""
+        below = np.ones(distance.shape, dtype=bool)
+        # Only few slices ever meet the base, and the rest need not be looked at.
+        for plane in np.flatnonzero(u < self.heart.complete_from):
+            angle = angle_index[plane] % len(ANGLES)
+            outwards = distance[plane] / np.maximum(epi[plane], 1)[angle]
+            below[plane] = u[plane] >= self.heart.base_at(angle, outwards)
+        return below
 
     def _centre(self, frame: int) -> NDArray[np.float32]:
         """Of the heart in each slice, ``[Z, 2]`` mm: it is drawn aside as it contracts."""
