@@ -56,7 +56,7 @@ def test_above_the_base_there_are_chambers_without_a_label():
 
 def test_the_tilted_base_cuts_straight_across_a_slice():
     anatomy = replace(anatomy_of(), base_tilt=0.1, base_tilt_angle=2.0)
-    stack = stack_at(0.0, 20.0)
+    stack = stack_at(0.0, 20.0, 4.0)
     _, labels = painted(anatomy, stack)
 
     # Towards the tilt's angle the base lies lower, so that side of the first slice is above it.
@@ -65,6 +65,10 @@ def test_the_tilted_base_cuts_straight_across_a_slice():
     assert towards[ventricle[0]].max() < 1.5
     assert ventricle[0].sum() == pytest.approx(0.5 * ventricle[1].sum(), rel=0.15)
     assert towards[ventricle[1]].max() > 20
+    # A little lower the cut is a chord beside the axis, not a wedge that reaches it.
+    near = (towards > 0) & (np.hypot(stack.x, stack.y) < 7)
+    assert ventricle[2][near].all()
+    assert towards[ventricle[2]].max() < towards[ventricle[1]].max() - 3
 
 
 def test_the_right_ventricle_lies_left_in_the_image_and_the_wall_between():
