@@ -10,8 +10,8 @@ from semiqc.study import Prediction, Study
 Model = TypeVar("Model")
 """Whatever stands for a trained segmenter; a loop only hands it on."""
 
-Gate = Callable[[Sequence[Quality]], Sequence[Decision]]
-"""Qualities in, one decision for each out."""
+Gating = Callable[[Sequence[Quality]], Sequence[Decision]]
+"""Qualities in, one decision for each out; any ``qc.Gate``."""
 
 
 class Bench(Protocol[Model]):

@@ -13,7 +13,7 @@ Reference:
 
 from collections.abc import Iterator, Sequence
 
-from loops.base import Bench, Gate, Model, Round, with_pseudo_labels
+from loops.base import Bench, Gating, Model, Round, with_pseudo_labels
 from semiqc.study import Study
 
 
@@ -23,7 +23,7 @@ def self_train(
     experts: Sequence[Study],
     candidates: Sequence[Study],
     *,
-    gate: Gate,
+    gate: Gating,
     rounds: int = 1,
 ) -> Iterator[Round[Model]]:
     """Train in rounds, yielding the record of each as it ends.

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from qc.curves import CHANNELS_PER_STRUCTURE
+from semiqc.optimise import optimise
 
 LSTM_LAYERS = 3
 """As in Ruijsink, Puyol-Antón et al., STACOM 2020, section 3.1."""
@@ -111,8 +112,6 @@ def train(
         learning_rate: Of AdamW.
         weight_decay: Of AdamW.
     """
-    from semiqc.optimise import optimise
-
     network.standardise_by(curves)
     batch = (network.standardised(curves), is_good)
     optimizer = torch.optim.AdamW(

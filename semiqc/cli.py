@@ -4,6 +4,7 @@ What is heavy to import is imported inside the commands, so that help is there a
 """
 
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,11 +45,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _is_the_users(error: Exception) -> bool:
-    import click
+    """Whether the user can mend it: what a system call or one of our own checks refuses.
 
-    return isinstance(error, click.ClickException | ValueError | OSError) and not isinstance(
-        error, UnicodeError
+    A ``ValueError`` that comes out of a library was checked by nobody: that is a bug of ours.
+    """
+    # Typer carries a click of its own in some versions; a usage error knows how to format itself.
+    if isinstance(error, OSError) or hasattr(error, "format_message"):
+        return True
+    raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
+    ours = Path(__file__).resolve().parents[1]
+    is_ours = any(
+        Path(raised_in).is_relative_to(ours / package)
+        for package in ("semiqc", "segmenters", "qc", "loops")
     )
+    return isinstance(error, ValueError | FloatingPointError) and is_ours
 
 
 def _in_one_line(error: Exception) -> str:
@@ -111,6 +121,8 @@ def import_(
             for row in report.imported
         ],
     )
+    for warning in report.warnings:
+        console.print(f"note: {warning}", markup=False, highlight=False)
     if report.left_out:
         _print_table(
             f"left out {len(report.left_out)}",
@@ -190,7 +202,7 @@ def report(
 @app.command()
 def predict(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-    images: Annotated[Path, typer.Argument(help="Image, or folder in any layout.")],
+    images: Annotated[Path, typer.Argument(help="Image, folder in any layout, or store.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
     scenario: Annotated[str, typer.Option(help="Whose segmenter.")] = "semiqc",
     layout: Annotated[str, typer.Option(help="As for import.")] = "auto",

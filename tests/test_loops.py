@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-
 from builders import SPACING, study_of
+
 from loops import self_train, supervised, with_pseudo_labels
 from qc import Decision, Quality
 from semiqc.study import UNLABELLED, Prediction

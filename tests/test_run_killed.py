@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from run_settings import TINY
 
 pytestmark = pytest.mark.slow

@@ -91,7 +91,7 @@ def test_a_change_at_fault_is_named(change, message):
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(SettingsError, match="no.yaml"):
+    with pytest.raises(SettingsError, match=r"no\.yaml"):
         read_settings(tmp_path / "no.yaml")
 
 

@@ -1,8 +1,8 @@
 from collections import Counter
 
 import pytest
-
 from builders import study_of
+
 from semiqc.experiment.split import check_split, draw_split, read_split
 from semiqc.records import SplitRow
 

@@ -2,8 +2,8 @@ import pickle
 
 import numpy as np
 import pytest
-
 from builders import SPACING, study_of
+
 from semiqc.study import (
     AORTA,
     SHORT_AXIS,

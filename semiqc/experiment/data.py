@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from semiqc.importing import import_data, read_scheme
 
 from semiqc.atomic import write_text
 from semiqc.experiment.monitor import Monitor
 from semiqc.experiment.settings import FramesSettings, Settings
 from semiqc.experiment.stages import RunFolder
+from semiqc.importing import import_data, read_scheme
 from semiqc.measures import curve
 from semiqc.phantom import write_phantoms
 from semiqc.store import Store

@@ -5,14 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from semiqc.measures import clinical, curve, curve_unit
-from semiqc.metrics import overlap
+from semiqc.measures import clinical, curve_unit, curves
+from semiqc.metrics import dice, overlap
 from semiqc.records import ClinicalRow, CurveRow, OverlapRow, mean
 from semiqc.report import Overlay
 from semiqc.study import LabelScheme, Prediction, Study
-
-MANUAL = "manual"
-"""Scenario name of what was measured on the reference."""
 
 
 def overlap_rows(
@@ -45,8 +42,11 @@ def overlap_rows(
 
 def true_dice(prediction: Prediction, study: Study, scheme: LabelScheme) -> float:
     """Mean Dice over structures and labelled frames; NaN where the study has no label."""
-    rows = overlap_rows(prediction, study, scheme, tolerance_mm=1.0)
-    return mean(row.dice for row in rows)
+    return mean(
+        dice(prediction.labels[frame], study.labels[frame], structure)
+        for frame in study.labelled_frames
+        for structure in scheme.structures
+    )
 
 
 def clinical_rows(
@@ -75,11 +75,12 @@ def curve_rows(
     prediction: Prediction, scheme: LabelScheme, *, scenario: str, seed: int
 ) -> list[CurveRow]:
     """The volume or area curve of every measured structure."""
+    measured = [structure for structure in scheme.structures if structure.measure]
+    found = curves(prediction.labels, prediction.spacing, measured)
     return [
         CurveRow(seed, scenario, prediction.study, s.name, frame, float(value), curve_unit(s))
-        for s in scheme.structures
-        if s.measure
-        for frame, value in enumerate(curve(prediction.labels, prediction.spacing, s))
+        for s in measured
+        for frame, value in enumerate(found[s.name])
     ]
 
 

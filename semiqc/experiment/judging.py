@@ -7,9 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qc.saving import load_estimator, save_estimator
 
-from qc import ESTIMATORS, Graded, Quality, QualityEstimator, read_verdicts, simulated_reader
+from qc import (
+    ESTIMATORS,
+    Graded,
+    Quality,
+    QualityEstimator,
+    SimulatedReader,
+    read_verdicts,
+    with_verdict,
+)
+from qc.saving import load_estimator, save_estimator
 from semiqc.atomic import write_text
 from semiqc.experiment.settings import Rung, Settings
 from semiqc.experiment.stages import Stage
@@ -17,6 +25,7 @@ from semiqc.experiment.workshop import Trained, Workshop
 from semiqc.study import Prediction, Study
 
 QUALITIES = "qualities.json"
+ESTIMATOR = "estimator.safetensors"
 
 
 class Judges:
@@ -111,26 +120,18 @@ class Judges:
     def _with_verdicts(self, graded: Sequence[Graded]) -> list[Graded]:
         qc = self.settings.qc
         if qc.verdicts is None:
-            scheme = self.workshop.store.scheme
-            return [
-                replace(
-                    one,
-                    is_good=simulated_reader(
-                        one,
-                        scheme,
-                        min_dice=qc.reader.min_dice,
-                        max_ef_error=qc.reader.max_ef_error,
-                    ).is_good,
-                )
-                for one in graded
-            ]
+            reader = SimulatedReader(self.workshop.store.scheme, **qc.reader.model_dump())
+            return [with_verdict(one, reader(one)) for one in graded]
         verdicts = read_verdicts(qc.verdicts)
-        last = self.workshop.settings.training.steps
-        return [
+        seen_by_reader = f"{qc.ladder[0].name}@{self.settings.training.steps}"
+        found = [
             replace(one, is_good=verdicts[one.prediction.study])
             for one in graded
-            if one.prediction.study in verdicts and one.source == f"{qc.ladder[0].name}@{last}"
+            if one.source == seen_by_reader and one.prediction.study in verdicts
         ]
+        if not found:
+            raise ValueError(f"{qc.verdicts}: no verdict on any of the studies that teach")
+        return found
 
     def _fit(
         self, name: str, graded: Sequence[Graded], key: Sequence[Any]
@@ -141,10 +142,10 @@ class Judges:
 
         def make(unfinished: Path) -> None:
             blank = ESTIMATORS[name](workshop.store.scheme, seed=workshop.seed, **arguments)
-            save_estimator(blank.fit(graded), unfinished)
+            save_estimator(blank.fit(graded), unfinished / ESTIMATOR)
 
         stage = workshop.folder.stage(f"qc-{name}-seed{workshop.seed}", depends, make)
-        return stage, load_estimator(stage.folder)
+        return stage, load_estimator(stage.folder / ESTIMATOR, ESTIMATORS)
 
 
 def _origin(prediction: Prediction) -> list[str]:

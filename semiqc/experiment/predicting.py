@@ -1,20 +1,25 @@
 """New studies, segmented and judged by what a run has learned."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from qc import ESTIMATORS
 from qc.saving import load_estimator
 from segmenters import SEGMENTERS, Segmenter, segment
 from semiqc.experiment.evaluation import curve_rows
 from semiqc.experiment.monitor import Monitor
-from semiqc.experiment.results import Finished, RunError, judge_folder, model_file
+from semiqc.experiment.results import Finished, RunError, judge_file, model_file
 from semiqc.experiment.settings import unknown
 from semiqc.importing import Refusal, read_images
 from semiqc.measures import clinical
 from semiqc.nifti import write_labels
 from semiqc.records import ClinicalRow, CurveRow, JudgementRow, write_rows
-from semiqc.store import PredictionWriter, predicted_labels
+from semiqc.store import PredictionWriter, Store, predicted_labels
 from semiqc.study import Prediction, Study
+
+SPACING_TOLERANCE = 0.02
+"""Relative difference in spacing between a store and a run that is let pass."""
 
 
 @dataclass
@@ -58,13 +63,7 @@ def predict_images(
         raise FileExistsError(f"{output}: not empty; say --overwrite to write into it")
     segmenter = load_segmenter(finished, scenario)
     found = Predicted()
-    studies = read_images(
-        images,
-        spacing=finished.data["spacing_mm"],
-        modalities=len(finished.data["modalities"]),
-        scheme=finished.scheme,
-        layout=layout,
-    )
+    studies = _studies(finished, images, layout)
     output.mkdir(parents=True, exist_ok=True)
     with monitor.progress("predict", 0) as tick:
         for number, study in enumerate(studies, start=1):
@@ -80,6 +79,25 @@ def predict_images(
     write_rows(output / "curves.csv", CurveRow, found.curves)
     write_rows(output / "quality.csv", JudgementRow, found.judgements)
     return found
+
+
+def _studies(finished: Finished, images: Path, layout: str) -> Iterator[Study | Refusal]:
+    spacing, modalities = finished.data["spacing_mm"], len(finished.data["modalities"])
+    if images.suffix != ".h5":
+        yield from read_images(
+            images, spacing=spacing, modalities=modalities, scheme=finished.scheme, layout=layout
+        )
+        return
+    for study in Store(images):
+        in_plane = study.spacing[1:]
+        if study.image.shape[0] != modalities:
+            reason = f"{study.image.shape[0]} modalities, the run has {modalities}"
+            yield Refusal(study.name, reason)
+        elif max(abs(mm / spacing - 1) for mm in in_plane) > SPACING_TOLERANCE:
+            reason = f"spacing {in_plane[0]:.3g} mm in plane, the run has {spacing:.3g}; import it"
+            yield Refusal(study.name, f"{reason} with --spacing {spacing:.6g}")
+        else:
+            yield study.without_labels()
 
 
 def load_segmenter(finished: Finished, scenario: str) -> Segmenter:
@@ -146,10 +164,10 @@ def _judge(finished: Finished, prediction: Prediction, scenario: str) -> list[Ju
     names = sorted(finished.settings.qc.estimators, key=lambda name: name != by)
     rows = []
     for name in names:
-        folder = judge_folder(finished.folder, name, seed)
-        if not folder.exists():
+        file = judge_file(finished.folder, name, seed)
+        if not file.exists():
             continue
-        [quality] = load_estimator(folder).predict([prediction])
+        [quality] = load_estimator(file, ESTIMATORS, finished.scheme).predict([prediction])
         rows.append(
             JudgementRow(
                 seed=seed,

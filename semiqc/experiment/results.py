@@ -13,6 +13,7 @@ from qc import QualityEstimator
 from semiqc.atomic import whole_file, write_text
 from semiqc.experiment.data import Data
 from semiqc.experiment.folder import SETTINGS, read_environment
+from semiqc.experiment.judging import ESTIMATOR
 from semiqc.experiment.scenarios import SCENARIOS
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.stages import Stage
@@ -80,9 +81,9 @@ def model_file(run: Path, scenario: str, seed: int) -> Path:
     return run / "models" / f"{scenario}-seed{seed}.safetensors"
 
 
-def judge_folder(run: Path, estimator: str, seed: int) -> Path:
+def judge_file(run: Path, estimator: str, seed: int) -> Path:
     """Where a run keeps a fitted quality estimator."""
-    return run / "qc" / f"{estimator}-seed{seed}"
+    return run / "qc" / f"{estimator}-seed{seed}.safetensors"
 
 
 def write_results(results: Results, run: Path) -> None:
@@ -92,11 +93,10 @@ def write_results(results: Results, run: Path) -> None:
         write_rows(folder / f"{name}.csv", kind, getattr(results, name))
     _write_overlays(folder / "overlays.h5", results.overlays)
     for (scenario, seed), trained in results.models.items():
-        with whole_file(model_file(run, scenario, seed)) as temporary:
-            shutil.copyfile(trained.path, temporary)
+        _copy(trained.path, model_file(run, scenario, seed))
     figures = {}
     for (name, seed), (stage, estimator) in results.judges.items():
-        shutil.copytree(stage.folder, judge_folder(run, name, seed), dirs_exist_ok=True)
+        _copy(stage.folder / ESTIMATOR, judge_file(run, name, seed))
         figures[f"{name}, seed {seed}"] = dict(getattr(estimator, "figures_", {}))
     store = results.data.store
     described = {
@@ -107,6 +107,11 @@ def write_results(results: Results, run: Path) -> None:
         "estimators": figures,
     }
     write_text(folder / "data.json", json.dumps(described, indent=1) + "\n")
+
+
+def _copy(source: Path, target: Path) -> None:
+    with whole_file(target) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 @dataclass(frozen=True)
@@ -150,7 +155,9 @@ class Finished:
     def report_data(self) -> ReportData:
         """All that the report shows."""
         folder = self.folder / "results"
-        rows = {name: read_rows(folder / f"{name}.csv", kind) for name, kind in TABLES.items()}
+        rows: dict[str, Any] = {
+            name: read_rows(folder / f"{name}.csv", kind) for name, kind in TABLES.items()
+        }
         return ReportData(
             title=self.settings.name,
             settings=(self.folder / SETTINGS).read_text(encoding="utf-8"),

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from loops import Gate, Round, self_train, supervised
-from qc import BestK, Fraction, Quality, RandomK, Threshold
+from loops import Round, self_train, supervised
+from qc import BestK, Fraction, Gate, Quality, RandomK, Threshold
 from segmenters import CRF
 from semiqc.experiment.data import with_teaching_frames
 from semiqc.experiment.evaluation import (
-    MANUAL,
     clinical_rows,
     curve_rows,
     overlap_rows,
@@ -22,14 +21,12 @@ from semiqc.experiment.settings import GateSettings, Rung, Settings
 from semiqc.experiment.stages import RunFolder
 from semiqc.experiment.workshop import Trained, Workshop
 from semiqc.records import JudgementRow, SplitRow
+from semiqc.report import CANDIDATES, MANUAL
 from semiqc.store import Store
 from semiqc.study import Prediction, Study
 
 WHOLE = Rung(name="whole")
 """The segmenter of the scenarios: nothing held back, no snapshots."""
-
-CANDIDATES = "candidates"
-"""Scenario name of the curves of unlabelled studies, as the first segmenter sees them."""
 
 
 class SeedRun:

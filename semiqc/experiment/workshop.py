@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from segmenters import CRF, SEGMENTERS, Segmenter, segment
+from segmenters import CRF, SEGMENTERS, NetworkSegmenter, Segmenter, segment, snapshot_file
 from semiqc.experiment.monitor import Monitor
 from semiqc.experiment.settings import Rung, Settings
 from semiqc.experiment.stages import RunFolder, Stage
@@ -72,7 +72,7 @@ class Workshop:
         self.seed = seed
         self.validation = validation
 
-    def blank(self, rung: Rung) -> Segmenter:
+    def blank(self, rung: Rung) -> NetworkSegmenter:
         """A segmenter of the rung's width and number of steps, not yet fitted."""
         network = self.settings.segmenter
         training = self.settings.training

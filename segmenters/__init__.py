@@ -1,0 +1,33 @@
+"""Segmenters: image in, class probabilities out."""
+
+from segmenters.augment import Augmentation, augment
+from segmenters.base import Observer, Segmenter
+from segmenters.components import largest_components
+from segmenters.crf import CRF
+from segmenters.fcn import FCN
+from segmenters.network import NetworkSegmenter, Training, snapshot_file
+from segmenters.prediction import predict, segment
+from segmenters.unet import UNet
+
+__all__ = [
+    "CRF",
+    "FCN",
+    "SEGMENTERS",
+    "Augmentation",
+    "NetworkSegmenter",
+    "Observer",
+    "Segmenter",
+    "Training",
+    "UNet",
+    "augment",
+    "largest_components",
+    "predict",
+    "segment",
+    "snapshot_file",
+]
+
+SEGMENTERS: dict[str, type[NetworkSegmenter]] = {
+    "unet": UNet,
+    "fcn": FCN,
+}
+"""Names that settings may use."""

@@ -1,0 +1,28 @@
+"""The tables of a run in the terminal."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from semiqc.experiment.results import Finished
+from semiqc.report import findings, summary_tables
+
+SHOWN = ("dice", "clinical", "gate")
+"""Tables that are short enough to read in a terminal."""
+
+
+def write_summary(run: Path, console: Console) -> None:
+    """Print what a finished run found."""
+    data = Finished.read(run).report_data()
+    for table in summary_tables(data):
+        if table.name in SHOWN and table.body:
+            shown = Table(title=escape(table.title), title_justify="left")
+            for column in table.header:
+                shown.add_column(escape(column))
+            for row in table.body:
+                shown.add_row(*(escape(cell) for cell in row))
+            console.print(shown)
+    for finding in findings(data):
+        console.print(finding, markup=False, highlight=False)

@@ -1,0 +1,173 @@
+"""The one gradient loop, on Lightning Fabric.
+
+A method is a step: named loss terms, and what to do once the weights have moved. Everything random
+is a function of the seed and the number of the iteration, and the state of an unfinished loop is
+kept on disk, so that a loop that was killed ends with the same weights as one that was not.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import torch
+from lightning_fabric import Fabric
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from semiqc.atomic import whole_file
+
+Batch = TypeVar("Batch", contravariant=True)
+BatchOf = TypeVar("BatchOf")
+Report = Callable[[int, Mapping[str, float]], None]
+IDENTITY = "semiqc-loop"
+STATE = "state.safetensors"
+
+
+class Step(Protocol[Batch]):
+    """What sets one method apart from another: its loss terms and its bookkeeping."""
+
+    def losses(self, batch: Batch, iteration: int) -> dict[str, Tensor]:
+        """Named scalar terms, already weighted; their sum is minimised."""
+        ...
+
+    def after_update(self) -> None:
+        """Called once the optimizer has moved the weights."""
+        ...
+
+
+def optimise(
+    step: Step[BatchOf],
+    batches: Iterable[BatchOf],
+    optimizer: torch.optim.Optimizer,
+    *,
+    report: Report = lambda iteration, values: None,
+    report_every: int = 1,
+    first: int = 1,
+    seed: int = 0,
+    schedule: Callable[[int], float] | None = None,
+    clip: float | None = None,
+    fabric: Fabric | None = None,
+) -> None:
+    """Take one optimizer step per batch.
+
+    Args:
+        step: The method.
+        batches: Ends the loop by ending.
+        optimizer: Holds the parameters to move.
+        report: Told the value of every loss term, after every ``report_every`` iterations.
+        report_every: Reading a loss makes a GPU wait; so not after each iteration.
+        first: Number of the first iteration, more than 1 where a loop goes on.
+        seed: With the iteration's number, of what the step draws; the caller's random state is
+            left as it was.
+        schedule: Learning rate of each iteration; None leaves the optimizer's.
+        clip: Largest norm of the gradient; None leaves it.
+        fabric: Device, precision and processes; None computes plainly on the CPU.
+
+    Raises:
+        FloatingPointError: If a loss term is not finite; the weights are left untouched.
+    """
+    with _own_random_state():
+        for iteration, batch in enumerate(batches, start=first):
+            torch.manual_seed(_mixed(seed, iteration))
+            if schedule is not None:
+                for group in optimizer.param_groups:
+                    group["lr"] = schedule(iteration)
+            terms = step.losses(batch, iteration)
+            loss = torch.stack(list(terms.values())).sum()
+            if not loss.isfinite():
+                values = {name: term.item() for name, term in terms.items()}
+                raise FloatingPointError(f"loss is not finite at iteration {iteration}: {values}")
+            optimizer.zero_grad()
+            if fabric is None:
+                loss.backward()
+            else:
+                fabric.backward(loss)
+            if clip is not None:
+                parameters = [p for group in optimizer.param_groups for p in group["params"]]
+                nn.utils.clip_grad_norm_(parameters, clip)
+            optimizer.step()
+            step.after_update()
+            if iteration % report_every == 0:
+                report(iteration, {name: term.item() for name, term in terms.items()})
+
+
+@dataclass(frozen=True)
+class LoopState(Generic[BatchOf]):
+    """What a loop needs to go on: modules, optimizer and the number of iterations done.
+
+    Args:
+        folder: Where the state is kept.
+        identity: Of the loop; a state of another identity is passed over.
+        modules: By name, the network and what goes with it.
+        optimizer: Whose moments are kept.
+    """
+
+    folder: Path
+    identity: str
+    modules: Mapping[str, nn.Module]
+    optimizer: torch.optim.Optimizer
+
+    @property
+    def path(self) -> Path:
+        """File that holds the state."""
+        return self.folder / STATE
+
+    def save(self, iteration: int) -> None:
+        """Keep the state after an iteration, whole or not at all."""
+        tensors = {
+            f"{name}/{key}": tensor.detach().cpu().contiguous().clone()
+            for name, module in self.modules.items()
+            for key, tensor in module.state_dict().items()
+        }
+        for number, moments in self.optimizer.state_dict()["state"].items():
+            for key, value in moments.items():
+                moment = torch.as_tensor(value).detach().cpu().clone()
+                tensors[f"optimizer/{number}/{key}"] = moment
+        described = json.dumps([self.identity, iteration])
+        with whole_file(self.path) as temporary:
+            save_file(tensors, temporary, metadata={IDENTITY: described})
+
+    def restore(self) -> int:
+        """Take back the kept state; the number of iterations it has done, 0 without one."""
+        if not self.path.exists():
+            return 0
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError):
+            return 0
+        identity, iteration = json.loads(metadata.get(IDENTITY, '["", 0]'))
+        if identity != self.identity:
+            return 0
+        for name, module in self.modules.items():
+            module.load_state_dict(_below(tensors, f"{name}/"))
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in _below(tensors, "optimizer/").items():
+            number, moment = key.split("/")
+            state.setdefault(int(number), {})[moment] = tensor
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+        return int(iteration)
+
+    def forget(self) -> None:
+        """Remove the kept state."""
+        self.path.unlink(missing_ok=True)
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _mixed(seed: int, iteration: int) -> int:
+    return (seed * 1_000_003 + iteration) % 2**63
+
+
+@contextmanager
+def _own_random_state() -> Iterator[None]:
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices=devices):
+        yield
