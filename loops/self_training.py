@@ -11,6 +11,7 @@ Reference:
     (section 5) and does not try.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 
 from loops.base import Bench, Gating, Model, Round, with_pseudo_labels
@@ -34,15 +35,15 @@ def self_train(
         experts: Studies with an expert's labels.
         candidates: Studies to segment; their own labels are never looked at.
         gate: Chooses among the candidates.
-        rounds: At most. It ends earlier where the validation loss rises, or where the gate
-            admits nothing.
+        rounds: At most. It ends earlier where the validation loss rises from one round to the
+            next, or where the gate admits nothing.
 
     Yields:
         One record per round. The model to use is that of the last round that ``is_kept``, and
         ``first`` where there is none.
     """
     hidden = [study.without_labels() for study in candidates]
-    model, loss_before = first, bench.validation_loss(first)
+    model, loss_before = first, math.nan
     for number in range(1, rounds + 1):
         predictions = bench.predict(model, hidden)
         qualities = bench.judge(predictions)
@@ -53,7 +54,7 @@ def self_train(
             return
         model = bench.train(f"round-{number}", experts, pseudo)
         loss = bench.validation_loss(model)
-        # A comparison with NaN is false: without validation studies no round is taken back.
+        # Compared with NaN, nothing rises: not the first round, nor any without validation studies.
         rises = loss > loss_before
         yield Round(number, model, loss, not rises, predictions, qualities, decisions, pseudo)
         if rises:

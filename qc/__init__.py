@@ -3,7 +3,7 @@
 from qc.base import Graded, Quality, QualityEstimator
 from qc.curve_classifier import CurveClassifier
 from qc.gates import GATES, BestK, Decision, Fraction, Gate, RandomK, Threshold
-from qc.verdicts import SimulatedReader, Verdict, read_verdicts, with_verdict
+from qc.verdicts import SimulatedReader, Verdict, balanced, read_verdicts, with_verdict
 
 __all__ = [
     "ESTIMATORS",
@@ -20,6 +20,7 @@ __all__ = [
     "SimulatedReader",
     "Threshold",
     "Verdict",
+    "balanced",
     "read_verdicts",
     "with_verdict",
 ]

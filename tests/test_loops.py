@@ -88,10 +88,16 @@ def test_a_rising_validation_loss_ends_it_and_takes_the_round_back():
     assert [record.is_kept for record in found] == [True, False]
 
 
-def test_an_equal_validation_loss_is_no_rise():
-    bench = FakeBench(SCORES, losses=[1.0, 1.0])
+def test_the_first_round_is_kept_whatever_the_supervised_loss_was():
+    bench = FakeBench(SCORES, losses=[0.1, 0.8])
 
     assert [record.is_kept for record in rounds(bench)] == [True]
+
+
+def test_an_equal_validation_loss_is_no_rise():
+    bench = FakeBench(SCORES, losses=[1.0, 0.8, 0.8])
+
+    assert [record.is_kept for record in rounds(bench, rounds=2)] == [True, True]
 
 
 def test_a_gate_that_admits_nothing_ends_it_without_training():

@@ -14,6 +14,7 @@ from qc import (
     Quality,
     QualityEstimator,
     SimulatedReader,
+    balanced,
     read_verdicts,
     with_verdict,
 )
@@ -120,7 +121,13 @@ class Judges:
     def _with_verdicts(self, graded: Sequence[Graded]) -> list[Graded]:
         qc = self.settings.qc
         if qc.verdicts is None:
-            reader = SimulatedReader(self.workshop.store.scheme, **qc.reader.model_dump())
+            bounds = qc.reader.model_dump(exclude={"min_share"})
+            strict = SimulatedReader(self.workshop.store.scheme, **bounds)
+            reader = balanced(strict, graded, qc.reader.min_share)
+            self.workshop.monitor.note(
+                f"simulated reader: erroneous below Dice {reader.min_dice:.2f} or where EF is off"
+                f" by more than {reader.max_ef_error:.1f} points"
+            )
             return [with_verdict(one, reader(one)) for one in graded]
         verdicts = read_verdicts(qc.verdicts)
         seen_by_reader = f"{qc.ladder[0].name}@{self.settings.training.steps}"

@@ -115,10 +115,14 @@ class Rung(Section):
 class ReaderSettings(Section):
     """The simulated reader, who decides from the labelled frames."""
 
-    min_dice: Annotated[float, Field(ge=0, le=1)] = 0.7
+    min_dice: Annotated[float, Field(ge=0, lt=1)] = 0.7
     """Erroneous where the Dice of any structure is below."""
     max_ef_error: Annotated[float, Field(gt=0)] = 10.0
     """Erroneous where an ejection fraction is off by more, in percentage points."""
+    min_share: Annotated[float, Field(ge=0, le=0.5)] = 0.3
+    """Share of the predictions that must be found good, and as many erroneous. Where the bounds
+    give fewer they are widened or narrowed, for a classifier cannot learn from one kind; 0 keeps
+    them."""
 
 
 class CurveSettings(Section):
