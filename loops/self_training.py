@@ -54,7 +54,7 @@ def self_train(
             return
         model = bench.train(f"round-{number}", experts, pseudo)
         loss = bench.validation_loss(model)
-        # Compared with NaN, nothing rises: not the first round, nor any without validation studies.
+        # Compared with NaN, nothing rises: neither the first round, nor without validation.
         rises = loss > loss_before
         yield Round(number, model, loss, not rises, predictions, qualities, decisions, pseudo)
         if rises:

@@ -1,0 +1,109 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from segmenter_builders import Watched, bright_square
+
+from segmenters.sampler import SliceSampler, fit_patch
+from semiqc.study import UNLABELLED
+
+
+def sampler(studies, **options):
+    return SliceSampler(studies, **{"batch_size": 8, "patch": (16, 12), **options})
+
+
+def marked(name, value):
+    """A study whose every pixel is its mark."""
+    study = bright_square(name)
+    return replace(study, image=np.full_like(study.image, value))
+
+
+def test_batches_have_the_patchs_size_whatever_the_studies():
+    studies = [bright_square(size=(24, 20)), bright_square(size=(10, 30))]
+    batch = sampler(studies).batch(1)
+
+    assert batch.images.shape == (8, 1, 16, 12)
+    assert batch.labels.shape == (8, 16, 12)
+    assert batch.labels.dtype == torch.int64
+
+
+def test_image_and_label_are_cropped_alike():
+    study = bright_square()
+    study = replace(study, image=np.where(study.labels == 1, 5, 0).astype(np.float32)[None])
+    batch = sampler([study]).batch(3)
+
+    np.testing.assert_array_equal(batch.images[:, 0] == 5, batch.labels == 1)
+
+
+def test_what_sticks_out_is_unlabelled():
+    batch = sampler([bright_square(size=(16, 8))]).batch(1)
+
+    assert (batch.labels[:, :, :2] == UNLABELLED).all()
+    assert (batch.labels[:, :, 2:10] != UNLABELLED).all()
+
+
+@pytest.mark.parametrize(("ratio", "expected"), [(0.0, 0), (0.25, 2), (1.0, 8)])
+def test_pseudo_labels_have_their_share_of_each_batch(ratio, expected):
+    drawn = sampler([marked("a", 1.0)], pseudo=[marked("b", 2.0)], pseudo_ratio=ratio).batch(1)
+
+    assert int((drawn.images[:, 0, 0, 0] == 2).sum()) == expected
+
+
+def test_without_pseudo_labels_the_whole_batch_is_the_experts():
+    assert (sampler([marked("a", 1.0)], pseudo_ratio=1.0).batch(1).images == 1).all()
+
+
+def test_only_labelled_frames_are_drawn_and_single_slices_read():
+    study = bright_square(frames=4, labelled=(2,))
+    image, labels = Watched(study.image), Watched(study.labels)
+    sampler([replace(study, image=image, labels=labels)]).batch(1)
+
+    assert {key[1] for key in image.keys} == {2}
+    assert all(isinstance(key[2], int) for key in image.keys)
+
+
+def test_a_batch_is_decided_by_its_number():
+    one, again = sampler([bright_square()]).batch(7), sampler([bright_square()]).batch(7)
+
+    assert torch.equal(one.images, again.images)
+    assert not torch.equal(one.images, sampler([bright_square()]).batch(8).images)
+
+
+def test_reading_ahead_changes_nothing():
+    ahead = list(sampler([bright_square()]).batches(4, 6))
+
+    assert len(ahead) == 3
+    for number, batch in zip((4, 5, 6), ahead, strict=True):
+        assert torch.equal(batch.images, sampler([bright_square()]).batch(number).images)
+
+
+def test_a_failure_while_reading_ahead_is_raised_where_the_batch_is_asked_for():
+    study = bright_square()
+
+    class Broken(Watched):
+        def __getitem__(self, key):
+            raise OSError("disk gone")
+
+    broken = replace(study, image=Broken(study.image))
+    with pytest.raises(OSError, match="disk gone"):
+        next(sampler([broken]).batches(1, 5))
+
+
+def test_crops_of_large_slices_lie_around_the_structure():
+    study = bright_square(size=(96, 80))
+    share = [
+        float((sampler([study], foreground=f, batch_size=60).batch(1).labels == 1).any(2).any(1)
+              .float().mean())
+        for f in (0.0, 1.0)
+    ]  # fmt: skip
+
+    assert share[1] == 1
+    assert share[0] < 0.7
+
+
+def test_a_patch_keeps_its_place():
+    array = np.arange(12).reshape(3, 4)
+
+    assert fit_patch(array, (1, 2), (2, 2), 0).tolist() == [[6, 7], [10, 11]]
+    assert fit_patch(array, (-1, 3), (3, 2), -1).tolist() == [[-1, -1], [3, -1], [7, -1]]
