@@ -26,22 +26,26 @@ app = typer.Typer(
 )
 console = Console()
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it; some versions of Typer return it, others raise."""
+
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 2 the user's mistake."""
     try:
-        code = app(args=arguments, standalone_mode=False)
-    except KeyboardInterrupt:
-        print("semiqc: interrupted; the same command goes on where it stood", file=sys.stderr)
-        return 130
+        code = int(app(args=arguments, standalone_mode=False) or 0)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
     except Exception as error:
         if not _is_the_users(error):
             raise
         print(f"semiqc: {_in_one_line(error)}", file=sys.stderr)
         return 2
-    return int(code or 0)
+    if code == INTERRUPTED:
+        print("semiqc: interrupted; the same command goes on where it stood", file=sys.stderr)
+    return code
 
 
 def _is_the_users(error: Exception) -> bool:
@@ -62,8 +66,9 @@ def _is_the_users(error: Exception) -> bool:
 
 
 def _in_one_line(error: Exception) -> str:
-    message = getattr(error, "message", None) or str(error)
-    return " ".join(str(message).split())
+    format_message = getattr(error, "format_message", None)
+    message = format_message() if format_message else str(error)
+    return " ".join(message.split())
 
 
 @app.callback(invoke_without_command=True)

@@ -69,7 +69,7 @@ def test_changes_reach_into_sections_and_are_read_as_yaml(file):
         ("training: {steps: 0}", "training"),
         ("training: {schedule: linear}", "training"),
         ("seeds: []", "seeds:"),
-        ("- a\n- b", "expected settings as 'key: value', got a list"),
+        ("- a\n- b", "expected settings as 'key: value', got list"),
         ("a: [", "settings.yaml"),
     ],
 )
