@@ -5,9 +5,11 @@ from segmenters.base import Observer, Segmenter
 from segmenters.components import largest_components
 from segmenters.crf import CRF
 from segmenters.fcn import FCN
-from segmenters.network import NetworkSegmenter, Training, snapshot_file
+from segmenters.network import NetworkSegmenter
 from segmenters.prediction import predict, segment
+from segmenters.training import Training
 from segmenters.unet import UNet
+from segmenters.watcher import snapshot_file
 
 __all__ = [
     "CRF",

@@ -17,8 +17,13 @@ def file(tmp_path):
     return write
 
 
-def test_without_a_file_every_setting_has_its_default():
-    assert read_settings(None) == Settings()
+def test_without_a_file_data_is_run_with_the_defaults():
+    assert read_settings(None, ["data=a.h5"]) == Settings(data="a.h5")
+
+
+def test_without_file_and_data_the_demo_is_run():
+    assert read_settings(None).data is None
+    assert read_settings(None).name.startswith("Phantom demo")
 
 
 def test_an_empty_file_is_the_defaults(file):

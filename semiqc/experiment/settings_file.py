@@ -15,6 +15,10 @@ PATHS = (("data",), ("output",), ("importing", "scheme"), ("split", "file"), ("q
 """Settings that name a file; in a settings file they are relative to it."""
 
 
+DEMO = Path(__file__).with_name("demo.yaml")
+"""Settings where neither a file nor data is named."""
+
+
 class SettingsError(ValueError):
     """The settings are at fault, not the program."""
 
@@ -22,12 +26,15 @@ class SettingsError(ValueError):
 def read_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
     """The settings of a YAML file, changed by ``key=value`` pairs such as ``gate.k=5``.
 
+    Without a file they are those of the demo; without a file but with data, the defaults.
+
     Relative paths in the file start at the file, those in the changes at the working folder.
 
     Raises:
         SettingsError: In words that name the setting, what was expected and what came.
     """
-    table = _load_yaml(path) if path else {}
+    makes_phantoms = not any(change.partition("=")[0].strip() == "data" for change in changes)
+    table = _load_yaml(path or DEMO) if path or makes_phantoms else {}
     if path:
         for keys in PATHS:
             _anchor(table, keys, path.parent)

@@ -1,0 +1,147 @@
+"""The whole way, from phantoms to report and to new studies, as small as it gets."""
+
+import csv
+import shutil
+
+import nibabel
+import numpy as np
+import pytest
+from run_settings import TINY
+
+from semiqc.cli import main
+from semiqc.experiment.scenarios import SCENARIOS
+from semiqc.experiment.stages import RunFolder
+from semiqc.store import Store
+
+
+def run(output, *changes):
+    changes = [part for change in (*TINY, *changes) for part in ("--set", change)]
+    return main(["run", *changes, "--output", str(output)])
+
+
+def rows(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    output = tmp_path_factory.mktemp("run") / "run"
+    assert run(output) == 0
+    return output
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """Names of the stages that are not found but made."""
+    names = []
+    stage = RunFolder.stage
+
+    def watched(self, name, depends, make):
+        def noted(folder):
+            names.append(name)
+            make(folder)
+
+        return stage(self, name, depends, noted)
+
+    monkeypatch.setattr(RunFolder, "stage", watched)
+    return names
+
+
+def test_every_scenario_is_trained_and_evaluated_on_every_test_study(finished):
+    test = {r["study"] for r in rows(finished / "results/split.csv") if r["role"] == "test"}
+    found = {(r["scenario"], r["study"]) for r in rows(finished / "results/overlap.csv")}
+
+    assert len(test) == 3
+    assert found == {(scenario, study) for scenario in SCENARIOS for study in test}
+    assert {p.name for p in (finished / "models").iterdir()} == {
+        f"{scenario}-seed0.safetensors" for scenario in SCENARIOS
+    }
+
+
+def test_the_gates_admit_as_many_as_they_are_asked(finished):
+    admitted = [
+        r["scenario"] for r in rows(finished / "results/judgements.csv") if r["admitted"] == "True"
+    ]
+
+    assert sorted(admitted) == ["crf"] * 2 + ["random"] * 2 + ["semiqc"] * 2
+
+
+def test_curves_cover_the_whole_cycle_and_clinical_figures_the_reference(finished):
+    curves = rows(finished / "results/curves.csv")
+    clinical = rows(finished / "results/clinical.csv")
+
+    assert {int(r["frame"]) for r in curves} == set(range(6))
+    assert {"manual", "semiqc"} <= {r["scenario"] for r in clinical}
+
+
+def test_the_report_stands_and_can_be_built_anew(finished):
+    report = finished / "report.html"
+    before = report.read_text()
+    report.unlink()
+
+    assert main(["report", str(finished)]) == 0
+    assert report.read_text() == before
+    assert "semiQCSeg" in before
+
+
+def test_the_same_settings_find_everything_done(finished, made):
+    assert run(finished) == 0
+    assert made == []
+
+
+def test_a_changed_gate_redoes_only_what_depends_on_it(finished, made, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(finished, copy)
+
+    assert run(copy, "gate.k=1", "scenarios=[few, semiqc]") == 0
+    assert made == ["train-semiqc-round-1-seed0", "predict-semiqc-test-seed0"]
+
+
+def test_without_studies_to_spare_the_estimators_are_cross_fitted(tmp_path):
+    changes = ("split.qc=0", "qc.folds=2", "scenarios=[few, semiqc]", "split.unlabelled=3")
+
+    assert run(tmp_path / "run", *changes) == 0
+    assert {p.name.split("-")[1] for p in (tmp_path / "run/stages").glob("train-fold*")} == {
+        "fold0", "fold1",
+    }  # fmt: skip
+
+
+def test_new_studies_are_segmented_in_their_own_geometry(finished, tmp_path, capsys):
+    image = np.random.default_rng(0).normal(100, 20, (40, 36, 4, 5)).astype(np.float32)
+    affine = np.diag([1.5, 1.5, 8, 1])
+    (tmp_path / "images").mkdir()
+    nibabel.save(nibabel.Nifti1Image(image, affine), tmp_path / "images" / "new.nii.gz")
+    (tmp_path / "images" / "broken.nii.gz").write_bytes(b"")
+    arguments = ["predict", str(finished), str(tmp_path / "images"), "-o", str(tmp_path / "out")]
+
+    assert main(arguments) == 0
+    assert "broken" in capsys.readouterr().out
+    written = nibabel.load(tmp_path / "out" / "new.nii.gz")
+    assert written.shape == (40, 36, 4, 5)
+    np.testing.assert_allclose(written.affine, affine)
+    assert len(rows(tmp_path / "out" / "quality.csv")) == 1
+    assert {int(r["frame"]) for r in rows(tmp_path / "out" / "curves.csv")} == set(range(5))
+    assert main(arguments) == 2
+    assert "not empty; say --overwrite" in capsys.readouterr().err
+
+
+def test_a_store_is_segmented_too(finished, tmp_path):
+    [store] = finished.glob("stages/phantom-*/store.h5")
+
+    assert main(["predict", str(finished), str(store), "-o", str(tmp_path / "out")]) == 0
+    assert len(list((tmp_path / "out").glob("*.nii.gz"))) == len(Store(store))
+
+
+def test_an_unknown_scenario_is_named_with_the_likeliest_meant(finished, tmp_path, capsys):
+    code = main(
+        ["predict", str(finished), "x", "-o", str(tmp_path / "o"), "--scenario", "semiqcc"]
+    )
+
+    assert code == 2
+    assert "did you mean 'semiqc'?" in capsys.readouterr().err
+
+
+def test_a_split_without_unlabelled_studies_is_told(tmp_path, capsys):
+    assert run(tmp_path / "run", "split.unlabelled=0") == 2
+    assert "the split leaves no study as unlabelled" in capsys.readouterr().err
