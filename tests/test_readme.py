@@ -1,0 +1,23 @@
+import re
+import shlex
+from pathlib import Path
+
+from semiqc.cli import main
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def commands():
+    """The lines of the README's complete run, each as ``semiqc`` gets it."""
+    section = README.read_text(encoding="utf-8").split("## One complete run")[1]
+    block = re.search(r"```sh\n(.*?)```", section, re.DOTALL).group(1)
+    return [shlex.split(line)[1:] for line in block.replace("\\\n", " ").splitlines()]
+
+
+def test_the_readmes_complete_run_runs_as_it_stands(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    assert [command[0] for command in commands()] == ["phantom", "run", "predict"]
+    assert [main(command) for command in commands()] == [0, 0, 0]
+    assert (tmp_path / "run" / "report.html").exists()
+    assert len(list((tmp_path / "segmented").glob("*.nii.gz"))) == 20
