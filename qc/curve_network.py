@@ -1,6 +1,7 @@
 """The network of the curve classifier, and its training."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -118,5 +119,17 @@ def train(
         network.parameters(), lr=learning_rate, weight_decay=weight_decay
     )
     network.train()
-    optimise(_Balanced(network, noise), (batch for _ in range(steps)), optimizer)
+    with _one_thread():
+        optimise(_Balanced(network, noise), (batch for _ in range(steps)), optimizer)
     network.eval()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Networks this small lose more by waiting for other threads than they win."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
