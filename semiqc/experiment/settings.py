@@ -142,9 +142,9 @@ class QcSettings(Section):
     verdicts: Path | None = None
     """CSV of a reader's verdicts on the first segmenter's predictions of the qc subjects."""
     ladder: tuple[Rung, ...] = (
-        Rung(name="first", snapshots=(0.04, 0.08, 0.15, 0.3, 0.6, 1.0)),
-        Rung(name="fewer", labelled=0.5, steps=0.5, snapshots=(0.1, 0.3, 1.0)),
-        Rung(name="small", labelled=0.25, width=0.5, steps=0.5, snapshots=(0.1, 0.3, 1.0)),
+        Rung(name="first", snapshots=(0.15, 0.25, 0.4, 0.6, 0.8, 1.0)),
+        Rung(name="fewer", labelled=0.5, steps=0.5, snapshots=(0.3, 0.6, 1.0)),
+        Rung(name="small", labelled=0.25, width=0.5, steps=0.5, snapshots=(0.3, 0.6, 1.0)),
     )
     """Trainings whose snapshots segment the qc subjects, well and badly. A rung with all labels,
     widths and steps is the first segmenter itself."""
