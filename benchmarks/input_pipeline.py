@@ -6,9 +6,9 @@
 
 Speed: batch 16, 128 x 128, U-Net 16..256, on phantoms in a store. The bare step trains on one
 batch over and over; the others draw every batch anew. All three train the one network, and their
-rounds alternate, so that a machine that grows slower does so for all. Memory: peak resident memory of fresh processes that
-write, import, train and predict 20 and 200 studies, where the allocator gives freed memory back
-at once: by default it keeps some 100 MiB of it, which is reached after about 200 studies.
+rounds alternate, so that a machine that grows slower does so for all. Memory: peak resident memory
+of fresh processes that write, import, train and predict 20 and 200 studies, where the allocator
+gives freed memory back at once: by default it keeps some 100 MiB, full after about 200 studies.
 """
 
 import os
@@ -82,7 +82,8 @@ def _loops(store: Store) -> dict[Augmentation, Callable[[Iterator[SliceBatch]], 
     def loop(augmentation: Augmentation) -> Callable[[Iterator[SliceBatch]], None]:
         augmented = replace(training, augmentation=augmentation)
         step = Supervised(wrapped, augmented, store.scheme.mirror_axes, fabric)
-        return lambda batches: optimise(step, batches, optimizer, clip=training.clip, fabric=fabric)
+        clip = training.clip
+        return lambda batches: optimise(step, batches, optimizer, clip=clip, fabric=fabric)
 
     return {augmentation: loop(augmentation) for augmentation in (STILL, Augmentation())}
 

@@ -125,7 +125,7 @@ def open_h5(path: Path, version: Version | None = None) -> h5py.File:
         try:
             # A file that was replaced is not closed: whoever reads from it goes on with what it
             # held, and with the last reader HDF5 closes it.
-            # A chunk is a slice, drawn at random: a cache would keep up to 1 MiB per array in vain.
+            # Chunks are slices drawn at random: a cache would keep 1 MiB of each array in vain.
             _open_files[key] = (found, h5py.File(path, "r", rdcc_nbytes=0))
         except OSError as error:
             raise StoreError(f"{path}: not a readable HDF5 file ({error})") from error
