@@ -23,6 +23,8 @@ class Graded:
         is_good: A reader's verdict on the whole prediction; None where nobody gave one.
         source: What made the prediction, such as the rung of a ladder of segmenters.
         group: The study's group.
+        nsd: Normalised surface Dice of each frame and structure, ``[T, S]``, where it has been
+            worked out already; NaN where a frame has no reference or neither has the structure.
 
     Raises:
         ValueError: If neither a reference nor a verdict is given, or their shapes disagree.
@@ -33,6 +35,7 @@ class Graded:
     is_good: bool | None = None
     source: str = ""
     group: str = ""
+    nsd: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if self.reference is None and self.is_good is None:
@@ -56,7 +59,8 @@ class Quality:
         dice: Estimated Dice per structure, over all frames.
         nsd: Estimated normalised surface Dice per structure, over all frames.
         slice_dice: Estimated Dice per structure, ``[T, Z]``.
-        error_map: Probability that the label is wrong, ``[T, Z, Y, X]``.
+        error_maps: Per structure, the probability that a voxel is wrongly in it or wrongly not,
+            ``[T, Z, Y, X]``.
         interval: Range in which the Dice of each structure lies at the estimator's level.
         reasons: Why the score is what it is, in words, where the method can tell.
     """
@@ -67,7 +71,7 @@ class Quality:
     dice: Mapping[str, float] = field(default_factory=dict)
     nsd: Mapping[str, float] = field(default_factory=dict)
     slice_dice: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    error_map: Voxels | None = None
+    error_maps: Mapping[str, Voxels] = field(default_factory=dict)
     interval: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
 

@@ -59,7 +59,7 @@ def augment(
 
     Args:
         images: ``[B, M, Y, X]``.
-        labels: ``[B, Y, X]`` int64.
+        labels: ``[B, Y, X]`` int64, or ``[B, K, Y, X]`` where each has several that move alike.
         settings: What is done.
         generator: Of all that is drawn, on the CPU.
         mirror_axes: Out of ``"y"`` and ``"x"``: where anatomy may be mirrored.
@@ -109,9 +109,9 @@ def _move(
     grid = grid.to(images.device)
     moved = grid_sample(images, grid, padding_mode="border", align_corners=False)
     # Nearest sampling pads with 0; shifted by one, that is UNLABELLED.
-    shifted = (labels - UNLABELLED).unsqueeze(1).to(images.dtype)
+    shifted = (labels - UNLABELLED).view(count, -1, height, width).to(images.dtype)
     sampled = grid_sample(shifted, grid, mode="nearest", align_corners=False)
-    return moved, sampled.squeeze(1).round().long() + UNLABELLED
+    return moved, sampled.round().long().view_as(labels) + UNLABELLED
 
 
 def _displacement(

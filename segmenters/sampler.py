@@ -1,9 +1,6 @@
 """Batches of labelled slices, read one slice at a time."""
 
-import queue
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semiqc.prefetch import ahead
 from semiqc.study import BACKGROUND, UNLABELLED, Study
 
 Number = TypeVar("Number", bound=np.generic)
@@ -80,7 +78,7 @@ class SliceSampler:
 
     def batches(self, first: int, last: int) -> Iterator[SliceBatch]:
         """Batches of these numbers, the next ones read while the one given is used."""
-        return _ahead(self.batch(number) for number in range(first, last + 1))
+        return ahead(self.batch(number) for number in range(first, last + 1))
 
     def _draw(
         self, studies: Sequence[Study], rng: np.random.Generator
@@ -129,39 +127,3 @@ def fit_patch(
         ..., top + start[0] : bottom + start[0], left + start[1] : right + start[1]
     ]
     return fitted
-
-
-def _ahead(batches: Iterator[SliceBatch], depth: int = 4) -> Iterator[SliceBatch]:
-    """The same batches, made in a thread that is a few ahead; its failure is raised here."""
-    ready: queue.Queue[SliceBatch | BaseException | None] = queue.Queue(depth)
-    stopped = threading.Event()
-
-    def give(item: SliceBatch | BaseException | None) -> None:
-        while not stopped.is_set():
-            with suppress(queue.Full):
-                ready.put(item, timeout=0.1)
-                return
-
-    def work() -> None:
-        try:
-            for batch in batches:
-                give(batch)
-                if stopped.is_set():
-                    return
-            give(None)
-        except BaseException as error:
-            give(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        while True:
-            item = ready.get()
-            if item is None:
-                return
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stopped.set()
-        thread.join()

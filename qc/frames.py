@@ -1,0 +1,140 @@
+"""Single frames of predictions, as estimators that look at images see them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qc.base import Graded
+from semiqc.metrics import overlap
+from semiqc.study import UNLABELLED, LabelScheme, Prediction
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One time frame of a prediction, in memory.
+
+    Args:
+        study: Name of the study.
+        image: ``[M, Z, Y, X]`` float32.
+        labels: Predicted class of each voxel, ``[Z, Y, X]`` int8.
+        spacing: In mm, ordered ``(z, y, x)``.
+    """
+
+    study: str
+    image: NDArray[np.float32]
+    labels: NDArray[np.int8]
+    spacing: tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class GradedFrame:
+    """A frame that has a reference; voxels are read when they are asked for.
+
+    Args:
+        graded: The prediction it is part of.
+        number: Which of its frames.
+    """
+
+    graded: Graded
+    number: int
+
+    @property
+    def study(self) -> str:
+        """Name of the study."""
+        return self.graded.prediction.study
+
+    def frame(self) -> Frame:
+        """What an estimator may see."""
+        return frame_of(self.graded.prediction, self.number)
+
+    def reference(self) -> NDArray[np.int8]:
+        """Class of each voxel or ``UNLABELLED``, ``[Z, Y, X]``.
+
+        Raises:
+            ValueError: If the prediction has none.
+        """
+        if self.graded.reference is None:
+            raise ValueError(f"{self.study}: graded without a reference")
+        return np.asarray(self.graded.reference[self.number])
+
+    def dice(self, scheme: LabelScheme) -> NDArray[np.float64]:
+        """Dice of each structure, ``[S]``; NaN where it is in neither."""
+        return frame_dice(*compared(self.frame().labels, self.reference(), scheme))
+
+    def nsd(self, scheme: LabelScheme) -> NDArray[np.float64]:
+        """Normalised surface Dice of each structure, ``[S]``; NaN where it is in neither."""
+        if self.graded.nsd is not None:
+            return np.asarray(self.graded.nsd[self.number])
+        frame = self.frame()
+        found = overlap(frame.labels, self.reference(), frame.spacing, scheme)
+        return np.array([found[structure.name].nsd for structure in scheme.structures])
+
+
+def frame_of(prediction: Prediction, number: int) -> Frame:
+    """One frame of a prediction, read."""
+    return Frame(
+        prediction.study,
+        np.asarray(prediction.image[:, number], dtype=np.float32),
+        np.asarray(prediction.labels[number], dtype=np.int8),
+        prediction.spacing,
+    )
+
+
+def graded_frames(graded: Sequence[Graded]) -> list[GradedFrame]:
+    """The frames of graded predictions that have a reference.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    found = [GradedFrame(one, number) for one in graded for number in _labelled(one)]
+    if not found:
+        raise ValueError(
+            f"fit needs at least one frame with a reference, got none in {len(graded)}"
+            " graded predictions"
+        )
+    return found
+
+
+def _labelled(graded: Graded) -> tuple[int, ...]:
+    reference = graded.reference
+    if reference is None:
+        return ()
+    known: tuple[int, ...] | None = getattr(reference, "labelled_frames", None)
+    if known is not None:
+        return known
+    return tuple(t for t in range(reference.shape[0]) if (reference[t] != UNLABELLED).any())
+
+
+def masks(labels: NDArray[np.int8], scheme: LabelScheme) -> NDArray[np.bool_]:
+    """Where each structure is, ``[S, ...]``, in labels of any shape."""
+    return np.stack([structure.mask(labels) for structure in scheme.structures])
+
+
+def compared(
+    predicted: NDArray[np.int8], reference: NDArray[np.int8], scheme: LabelScheme
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Each structure's mask ``[S, ...]`` in both, over the voxels that the reference labels."""
+    known = reference != UNLABELLED
+    return masks(predicted, scheme) & known, masks(reference, scheme) & known
+
+
+def frame_dice(predicted: NDArray[np.bool_], reference: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Dice of masks ``[..., Z, Y, X]`` by frame; NaN where the structure is in neither."""
+    return _dice(predicted, reference, axes=(-3, -2, -1))
+
+
+def slice_dice(predicted: NDArray[np.bool_], reference: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Dice of masks ``[..., Z, Y, X]`` by slice; NaN where the structure is in neither."""
+    return _dice(predicted, reference, axes=(-2, -1))
+
+
+def _dice(
+    predicted: NDArray[np.bool_], reference: NDArray[np.bool_], axes: tuple[int, ...]
+) -> NDArray[np.float64]:
+    both = (predicted & reference).sum(axis=axes, dtype=np.float64)
+    sizes = predicted.sum(axis=axes) + reference.sum(axis=axes)
+    with np.errstate(invalid="ignore"):
+        dice: NDArray[np.float64] = 2 * both / sizes
+    return dice

@@ -1,0 +1,41 @@
+"""What a source of graded segmentations promises."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semiqc.study import Study
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A segmentation of one frame, made on purpose.
+
+    Args:
+        study: Whose frame it segments, with its reference.
+        frame: Which of its frames; one that has a reference.
+        labels: Class of each voxel, ``[Z, Y, X]`` int8.
+        source: What made it, such as ``forest-depth8``; the part before the first ``-`` is the
+            name of the source.
+    """
+
+    study: Study
+    frame: int
+    labels: NDArray[np.int8]
+    source: str
+
+
+class Source(Protocol):
+    """Makes segmentations of many qualities; a dataclass of its settings, one of them ``seed``."""
+
+    def make(self, train: Sequence[Study], judged: Sequence[Study]) -> Iterator[Made]:
+        """Segment every labelled frame of ``judged``.
+
+        Args:
+            train: What models may learn from; no study of ``judged`` is among them.
+            judged: Their references may be changed to make a segmentation, never learned from.
+        """
+        ...

@@ -1,0 +1,266 @@
+"""What all estimators that are a network on image and segmentation share."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from qc.crop import Box, box_around
+from qc.frame_estimator import FrameEstimator, Judged
+from qc.frames import Frame, GradedFrame
+from qc.graded.balance import balanced_draw
+from segmenters.augment import Augmentation, augment
+from semiqc.optimise import optimise
+from semiqc.prefetch import ahead
+from semiqc.study import BACKGROUND, UNLABELLED, LabelScheme
+
+CLIP = 12.0
+"""Largest norm of the gradient."""
+WARM_UP = 0.05
+"""Share of the steps in which the learning rate rises."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Crops around segmentations, with what is known of them.
+
+    Args:
+        images: ``[B, M, Z, Y, X]`` float32.
+        labels: Predicted classes, ``[B, Z, Y, X]`` int64.
+        reference: Classes or ``UNLABELLED``, ``[B, Z, Y, X]`` int64; ``UNLABELLED`` where the
+            crop reaches beyond the frame.
+        dice: Of the whole frames, ``[B, S]``; NaN where a structure is in neither.
+        nsd: Likewise.
+    """
+
+    images: Tensor
+    labels: Tensor
+    reference: Tensor
+    dice: Tensor
+    nsd: Tensor
+
+
+class NetworkEstimator(FrameEstimator):
+    """Trains ``members`` networks, each from scratch, on batches that are even in Dice.
+
+    A subclass builds the network, says its losses on a batch, and reads a ``Judged`` from its
+    output; everything else is here.
+
+    Args:
+        scheme: Label values and structures of the predictions it judges.
+        modalities: Of the images.
+        size: Slices, rows and columns of the box around the segmentation. Frames of more slices
+            show as many evenly spread ones; None shows each frame's own.
+        steps: Of the optimizer, for each member.
+        batch_size: Frames in a step.
+        learning_rate: Of AdamW at its highest.
+        weight_decay: Of AdamW.
+        members: Networks whose estimates are averaged.
+        augmentation: What is done to the crops.
+        seed: Of weights, batches and augmentation.
+        device: ``auto``, ``cpu`` or ``cuda``, as Lightning Fabric names it.
+
+    Attributes:
+        networks_: One per member.
+    """
+
+    modalities: int
+    size: tuple[int, int, int]
+    steps: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    members: int
+    augmentation: float
+    seed: int
+    device: str
+
+    @abstractmethod
+    def _network(self) -> nn.Module:
+        """A network with random weights, from ``[B, M + C, Z, Y, X]`` to what is read below."""
+
+    @abstractmethod
+    def _losses(self, output: object, batch: Batch) -> dict[str, Tensor]:
+        """Named terms that are minimised, of the network's output on a batch."""
+
+    @abstractmethod
+    def _read(
+        self, outputs: Sequence[object], frames: Sequence[Frame], boxes: Sequence[Box]
+    ) -> list[Judged]:
+        """What the outputs of all members say of each frame."""
+
+    def _learn(self, frames: Sequence[GradedFrame]) -> None:
+        known = _Known(
+            frames,
+            np.stack([frame.dice(self.scheme) for frame in frames]),
+            np.stack([frame.nsd(self.scheme) for frame in frames]),
+        )
+        self.networks_: list[nn.Module] = []
+        for member in range(self.members):
+            self.networks_.append(self._trained(known, self.seed * 1_000 + member))
+
+    def _trained(self, known: "_Known", seed: int) -> nn.Module:
+        fabric = self._fabric()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = self._network()
+        optimizer = torch.optim.AdamW(
+            network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
+        )
+        wrapped, optimizer = fabric.setup(network, optimizer)
+        step = _Regression(self, wrapped, fabric, seed)
+        network.train()
+        optimise(
+            step,
+            ahead(self._batches(known, seed)),
+            optimizer,
+            seed=seed,
+            schedule=self._rate,
+            clip=CLIP,
+            fabric=fabric,
+        )
+        return network.eval().cpu()
+
+    def _rate(self, step: int) -> float:
+        done = step / self.steps
+        return self.learning_rate * min(1.0, done / WARM_UP) * (1 - 0.99 * done)
+
+    def _batches(self, known: "_Known", seed: int) -> Iterator[Batch]:
+        with_score = np.nanmean(np.where(np.isnan(known.dice), np.nan, known.dice), axis=1)
+        for step in range(1, self.steps + 1):
+            rng = np.random.default_rng([seed, step])
+            drawn = balanced_draw(with_score, self.batch_size, rng)
+            yield self._batch(known, drawn)
+
+    def _batch(self, known: "_Known", drawn: NDArray[np.intp]) -> Batch:
+        images, labels, references = [], [], []
+        for index in drawn:
+            frame, reference = known.frames[index].frame(), known.frames[index].reference()
+            box = box_around(frame.labels, self.size)
+            images.append(box.cut(frame.image, 0))
+            labels.append(box.cut(frame.labels, BACKGROUND))
+            references.append(box.cut(reference, UNLABELLED))
+        return Batch(
+            images=torch.from_numpy(np.stack(images)),
+            labels=torch.from_numpy(np.stack(labels)).long(),
+            reference=torch.from_numpy(np.stack(references)).long(),
+            dice=torch.from_numpy(known.dice[drawn]).float(),
+            nsd=torch.from_numpy(known.nsd[drawn]).float(),
+        )
+
+    @torch.no_grad()
+    def _judge(self, frames: Sequence[Frame]) -> list[Judged]:
+        self._check(frames)
+        fabric = self._fabric()
+        boxes = [box_around(frame.labels, self.size) for frame in frames]
+        pairs = list(zip(frames, boxes, strict=True))
+        images = np.stack([box.cut(frame.image, 0) for frame, box in pairs])
+        labels = np.stack([box.cut(frame.labels, BACKGROUND) for frame, box in pairs])
+        given = fabric.to_device(
+            network_input(torch.from_numpy(images), torch.from_numpy(labels).long(), self.scheme)
+        )
+        outputs = [network.to(fabric.device)(given) for network in self.networks_]
+        return self._read(outputs, frames, boxes)
+
+    def _check(self, frames: Sequence[Frame]) -> None:
+        for frame in frames:
+            if len(frame.image) != self.modalities:
+                raise ValueError(
+                    f"{frame.study}: {len(frame.image)} modalities, expected {self.modalities}"
+                )
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        check_is_fitted(self)
+        return {
+            f"networks/{number}/{name}": tensor.detach().cpu().numpy()
+            for number, network in enumerate(self.networks_)
+            for name, tensor in network.state_dict().items()
+        }
+
+    def with_arrays(self, arrays: Mapping[str, NDArray[np.generic]]) -> "NetworkEstimator":
+        self.networks_ = []
+        for member in range(self.members):
+            start = f"networks/{member}/"
+            state = {
+                name.removeprefix(start): torch.from_numpy(np.array(array))
+                for name, array in arrays.items()
+                if name.startswith(start)
+            }
+            network = self._network()
+            network.load_state_dict(state)
+            self.networks_.append(network.eval())
+        return self
+
+    def _fabric(self) -> Fabric:
+        return Fabric(accelerator=self.device, devices=1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """Frames with their true Dice and surface Dice, ``[N, S]``."""
+
+    frames: Sequence[GradedFrame]
+    dice: NDArray[np.float64]
+    nsd: NDArray[np.float64]
+
+
+class _Regression:
+    """A step of an estimator's network on an augmented batch."""
+
+    def __init__(
+        self, estimator: NetworkEstimator, network: nn.Module, fabric: Fabric, seed: int
+    ) -> None:
+        self.estimator = estimator
+        self.network = network
+        self.fabric = fabric
+        self.seed = seed
+
+    def losses(self, batch: Batch, iteration: int) -> dict[str, Tensor]:
+        estimator = self.estimator
+        moved = _augmented(batch, estimator.augmentation, estimator.scheme, self.seed + iteration)
+        batch = Batch(*(self.fabric.to_device(tensor) for tensor in vars(moved).values()))
+        given = network_input(batch.images, batch.labels, estimator.scheme)
+        return estimator._losses(self.network(given), batch)
+
+    def after_update(self) -> None:
+        pass
+
+
+def network_input(images: Tensor, labels: Tensor, scheme: LabelScheme) -> Tensor:
+    """Images ``[B, M, Z, Y, X]`` and labels ``[B, Z, Y, X]``, one-hot, as ``[B, M + C, ...]``."""
+    classes = torch.arange(len(scheme.classes), device=labels.device)
+    one_hot = labels.unsqueeze(1) == classes.view(1, -1, 1, 1, 1)
+    return torch.cat([images, one_hot.to(images.dtype)], dim=1)
+
+
+def _augmented(batch: Batch, probability: float, scheme: LabelScheme, seed: int) -> Batch:
+    """The batch with each volume turned, scaled, shifted and recoloured as one."""
+    count, _, slices, height, width = batch.images.shape
+    generator = torch.Generator().manual_seed(seed)
+    images, labels = augment(
+        batch.images.reshape(count, -1, height, width),
+        torch.cat([batch.labels, batch.reference], dim=1),
+        Augmentation(probability=probability),
+        generator,
+        scheme.mirror_axes,
+    )
+    predicted, reference = labels.split(slices, dim=1)
+    return Batch(
+        images.view_as(batch.images),
+        predicted.clamp(min=BACKGROUND),
+        reference,
+        batch.dice,
+        batch.nsd,
+    )
+
+
+def mean_known(errors: Tensor, targets: Tensor) -> Tensor:
+    """Mean over entries whose target is a number; 0 where there is none."""
+    known = torch.isfinite(targets)
+    return torch.where(known, errors, 0).sum() / known.sum().clamp(min=1)
