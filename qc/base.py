@@ -91,6 +91,9 @@ class QualityEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         scheme: Label values and structures of the predictions it judges.
     """
 
+    judges_slices = False
+    """Whether its qualities tell the Dice of single slices."""
+
     scheme: LabelScheme
 
     @abstractmethod

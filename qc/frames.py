@@ -88,6 +88,8 @@ def graded_frames(graded: Sequence[Graded]) -> list[GradedFrame]:
     Raises:
         ValueError: If there is none.
     """
+    if not len(graded):
+        raise ValueError("fit needs at least one graded prediction, got none")
     found = [GradedFrame(one, number) for one in graded for number in _labelled(one)]
     if not found:
         raise ValueError(

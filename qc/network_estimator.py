@@ -36,7 +36,7 @@ class Batch:
         reference: Classes or ``UNLABELLED``, ``[B, Z, Y, X]`` int64; ``UNLABELLED`` where the
             crop reaches beyond the frame.
         dice: Of the whole frames, ``[B, S]``; NaN where a structure is in neither.
-        nsd: Likewise.
+        nsd: Likewise, where the estimator ``needs_nsd``; else NaN.
     """
 
     images: Tensor
@@ -70,6 +70,9 @@ class NetworkEstimator(FrameEstimator):
         networks_: One per member.
     """
 
+    needs_nsd = False
+    """Whether the surface Dice is learned, which takes longer to work out than the rest."""
+
     modalities: int
     size: tuple[int, int, int]
     steps: int
@@ -96,11 +99,11 @@ class NetworkEstimator(FrameEstimator):
         """What the outputs of all members say of each frame."""
 
     def _learn(self, frames: Sequence[GradedFrame]) -> None:
-        known = _Known(
-            frames,
-            np.stack([frame.dice(self.scheme) for frame in frames]),
-            np.stack([frame.nsd(self.scheme) for frame in frames]),
-        )
+        dice = np.stack([frame.dice(self.scheme) for frame in frames])
+        nsd = np.full_like(dice, np.nan)
+        if self.needs_nsd:
+            nsd = np.stack([frame.nsd(self.scheme) for frame in frames])
+        known = _Known(frames, dice, nsd)
         self.networks_: list[nn.Module] = []
         for member in range(self.members):
             self.networks_.append(self._trained(known, self.seed * 1_000 + member))
@@ -132,10 +135,10 @@ class NetworkEstimator(FrameEstimator):
         return self.learning_rate * min(1.0, done / WARM_UP) * (1 - 0.99 * done)
 
     def _batches(self, known: "_Known", seed: int) -> Iterator[Batch]:
-        with_score = np.nanmean(np.where(np.isnan(known.dice), np.nan, known.dice), axis=1)
+        mean_dice = mean_of_known(known.dice)
         for step in range(1, self.steps + 1):
             rng = np.random.default_rng([seed, step])
-            drawn = balanced_draw(with_score, self.batch_size, rng)
+            drawn = balanced_draw(mean_dice, self.batch_size, rng)
             yield self._batch(known, drawn)
 
     def _batch(self, known: "_Known", drawn: NDArray[np.intp]) -> Batch:
@@ -158,7 +161,7 @@ class NetworkEstimator(FrameEstimator):
     def _judge(self, frames: Sequence[Frame]) -> list[Judged]:
         self._check(frames)
         fabric = self._fabric()
-        boxes = [box_around(frame.labels, self.size) for frame in frames]
+        boxes = [self._box(frame) for frame in frames]
         pairs = list(zip(frames, boxes, strict=True))
         images = np.stack([box.cut(frame.image, 0) for frame, box in pairs])
         labels = np.stack([box.cut(frame.labels, BACKGROUND) for frame, box in pairs])
@@ -167,6 +170,10 @@ class NetworkEstimator(FrameEstimator):
         )
         outputs = [network.to(fabric.device)(given) for network in self.networks_]
         return self._read(outputs, frames, boxes)
+
+    def _box(self, frame: Frame) -> Box:
+        """The part of a frame that is judged; as many slices for all frames of a study."""
+        return box_around(frame.labels, self.size)
 
     def _check(self, frames: Sequence[Frame]) -> None:
         for frame in frames:
@@ -260,7 +267,17 @@ def _augmented(batch: Batch, probability: float, scheme: LabelScheme, seed: int)
     )
 
 
-def mean_known(errors: Tensor, targets: Tensor) -> Tensor:
-    """Mean over entries whose target is a number; 0 where there is none."""
+def mean_of_known(dice: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over the structures of each row whose Dice is a number; 0 where none is."""
+    known = np.isfinite(dice)
+    total = np.where(known, dice, 0).sum(axis=1)
+    mean: NDArray[np.float64] = total / np.maximum(known.sum(axis=1), 1)
+    return mean
+
+
+def mean_error(found: Tensor, targets: Tensor, power: int) -> Tensor:
+    """Mean of the ``power`` of absolute errors where the target is a number; else 0."""
     known = torch.isfinite(targets)
+    # A target that is NaN would make the gradient NaN even where its error is not used.
+    errors = (found - targets.nan_to_num()).abs() ** power
     return torch.where(known, errors, 0).sum() / known.sum().clamp(min=1)

@@ -69,8 +69,10 @@ def load_estimator(
     unknown = set(header["settings"]) - set(inspect.signature(kind).parameters)
     if unknown:
         raise ValueError(f"{path}: unknown settings of {header['kind']}: {sorted(unknown)}")
+    # JSON knows lists only.
+    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in header["settings"].items()}
     try:
-        return kind(stored, **header["settings"]).with_arrays(arrays)
+        return kind(stored, **settings).with_arrays(arrays)
     except (KeyError, RuntimeError) as error:
         raise ValueError(f"{path}: not what {header['kind']} learned ({error})") from error
 

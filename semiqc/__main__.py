@@ -1,4 +1,4 @@
-"""``python -m semiqc``."""
+"""``python -m semiqc`` is the command ``semiqc``."""
 
 import sys
 

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from semiqc import __version__
+from semiqc import __version__, cli_qc
 
 app = typer.Typer(
     name="semiqc",
@@ -24,6 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(cli_qc.app, name="qc")
+app.command()(cli_qc.score)
 console = Console()
 
 INTERRUPTED = 130
@@ -89,7 +91,7 @@ def import_(
     ] = "auto",
     scheme: Annotated[
         str | None,
-        typer.Option(help="short-axis, aorta, or a YAML file with classes and structures."),
+        typer.Option(help="short-axis, aorta, tumour, or a YAML file of classes and structures."),
     ] = None,
     spacing: Annotated[
         float | None, typer.Option(help="In-plane spacing in mm; default the data's median.")
@@ -139,12 +141,14 @@ def import_(
 @app.command()
 def phantom(
     store: Annotated[Path, typer.Argument(help="HDF5 file to write.")],
-    kind: Annotated[str, typer.Option(help="short-axis or aorta.")] = "short-axis",
+    kind: Annotated[str, typer.Option(help="short-axis, aorta or tumour.")] = "short-axis",
     studies: Annotated[int, typer.Option(min=1, help="How many.")] = 40,
     seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
     size: Annotated[int, typer.Option(min=32, help="Rows and columns.")] = 96,
     slices: Annotated[int, typer.Option(min=1, help="Slices; the aorta has one.")] = 8,
-    frames: Annotated[int, typer.Option(min=1, help="Frames of the cardiac cycle.")] = 20,
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="Of the cardiac cycle; default 20, aorta 100.")
+    ] = None,
     profiles: Annotated[
         list[str] | None, typer.Option("--profile", help="Scanner profile; may be repeated.")
     ] = None,

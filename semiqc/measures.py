@@ -6,7 +6,7 @@ measured.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -121,11 +121,24 @@ def clinical(
     sizes = curves(_Frames(labels, chosen), spacing, measured)
     is_known = ~np.isnan(next(iter(sizes.values()), np.empty(0)))
     known = {name: values[is_known] for name, values in sizes.items()}
-    phase = _end_diastole(known, scheme)
+    return clinical_of_curves(known, scheme)
+
+
+def clinical_of_curves(
+    curves: Mapping[str, NDArray[np.float64]], scheme: LabelScheme
+) -> list[ClinicalMeasure]:
+    """The figures that ``clinical`` gives, of curves that were measured already.
+
+    Args:
+        curves: Volume in ml or area in mm2 of every measured structure, ``[T]``.
+        scheme: Whose structures they are of.
+    """
+    phase = _end_diastole(curves, scheme)
     return [
         figure
-        for structure in measured
-        for figure in _figures(structure, known[structure.name], phase)
+        for structure in scheme.structures
+        if structure.measure is not None
+        for figure in _figures(structure, curves[structure.name], phase)
     ]
 
 
@@ -144,7 +157,7 @@ class _Frames:
         return found
 
 
-def _end_diastole(sizes: dict[str, NDArray[np.float64]], scheme: LabelScheme) -> int:
+def _end_diastole(sizes: Mapping[str, NDArray[np.float64]], scheme: LabelScheme) -> int:
     """Index, among the measured frames, in which the scheme's first cavity is largest."""
     for structure in scheme.structures:
         if structure.measure is Measure.CAVITY and sizes[structure.name].size:

@@ -1,8 +1,9 @@
-"""NIfTI files: reading ones that nobody has checked, and writing labels back."""
+"""NIfTI files: reading ones that nobody has checked, and writing labels and maps back."""
 
 import gzip
 import io
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from semiqc.atomic import whole_file
 from semiqc.nifti_header import LONGEST, Header, parse_header
 from semiqc.raw import UnusableError
-from semiqc.resample import to_source
+from semiqc.resample import map_to_source, to_source
 from semiqc.study import Geometry, Study, Voxels
 
 ENDINGS = (".nii.gz", ".nii")
@@ -23,6 +24,9 @@ ALIGNED = 2
 
 SAME_PLACE = 0.1
 """Share of a voxel by which the corners of two images of the same grid may lie apart."""
+
+MAP_STEP = 1 / 128
+"""Between stored values of a map: a power of two, so that 0 and 1 come back exactly."""
 
 LONGEST_REST = 2**24
 """Bytes after the voxels, which nobody needs."""
@@ -120,19 +124,29 @@ def write_labels(path: Path, study: Study, labels: Voxels) -> None:
     Raises:
         ValueError: If the shape is not the study's.
     """
-    if tuple(labels.shape) != tuple(study.labels.shape):
-        raise ValueError(
-            f"{study.name}: labels have shape {tuple(labels.shape)},"
-            f" the study {tuple(study.labels.shape)}"
-        )
-    geometry = study.geometry or _plain_geometry(study)
-    header = _labels_header(geometry, study)
-    with whole_file(path) as temporary, temporary.open("wb") as file:
-        if path.name.endswith(".gz"):
-            with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
-                _write_frames(packed, header, geometry, labels)
-        else:
-            _write_frames(file, header, geometry, labels)
+    geometry = _checked_geometry(study, labels, "labels")
+    frames = (to_source(labels[frame], geometry) for frame in range(study.frames))
+    _write(path, _new_header(geometry, study, np.int8), frames)
+
+
+def write_map(path: Path, study: Study, values: Voxels) -> None:
+    """Write a map of values in [0, 1] in the geometry of the study's source, as ``write_labels``.
+
+    It is stored in 8 bits, scaled by the header in steps of ``MAP_STEP``.
+
+    Args:
+        path: A ``.nii.gz`` or ``.nii`` file, written whole or not at all.
+        study: Whose voxels they belong to.
+        values: ``[T, Z, Y, X]`` of the study's grid.
+
+    Raises:
+        ValueError: If the shape is not the study's.
+    """
+    geometry = _checked_geometry(study, values, "values")
+    maps = (map_to_source(values[frame], geometry) for frame in range(study.frames))
+    header = _new_header(geometry, study, np.uint8)
+    header.set_slope_inter(MAP_STEP, 0)
+    _write(path, header, (np.rint(one.clip(0, 1) / MAP_STEP).astype(np.uint8) for one in maps))
 
 
 def _is_packed(path: Path) -> bool:
@@ -177,14 +191,21 @@ def _as_numbers(stored: NDArray[Any], scaling: tuple[float, float] | None) -> ND
         return (stored.astype(np.float64) * slope + intercept).astype(np.float32)
 
 
-def _plain_geometry(study: Study) -> Geometry:
+def _checked_geometry(study: Study, voxels: Voxels, what: str) -> Geometry:
+    if tuple(voxels.shape) != tuple(study.labels.shape):
+        raise ValueError(
+            f"{study.name}: {what} have shape {tuple(voxels.shape)},"
+            f" the study {tuple(study.labels.shape)}"
+        )
+    if study.geometry is not None:
+        return study.geometry
     z, y, x = study.labels.shape[1:]
     return Geometry(np.diag([*study.spacing[::-1], 1.0]), (x, y, z))
 
 
-def _labels_header(geometry: Geometry, study: Study) -> nib.Nifti1Header:
+def _new_header(geometry: Geometry, study: Study, dtype: type[np.integer]) -> nib.Nifti1Header:
     header = nib.Nifti1Header()
-    header.set_data_dtype(np.int8)
+    header.set_data_dtype(dtype)
     frames = study.frames
     header.set_data_shape((*geometry.shape, frames) if frames > 1 else geometry.shape)
     header.set_sform(geometry.affine, code=ALIGNED)
@@ -199,14 +220,21 @@ def _labels_header(geometry: Geometry, study: Study) -> nib.Nifti1Header:
     return header
 
 
+def _write(path: Path, header: nib.Nifti1Header, frames: Iterable[NDArray[np.integer]]) -> None:
+    """Write a file, whole or not at all, a frame ``[Z, Y, X]`` of the header's type at a time."""
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        if path.name.endswith(".gz"):
+            with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
+                _write_frames(packed, header, frames)
+        else:
+            _write_frames(file, header, frames)
+
+
 def _write_frames(
-    file: Binary,
-    header: nib.Nifti1Header,
-    geometry: Geometry,
-    labels: Voxels,
+    file: Binary, header: nib.Nifti1Header, frames: Iterable[NDArray[np.integer]]
 ) -> None:
     file.write(header.binaryblock)
     file.write(bytes(4))
-    for frame in range(labels.shape[0]):
+    for frame in frames:
         # [Z, Y, X] in C order is NIfTI's order, x fastest.
-        file.write(np.ascontiguousarray(to_source(labels[frame], geometry), np.int8).tobytes())
+        file.write(np.ascontiguousarray(frame, header.get_data_dtype()).tobytes())

@@ -3,7 +3,7 @@
 import csv
 import math
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,6 +53,26 @@ class ClinicalRow:
 
 
 @dataclass(frozen=True)
+class CorrectionRow:
+    """A clinical measure as it is, and with slices that were judged wrong replaced.
+
+    ``manual`` is NaN where there is no reference; ``replaced_slices`` counts over the frames that
+    were measured.
+    """
+
+    seed: int
+    scenario: str
+    study: str
+    structure: str
+    measure: str
+    unit: str
+    value: float
+    corrected: float
+    manual: float
+    replaced_slices: int
+
+
+@dataclass(frozen=True)
 class CurveRow:
     """One point of the volume or area curve of a predicted structure."""
 
@@ -71,7 +91,7 @@ class JudgementRow:
 
     ``true_dice`` is the mean over structures and labelled frames of the reference that a data set
     may hold for a study that was treated as unlabelled; NaN where there is none. It is measured
-    after everything else and decides nothing.
+    after everything else and decides nothing. ``scores`` are those of all estimators.
     """
 
     seed: int
@@ -85,6 +105,18 @@ class JudgementRow:
     admitted: str
     reason: str
     true_dice: float = NAN
+    scores: str = ""
+
+    @property
+    def all_scores(self) -> dict[str, float]:
+        """Score of each estimator, by its name."""
+        pairs = (part.partition("=") for part in self.scores.split(";") if part)
+        return {name: float(score) for name, _, score in pairs}
+
+
+def scores_text(scores: Mapping[str, float]) -> str:
+    """Scores by estimator's name, as a row keeps them."""
+    return ";".join(f"{name}={score:.6g}" for name, score in scores.items())
 
 
 @dataclass(frozen=True)

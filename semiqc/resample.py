@@ -79,27 +79,56 @@ def to_source(labels: NDArray[np.int8], geometry: Geometry) -> NDArray[np.int8]:
     Raises:
         ValueError: If the number of slices differs.
     """
+    weights = _weights_back(labels.shape, geometry, "labels")
+    return labels if weights is None else _most_covered(labels, *weights)
+
+
+def map_to_source(values: NDArray[np.floating], geometry: Geometry) -> NDArray[np.float32]:
+    """A map of one frame, such as probabilities, on the grid of the study's source.
+
+    It is interpolated with the weights that decide on labels, so that no value leaves the range
+    there was.
+
+    Args:
+        values: ``[Z, Y, X]`` of the study.
+        geometry: Of the study; spacings are read from its ``to_source``.
+
+    Returns:
+        ``[Z, Y, X]`` of exactly the source's shape.
+
+    Raises:
+        ValueError: If the number of slices differs.
+    """
+    weights = _weights_back(values.shape, geometry, "values")
+    found = np.asarray(values, dtype=np.float32)
+    return found if weights is None else np.asarray(weights[0] @ found @ weights[1].T)
+
+
+def _weights_back(
+    shape: tuple[int, ...], geometry: Geometry, what: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Weights along rows and columns from a frame to its source; None where both are one grid."""
     width, height, depth = geometry.shape
-    if labels.shape[0] != depth:
+    if shape[0] != depth:
         raise ValueError(
-            f"{geometry.source}: labels have {labels.shape[0]} slices, the source has {depth}"
+            f"{geometry.source}: {what} have {shape[0]} slices, the source has {depth}"
         )
     if not geometry.to_source:
-        if labels.shape[1:] != (height, width):
+        if shape[1:] != (height, width):
             raise ValueError(
-                f"{geometry.source}: labels of {labels.shape[1:]} pixels, the source has"
+                f"{geometry.source}: {what} of {shape[1:]} pixels, the source has"
                 f" {(height, width)} and no record of how they lie in it"
             )
-        return labels
+        return None
     source_mm = geometry.to_source["source_spacing"][1:]
     study_mm = geometry.to_source["study_spacing"][1:]
     across_y, across_x = (
         _axis_weights(length, wanted, mm_wanted / mm, "linear")
         for length, wanted, mm, mm_wanted in zip(
-            labels.shape[1:], (height, width), study_mm, source_mm, strict=True
+            shape[1:], (height, width), study_mm, source_mm, strict=True
         )
     )
-    return _most_covered(labels, across_y, across_x)
+    return across_y, across_x
 
 
 def _most_covered(

@@ -147,7 +147,19 @@ AORTA = LabelScheme(
 )
 """Cross-section of the ascending aorta."""
 
-SCHEMES: dict[str, LabelScheme] = {scheme.name: scheme for scheme in (SHORT_AXIS, AORTA)}
+TUMOUR = LabelScheme(
+    name="tumour",
+    classes=("background", "oedema", "core", "enhancing"),
+    structures=(
+        Structure("WT", (1, 2, 3), Measure.VOLUME),
+        Structure("TC", (2, 3), Measure.VOLUME),
+        Structure("ET", (3,), Measure.VOLUME),
+    ),
+    mirror_axes=("x",),
+)
+"""Glioma: whole tumour, tumour core and enhancing tumour, each within the one before."""
+
+SCHEMES: dict[str, LabelScheme] = {scheme.name: scheme for scheme in (SHORT_AXIS, AORTA, TUMOUR)}
 """Schemes that a command may name."""
 
 

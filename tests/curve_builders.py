@@ -1,9 +1,9 @@
-"""Beating discs and ways to spoil them, for tests of what judges curves."""
+"""Beating discs and ways to spoil them, for tests of what judges segmentations."""
 
 import numpy as np
 
 from qc.base import Graded
-from semiqc.study import Prediction
+from semiqc.study import UNLABELLED, Prediction
 
 SPACING = (10.0, 2.0, 1.8)
 SHAPE = (4, 40, 44)
@@ -53,17 +53,27 @@ def spoilt(labels, seed):
     return broken
 
 
-def prediction_of(name, labels, spacing=SPACING):
+def prediction_of(name, labels, spacing=SPACING, truth=None):
+    """A prediction on an image of the truth, by default on an empty one."""
     image = np.zeros((1, *labels.shape), dtype=np.float32)
+    if truth is not None:
+        noise = np.random.default_rng([ord(letter) for letter in name])
+        image[0] = np.array([0.2, 0.7, 0.4, 0.9])[truth] + noise.normal(0, 0.03, truth.shape)
     return Prediction(name, image, labels, spacing)
 
 
 def graded_hearts(count, first=0):
-    """A good and a spoilt prediction of each of so many studies, with frames of any number."""
+    """A good and a spoilt prediction of each of so many studies, with frames of any number.
+
+    Every third frame has a reference.
+    """
     found = []
     for number in range(first, first + count):
         name = f"study{number}"
         labels = heart(name, frames=12 + number % 7)
-        found.append(Graded(prediction_of(name, labels), labels, is_good=True))
-        found.append(Graded(prediction_of(name, spoilt(labels, number)), labels, is_good=False))
+        reference = labels.copy()
+        reference[np.arange(len(labels)) % 3 > 0] = UNLABELLED
+        for predicted, is_good in ((labels, True), (spoilt(labels, number), False)):
+            prediction = prediction_of(name, predicted, truth=labels)
+            found.append(Graded(prediction, reference, is_good=is_good))
     return found

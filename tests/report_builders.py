@@ -122,6 +122,7 @@ def judgement_rows(names: list[str]) -> list[JudgementRow]:
                     admitted=str(name in chosen),
                     reason=f"rank {number + 1} of 20",
                     true_dice=float(0.85 - 0.02 * number + generator.uniform(-0.08, 0.08)),
+                    scores=f"cnn={0.1 + 0.04 * number:.3g};curve={0.95 - 0.04 * number:.3g}",
                 )
             )  # fmt: skip
     return rows

@@ -9,9 +9,9 @@ import pytest
 from builders import study_of
 from source_builders import AFFINE, FRAMES, SHAPE, pixels, save
 
-from semiqc.nifti import difference, read_header, read_voxels, write_labels
+from semiqc.nifti import difference, read_header, read_voxels, write_labels, write_map
 from semiqc.raw import UnusableError
-from semiqc.study import UNLABELLED
+from semiqc.study import UNLABELLED, Geometry
 
 
 def read(path):
@@ -246,3 +246,35 @@ def test_the_same_labels_are_written_as_the_same_bytes(tmp_path):
         write_labels(tmp_path / name, study, study.labels)
 
     assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
+
+
+def test_a_map_is_written_on_the_source_grid_in_steps_of_a_128th(tmp_path):
+    study = study_of("a")
+    values = np.random.default_rng(0).random(study.labels.shape).astype(np.float16)
+    values[0, 0, 0, :3] = 0, 0.5, 1
+    affine = np.diag([-2.0, -1.5, 8, 1])
+    study = replace(study, geometry=Geometry(affine, (6, 5, 2)))
+    write_map(tmp_path / "a.nii.gz", study, values)
+
+    written = nib.load(tmp_path / "a.nii.gz")
+    found = written.get_fdata().T
+    np.testing.assert_allclose(found, values, atol=1 / 256)
+    np.testing.assert_array_equal(found[0, 0, 0, :3], [0, 0.5, 1])
+    np.testing.assert_array_equal(written.affine, affine)
+    assert written.get_data_dtype() == np.uint8
+
+
+def test_a_map_stays_within_0_and_1(tmp_path):
+    study = study_of("a")
+    values = np.where(study.labels == UNLABELLED, -0.5, 1.5)
+    write_map(tmp_path / "a.nii", study, values)
+
+    assert set(np.unique(nib.load(tmp_path / "a.nii").get_fdata())) == {0, 1}
+
+
+def test_a_map_of_another_shape_is_refused_and_nothing_is_written(tmp_path):
+    study = study_of("a")
+    with pytest.raises(ValueError, match="a: values have shape"):
+        write_map(tmp_path / "a.nii", study, np.zeros((3, 2, 6, 5)))
+
+    assert list(tmp_path.iterdir()) == []

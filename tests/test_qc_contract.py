@@ -11,6 +11,13 @@ from qc import ESTIMATORS
 from qc.saving import load_estimator, save_estimator
 from semiqc.study import AORTA, SHORT_AXIS
 
+SMALL = {
+    "cnn": {"width": 8, "size": (4, 32, 32), "steps": 120, "batch_size": 8, "learning_rate": 3e-3},
+    "slicewise": {"width": 4, "size": (4, 32, 32), "steps": 80, "batch_size": 4},
+    "qcresunet": {"width": 4, "size": (4, 32, 32), "steps": 100, "batch_size": 4},
+}
+"""Arguments of estimators that would otherwise learn for minutes."""
+
 GRADED = graded_hearts(10)
 PREDICTIONS = [one.prediction for one in GRADED]
 
@@ -22,7 +29,11 @@ def name(request):
 
 @pytest.fixture(scope="module")
 def fitted(name):
-    return ESTIMATORS[name](SHORT_AXIS).fit(GRADED)
+    return blank(name).fit(GRADED)
+
+
+def blank(name):
+    return ESTIMATORS[name](SHORT_AXIS, **SMALL.get(name, {}))
 
 
 def scores(estimator, predictions=PREDICTIONS):
@@ -30,7 +41,7 @@ def scores(estimator, predictions=PREDICTIONS):
 
 
 def test_the_constructor_only_stores(name):
-    estimator = ESTIMATORS[name](SHORT_AXIS)
+    estimator = blank(name)
 
     assert not [attribute for attribute in vars(estimator) if attribute.endswith("_")]
     assert vars(estimator) == estimator.get_params(deep=False)
@@ -38,7 +49,7 @@ def test_the_constructor_only_stores(name):
 
 
 def test_nothing_is_judged_before_fit(name):
-    estimator = ESTIMATORS[name](SHORT_AXIS)
+    estimator = blank(name)
 
     with pytest.raises(NotFittedError):
         estimator.predict(PREDICTIONS)
@@ -132,7 +143,7 @@ def test_random_numbers_of_the_caller_are_left_alone(fitted):
 
 def test_nothing_to_learn_from_is_refused(name):
     with pytest.raises(ValueError, match="at least one graded prediction"):
-        ESTIMATORS[name](SHORT_AXIS).fit([])
+        blank(name).fit([])
 
 
 def odd_predictions():

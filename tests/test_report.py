@@ -15,6 +15,7 @@ from report_builders import (
 
 from semiqc.records import ClinicalRow, CurveRow, JudgementRow, OverlapRow, SplitRow, TrainingRow
 from semiqc.report import CANDIDATES, MANUAL, build_report, findings, summary_tables
+from semiqc.report.gate import estimators_table
 from semiqc.study import AORTA, SHORT_AXIS, UNLABELLED, LabelScheme, Structure
 
 NAN, INFINITE = float("nan"), float("inf")
@@ -252,6 +253,15 @@ def test_a_structure_that_was_missed_weighs_in_the_comparison_as_nothing():
     rows = table_of(replace(data, overlap=missed), "comparison").rows
     few = next(row for row in rows if (row["scenario"], row["structure"]) == ("few", "RV"))
     assert few["difference"] > 0.7
+
+
+def test_each_estimator_is_shown_with_what_it_would_have_chosen():
+    # In the built judgements quality falls with the number; so does curve, while cnn rises.
+    by_name = {row["estimator"]: row for row in estimators_table(full_report()).rows}
+
+    assert by_name["curve"]["spearman"] > 0 > by_name["cnn"]["spearman"]
+    assert by_name["curve"]["admitted dice mean"] > by_name["cnn"]["admitted dice mean"]
+    assert by_name["curve"]["admitted"] == by_name["cnn"]["admitted"] == 8
 
 
 def test_the_gate_table_tells_a_good_choice_from_chance():

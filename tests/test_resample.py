@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from semiqc.resample import length_at, resample_image, resample_labels, to_source
+from semiqc.resample import (
+    length_at,
+    map_to_source,
+    resample_image,
+    resample_labels,
+    to_source,
+)
 from semiqc.study import UNLABELLED, Geometry
 
 NATIVE = (1.4, 1.2)
@@ -109,3 +115,30 @@ def test_labels_that_are_not_of_the_source_are_refused():
         to_source(np.zeros((2, Y, X), np.int8), geometry)
     with pytest.raises(ValueError, match=r"a\.nii: labels of \(50, 40\) pixels"):
         to_source(np.zeros((3, X, Y), np.int8), geometry)
+
+
+@pytest.mark.parametrize("study_mm", [0.8, 1.9])
+def test_a_map_returns_to_where_its_labels_return(study_mm):
+    geometry = Geometry(
+        np.eye(4),
+        (X, Y, 1),
+        to_source={"source_spacing": [8, *NATIVE], "study_spacing": [8, study_mm, study_mm]},
+    )
+    off_centre = np.roll(disc(), (6, -4), axis=(0, 1))
+    labels = resample_labels(off_centre[None], NATIVE, (study_mm, study_mm))
+    back = map_to_source((labels == 3).astype(np.float16), geometry)
+
+    assert back.shape == (1, Y, X)
+    assert back.dtype == np.float32
+    assert (back.min(), back.max()) == pytest.approx((0, 1))
+    # A voxel that the cavity covers by more than half can have no other label.
+    assert (to_source(labels, geometry)[back > 0.51] == 3).all()
+    assert (to_source(labels, geometry)[back < 0.3] != 3).all()
+
+
+def test_a_map_on_the_grid_of_its_source_is_left_as_it_is():
+    values = np.random.default_rng(0).random((3, Y, X))
+    np.testing.assert_allclose(map_to_source(values, Geometry(np.eye(4), (X, Y, 3))), values)
+
+    with pytest.raises(ValueError, match=r"a\.nii: values have 2 slices, the source has 3"):
+        map_to_source(values[:2], Geometry(np.eye(4), (X, Y, 3), "a.nii"))

@@ -18,8 +18,10 @@ from qc import (
     read_verdicts,
     with_verdict,
 )
+from qc.estimators import make_estimator
 from qc.saving import load_estimator, save_estimator
 from semiqc.atomic import write_text
+from semiqc.experiment.arguments import checked_arguments
 from semiqc.experiment.settings import Rung, Settings
 from semiqc.experiment.stages import Stage
 from semiqc.experiment.workshop import Trained, Workshop
@@ -69,7 +71,8 @@ class Judges:
         depends = {"estimator": stage.key, "predictions": [_origin(p) for p in predictions]}
 
         def make(unfinished: Path) -> None:
-            rows = [_to_json(quality) for quality in estimator.predict(predictions)]
+            # One at a time: error maps of all studies would not fit into memory.
+            rows = [_to_json(*estimator.predict([prediction])) for prediction in predictions]
             write_text(unfinished / QUALITIES, json.dumps(rows, indent=1))
 
         judged = self.workshop.folder.stage(
@@ -144,11 +147,15 @@ class Judges:
         self, name: str, graded: Sequence[Graded], key: Sequence[Any]
     ) -> tuple[Stage, QualityEstimator]:
         workshop = self.workshop
-        arguments: Mapping[str, Any] = getattr(self.settings.qc, name).model_dump()
+        given = self.settings.qc.arguments.get(name, {})
+        arguments = checked_arguments(ESTIMATORS[name], given)
+        modalities = len(workshop.store.modalities)
         depends = {"estimator": name, "arguments": arguments, "graded": key}
 
         def make(unfinished: Path) -> None:
-            blank = ESTIMATORS[name](workshop.store.scheme, seed=workshop.seed, **arguments)
+            blank = make_estimator(
+                name, workshop.store.scheme, modalities, seed=workshop.seed, **arguments
+            )
             save_estimator(blank.fit(graded), unfinished / ESTIMATOR)
 
         stage = workshop.folder.stage(f"qc-{name}-seed{workshop.seed}", depends, make)
@@ -168,11 +175,16 @@ def _to_json(quality: Quality) -> dict[str, Any]:
         "is_good": quality.is_good,
         "dice": dict(quality.dice),
         "nsd": dict(quality.nsd),
+        "slice_dice": {name: found.tolist() for name, found in quality.slice_dice.items()},
         "interval": dict(quality.interval),
         "reasons": list(quality.reasons),
     }
 
 
 def _from_json(row: Mapping[str, Any]) -> Quality:
-    interval = {name: (low, high) for name, (low, high) in row["interval"].items()}
-    return Quality(**{**row, "interval": interval, "reasons": tuple(row["reasons"])})
+    read = {
+        "slice_dice": {name: np.array(found) for name, found in row["slice_dice"].items()},
+        "interval": {name: (low, high) for name, (low, high) in row["interval"].items()},
+        "reasons": tuple(row["reasons"]),
+    }
+    return Quality(**{**row, **read})

@@ -1,20 +1,28 @@
 """New studies, segmented and judged by what a run has learned."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from qc import ESTIMATORS
+from qc import ESTIMATORS, Quality
 from qc.saving import load_estimator
 from segmenters import SEGMENTERS, Segmenter, segment
+from semiqc.experiment.arguments import unknown
+from semiqc.experiment.correcting import correction_rows
 from semiqc.experiment.evaluation import curve_rows
 from semiqc.experiment.monitor import Monitor
 from semiqc.experiment.results import Finished, RunError, judge_file, model_file
-from semiqc.experiment.settings import unknown
 from semiqc.importing import Refusal, read_images
 from semiqc.measures import clinical
 from semiqc.nifti import write_labels
-from semiqc.records import ClinicalRow, CurveRow, JudgementRow, write_rows
+from semiqc.records import (
+    ClinicalRow,
+    CorrectionRow,
+    CurveRow,
+    JudgementRow,
+    scores_text,
+    write_rows,
+)
 from semiqc.store import PredictionWriter, Store, predicted_labels
 from semiqc.study import Prediction, Study
 
@@ -36,6 +44,7 @@ class Predicted:
     clinical: list[ClinicalRow] = field(default_factory=list)
     curves: list[CurveRow] = field(default_factory=list)
     judgements: list[JudgementRow] = field(default_factory=list)
+    corrections: list[CorrectionRow] = field(default_factory=list)
 
 
 def predict_images(
@@ -50,8 +59,9 @@ def predict_images(
 ) -> Predicted:
     """Write ``NAME.nii.gz`` in each study's own geometry, and tables of what was measured.
 
-    The tables are ``measures.csv``, ``curves.csv`` and ``quality.csv``. Several seeds of a run
-    are not combined: the first one's segmenter and estimator are used.
+    The tables are ``measures.csv``, ``curves.csv``, ``quality.csv`` and, where an estimator of
+    the run judges slices, ``corrections.csv``: measures with failed slices replaced. Several
+    seeds of a run are not combined: the first one's segmenter and estimators are used.
 
     Raises:
         RunError: If ``run`` is not a finished run, or did not train the scenario.
@@ -78,6 +88,8 @@ def predict_images(
     write_rows(output / "measures.csv", ClinicalRow, found.clinical)
     write_rows(output / "curves.csv", CurveRow, found.curves)
     write_rows(output / "quality.csv", JudgementRow, found.judgements)
+    if found.corrections:
+        write_rows(output / "corrections.csv", CorrectionRow, found.corrections)
     return found
 
 
@@ -142,10 +154,14 @@ def _segment(
             ClinicalRow(seed, scenario, study.name, study.group, *measure) for measure in measured
         ]
         found.curves += curve_rows(prediction, scheme, scenario=scenario, seed=seed)
-        judgement = _judge(finished, prediction, scenario)
+        qualities = _judge(finished, prediction)
     finally:
         file.unlink(missing_ok=True)
+    judgement = _judgement_rows(finished, prediction, qualities, scenario)
     found.judgements += judgement
+    found.corrections += correction_rows(
+        prediction, list(qualities.values()), scheme, scenario=scenario, seed=seed
+    )
     verdict = {"True": "good", "False": "erroneous"}
     found.rows.append(
         (
@@ -157,29 +173,35 @@ def _segment(
     )
 
 
-def _judge(finished: Finished, prediction: Prediction, scenario: str) -> list[JudgementRow]:
+def _judge(finished: Finished, prediction: Prediction) -> dict[str, Quality]:
     """What every estimator of the run says, the one that the gate went by first."""
-    seed = finished.settings.seeds[0]
-    by = finished.settings.gate.by
-    names = sorted(finished.settings.qc.estimators, key=lambda name: name != by)
-    rows = []
-    for name in names:
-        file = judge_file(finished.folder, name, seed)
-        if not file.exists():
-            continue
-        [quality] = load_estimator(file, ESTIMATORS, finished.scheme).predict([prediction])
-        rows.append(
-            JudgementRow(
-                seed=seed,
-                scenario=scenario,
-                round=0,
-                study=prediction.study,
-                group="",
-                estimator=name,
-                score=quality.score,
-                is_good="" if quality.is_good is None else str(quality.is_good),
-                admitted="",
-                reason="; ".join(quality.reasons),
-            )
+    settings = finished.settings
+    qualities = {}
+    for name in sorted(settings.qc.estimators, key=lambda name: name != settings.gate.by):
+        file = judge_file(finished.folder, name, settings.seeds[0])
+        if file.exists():
+            estimator = load_estimator(file, ESTIMATORS, finished.scheme)
+            [qualities[name]] = estimator.predict([prediction])
+    return qualities
+
+
+def _judgement_rows(
+    finished: Finished, prediction: Prediction, qualities: Mapping[str, Quality], scenario: str
+) -> list[JudgementRow]:
+    scores = scores_text({name: quality.score for name, quality in qualities.items()})
+    return [
+        JudgementRow(
+            seed=finished.settings.seeds[0],
+            scenario=scenario,
+            round=0,
+            study=prediction.study,
+            group="",
+            estimator=name,
+            score=quality.score,
+            is_good="" if quality.is_good is None else str(quality.is_good),
+            admitted="",
+            reason="; ".join(quality.reasons),
+            scores=scores,
         )
-    return rows
+        for name, quality in qualities.items()
+    ]

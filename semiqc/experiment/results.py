@@ -21,6 +21,7 @@ from semiqc.experiment.training_log import FILE
 from semiqc.experiment.workshop import Trained
 from semiqc.records import (
     ClinicalRow,
+    CorrectionRow,
     CurveRow,
     JudgementRow,
     OverlapRow,
@@ -36,6 +37,7 @@ TABLES: dict[str, type[Any]] = {
     "split": SplitRow,
     "overlap": OverlapRow,
     "clinical": ClinicalRow,
+    "corrections": CorrectionRow,
     "curves": CurveRow,
     "judgements": JudgementRow,
     "training": TrainingRow,
@@ -60,6 +62,7 @@ class Results:
     split: list[SplitRow]
     overlap: list[OverlapRow] = field(default_factory=list)
     clinical: list[ClinicalRow] = field(default_factory=list)
+    corrections: list[CorrectionRow] = field(default_factory=list)
     curves: list[CurveRow] = field(default_factory=list)
     judgements: list[JudgementRow] = field(default_factory=list)
     overlays: list[Overlay] = field(default_factory=list)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from loops import Round, self_train, supervised
 from qc import BestK, Fraction, Gate, Quality, RandomK, Threshold
 from segmenters import CRF
+from semiqc.experiment.correcting import correction_rows
 from semiqc.experiment.data import with_teaching_frames
 from semiqc.experiment.evaluation import (
     clinical_rows,
@@ -20,7 +21,7 @@ from semiqc.experiment.scenarios import SCENARIOS, Scenario
 from semiqc.experiment.settings import GateSettings, Rung, Settings
 from semiqc.experiment.stages import RunFolder
 from semiqc.experiment.workshop import Trained, Workshop
-from semiqc.records import JudgementRow, SplitRow
+from semiqc.records import JudgementRow, SplitRow, scores_text
 from semiqc.report import CANDIDATES, MANUAL
 from semiqc.store import Store
 from semiqc.study import Prediction, Study
@@ -144,8 +145,28 @@ class SeedRun:
                 prediction, self.scheme, scenario=name, seed=self.seed
             )
         self.results.overlap += found
+        if SCENARIOS[name].gate == "quality":
+            self._add_corrections(name, predictions)
         if self.seed == self.settings.seeds[0]:
             self.results.overlays += overlays(found, predictions, self.test, self.scheme, name)
+
+    def _add_corrections(self, scenario: str, predictions: Sequence[Prediction]) -> None:
+        judged = [
+            self.judges.judge(name, predictions)
+            for name, (_, estimator) in self.judges.fitted.items()
+            if estimator.judges_slices
+        ]
+        if not judged:
+            return
+        for prediction, study, *qualities in zip(predictions, self.test, *judged, strict=True):
+            self.results.corrections += correction_rows(
+                prediction,
+                qualities,
+                self.scheme,
+                scenario=scenario,
+                seed=self.seed,
+                study=study,
+            )
 
     def _add_manual_measures(self) -> None:
         for study in self.test:
@@ -162,8 +183,9 @@ class SeedRun:
 
     def _add_judgements(self, scenario: str, record: Round[Trained]) -> None:
         studies = {study.name: study for study in self.candidates}
-        judged = zip(record.predictions, record.qualities, record.decisions, strict=True)
-        for prediction, quality, decision in judged:
+        scores = self._all_scores(record.predictions)
+        judged = zip(record.predictions, record.qualities, record.decisions, scores, strict=True)
+        for prediction, quality, decision, of_all in judged:
             study = studies[quality.study]
             self.results.judgements.append(
                 JudgementRow(
@@ -178,8 +200,17 @@ class SeedRun:
                     admitted=str(decision.admitted),
                     reason=decision.reason,
                     true_dice=true_dice(prediction, study, self.scheme),
+                    scores=scores_text(of_all),
                 )
             )
+
+    def _all_scores(self, predictions: Sequence[Prediction]) -> list[dict[str, float]]:
+        """Of each prediction, the score of every estimator."""
+        found: list[dict[str, float]] = [{} for _ in predictions]
+        for name in self.settings.qc.estimators:
+            for scores, quality in zip(found, self.judges.judge(name, predictions), strict=True):
+                scores[name] = quality.score
+        return found
 
 
 class ScenarioBench:

@@ -1,14 +1,14 @@
 """Settings of a run: one documented model, the only place where a default is written."""
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator, with_config
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator, with_config
 
 from qc import ESTIMATORS
 from segmenters import SEGMENTERS, Augmentation, Training
+from semiqc.experiment.arguments import checked_arguments, unknown
 from semiqc.experiment.scenarios import SCENARIOS
 
 # Settings that stand beside the code they steer are checked like those here.
@@ -40,6 +40,8 @@ class PhantomSettings(Section):
     """Frames of the cardiac cycle."""
     artefacts: Annotated[float, Field(ge=0, le=1)] = 0.3
     """How often and how badly images are spoilt by motion, ghosts and misregistration."""
+    profiles: tuple[str, ...] | None = None
+    """Scanner profiles to draw from; all of ``semiqc.phantom.PROFILES`` where not given."""
 
 
 class ImportSettings(Section):
@@ -125,13 +127,6 @@ class ReaderSettings(Section):
     them."""
 
 
-class CurveSettings(Section):
-    """The classifier of volume or area curves."""
-
-    sensitivity_weight: Annotated[float, Field(gt=0, lt=1)] = 0.75
-    """Weight of sensitivity for erroneous in the weighted Youden index."""
-
-
 class QcSettings(Section):
     """Who judges, and what they learn from."""
 
@@ -150,8 +145,22 @@ class QcSettings(Section):
     widths and steps is the first segmenter itself."""
     folds: Annotated[int, Field(ge=2)] = 4
     """Of the cross-fitting, where no subject is spared for qc."""
-    curve: CurveSettings = CurveSettings()
-    """Of the estimator ``curve``."""
+    arguments: dict[str, dict[str, Any]] = {}
+    """By estimator's name, arguments of its constructor that shall not be the defaults, such as
+    ``{cnn: {steps: 1000}}``. Its docstring explains them."""
+
+    @field_validator("arguments")
+    @classmethod
+    def _arguments_are_known(
+        cls, arguments: dict[str, dict[str, Any]]
+    ) -> dict[str, dict[str, Any]]:
+        _check("qc.arguments", list(arguments), ESTIMATORS)
+        for name, given in arguments.items():
+            try:
+                checked_arguments(ESTIMATORS[name], given)
+            except ValueError as error:
+                raise ValueError(f"{name}.{error}") from None
+        return arguments
 
 
 class GateSettings(Section):
@@ -223,10 +232,3 @@ def _check(setting: str, names: Sequence[str], known: Mapping[str, Any] | Sequen
     for name in names:
         if name not in known:
             raise ValueError(f"{setting}: {unknown(name, list(known))}")
-
-
-def unknown(name: str, known: Sequence[str]) -> str:
-    """Message for a name that is not among the known ones, with the likeliest meant."""
-    near = get_close_matches(name, known, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
-    return f"unknown '{name}'; {hint}"

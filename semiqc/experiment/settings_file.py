@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from semiqc.experiment.settings import Settings, unknown
+from semiqc.experiment.arguments import unknown
+from semiqc.experiment.settings import Settings
 from semiqc.study import SCHEMES
 
 PATHS = (("data",), ("output",), ("importing", "scheme"), ("split", "file"), ("qc", "verdicts"))
@@ -39,7 +40,7 @@ def read_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
         for keys in PATHS:
             _anchor(table, keys, path.parent)
     for change in changes:
-        _apply(table, change)
+        apply_change(table, change)
     try:
         return Settings.model_validate(table)
     except ValidationError as error:
@@ -70,7 +71,12 @@ def _anchor(table: dict[str, Any], keys: Sequence[str], folder: Path) -> None:
         table[last] = str(folder / Path(path).expanduser())
 
 
-def _apply(table: dict[str, Any], change: str) -> None:
+def apply_change(table: dict[str, Any], change: str) -> None:
+    """Put ``key=value`` into a table, sections parted by dots.
+
+    Raises:
+        SettingsError: If it is not such, or a section of the key is a plain value.
+    """
     key, equals, value = change.partition("=")
     if not equals:
         raise SettingsError(f"--set {change}: expected key=value, such as gate.k=5")

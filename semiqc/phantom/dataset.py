@@ -11,14 +11,22 @@ from semiqc.phantom.aorta import aorta_study
 from semiqc.phantom.draws import study_seed
 from semiqc.phantom.scanner import PROFILES, find_profile
 from semiqc.phantom.short_axis import short_axis_study
+from semiqc.phantom.tumour import MODALITIES, tumour_study
 from semiqc.store import StoreWriter
-from semiqc.study import AORTA, SHORT_AXIS, Study
+from semiqc.study import AORTA, SHORT_AXIS, TUMOUR, LabelScheme, Study
 
-FIELD_OF_VIEW_MM = {"short-axis": 190.0, "aorta": 160.0}
+FIELD_OF_VIEW_MM = {"short-axis": 190.0, "aorta": 160.0, "tumour": 208.0}
 """Edge of the image of each kind of phantom."""
 
 KINDS = tuple(FIELD_OF_VIEW_MM)
 """Kinds that a command may name."""
+
+CONTENTS: dict[str, tuple[LabelScheme, tuple[str, ...]]] = {
+    "short-axis": (SHORT_AXIS, ("cine",)),
+    "aorta": (AORTA, ("cine",)),
+    "tumour": (TUMOUR, MODALITIES),
+}
+"""Label scheme and modalities of each kind."""
 
 SHORT_AXIS_FRAMES = 20
 AORTA_FRAMES = 100
@@ -27,6 +35,10 @@ HEART_MM = 84.0
 """Length of a stack that shows most of a heart, whatever the number of slices."""
 
 SLICE_DISTANCES_MM = (4.0, 14.0)
+
+BRAIN_MM = 144.0
+"""Length of a stack that shows a whole brain."""
+THICKEST_BRAIN_SLICE_MM = 6.0
 
 FINE_SEVERITY = 0.2
 POOR_SEVERITY = (0.5, 1.0)
@@ -54,12 +66,14 @@ def write_phantoms(
 
     Args:
         path: File to write, whole or not at all.
-        kind: ``"short-axis"`` or ``"aorta"``.
+        kind: ``"short-axis"``, ``"aorta"`` or ``"tumour"``.
         studies: Number of studies.
         seed: Of the data set.
         size: Rows and columns; the field of view stays the same.
-        slices: Of a short-axis study; the stack keeps about the length of a heart.
-        frames: Of each study; by default 20 in the short axis and 100 in the aorta.
+        slices: Of a short-axis study, whose stack keeps about the length of a heart, or of a
+            brain; many show it whole and isotropic, few the slab around its middle.
+        frames: Of each study; by default 20 in the short axis and 100 in the aorta. A brain is
+            still.
         profiles: Scanner profiles to draw from; all where None.
         artefacts: Share of the studies with marked artefacts, in [0, 1]; the rest has slight ones.
         overwrite: Replace a file that exists.
@@ -81,8 +95,8 @@ def write_phantoms(
     for name in names:
         find_profile(name)
     recipe = _Recipe(kind, size, slices, frames, tuple(names), artefacts)
-    scheme = SHORT_AXIS if kind == "short-axis" else AORTA
-    with StoreWriter(path, scheme, overwrite=overwrite) as store:
+    scheme, modalities = CONTENTS[kind]
+    with StoreWriter(path, scheme, modalities, overwrite=overwrite) as store:
         for number in range(studies):
             store.add(recipe.study(number, study_seed(seed, number)))
             if observe is not None:
@@ -118,6 +132,16 @@ class _Recipe:
                 artefacts=severity,
                 name=name,
             )
+        if self.kind == "tumour":
+            return tumour_study(
+                seed,
+                size=self.size,
+                slices=self.slices,
+                spacing=(brain_slice_mm(self.slices, pixel_mm), pixel_mm, pixel_mm),
+                profile=profile,
+                artefacts=severity,
+                name=name,
+            )
         return short_axis_study(
             seed,
             group=list(GROUPS)[number % len(GROUPS)],
@@ -134,3 +158,9 @@ class _Recipe:
 def slice_distance_mm(slices: int) -> float:
     """Distance at which that many slices show most of a heart, as far as that is plausible."""
     return float(np.clip(round(HEART_MM / slices, 1), *SLICE_DISTANCES_MM))
+
+
+def brain_slice_mm(slices: int, pixel_mm: float) -> float:
+    """Distance at which that many slices show a brain, isotropic where they are enough."""
+    apart = round(BRAIN_MM / slices, 1)
+    return pixel_mm if apart <= pixel_mm else min(apart, THICKEST_BRAIN_SLICE_MM)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from semiqc.records import (
     ClinicalRow,
+    CorrectionRow,
     CurveRow,
     JudgementRow,
     OverlapRow,
@@ -73,6 +74,7 @@ class ReportData:
         overlap: Agreement of the test studies with their references.
         clinical: Clinical measures of the test studies, with those of ``MANUAL``.
         curves: Of the test studies by scenario, and of ``CANDIDATES``.
+        corrections: Clinical measures with failed slices replaced.
         judgements: What estimator and gate said of the unlabelled studies.
         training: Loss terms and figures of the trainings.
         overlays: Best, median and worst test study of each scenario.
@@ -93,6 +95,7 @@ class ReportData:
     clinical: Sequence[ClinicalRow] = ()
     curves: Sequence[CurveRow] = ()
     judgements: Sequence[JudgementRow] = ()
+    corrections: Sequence[CorrectionRow] = ()
     training: Sequence[TrainingRow] = ()
     overlays: Sequence[Overlay] = ()
     left_out: Sequence[str] = ()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from semiqc.records import JudgementRow
 from semiqc.report.data import ReportData
@@ -54,6 +55,45 @@ def gate_table(data: ReportData) -> Table:
         " chance. ρ: Spearman's of score and true Dice over all judged studies.",  # noqa: RUF001
         "No scenario has a gate, or nothing was judged.",
     )
+
+
+def estimators_table(data: ReportData) -> Table:
+    """What each estimator would have admitted in the reference scenario's first round."""
+    judged: dict[tuple[str, int], list[JudgementRow]] = {}
+    for row in data.judgements:
+        if row.scenario == data.reference_scenario and row.round == 1:
+            for name, score in row.all_scores.items():
+                judged.setdefault((name, row.seed), []).append(replace(row, score=score))
+    rows: list[dict[str, Cell]] = [
+        {"estimator": name, "seed": seed, **_figures(_best(of_one))}
+        for (name, seed), of_one in sorted(judged.items())
+    ]
+    columns = [text("estimator", "Estimator")]
+    if len({row["seed"] for row in rows}) > 1:
+        columns.append(count("seed", "Seed"))
+    columns += [
+        count("known", "Known"),
+        number("spearman", "ρ", 2, signed=True),  # noqa: RUF001
+        mean_sd("admitted dice", "Its choice", 3),
+        number("best possible", "Best possible", 3),
+        number("share of possible", "Share reached", 2, signed=True),
+    ]
+    return Table(
+        "estimators",
+        "What each estimator would have chosen",
+        rows,
+        columns,
+        "True Dice of as many studies as the gate admitted, the best by each estimator's score;"
+        " columns as above.",
+        "Nothing was judged.",
+    )
+
+
+def _best(judged: Sequence[JudgementRow]) -> list[JudgementRow]:
+    """The same rows, as many admitted as were, by their scores."""
+    count_admitted = sum(map(is_admitted, judged))
+    ranked = sorted(judged, key=lambda row: -row.score)
+    return [replace(row, admitted=str(n < count_admitted)) for n, row in enumerate(ranked)]
 
 
 def is_admitted(row: JudgementRow) -> bool:

@@ -7,9 +7,9 @@ frames of one heart are not two patients.
 import math
 from collections.abc import Sequence
 
-from semiqc.report.clinical import agreement_table, clinical_table
+from semiqc.report.clinical import agreement_table, clinical_table, corrections_table
 from semiqc.report.data import ReportData
-from semiqc.report.gate import gate_table
+from semiqc.report.gate import estimators_table, gate_table
 from semiqc.report.table import (
     Cell,
     Column,
@@ -43,7 +43,9 @@ def summary_tables(data: ReportData) -> list[Table]:
         change_table(data),
         clinical_table(data),
         agreement_table(data),
+        corrections_table(data),
         gate_table(data),
+        estimators_table(data),
         split_table(data),
     ]
 

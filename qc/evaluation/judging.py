@@ -1,0 +1,215 @@
+"""What estimators say of graded predictions, beside what is true of them."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qc.base import Graded, Quality, QualityEstimator
+from qc.evaluation.agreement import NAN
+from qc.evaluation.error_maps import error_map_dice
+from qc.frames import GradedFrame, graded_frames
+from semiqc.study import UNLABELLED, LabelScheme
+
+ALL = "all"
+"""Stands for the mean over structures, in place of a structure's name."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One estimator's estimate of one structure of one prediction; NaN where it gave none.
+
+    Where ``structure`` is ``"all"``, qualities are means over the structures of which both the
+    true and the estimated one are known; true ones without any estimate, over all that are.
+
+    Args:
+        estimator: Its name.
+        item: Number of the prediction in the graded set.
+        study: Name of the study.
+        source: What made the prediction.
+        group: Of the study.
+        structure: Name, or ``"all"``.
+        verdict: A reader's, ``good`` or ``erroneous``; empty where nobody gave one.
+        score: The estimator's, of the whole prediction.
+        true_dice: Mean over the frames that have a reference.
+        dice: Estimated.
+        true_nsd: As ``true_dice``, of the normalised surface Dice; NaN also where no estimator
+            of the evaluation estimates it and nobody had worked it out.
+        nsd: Estimated.
+        error_map_dice: Agreement of the error map with the true errors, mean over those frames.
+        ms: Time the estimator took for the whole prediction, reading included.
+    """
+
+    estimator: str
+    item: int
+    study: str
+    source: str
+    group: str
+    structure: str
+    verdict: str
+    score: float
+    true_dice: float
+    dice: float
+    true_nsd: float
+    nsd: float
+    error_map_dice: float
+    ms: float
+
+
+def judge(
+    estimators: Mapping[str, QualityEstimator], graded: Sequence[Graded], scheme: LabelScheme
+) -> list[Judgement]:
+    """Let every estimator judge every prediction; voxels of one at a time stand in memory.
+
+    True qualities are taken from ``graded.dice`` and ``graded.nsd``, ``[N, S]``, where it has
+    them, and worked out otherwise.
+
+    Args:
+        estimators: By name; fitted.
+        graded: Read once, from first to last.
+        scheme: Whose structures are judged.
+
+    Raises:
+        ValueError: If there is no estimator or no graded prediction.
+    """
+    if not estimators or not len(graded):
+        raise ValueError(
+            "an evaluation needs an estimator and a graded prediction, got"
+            f" {len(estimators)} and {len(graded)}"
+        )
+    stored_dice, stored_nsd = _stored(graded, "dice"), _stored(graded, "nsd")
+    found: list[Judgement] = []
+    for item, one in enumerate(graded):
+        timed = {name: _timed(estimator, one) for name, estimator in estimators.items()}
+        frames = _frames(one)
+        # Surface Dice takes long, and without an estimate nobody asks for it.
+        with_nsd = frames if any(quality.nsd for quality, _ in timed.values()) else []
+        dice = (
+            _mean_over_frames([frame.dice(scheme) for frame in frames], scheme)
+            if stored_dice is None
+            else stored_dice[item]
+        )
+        nsd = (
+            _mean_over_frames([frame.nsd(scheme) for frame in with_nsd], scheme)
+            if stored_nsd is None
+            else stored_nsd[item]
+        )
+        for name, (quality, ms) in timed.items():
+            maps = _error_maps(quality, frames, scheme)
+            about = _about(name, item, one, quality.score, ms)
+            found += _rows(about, quality, dice, nsd, maps, scheme)
+    return found
+
+
+def _timed(estimator: QualityEstimator, one: Graded) -> tuple[Quality, float]:
+    start = time.perf_counter()
+    (quality,) = estimator.predict([one.prediction])
+    return quality, 1000 * (time.perf_counter() - start)
+
+
+def _frames(one: Graded) -> list[GradedFrame]:
+    """Those with a reference, of which there may be none."""
+    try:
+        return graded_frames([one])
+    except ValueError:
+        return []
+
+
+def _stored(graded: Sequence[Graded], name: str) -> NDArray[np.float64] | None:
+    known = getattr(graded, name, None)
+    return None if known is None else np.asarray(known, dtype=np.float64)
+
+
+def _mean_over_frames(
+    of_frames: Sequence[NDArray[np.float64]], scheme: LabelScheme
+) -> NDArray[np.float64]:
+    values = np.reshape(of_frames, (-1, len(scheme.structures))).astype(np.float64)
+    return np.array([_mean(column) for column in values.T])
+
+
+def _error_maps(
+    quality: Quality, frames: Sequence[GradedFrame], scheme: LabelScheme
+) -> NDArray[np.float64]:
+    """Dice of the error map of each structure, ``[S]``."""
+    found = np.full((len(frames), len(scheme.structures)), NAN)
+    for row, frame in enumerate(frames if quality.error_maps else ()):
+        labels, reference = frame.frame().labels, frame.reference()
+        for column, structure in enumerate(scheme.structures):
+            if structure.name in quality.error_maps:
+                found[row, column] = error_map_dice(
+                    quality.error_maps[structure.name][frame.number],
+                    structure.mask(labels),
+                    structure.mask(reference),
+                    reference != UNLABELLED,
+                )
+    return _mean_over_frames(list(found), scheme)
+
+
+def _about(name: str, item: int, one: Graded, score: float, ms: float) -> Judgement:
+    """All that does not depend on the structure; the rest is NaN."""
+    verdict = "" if one.is_good is None else "good" if one.is_good else "erroneous"
+    return Judgement(
+        estimator=name,
+        item=item,
+        study=one.prediction.study,
+        source=one.source,
+        group=one.group,
+        structure=ALL,
+        verdict=verdict,
+        score=score,
+        true_dice=NAN,
+        dice=NAN,
+        true_nsd=NAN,
+        nsd=NAN,
+        error_map_dice=NAN,
+        ms=ms,
+    )
+
+
+def _rows(
+    about: Judgement,
+    quality: Quality,
+    true_dice: NDArray[np.float64],
+    true_nsd: NDArray[np.float64],
+    maps: NDArray[np.float64],
+    scheme: LabelScheme,
+) -> list[Judgement]:
+    """One row for all structures, then one for each."""
+    names = [structure.name for structure in scheme.structures]
+    dice = np.array([quality.dice.get(name, NAN) for name in names])
+    nsd = np.array([quality.nsd.get(name, NAN) for name in names])
+    means = (*_paired_means(true_dice, dice), *_paired_means(true_nsd, nsd), _mean(maps))
+    rows = [_with_numbers(about, ALL, means)]
+    for name, *numbers in zip(names, true_dice, dice, true_nsd, nsd, maps, strict=True):
+        rows.append(_with_numbers(about, name, numbers))
+    return rows
+
+
+def _with_numbers(about: Judgement, structure: str, numbers: Sequence[float]) -> Judgement:
+    true_dice, dice, true_nsd, nsd, maps = map(float, numbers)
+    return replace(
+        about,
+        structure=structure,
+        true_dice=true_dice,
+        dice=dice,
+        true_nsd=true_nsd,
+        nsd=nsd,
+        error_map_dice=maps,
+    )
+
+
+def _paired_means(
+    true: NDArray[np.float64], estimated: NDArray[np.float64]
+) -> tuple[float, float]:
+    known = np.isfinite(true)
+    if np.isfinite(estimated).any():
+        known &= np.isfinite(estimated)
+    return _mean(true[known]), _mean(estimated[known])
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    """Of what is a number; NaN where nothing is."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else NAN

@@ -1,0 +1,105 @@
+"""How the error of an estimator falls with the number of studies it learns from."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from qc.base import Graded, QualityEstimator
+from qc.evaluation.judging import judge
+from qc.evaluation.table import THRESHOLD, rows_of, thresholds_of
+from semiqc.study import LabelScheme
+
+
+@dataclass(frozen=True)
+class LearningRow:
+    """Error on the same test predictions after learning from a share of the studies.
+
+    Args:
+        share: Of the training studies.
+        studies: Learned from.
+        predictions: Learned from.
+        quality: ``dice`` or ``nsd``.
+        structure: Name, or ``all``.
+        n: Test predictions.
+        test_studies: Studies that these are of.
+        mae: Mean absolute error.
+        mae_low: Lower end of its 95 % interval, by bootstrap over test studies.
+        mae_high: Upper end.
+        pearson: Linear correlation.
+    """
+
+    share: float
+    studies: int
+    predictions: int
+    quality: str
+    structure: str
+    n: int
+    test_studies: int
+    mae: float
+    mae_low: float
+    mae_high: float
+    pearson: float
+
+
+def learning_curve(
+    make_estimator: Callable[[], QualityEstimator],
+    train: Sequence[Graded],
+    test: Sequence[Graded],
+    scheme: LabelScheme,
+    shares: Sequence[float] = (0.25, 0.5, 0.75, 1.0),
+    *,
+    seed: int = 0,
+) -> list[LearningRow]:
+    """Teach an estimator anew with ever more studies, and test each on the same predictions.
+
+    Studies are shuffled once; a larger share holds all studies of the smaller ones.
+
+    Args:
+        make_estimator: Gives an estimator that has not learned.
+        train: To learn from.
+        test: Of other studies; of one that gives only a score there are no rows.
+        scheme: Whose structures are judged.
+        shares: Of the training studies, in (0, 1]; at least one study is taken.
+        seed: Of the order of studies.
+
+    Raises:
+        ValueError: If either set is empty, they share a study, or a share is out of range.
+    """
+    studies = sorted({one.prediction.study for one in train})
+    _check(studies, test, shares)
+    order = np.random.default_rng(seed).permutation(studies).tolist()
+    rows: list[LearningRow] = []
+    for share in sorted(set(shares)):
+        chosen = set(order[: max(1, round(share * len(order)))])
+        learned = [one for one in train if one.prediction.study in chosen]
+        judgements = judge({"": make_estimator().fit(learned)}, test, scheme)
+        rows += [
+            LearningRow(
+                share,
+                len(chosen),
+                len(learned),
+                row.quality,
+                row.structure,
+                row.n,
+                row.studies,
+                row.mae,
+                row.mae_low,
+                row.mae_high,
+                row.pearson,
+            )
+            for row in rows_of(judgements, thresholds_of(THRESHOLD, scheme))
+            if row.quality != "score"
+        ]
+    return rows
+
+
+def _check(studies: Sequence[str], test: Sequence[Graded], shares: Sequence[float]) -> None:
+    if not studies or not len(test):
+        raise ValueError("a learning curve needs predictions to learn from and to test on")
+    both = sorted(set(studies) & {one.prediction.study for one in test})
+    if both:
+        raise ValueError(f"{both[0]}: a study to learn from and to test on")
+    outside = [share for share in shares if not 0 < share <= 1]
+    if outside or not len(shares):
+        raise ValueError(f"shares must lie in (0, 1], got {outside[0] if outside else 'none'}")

@@ -1,0 +1,104 @@
+"""The table of figures as Markdown."""
+
+import math
+from collections.abc import Sequence
+
+from qc.evaluation.drawing import TITLES
+from qc.evaluation.judging import ALL
+from qc.evaluation.table import FigureRow
+
+NOTHING = "-"
+
+MAIN = (
+    *("Estimator", "Of", "n", "Missing", "Studies"),
+    *("r", "Spearman", "MAE (SD)", "AUROC", "Excess AURC"),
+)
+"""Columns of the tables by group and by source."""
+
+
+def markdown_of(rows: Sequence[FigureRow]) -> str:
+    """The main figures: of all predictions, of each structure, then by group and by source.
+
+    Intervals in brackets are those at 95 % by bootstrap over studies; what cannot be told is a
+    hyphen.
+    """
+    overall = [row for row in rows if row.by == "all"]
+    means = [_cells(row) for row in overall if row.structure == ALL]
+    structures = [
+        {"Structure": _text(row.structure)} | _cells(row)
+        for row in overall
+        if row.structure != ALL
+    ]
+    parts = [("Mean over structures", means), ("Each structure", structures)]
+    for by in ("group", "source"):
+        found = [
+            {by.capitalize(): _text(row.stratum)} | _main(_cells(row))
+            for row in rows
+            if row.by == by and row.structure == ALL
+        ]
+        parts.append((f"By {by}, mean over structures", found))
+    return "\n".join(_section(title, found) for title, found in parts if found)
+
+
+def _main(cells: dict[str, str]) -> dict[str, str]:
+    return {name: cells[name] for name in MAIN}
+
+
+def _section(title: str, cells: Sequence[dict[str, str]]) -> str:
+    # A column in which nobody has anything says nothing.
+    names = [name for name in cells[0] if any(row[name] not in ("", NOTHING) for row in cells)]
+    lines = [
+        f"## {title}",
+        "",
+        "| " + " | ".join(names) + " |",
+        "|" + "|".join("---" for _ in names) + "|",
+        *("| " + " | ".join(row[name] for name in names) + " |" for row in cells),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _cells(row: FigureRow) -> dict[str, str]:
+    r = _number(row.pearson) + _interval(row.pearson_low, row.pearson_high)
+    mae = _with_sd(row.mae, row.mae_sd) + _interval(row.mae_low, row.mae_high)
+    return {
+        "Estimator": _text(row.estimator),
+        "Of": TITLES[row.quality],
+        "n": str(row.n),
+        "Missing": str(row.missing or ""),
+        "Studies": str(row.studies),
+        "r": r,
+        "Spearman": _number(row.spearman),
+        "R2": _number(row.r2),
+        "MAE (SD)": mae,
+        "MAE below .5": _with_sd(row.mae_below, row.mae_below_sd),
+        "MAE from .5": _with_sd(row.mae_above, row.mae_above_sd),
+        "Within .05": _number(row.within),
+        "Threshold": f"{row.threshold:g}",
+        "Accuracy": _number(row.accuracy),
+        "TPR": _number(row.tpr),
+        "FPR": _number(row.fpr),
+        "AUROC": _number(row.auroc),
+        "AURC": _number(row.aurc),
+        "Excess AURC": _number(row.excess_aurc),
+        "Error-map Dice": _with_sd(row.error_map_dice, row.error_map_sd),
+        "KS of verdicts": _number(row.verdict_ks),
+        "ms": _number(row.ms, 1),
+    }
+
+
+def _number(value: float, digits: int = 3) -> str:
+    return f"{value:.{digits}f}" if math.isfinite(value) else NOTHING
+
+
+def _with_sd(mean: float, sd: float) -> str:
+    return _number(mean) + (f" ({_number(sd)})" if math.isfinite(sd) else "")
+
+
+def _interval(low: float, high: float) -> str:
+    return f" [{_number(low)}, {_number(high)}]" if math.isfinite(low) else ""
+
+
+def _text(text: str) -> str:
+    """Such that it cannot end a cell or a row."""
+    return " ".join(text.split()).replace("|", "\\|")

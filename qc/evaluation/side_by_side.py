@@ -1,0 +1,75 @@
+"""One call that judges all estimators on the same graded predictions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qc.base import Graded, QualityEstimator
+from qc.evaluation.drawing import save
+from qc.evaluation.judging import Judgement, judge
+from qc.evaluation.markdown import markdown_of
+from qc.evaluation.plots import pictures
+from qc.evaluation.table import THRESHOLD, FigureRow, Threshold, table_of, thresholds_of
+from semiqc.atomic import write_text
+from semiqc.records import write_rows
+from semiqc.study import LabelScheme
+
+FIGURES = "figures.csv"
+JUDGEMENTS = "judgements.csv"
+TABLE = "table.md"
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What estimators said of the same graded predictions, and how right they were.
+
+    Args:
+        judgements: One row for each estimator, prediction and structure.
+        thresholds: Quality from which a segmentation is good, by structure and for ``all``.
+    """
+
+    judgements: Sequence[Judgement]
+    thresholds: Mapping[str, float]
+
+    def table(self) -> list[FigureRow]:
+        """The figures: estimator by quality and structure, overall, by group and by source."""
+        return table_of(self.judgements, self.thresholds)
+
+    def write(self, folder: Path) -> None:
+        """Write figures and single judgements as CSV, a Markdown table, and pictures as PNG.
+
+        Files of these names are replaced.
+        """
+        rows = self.table()
+        write_rows(folder / FIGURES, FigureRow, rows)
+        write_rows(folder / JUDGEMENTS, Judgement, self.judgements)
+        write_text(folder / TABLE, markdown_of(rows))
+        for name, figure in pictures(self.judgements).items():
+            save(figure, folder / f"{name}.png")
+
+
+def evaluate(
+    estimators: Mapping[str, QualityEstimator],
+    graded: Sequence[Graded],
+    scheme: LabelScheme,
+    *,
+    threshold: Threshold = THRESHOLD,
+) -> Evaluation:
+    """Judge estimators on predictions of known quality that none of them learned from.
+
+    An estimator that gives no Dice, only a score, is judged by how its scores rank the mean true
+    Dice; figures of error need the same scale and stay NaN.
+
+    Args:
+        estimators: By the name they get in table and pictures; fitted.
+        graded: ``qc.graded``'s sets bring true qualities along; of others they are worked out.
+        scheme: Whose structures are judged.
+        threshold: Quality from which a segmentation is good; one, or one for each structure and,
+            where it is not to be their mean, for ``all``.
+
+    Raises:
+        ValueError: If there is no estimator or no graded prediction, or the threshold lacks a
+            structure or is not in [0, 1].
+    """
+    thresholds = thresholds_of(threshold, scheme)
+    return Evaluation(judge(estimators, graded, scheme), thresholds)

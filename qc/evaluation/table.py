@@ -1,0 +1,281 @@
+"""The figures of all estimators side by side, by structure, disease group and source."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qc.evaluation.agreement import (
+    NAN,
+    absolute_error,
+    detection,
+    errors_around_half,
+    failure_auroc,
+    r_squared,
+    share_within,
+)
+from qc.evaluation.distributions import kolmogorov_smirnov
+from qc.evaluation.intervals import bootstrap
+from qc.evaluation.judging import ALL, Judgement
+from qc.evaluation.risk import aurc, excess_aurc
+from semiqc.statistics import pearson, spearman
+from semiqc.study import LabelScheme
+
+THRESHOLD = 0.7
+"""Quality from which a segmentation is good; Robinson et al., MICCAI 2018."""
+
+Threshold = float | Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class FigureRow:
+    """How well one estimator estimates one quality of one structure, over some predictions.
+
+    What is called a figure of rank tells the order alone, and is all that an estimator gets that
+    gives only a score, which is then compared with the true Dice. NaN is what cannot be told.
+
+    Args:
+        estimator: Its name.
+        quality: ``dice``, ``nsd`` or ``score``.
+        structure: Name, or ``all`` for the mean over structures.
+        by: ``all`` predictions, or those of one ``group`` or one ``source``.
+        stratum: Which group or source; the latter is the part of its name before the first ``-``.
+        n: Predictions with a true and an estimated quality.
+        missing: Predictions with a true quality and no estimate.
+        studies: Studies that the ``n`` are of.
+        threshold: From which a quality is good.
+        mae: Mean absolute error.
+        mae_low: Lower end of its 95 % interval, by bootstrap over studies.
+        mae_high: Upper end.
+        mae_sd: Standard deviation of the absolute error.
+        n_below: Of ``n``, those whose true quality is below .5.
+        mae_below: Of those.
+        mae_below_sd: Of those.
+        mae_above: Of the others.
+        mae_above_sd: Of the others.
+        pearson: Linear correlation.
+        pearson_low: Lower end of its 95 % interval, by bootstrap over studies.
+        pearson_high: Upper end.
+        spearman: Correlation of ranks; a figure of rank.
+        r2: Coefficient of determination.
+        within: Share of estimates that are off by at most .05.
+        accuracy: Of calling good what is estimated to reach the threshold.
+        tpr: Share of the good that is called good.
+        fpr: Share of the poor that is called good.
+        auroc: Of detecting what is below the threshold; a figure of rank.
+        aurc: Area under the risk-coverage curve; a figure of rank.
+        excess_aurc: The same less that of the best order; a figure of rank.
+        error_map_dice: Mean agreement of the error map with the true errors.
+        error_map_sd: Its standard deviation.
+        n_maps: Predictions that have it.
+        verdict_ks: Kolmogorov-Smirnov distance of the estimates of what readers called good and
+            erroneous.
+        verdict_p: Its p.
+        ms: Median time for one prediction.
+    """
+
+    estimator: str
+    quality: str
+    structure: str
+    by: str
+    stratum: str
+    n: int
+    missing: int
+    studies: int
+    threshold: float
+    mae: float = NAN
+    mae_low: float = NAN
+    mae_high: float = NAN
+    mae_sd: float = NAN
+    n_below: int = 0
+    mae_below: float = NAN
+    mae_below_sd: float = NAN
+    mae_above: float = NAN
+    mae_above_sd: float = NAN
+    pearson: float = NAN
+    pearson_low: float = NAN
+    pearson_high: float = NAN
+    spearman: float = NAN
+    r2: float = NAN
+    within: float = NAN
+    accuracy: float = NAN
+    tpr: float = NAN
+    fpr: float = NAN
+    auroc: float = NAN
+    aurc: float = NAN
+    excess_aurc: float = NAN
+    error_map_dice: float = NAN
+    error_map_sd: float = NAN
+    n_maps: int = 0
+    verdict_ks: float = NAN
+    verdict_p: float = NAN
+    ms: float = NAN
+
+
+def thresholds_of(threshold: Threshold, scheme: LabelScheme) -> dict[str, float]:
+    """The threshold of each structure and of ``all``, by default the mean of the others.
+
+    Raises:
+        ValueError: If one is missing, unknown or not in [0, 1].
+    """
+    names = [structure.name for structure in scheme.structures]
+    if isinstance(threshold, Mapping):
+        found = dict(threshold)
+        missing, unknown = set(names) - set(found), set(found) - {*names, ALL}
+        if missing or unknown:
+            raise ValueError(
+                f"threshold needs {', '.join(names)} and may have {ALL},"
+                f" got {', '.join(found) or 'nothing'}"
+            )
+        found.setdefault(ALL, float(np.mean([found[name] for name in names])))
+    else:
+        found = dict.fromkeys([*names, ALL], float(threshold))
+    outside = [value for value in found.values() if not 0 <= value <= 1]
+    if outside:
+        raise ValueError(f"threshold must lie in [0, 1], got {outside[0]}")
+    return found
+
+
+def table_of(judgements: Sequence[Judgement], thresholds: Mapping[str, float]) -> list[FigureRow]:
+    """Rows of all estimators: over all predictions first, then by group and by source.
+
+    Args:
+        judgements: Of any estimators.
+        thresholds: By structure, ``all`` included.
+    """
+    return [
+        row
+        for (by, stratum), members in _strata(judgements).items()
+        for row in rows_of(members, thresholds, by, stratum)
+    ]
+
+
+def rows_of(
+    judgements: Sequence[Judgement],
+    thresholds: Mapping[str, float],
+    by: str = "all",
+    stratum: str = "",
+) -> list[FigureRow]:
+    """Rows of all estimators over all the predictions given, which are of the stratum."""
+    rows = []
+    for estimator, own in _parted(judgements, lambda row: row.estimator).items():
+        given = qualities_of(own, estimator)
+        for structure, part in _parted(own, lambda row: row.structure).items():
+            qualities = given or (["score"] if structure == ALL else [])
+            rows += [_row(part, q, by, stratum, thresholds[structure]) for q in qualities]
+    return rows
+
+
+def estimators_of(judgements: Iterable[Judgement]) -> list[str]:
+    """Names of the estimators, in order."""
+    return list(dict.fromkeys(row.estimator for row in judgements))
+
+
+def qualities_of(judgements: Iterable[Judgement], estimator: str) -> list[str]:
+    """Out of ``dice`` and ``nsd``, what the estimator gave of any prediction."""
+    own = [row for row in judgements if row.estimator == estimator]
+    given = ("dice", "nsd")
+    return [name for name in given if any(math.isfinite(getattr(row, name)) for row in own)]
+
+
+def values_of(
+    judgements: Iterable[Judgement], quality: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The true and the estimated quality of each, ``[N]``; of a score, the true one is Dice."""
+    true = "true_nsd" if quality == "nsd" else "true_dice"
+    values = [(getattr(row, true), getattr(row, quality)) for row in judgements]
+    pairs = np.array(values, dtype=np.float64).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _strata(judgements: Sequence[Judgement]) -> dict[tuple[str, str], list[Judgement]]:
+    found = {("all", ""): list(judgements)}
+    groups = _parted([row for row in judgements if row.group], lambda row: row.group)
+    found |= {("group", group): groups[group] for group in sorted(groups)}
+    sources = _parted([row for row in judgements if row.source], source_of)
+    return found | {("source", source): sources[source] for source in sorted(sources)}
+
+
+def source_of(row: Judgement) -> str:
+    """Name of the source, without its settings."""
+    return row.source.partition("-")[0]
+
+
+def _parted(
+    rows: Iterable[Judgement], key: Callable[[Judgement], Any]
+) -> dict[Any, list[Judgement]]:
+    parts: dict[Any, list[Judgement]] = {}
+    for row in rows:
+        parts.setdefault(key(row), []).append(row)
+    return parts
+
+
+def _row(
+    rows: Sequence[Judgement], quality: str, by: str, stratum: str, threshold: float
+) -> FigureRow:
+    true, predicted = values_of(rows, quality)
+    paired = np.isfinite(true) & np.isfinite(predicted)
+    maps = np.array([row.error_map_dice for row in rows])
+    map_figures = absolute_error(np.zeros_like(maps), maps)
+    verdicts = np.array([row.verdict for row in rows])
+    verdict = kolmogorov_smirnov(predicted[verdicts == "good"], predicted[verdicts == "erroneous"])
+    figures = _rank_figures(true, predicted, threshold)
+    if quality != "score":
+        figures |= _error_figures(true, predicted, [row.study for row in rows])
+        figures |= asdict(detection(true, predicted, threshold))
+    return FigureRow(
+        estimator=rows[0].estimator,
+        quality=quality,
+        structure=rows[0].structure,
+        by=by,
+        stratum=stratum,
+        n=int(paired.sum()),
+        missing=int((np.isfinite(true) & ~paired).sum()),
+        studies=len({row.study for row, known in zip(rows, paired, strict=True) if known}),
+        threshold=threshold,
+        error_map_dice=map_figures.mean,
+        error_map_sd=map_figures.sd,
+        n_maps=map_figures.n,
+        verdict_ks=verdict.statistic,
+        verdict_p=verdict.p,
+        ms=float(np.median([row.ms for row in rows])),
+        **figures,
+    )
+
+
+def _rank_figures(
+    true: NDArray[np.float64], predicted: NDArray[np.float64], threshold: float
+) -> dict[str, Any]:
+    return {
+        "spearman": spearman(true, predicted).coefficient,
+        "auroc": failure_auroc(true, predicted, threshold),
+        "aurc": aurc(true, predicted),
+        "excess_aurc": excess_aurc(true, predicted),
+    }
+
+
+def _error_figures(
+    true: NDArray[np.float64], predicted: NDArray[np.float64], studies: Sequence[str]
+) -> dict[str, Any]:
+    error = absolute_error(true, predicted)
+    below, above = errors_around_half(true, predicted)
+    intervals = bootstrap(true, predicted, studies)
+    return {
+        "mae": error.mean,
+        "mae_low": intervals.mae[0],
+        "mae_high": intervals.mae[1],
+        "mae_sd": error.sd,
+        "n_below": below.n,
+        "mae_below": below.mean,
+        "mae_below_sd": below.sd,
+        "mae_above": above.mean,
+        "mae_above_sd": above.sd,
+        "pearson": pearson(true, predicted).coefficient,
+        "pearson_low": intervals.pearson[0],
+        "pearson_high": intervals.pearson[1],
+        "r2": r_squared(true, predicted),
+        "within": share_within(true, predicted),
+    }

@@ -1,0 +1,95 @@
+"""Where a network looks when it estimates a quality."""
+
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import torch
+from monai.visualize.class_activation_maps import GradCAM
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from qc.crop import box_around
+from qc.frames import frame_of
+from qc.network_estimator import NetworkEstimator, network_input
+from semiqc.study import BACKGROUND, Prediction, Structure
+
+
+def grad_cam(network: nn.Module, given: Tensor, output: int, layer: str) -> NDArray[np.float64]:
+    """How much each voxel speaks for a high value of one output of a network.
+
+    Reference:
+        Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
+        Localization", ICCV 2017. https://doi.org/10.1109/ICCV.2017.74
+        Ours: the gradient is that of a regressed value in place of a class's score.
+
+    Args:
+        network: From ``[B, C, ...]`` to ``[B, K]``; left as it was.
+        given: Of one frame, ``[1, C, ...]``.
+        output: Which of the ``K``.
+        layer: Name of the layer whose features are weighed, as in ``named_modules``. In a
+            network that takes a volume's slices one by one, they may be those of ``Z`` slices.
+
+    Returns:
+        In [0, 1], of the spatial shape of ``given``; 0 everywhere where nothing speaks for it.
+
+    Raises:
+        ValueError: If the network has no such layer.
+    """
+    if layer not in dict(network.named_modules()):
+        raise ValueError(f"{type(network).__name__} has no layer '{layer}'")
+    # MONAI's hooks stay on the network they are given.
+    with torch.enable_grad():
+        explainer: Any = GradCAM(deepcopy(network), layer)
+        watched = given.detach().clone().requires_grad_()
+        found: Tensor = explainer.compute_map(watched, class_idx=output).detach().float()
+    spatial = given.shape[2:]
+    if found.ndim < given.ndim:
+        found = found.transpose(0, 1).unsqueeze(0)
+    mode = "trilinear" if len(spatial) == 3 else "bilinear"
+    found = interpolate(found, spatial, mode=mode, align_corners=False)[0, 0]
+    strongest = float(found.max())
+    heat: NDArray[np.float64] = found.double().cpu().numpy()
+    return heat / strongest if strongest > 0 else heat
+
+
+def explain(
+    estimator: NetworkEstimator, prediction: Prediction, frame: int, structure: Structure
+) -> NDArray[np.float64]:
+    """How much each voxel of a frame speaks for a high quality of a structure.
+
+    The mean over the members of the estimator; its class names the layer as
+    ``explained_layer``, and its networks' first outputs are the structures of the scheme.
+
+    Args:
+        estimator: Fitted.
+        prediction: What is judged.
+        frame: Which of its frames.
+        structure: One of the estimator's scheme.
+
+    Returns:
+        In [0, 1], ``[Z, Y, X]``; 0 outside of the box that the estimator looks at.
+
+    Raises:
+        ValueError: If the estimator names no layer, or has no such structure.
+        sklearn.exceptions.NotFittedError: If it is not fitted.
+    """
+    check_is_fitted(estimator)
+    layer: str | None = getattr(estimator, "explained_layer", None)
+    if not layer:
+        raise ValueError(f"{type(estimator).__name__} names no layer that explains it")
+    if structure not in estimator.scheme.structures:
+        raise ValueError(f"{estimator.scheme.name} has no structure {structure}")
+    seen = frame_of(prediction, frame)
+    box = box_around(seen.labels, estimator.size)
+    image = torch.from_numpy(box.cut(seen.image, 0)[None])
+    labels = torch.from_numpy(box.cut(seen.labels, BACKGROUND)[None]).long()
+    given = network_input(image, labels, estimator.scheme)
+    output = estimator.scheme.structures.index(structure)
+    maps = [
+        grad_cam(network, given.to(next(network.parameters()).device), output, layer)
+        for network in estimator.networks_
+    ]
+    return np.asarray(box.put_back(np.mean(maps, axis=0), seen.labels.shape, 0.0))

@@ -1,0 +1,96 @@
+"""A ladder of networks from poor to good, whose segmentations have all qualities."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from qc.graded.models import default_training, modalities_of, segmented
+from qc.graded.source import Made
+from segmenters import Training, UNet
+from semiqc.study import LabelScheme, Study
+
+
+@dataclass(frozen=True)
+class LadderRung:
+    """What a network of the ladder is given.
+
+    Args:
+        width: Share of the filters.
+        share: Share of the training studies.
+        steps: Of the optimizer.
+    """
+
+    width: float
+    share: float
+    steps: int
+
+
+@dataclass(frozen=True)
+class CnnLadder:
+    """Twelve U-Nets that differ in width, share of the training data and number of steps.
+
+    Reference:
+        Fournel et al., "Medical image segmentation automatic quality control: a
+        multi-dimensional approach", Medical Image Analysis 2021, section 2 (twelve versions of a
+        CNN, the three drawn at random). https://doi.org/10.1016/j.media.2021.102213
+        Ours: the residual U-Net of ``segmenters``; ranges, which the paper does not give; widths
+        and steps drawn evenly on a logarithmic scale, so that bad networks are not rare.
+
+    Args:
+        scheme: Classes to tell apart.
+        rungs: Number of networks.
+        channels: Filters of each resolution level at full width.
+        widths: Smallest and largest share of the filters; at least two are kept.
+        shares: Smallest and largest share of the training studies; at least one is kept.
+        steps: Fewest and most steps.
+        training: How they are trained; its ``steps`` and ``seed`` do not count.
+        seed: Of the draws and of the trainings.
+
+    Raises:
+        ValueError: If there is no rung, or a range is empty or not positive.
+    """
+
+    scheme: LabelScheme
+    rungs: int = 12
+    channels: tuple[int, ...] = (16, 32, 64, 128, 256)
+    widths: tuple[float, float] = (0.125, 1.0)
+    shares: tuple[float, float] = (0.1, 1.0)
+    steps: tuple[int, int] = (40, 1500)
+    training: Training = field(default_factory=default_training)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.rungs < 1:
+            raise ValueError(f"rungs must be at least 1, got {self.rungs}")
+        for name in ("widths", "shares", "steps"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise ValueError(f"{name} must be positive and in order, got {low} and {high}")
+        if self.shares[1] > 1:
+            raise ValueError(f"shares must not exceed 1, got {self.shares[1]}")
+
+    def rung(self, number: int) -> LadderRung:
+        """What the network of a number, from 1, is given; the same in every fold."""
+        rng = np.random.default_rng([self.seed, number])
+        return LadderRung(
+            width=math.exp(rng.uniform(*np.log(self.widths))),
+            share=float(rng.uniform(*self.shares)),
+            steps=round(math.exp(rng.uniform(*np.log(self.steps)))),
+        )
+
+    def make(self, train: Sequence[Study], judged: Sequence[Study]) -> Iterator[Made]:
+        modalities = modalities_of(train)
+        for number in range(1, self.rungs + 1):
+            rung = self.rung(number)
+            rng = np.random.default_rng([self.seed, number, len(train)])
+            count = max(1, round(rung.share * len(train)))
+            drawn = np.sort(rng.choice(len(train), count, replace=False))
+            segmenter = UNet(
+                self.scheme,
+                modalities,
+                channels=tuple(max(2, round(n * rung.width)) for n in self.channels),
+                training=replace(self.training, steps=rung.steps, seed=self.seed * 1_000 + number),
+            ).fit([train[index] for index in drawn])
+            yield from segmented(segmenter, judged, f"ladder-{number:02d}")

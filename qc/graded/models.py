@@ -1,0 +1,55 @@
+"""What the sources that train networks share."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qc.graded.source import Made
+from segmenters import Segmenter, Training, segment
+from semiqc.frames import study_of_frame
+from semiqc.study import Study
+
+Change = Callable[[Study, int, NDArray[np.float32]], NDArray[np.float32]]
+"""Another image for a frame of a study, ``[M, 1, Z, Y, X]``, from its own."""
+
+
+def default_training() -> Training:
+    """How networks are trained where nothing else is asked for."""
+    return Training(report_every=100)
+
+
+def labelled_frames(studies: Sequence[Study]) -> list[tuple[Study, int]]:
+    """Every frame that has a reference, with its study."""
+    return [(study, frame) for study in studies for frame in study.labelled_frames]
+
+
+def modalities_of(studies: Sequence[Study]) -> int:
+    """Modalities of the images, from the first study.
+
+    Raises:
+        ValueError: If there is no study.
+    """
+    if not studies:
+        raise ValueError("a source of segmentations needs studies to learn from, got none")
+    return studies[0].image.shape[0]
+
+
+def segmented(
+    segmenter: Segmenter, judged: Sequence[Study], source: str, change: Change | None = None
+) -> Iterator[Made]:
+    """Every labelled frame, segmented; no other frame is read.
+
+    Args:
+        segmenter: Fitted.
+        judged: Their labels only say which frames to segment.
+        source: Name that the segmentations get.
+        change: What is done to an image before it is segmented.
+    """
+    for study, frame in labelled_frames(judged):
+        alone = study_of_frame(study, frame)
+        if change:
+            image = change(study, frame, np.asarray(alone.image[:]))
+            alone = Study(study.name, image, alone.labels, study.spacing)
+        ((labels, _),) = segment(segmenter, alone)
+        yield Made(study, frame, labels, source)

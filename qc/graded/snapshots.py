@@ -1,0 +1,80 @@
+"""Segmentations taken along one slow training, from its first steps to its end."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from qc.graded.models import default_training, modalities_of, segmented
+from qc.graded.source import Made
+from segmenters import Training, UNet, snapshot_file
+from semiqc.study import LabelScheme, Study
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """A U-Net trained at a small learning rate, and judged at steps on the way.
+
+    Reference:
+        Qiu et al., "QCResUNet: joint subject-level and voxel-level segmentation quality
+        prediction", Medical Image Analysis 2025, section 2.2.
+        https://doi.org/10.1016/j.media.2025.103718
+        Ours: the residual U-Net of ``segmenters``; a learning rate larger than the paper's 1e-6,
+        for a training of fewer steps; snapshots that lie denser at the beginning, where the
+        quality changes fastest.
+
+    Args:
+        scheme: Classes to tell apart.
+        count: Number of snapshots, the last at the end.
+        first: Step of the first one.
+        channels: Filters of each resolution level.
+        learning_rate: Of AdamW, at the start.
+        training: How the network is trained; its ``learning_rate``, ``snapshots`` and ``seed``
+            do not count.
+        seed: Of the training.
+
+    Raises:
+        ValueError: If there is no snapshot, or the first would come after the last step.
+    """
+
+    scheme: LabelScheme
+    count: int = 10
+    first: int = 20
+    channels: tuple[int, ...] = (16, 32, 64, 128, 256)
+    learning_rate: float = 2e-4
+    training: Training = field(default_factory=default_training)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"count must be at least 1, got {self.count}")
+        if not 1 <= self.first <= self.training.steps:
+            raise ValueError(
+                f"first must lie from 1 to the last step, {self.training.steps}, got {self.first}"
+            )
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Steps at which a snapshot is taken; fewer than ``count`` where two would coincide."""
+        wanted = np.geomspace(self.training.steps, self.first, self.count)
+        return tuple(sorted({round(step) for step in wanted}))
+
+    def make(self, train: Sequence[Study], judged: Sequence[Study]) -> Iterator[Made]:
+        segmenter = UNet(
+            self.scheme,
+            modalities_of(train),
+            channels=self.channels,
+            training=replace(
+                self.training,
+                learning_rate=self.learning_rate,
+                snapshots=self.steps,
+                seed=self.seed,
+            ),
+        )
+        with TemporaryDirectory() as folder:
+            segmenter.fit(train, folder=Path(folder))
+            for step in self.steps:
+                segmenter.load(Path(folder) / snapshot_file(step))
+                yield from segmented(segmenter, judged, f"snapshots-{step}")

@@ -1,0 +1,175 @@
+"""Graded segmentations in one HDF5 file, written beside the store whose studies they segment.
+
+Layout: the root's attributes hold the format's version and the fingerprint of the store;
+``labels/STUDY [K, Z, Y, X]`` (int8, chunked by segmentation and compressed) the segmentations of
+a study's frames; ``items`` a column for each thing known of a segmentation, and ``slices`` what
+is known of its slices, one segmentation after the other. Images and references stay in the store.
+"""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from qc.frames import compared, frame_dice, slice_dice
+from qc.graded.source import Made
+from qc.graded.truth import multi_class_dice, mvsf, surface_dice
+from semiqc.atomic import whole_file
+from semiqc.metrics import NSD_TOLERANCE_MM
+from semiqc.store import Store
+from semiqc.study import LabelScheme, Study
+
+FORMAT = "semiqc-graded"
+VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class _Item:
+    """A segmentation and what is true of it; ``row`` is its place among its study's."""
+
+    study: str
+    frame: int
+    row: int
+    source: str
+    dice: NDArray[np.float64]
+    nsd: NDArray[np.float64]
+    multi_class_dice: float
+    slice_dice: NDArray[np.float64]
+    mvsf: NDArray[np.float64]
+
+
+class GradedWriter:
+    """Grades segmentations and writes them, whole or not at all; a context manager.
+
+    Args:
+        path: File to write.
+        store: Holds the studies that are segmented, with their references.
+        tolerance_mm: Surface distance that the surface Dice forgives.
+
+    Raises:
+        FileExistsError: If the file is there and ``overwrite`` is not set.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        store: Store,
+        *,
+        tolerance_mm: float = NSD_TOLERANCE_MM,
+        overwrite: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        if self.path.exists() and not overwrite:
+            raise FileExistsError(f"{path}: exists already; say --overwrite to replace it")
+        self.store = store
+        self.tolerance_mm = tolerance_mm
+        self._items: list[_Item] = []
+        self._studies: dict[str, Study] = {}
+
+    def __enter__(self) -> Self:
+        with ExitStack() as entered:
+            temporary = entered.enter_context(whole_file(self.path))
+            self._file = entered.enter_context(h5py.File(temporary, "w"))
+            entered.push(self._finish)
+            self._stack = entered.pop_all()
+        # Bytes, for HDF5 may never return from a string of variable length that is damaged.
+        self._file.attrs["format"] = np.bytes_(FORMAT.encode())
+        self._file.attrs["version"] = VERSION
+        self._file.attrs["store"] = np.bytes_(str(self.store.path.resolve()).encode())
+        self._file.attrs["fingerprint"] = np.bytes_(self.store.fingerprint().encode())
+        self._file.attrs["tolerance_mm"] = self.tolerance_mm
+        return self
+
+    def __exit__(self, *failure: Any) -> None:  # noqa: ANN401
+        self._stack.__exit__(*failure)
+
+    def add(self, made: Made) -> None:
+        """Append a segmentation; it is graded by the reference that the store has.
+
+        Raises:
+            ValueError: If the store has no such study, the frame no reference, or the labels do
+                not suit it.
+        """
+        study = self._study(made.study.name)
+        _check(made, study, self.store.scheme)
+        labels = np.asarray(made.labels, dtype=np.int8)
+        row = self._append(study.name, labels)
+        reference = np.asarray(study.labels[made.frame])
+        masks = compared(labels, reference, self.store.scheme)
+        self._items.append(
+            _Item(
+                study.name,
+                made.frame,
+                row,
+                made.source,
+                dice=frame_dice(*masks),
+                nsd=surface_dice(*masks, study.spacing, self.tolerance_mm),
+                multi_class_dice=multi_class_dice(labels, reference),
+                slice_dice=slice_dice(*masks),
+                mvsf=mvsf(*masks),
+            )
+        )
+
+    def _study(self, name: str) -> Study:
+        if name not in self._studies:
+            self._studies[name] = self.store.study(name)
+        return self._studies[name]
+
+    def _append(self, study: str, labels: NDArray[np.int8]) -> int:
+        name = f"labels/{study}"
+        if name not in self._file:
+            self._file.create_dataset(
+                name, (0, *labels.shape), np.int8, maxshape=(None, *labels.shape),
+                chunks=(1, *labels.shape), compression="gzip", compression_opts=1,
+            )  # fmt: skip
+        dataset = self._file[name]
+        row = int(dataset.shape[0])
+        dataset.resize(row + 1, axis=0)
+        dataset[row] = labels
+        return row
+
+    def _finish(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Write the tables, unless the block failed."""
+        if kind is not None:
+            return
+        items = self._items
+        if not items:
+            raise ValueError(f"{self.path}: there is no graded segmentation to write")
+        studies = sorted({item.study for item in items})
+        sources = sorted({item.source for item in items})
+        columns: dict[str, Any] = {
+            "names/studies": np.char.encode(studies, "utf-8"),
+            "names/sources": np.char.encode(sources, "utf-8"),
+            "items/study": np.array([studies.index(item.study) for item in items]),
+            "items/source": np.array([sources.index(item.source) for item in items]),
+            "items/frame": np.array([item.frame for item in items]),
+            "items/row": np.array([item.row for item in items]),
+            "items/dice": np.stack([item.dice for item in items]),
+            "items/nsd": np.stack([item.nsd for item in items]),
+            "items/multi_class_dice": np.array([item.multi_class_dice for item in items]),
+            "items/slices": np.cumsum([0, *(item.mvsf.shape[1] for item in items)]),
+            "slices/dice": np.concatenate([item.slice_dice for item in items], axis=1),
+            "slices/mvsf": np.concatenate([item.mvsf for item in items], axis=1),
+        }
+        for name, column in columns.items():
+            self._file.create_dataset(name, data=column, compression="gzip")
+
+
+def _check(made: Made, study: Study, scheme: LabelScheme) -> None:
+    if made.frame not in study.labelled_frames:
+        raise ValueError(f"{study.name}: frame {made.frame} has no reference to grade by")
+    if made.labels.shape != study.labels.shape[1:]:
+        raise ValueError(
+            f"{study.name}: '{made.source}' gave labels of shape {made.labels.shape},"
+            f" a frame has {study.labels.shape[1:]}"
+        )
+    classes = len(scheme.classes)
+    if made.labels.min() < 0 or made.labels.max() >= classes:
+        raise ValueError(
+            f"{study.name}: '{made.source}' gave labels from {made.labels.min()} to"
+            f" {made.labels.max()}, expected 0 to {classes - 1}"
+        )

@@ -1,0 +1,123 @@
+"""The ``semiqc qc`` commands and ``semiqc score``: suites that judge anybody's segmentations."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(help="Fit and evaluate suites of quality estimators.", no_args_is_help=True)
+console = Console()
+
+SuiteFolder = Annotated[Path, typer.Argument(help="Folder that `semiqc qc fit` wrote.")]
+Names = Annotated[
+    str | None, typer.Option(help="Names, parted by commas; default: see docs/qc.md.")
+]
+
+
+@app.command()
+def fit(
+    store: Annotated[Path, typer.Argument(help="Store with labels.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    estimators: Names = None,
+    sources: Names = None,
+    test: Annotated[int, typer.Option(min=0, help="Subjects held out for `evaluate`.")] = 0,
+    folds: Annotated[int, typer.Option(min=2, help="Of the cross-fitting.")] = 4,
+    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME.KEY=VALUE", help="Such as cnn.steps=900."),
+    ] = None,
+) -> None:
+    """Make segmentations of known quality, and fit estimators to them."""
+    from semiqc.experiment import Terminal
+    from semiqc.suites import SuiteMaker, SuiteSettings
+
+    chosen: dict[str, Any] = {
+        name: tuple(part.strip() for part in given.split(","))
+        for name, given in (("estimators", estimators), ("sources", sources))
+        if given
+    }
+    settings = SuiteSettings(
+        **chosen, changes=tuple(changes or ()), test=test, folds=folds, seed=seed
+    )
+    suite = SuiteMaker(store, output, settings, Terminal(console)).make()
+    learned = suite.training
+    console.print(
+        f"fitted {', '.join(suite.estimators)} to {learned.segmentations} segmentations of"
+        f" {learned.studies} studies: {output}",
+        highlight=False,
+    )
+
+
+@app.command()
+def evaluate(
+    suite: SuiteFolder,
+    graded: Annotated[Path, typer.Argument(help="Graded segmentations, such as test.h5.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    store: Annotated[
+        Path | None, typer.Option(help="Their store, if it is not where it was.")
+    ] = None,
+) -> None:
+    """Tell how well the estimators of a suite judge studies they never saw."""
+    from semiqc.suites import evaluate_suite
+
+    found = evaluate_suite(suite, graded, store=store)
+    found.evaluation.write(output)
+    console.print((output / "table.md").read_text(encoding="utf-8"), markup=False, highlight=False)
+    if found.left_out:
+        console.print(
+            f"left out {len(found.left_out)} studies that taught the suite", highlight=False
+        )
+    console.print(f"tables and pictures: {output}", highlight=False)
+
+
+def score(
+    suite: SuiteFolder,
+    images: Annotated[Path, typer.Argument(help="NIfTI image, or folder of images.")],
+    segmentations: Annotated[Path, typer.Argument(help="Segmentation, or folder of them.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    labels: Annotated[
+        str | None,
+        typer.Option(help="What the files' label values are in the suite, such as 1=3,2=2,3=1."),
+    ] = None,
+    flag_below: Annotated[float, typer.Option(min=0, max=1, help="Score that flags.")] = 0.7,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+) -> None:
+    """Judge segmentations that anybody made: tables, error maps and one page."""
+    from semiqc.experiment import Terminal
+    from semiqc.scoring import score_images
+
+    with Terminal(console).progress("score", 0) as tick:
+        report = score_images(
+            suite,
+            images,
+            segmentations,
+            output,
+            meaning=_meaning(labels),
+            flag_below=flag_below,
+            overwrite=overwrite,
+            observe=lambda done, total: tick(done, {}),
+        )
+    table = Table(title=f"judged {len(report.studies)} studies", title_justify="left")
+    for column in ("study", "flagged", "score"):
+        table.add_column(column)
+    for study in report.studies:
+        table.add_row(study.study, "flagged" if study.flagged else "", f"{study.score:.3f}")
+    console.print(table, markup=False)
+    for refusal in report.left_out:
+        console.print(f"left out {refusal.name}: {refusal.reason}", markup=False, highlight=False)
+    console.print(f"report: {output / 'report.html'}", highlight=False)
+
+
+def _meaning(labels: str | None) -> dict[int, int] | None:
+    if labels is None:
+        return None
+    try:
+        pairs = [part.split("=") for part in labels.split(",")]
+        return {int(value): int(meaning) for value, meaning in pairs}
+    except ValueError:
+        raise typer.BadParameter(
+            f"expected value=value, parted by commas, got '{labels}'", param_hint="--labels"
+        ) from None

@@ -1,0 +1,54 @@
+"""Arguments of estimators and of sources of segmentations, checked before anything is made."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+GIVEN = ("self", "scheme", "modalities", "seed")
+"""What the program itself says, and settings do not."""
+
+
+def checked_arguments(kind: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments for ``kind`` as its annotations have them; what is not given is left out.
+
+    Args:
+        kind: A class whose constructor annotates its arguments.
+        given: By name, as YAML or JSON has them.
+
+    Raises:
+        ValueError: In words that name the argument, what was expected and what came.
+    """
+    model = _model(kind)
+    for name in given:
+        if name not in model.model_fields:
+            raise ValueError(f"{name}: {unknown(name, list(model.model_fields))}")
+    try:
+        checked = model.model_validate(dict(given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{where}: {first['msg'].lower()}, got {first['input']!r}") from None
+    return {name: getattr(checked, name) for name in checked.model_fields_set}
+
+
+def unknown(name: str, known: Sequence[str]) -> str:
+    """Message for a name that is not among the known ones, with the likeliest meant."""
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
+    return f"unknown '{name}'; {hint}"
+
+
+@lru_cache
+def _model(kind: Callable[..., Any]) -> type[BaseModel]:
+    fields: dict[str, Any] = {
+        name: (parameter.annotation, parameter.default)
+        for name, parameter in inspect.signature(kind).parameters.items()
+        if name not in GIVEN
+    }
+    config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    model: type[BaseModel] = create_model("Arguments", __config__=config, **fields)
+    return model

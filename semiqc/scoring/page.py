@@ -1,0 +1,168 @@
+"""The page: which segmentations to look at, and why."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from semiqc.atomic import write_text
+from semiqc.report.drawing import Picture
+from semiqc.report.table import NOTHING, number_text
+from semiqc.scoring.pictures import (
+    WorstSlices,
+    frames_across,
+    slice_picture,
+    strip_picture,
+    structure_colours,
+)
+from semiqc.scoring.scores import ScoreReport, StudyScore, mean_slice_dice
+
+TEMPLATE = "template.html.j2"
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A number in [0, 1] with a bar as long.
+
+    Args:
+        text: The number as it is read.
+        percent: Length of the bar.
+    """
+
+    text: str
+    percent: float
+
+    @classmethod
+    def of(cls, value: float | None) -> "Bar":
+        """Without a bar where there is no number."""
+        if value is None or value != value:
+            return cls(NOTHING, 0)
+        return cls(number_text(value, 2), 100 * min(1.0, max(0.0, value)))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A flagged study with its pictures.
+
+    Args:
+        score: What was said of it.
+        picture: Its worst slice.
+        columns: Estimator and measure of each column of ``bars``.
+        bars: Of each structure, one for each column.
+        strips: Dice of the slices of each structure; none where nobody gives it.
+        frames_across: Whether frames are the columns of the strips, else slices are.
+    """
+
+    score: StudyScore
+    picture: Picture
+    columns: list[str]
+    bars: list[tuple[str, list[Bar]]]
+    strips: list[Picture]
+    frames_across: bool
+
+
+def write_page(report: ScoreReport, worst: WorstSlices, output: Path) -> None:
+    """Write the page as one HTML file, whole or not at all.
+
+    It holds its pictures and style, loads nothing and runs no script.
+
+    Args:
+        report: What to show.
+        worst: Slices of the flagged studies that are shown.
+        output: File to write; one that is there is replaced.
+    """
+    environment = Environment(
+        loader=PackageLoader("semiqc.scoring", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template(TEMPLATE).render(
+        report=report,
+        findings=findings(report),
+        shown=shown_studies(report, worst),
+        structures=list(structure_colours(report.scheme).items()),
+        trained_on=trained_on(report),
+        bar=Bar.of,
+    )
+    write_text(output, page)
+
+
+def findings(report: ScoreReport) -> list[str]:
+    """What to know first, a sentence each."""
+    flagged, count = len(report.flagged), len(report.studies)
+    found = [
+        f"{flagged} of {_counted(count, 'segmentation')} {_verb(flagged, 'is', 'are')} flagged,"
+        " to be looked at."
+    ]
+    odd = sum(bool(one.warnings) for one in report.studies)
+    if odd:
+        found.append(
+            f"{_counted(odd, 'study', 'studies')} {_verb(odd, 'is', 'are')} unlike what the suite"
+            " learned from or odd otherwise; their scores deserve less trust."
+        )
+    if report.left_out:
+        out = len(report.left_out)
+        found.append(
+            f"{_counted(out, 'thing')} could not be judged; the page says below what and why."
+        )
+    return found
+
+
+def trained_on(report: ScoreReport) -> list[tuple[str, str]]:
+    """What the suite was made for and learned from, by name."""
+    training = report.training
+    low, high = training.slice_mm
+    sources = ", ".join(f"{name or 'unnamed'} {n}" for name, n in sorted(training.sources.items()))
+    return [
+        ("Estimators", ", ".join(report.estimators)),
+        ("Labels", f"{report.scheme.name}: {', '.join(report.scheme.classes)}"),
+        ("Modalities", str(training.modalities)),
+        ("Studies learned from", str(training.studies)),
+        ("Segmentations learned from", f"{training.segmentations} ({sources})"),
+        ("Spacing in plane", f"{training.spacing_mm:.3g} mm; images are resampled to it"),
+        ("Slice distance", f"{low:.3g} to {high:.3g} mm"),
+    ]
+
+
+def shown_studies(report: ScoreReport, worst: WorstSlices) -> list[Shown]:
+    """The flagged studies of which there is a slice, the worst first."""
+    found = []
+    for one in report.flagged:
+        shown = worst.get(one.study)
+        if shown is None:
+            continue
+        slices = mean_slice_dice(one.qualities)
+        columns, bars = _bars(one)
+        found.append(
+            Shown(
+                one,
+                slice_picture(one.study, shown, report.scheme),
+                columns,
+                bars,
+                [strip_picture(one.study, name, dice) for name, dice in slices.items()],
+                any(frames_across(dice) for dice in slices.values()),
+            )
+        )
+    return found
+
+
+def _bars(one: StudyScore) -> tuple[list[str], list[tuple[str, list[Bar]]]]:
+    given = {
+        f"{name} {title}": values
+        for name, quality in one.qualities.items()
+        for title, values in (("Dice", quality.dice), ("NSD", quality.nsd))
+        if values
+    }
+    structures = dict.fromkeys(name for values in given.values() for name in values)
+    rows = [(name, [Bar.of(values.get(name)) for values in given.values()]) for name in structures]
+    return list(given), rows
+
+
+def _counted(count: int, one: str, several: str = "") -> str:
+    return f"{count} {one if count == 1 else several or one + 's'}"
+
+
+def _verb(count: int, one: str, several: str) -> str:
+    return one if count == 1 else several

@@ -1,0 +1,187 @@
+"""Pictures of the worst slices, and of the quality of all slices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from qc.crop import box_around
+from qc.suite import Scored
+from semiqc.report.drawing import PALE, STRUCTURE_COLOURS, Picture, as_png
+from semiqc.scoring.scores import mean_known, mean_slice_dice
+from semiqc.study import BACKGROUND, LabelScheme
+
+MOST_SHOWN = 30
+"""Flagged studies with a picture; a page of more is not read."""
+
+MARGIN = 14
+"""Voxels shown around the outermost segmented one."""
+
+SMALLEST_VIEW = 64
+"""Rows and columns that are shown at least."""
+
+INCHES = 2.6
+DOTS_PER_INCH = 110
+
+ERROR_COLOURS = "inferno"
+QUALITY_COLOURS = "RdYlBu"
+"""Red is 0 and blue is 1, which readers of any colour vision tell apart."""
+
+CELL_INCHES = 0.16
+
+
+@dataclass(frozen=True, eq=False)
+class WorstSlice:
+    """The part of a slice that is shown, on the grid that the estimators saw.
+
+    Args:
+        frame: Index of the frame.
+        slice: Index of the slice.
+        image: Intensities, ``[Y, X]``.
+        labels: Class of each voxel, ``[Y, X]``.
+        error: Highest error probability of any structure, ``[Y, X]``, where it is known.
+    """
+
+    frame: int
+    slice: int
+    image: NDArray[np.float32]
+    labels: NDArray[np.int8]
+    error: NDArray[np.float32] | None
+
+
+class WorstSlices:
+    """Slices of the studies of lowest score, ``MOST_SHOWN`` at most."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[float, WorstSlice]] = {}
+
+    def add(self, study: str, score: float, found: WorstSlice) -> None:
+        """Keep the slice, and drop that of the best study where there are too many."""
+        self._found[study] = score, found
+        if len(self._found) > MOST_SHOWN:
+            del self._found[max(self._found, key=lambda name: (self._found[name][0], name))]
+
+    def get(self, study: str) -> WorstSlice | None:
+        """The slice of a study, if it is among the worst."""
+        return self._found[study][1] if study in self._found else None
+
+
+def worst_slice(scored: Scored, error_maps: Mapping[str, NDArray[np.floating]]) -> WorstSlice:
+    """The slice of lowest Dice; where no Dice of slices is known, the one with most errors.
+
+    Where neither is known, the one with most voxels segmented.
+    """
+    prediction = scored.prediction
+    frame, number = _worst_place(scored, error_maps)
+    labels = np.asarray(prediction.labels[frame], dtype=np.int8)
+    side = _side(labels)
+    box = box_around(labels, (None, side, side))
+    error = None
+    if error_maps:
+        error = np.max([one[frame, number] for one in error_maps.values()], axis=0)
+        error = box.cut(np.broadcast_to(error, labels.shape), 0)[number].astype(np.float32)
+    return WorstSlice(
+        frame,
+        number,
+        box.cut(np.asarray(prediction.image[0, frame]), 0)[number].astype(np.float32),
+        box.cut(labels, BACKGROUND)[number].astype(np.int8),
+        error,
+    )
+
+
+def _worst_place(
+    scored: Scored, error_maps: Mapping[str, NDArray[np.floating]]
+) -> tuple[int, int]:
+    badness: list[NDArray[np.float64]] = []
+    dice = mean_slice_dice(scored.qualities)
+    if dice:
+        badness.append(1 - mean_known(np.stack(list(dice.values()))))
+    if error_maps:
+        sums = [one.sum(axis=(2, 3), dtype=np.float64) for one in error_maps.values()]
+        badness.append(np.sum(sums, axis=0))
+    labels = scored.prediction.labels[:]
+    badness.append((labels > BACKGROUND).sum(axis=(2, 3)).astype(np.float64))
+    known = next(one for one in badness if np.isfinite(one).any())
+    frame, number = np.unravel_index(int(np.nanargmax(known)), known.shape)
+    return int(frame), int(number)
+
+
+def _side(labels: NDArray[np.int8]) -> int:
+    """Rows and columns that hold the segmentation with a margin; the image's where it is less."""
+    _, height, width = labels.shape
+    segmented: NDArray[np.bool_] = np.any(labels > BACKGROUND, axis=0)
+    if not segmented.any():
+        return int(max(height, width))
+    spans = [np.flatnonzero(segmented.any(axis=axis)) for axis in (0, 1)]
+    longest = max(int(span[-1] - span[0]) for span in spans)
+    return int(min(max(SMALLEST_VIEW, longest + 1 + 2 * MARGIN), max(height, width)))
+
+
+def slice_picture(study: str, shown: WorstSlice, scheme: LabelScheme) -> Picture:
+    """The slice with the segmentation's outlines, and beside it with the error map."""
+    panels = 1 if shown.error is None else 2
+    figure = Figure(figsize=(panels * INCHES, INCHES))
+    for panel in range(panels):
+        axes = figure.add_axes((panel / panels, 0, 0.99 / panels, 1))
+        axes.set_axis_off()
+        low, high = np.percentile(shown.image, (1, 99))
+        axes.imshow(shown.image, cmap="gray", vmin=low, vmax=max(high, low + 1e-6))
+        if panel == 1 and shown.error is not None:
+            # What is likely right stays clear, so that the tissue is seen.
+            axes.imshow(
+                shown.error, cmap=ERROR_COLOURS, vmin=0, vmax=1, alpha=0.85 * shown.error**0.5
+            )
+        _outline(axes, shown.labels, scheme, thin=panel == 1)
+    what = " and, beside it, with the error map" if panels == 2 else ""
+    return Picture(
+        as_png(figure, DOTS_PER_INCH),
+        f"{study}: slice {shown.slice + 1} of frame {shown.frame + 1} with the outlines of the"
+        f" segmentation{what}.",
+        f"frame {shown.frame + 1}, slice {shown.slice + 1}",
+    )
+
+
+def _outline(axes: Axes, labels: NDArray[np.int8], scheme: LabelScheme, *, thin: bool) -> None:
+    # The first structure on top: a wall's inner outline is that of the cavity within.
+    for name, colour in reversed(structure_colours(scheme).items()):
+        mask = scheme.structure(name).mask(labels)
+        # A line wants both sides: a mask that fills the view, or is empty, has no outline.
+        if mask.any() and not mask.all():
+            axes.contour(mask, levels=[0.5], colors=colour, linewidths=0.7 if thin else 1.4)
+
+
+def structure_colours(scheme: LabelScheme) -> dict[str, str]:
+    """Colour of each structure, the same in every picture."""
+    return {
+        structure.name: STRUCTURE_COLOURS[rank % len(STRUCTURE_COLOURS)]
+        for rank, structure in enumerate(scheme.structures)
+    }
+
+
+def frames_across(dice: NDArray[np.float64]) -> bool:
+    """Whether the frames of ``[T, Z]`` are the columns of a strip, else the slices are."""
+    frames, slices = dice.shape
+    return bool(frames > slices)
+
+
+def strip_picture(study: str, structure: str, dice: NDArray[np.float64]) -> Picture:
+    """Dice of each slice ``[T, Z]`` as coloured cells, pale where there is no number."""
+    cells = dice.T if frames_across(dice) else dice
+    rows, columns = cells.shape
+    figure = Figure(figsize=(columns * CELL_INCHES, rows * CELL_INCHES))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    colours = colormaps[QUALITY_COLOURS].with_extremes(bad=PALE)
+    axes.imshow(np.ma.masked_invalid(cells), cmap=colours, vmin=0, vmax=1, aspect="auto")
+    known = dice[np.isfinite(dice)]
+    lowest = f"lowest {known.min():.2f}" if known.size else "not known"
+    return Picture(
+        as_png(figure, DOTS_PER_INCH),
+        f"Estimated Dice of {structure} in each slice of {study}, {lowest}.",
+        lowest,
+        structure,
+    )

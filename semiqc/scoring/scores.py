@@ -1,0 +1,99 @@
+"""What was said of each segmentation, and which are to be looked at."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qc.base import Quality
+from qc.suite import Training
+from semiqc.raw import Refusal
+from semiqc.study import LabelScheme
+
+
+@dataclass(frozen=True, eq=False)
+class StudyScore:
+    """What a suite says of one segmentation; error maps are in files.
+
+    Args:
+        study: Its name.
+        score: Mean score of the estimators.
+        flagged: Whether somebody should look at it.
+        qualities: By estimator's name, without error maps.
+        warnings: Where the data is unlike what the suite learned from, or its file is odd.
+        error_maps: File of each structure, within the output folder.
+    """
+
+    study: str
+    score: float
+    flagged: bool
+    qualities: Mapping[str, Quality]
+    warnings: tuple[str, ...] = ()
+    error_maps: Mapping[str, str] | None = None
+
+    @property
+    def verdict(self) -> str:
+        """``erroneous`` if any estimator says so, else ``good`` if any does, else nothing."""
+        return verdict_of(self.qualities)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Of all estimators, each with its name."""
+        return tuple(
+            f"{name}: {r}" for name, found in self.qualities.items() for r in found.reasons
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreReport:
+    """All that was judged, and what could not be.
+
+    Args:
+        studies: Flagged first, the worst score first among both.
+        left_out: Why; a line each.
+        scheme: Of the suite.
+        training: What the suite learned from.
+        estimators: Names, in the suite's order.
+        flag_below: Score below which a study is flagged.
+    """
+
+    studies: Sequence[StudyScore]
+    left_out: Sequence[Refusal]
+    scheme: LabelScheme
+    training: Training
+    estimators: Sequence[str]
+    flag_below: float
+
+    @property
+    def flagged(self) -> Sequence[StudyScore]:
+        """Studies that somebody should look at, the worst score first."""
+        return [one for one in self.studies if one.flagged]
+
+
+def verdict_of(qualities: Mapping[str, Quality]) -> str:
+    """``erroneous`` if any estimator says so, else ``good`` if any does, else nothing."""
+    verdicts = {quality.is_good for quality in qualities.values()}
+    return "erroneous" if False in verdicts else "good" if True in verdicts else ""
+
+
+def is_flagged(score: float, qualities: Mapping[str, Quality], flag_below: float) -> bool:
+    """Whether the score is too low, or an estimator calls the segmentation erroneous."""
+    return score < flag_below or verdict_of(qualities) == "erroneous"
+
+
+def mean_slice_dice(qualities: Mapping[str, Quality]) -> dict[str, NDArray[np.float64]]:
+    """Dice of each structure, ``[T, Z]``, averaged over the estimators that give it."""
+    found: dict[str, list[NDArray[np.float64]]] = {}
+    for quality in qualities.values():
+        for structure, dice in quality.slice_dice.items():
+            found.setdefault(structure, []).append(dice)
+    return {structure: mean_known(np.stack(dice)) for structure, dice in found.items()}
+
+
+def mean_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over the first axis of what is not NaN; NaN where nothing is."""
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        mean: NDArray[np.float64] = np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)
+    return mean

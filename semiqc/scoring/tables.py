@@ -1,0 +1,126 @@
+"""What was judged as CSV and JSON, with every digit."""
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qc.base import Quality
+from semiqc.atomic import write_text
+from semiqc.records import NAN, write_rows
+from semiqc.report.table import Cell, Table
+from semiqc.scoring.scores import ScoreReport, StudyScore
+
+
+@dataclass(frozen=True)
+class StructureRow:
+    """What one estimator says of one structure of a study; NaN where it says nothing."""
+
+    study: str
+    estimator: str
+    structure: str
+    dice: float
+    nsd: float
+
+
+@dataclass(frozen=True)
+class SliceRow:
+    """What one estimator says of one structure in one slice; frames and slices count from 0."""
+
+    study: str
+    estimator: str
+    structure: str
+    frame: int
+    slice: int
+    dice: float
+
+
+def write_tables(report: ScoreReport, output: Path) -> None:
+    """Write ``studies.csv``, ``structures.csv``, ``slices.csv`` and ``quality.json``."""
+    studies = Table("studies", "", [study_row(one) for one in report.studies], ())
+    write_text(output / "studies.csv", studies.csv_text())
+    write_rows(output / "structures.csv", StructureRow, _structures(report))
+    write_rows(output / "slices.csv", SliceRow, _slices(report))
+    text = json.dumps(as_json(report), indent=1, ensure_ascii=False, allow_nan=False)
+    write_text(output / "quality.json", text + "\n")
+
+
+def study_row(one: StudyScore) -> dict[str, Cell]:
+    """A study's line of ``studies.csv``."""
+    return {
+        "study": one.study,
+        "flagged": one.flagged,
+        "score": one.score,
+        **{f"score_{name}": quality.score for name, quality in one.qualities.items()},
+        "verdict": one.verdict,
+        "warnings": "; ".join(one.warnings),
+        "reasons": "; ".join(one.reasons),
+    }
+
+
+def _structures(report: ScoreReport) -> Iterator[StructureRow]:
+    for one in report.studies:
+        for name, quality in one.qualities.items():
+            for structure in dict.fromkeys([*quality.dice, *quality.nsd]):
+                dice, nsd = quality.dice.get(structure, NAN), quality.nsd.get(structure, NAN)
+                yield StructureRow(one.study, name, structure, dice, nsd)
+
+
+def _slices(report: ScoreReport) -> Iterator[SliceRow]:
+    for one in report.studies:
+        for name, quality in one.qualities.items():
+            for structure, dice in quality.slice_dice.items():
+                for (frame, number), value in np.ndenumerate(dice):
+                    yield SliceRow(one.study, name, structure, frame, number, float(value))
+
+
+def as_json(report: ScoreReport) -> dict[str, Any]:
+    """Everything but the error maps themselves; None in the place of NaN."""
+    described: dict[str, Any] = _without_nan(
+        {
+            "suite": {
+                "scheme": report.scheme.to_json(),
+                "training": asdict(report.training),
+                "estimators": list(report.estimators),
+            },
+            "flag_below": report.flag_below,
+            "studies": [
+                {
+                    "study": one.study,
+                    "flagged": one.flagged,
+                    "score": one.score,
+                    "verdict": one.verdict,
+                    "warnings": one.warnings,
+                    "error_maps": one.error_maps,
+                    "estimators": {name: _quality(q) for name, q in one.qualities.items()},
+                }
+                for one in report.studies
+            ],
+            "left_out": [asdict(refusal) for refusal in report.left_out],
+        }
+    )
+    return described
+
+
+def _quality(quality: Quality) -> dict[str, Any]:
+    return {
+        "score": quality.score,
+        "is_good": quality.is_good,
+        "dice": quality.dice,
+        "nsd": quality.nsd,
+        "slice_dice": {name: dice.tolist() for name, dice in quality.slice_dice.items()},
+        "interval": quality.interval,
+        "reasons": quality.reasons,
+    }
+
+
+def _without_nan(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, dict):
+        return {key: _without_nan(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

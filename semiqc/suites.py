@@ -1,0 +1,234 @@
+"""From a store to a fitted suite, and from a suite to how well its estimators judge."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from qc.base import QualityEstimator
+from qc.estimators import ESTIMATORS, make_estimator
+from qc.evaluation import Evaluation, evaluate
+from qc.graded import SOURCES, GradedSet, Source, grade, grade_held_out
+from qc.graded.store import store_of
+from qc.saving import load_estimator, save_estimator
+from qc.suite import Suite, Training, refuse_suite
+from semiqc.atomic import whole_file
+from semiqc.experiment.arguments import checked_arguments, unknown
+from semiqc.experiment.monitor import Monitor, Tick
+from semiqc.experiment.settings_file import apply_change
+from semiqc.experiment.split import draw_split
+from semiqc.experiment.stages import RunFolder
+from semiqc.records import SplitRow, write_rows
+from semiqc.store import Store
+
+SPLIT = "split.csv"
+TAUGHT_BY, HELD_OUT = "graded.h5", "test.h5"
+FITTED = "estimator.safetensors"
+DEFAULT_SOURCES = ("ladder", "seggen", "failures")
+"""What a suite is taught by where nothing else is asked for."""
+DEFAULT_ESTIMATORS = tuple(name for name in ESTIMATORS if name != "curve")
+"""All that learn from single frames; the curve classifier learns from a reader's verdicts on
+whole cines, in ``semiqc run``."""
+
+
+@dataclass(frozen=True)
+class SuiteSettings:
+    """What a suite is made of.
+
+    Args:
+        estimators: Names in ``qc.ESTIMATORS``.
+        sources: Names in ``qc.graded.SOURCES``.
+        changes: ``name.argument=value`` of an estimator or a source, such as ``cnn.steps=900``.
+        test: Subjects that are held out, to evaluate the suite on.
+        folds: Of the cross-fitting.
+        seed: Of all that is drawn.
+
+    Raises:
+        ValueError: If a name or an argument is unknown.
+    """
+
+    estimators: tuple[str, ...] = DEFAULT_ESTIMATORS
+    sources: tuple[str, ...] = DEFAULT_SOURCES
+    changes: tuple[str, ...] = ()
+    test: int = 0
+    folds: int = 4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in self.estimators:
+            if name not in DEFAULT_ESTIMATORS:
+                raise ValueError(f"estimator {unknown(name, DEFAULT_ESTIMATORS)}")
+        for name in self.sources:
+            if name not in SOURCES:
+                raise ValueError(f"source {unknown(name, list(SOURCES))}")
+        chosen = [*self.estimators, *self.sources]
+        for name in self._given():
+            if name not in chosen:
+                raise ValueError(f"--set: {unknown(name, chosen)}")
+        for name in chosen:
+            self.arguments(name)
+
+    def arguments(self, name: str) -> dict[str, Any]:
+        """What was given for an estimator or a source."""
+        kind = ESTIMATORS.get(name) or SOURCES[name]
+        try:
+            return checked_arguments(kind, self._given().get(name, {}))
+        except ValueError as error:
+            raise ValueError(f"{name}.{error}") from None
+
+    def make_sources(self, store: Store) -> dict[str, Source]:
+        """The sources, by name."""
+        return {name: self._source(name, store) for name in self.sources}
+
+    def _source(self, name: str, store: Store) -> Source:
+        kind = SOURCES[name]
+        arguments = {**self.arguments(name), "seed": self.seed}
+        if "scheme" in getattr(kind, "__dataclass_fields__", {}):
+            return kind(store.scheme, **arguments)
+        return kind(**arguments)
+
+    def _given(self) -> dict[str, Mapping[str, Any]]:
+        given: dict[str, Any] = {}
+        for change in self.changes:
+            apply_change(given, change)
+        for name, arguments in given.items():
+            if not isinstance(arguments, dict):
+                raise ValueError(f"--set {name}: expected name.argument=value")
+        return given
+
+
+class SuiteMaker:
+    """Grades, fits and saves; a killed or changed making goes on where it can.
+
+    Besides the suite, ``output`` gets ``split.csv``, ``graded.h5`` and, where subjects are held
+    out, ``test.h5``: frames of theirs, segmented by models that never saw them.
+
+    Args:
+        path: Store with labels.
+        output: Folder to write.
+        settings: What the suite is made of.
+        monitor: Told how it goes on.
+    """
+
+    def __init__(
+        self, path: Path, output: Path, settings: SuiteSettings, monitor: Monitor
+    ) -> None:
+        self.store = Store(path)
+        self.output = output
+        self.settings = settings
+        self.monitor = monitor
+        self.folder = RunFolder(output, monitor.stage)
+
+    def make(self) -> Suite:
+        """The suite, saved.
+
+        Raises:
+            FileExistsError: If ``output`` holds a suite.
+            ValueError: If the store has too few labelled subjects.
+        """
+        refuse_suite(self.output)
+        settings = self.settings
+        labelled = [study for study in self.store if study.labelled_frames]
+        spared = {"labelled": len({study.subject for study in labelled}) - settings.test}
+        rows = draw_split(labelled, {**spared, "test": settings.test}, settings.seed)
+        write_rows(self.output / SPLIT, SplitRow, rows)
+        train, test = (
+            [row.study for row in rows if row.role == role] for role in ("labelled", "test")
+        )
+        graded, key = self._graded(TAUGHT_BY, train)
+        if test:
+            self._graded(HELD_OUT, train, test)
+        fitted = {name: self._fitted(name, graded, key) for name in settings.estimators}
+        suite = Suite(self.store.scheme, fitted, Training.of(graded))
+        suite.save(self.output)
+        return suite
+
+    def _graded(
+        self, file: str, train: Sequence[str], test: Sequence[str] | None = None
+    ) -> tuple[GradedSet, str]:
+        """Segmentations of ``test`` or, by cross-fitting, of ``train``; and the stage's key."""
+        settings = self.settings
+        sources = settings.make_sources(self.store)
+        depends = {
+            "data": self.store.fingerprint(),
+            "train": train,
+            "test": test,
+            "folds": settings.folds,
+            "sources": {name: repr(source) for name, source in sources.items()},
+            "seed": settings.seed,
+        }
+
+        def make(unfinished: Path) -> None:
+            with self.monitor.progress("segment and grade", 0) as tick:
+                path = unfinished / file
+                steps = partial(_show, tick)
+                if test is None:
+                    grade(
+                        self.store, path, sources, studies=train, folds=settings.folds,
+                        seed=settings.seed, overwrite=True, observe=steps,
+                    )  # fmt: skip
+                else:
+                    grade_held_out(
+                        self.store, path, sources, train, test, overwrite=True, observe=steps
+                    )
+
+        stage = self.folder.stage(file.removesuffix(".h5"), depends, make)
+        with whole_file(self.output / file) as temporary:
+            shutil.copyfile(stage.folder / file, temporary)
+        return GradedSet(self.output / file, self.store), stage.key
+
+    def _fitted(self, name: str, graded: GradedSet, key: str) -> QualityEstimator:
+        arguments = self.settings.arguments(name)
+        modalities = len(self.store.modalities)
+
+        def make(unfinished: Path) -> None:
+            blank = make_estimator(
+                name, self.store.scheme, modalities, seed=self.settings.seed, **arguments
+            )
+            save_estimator(blank.fit(graded), unfinished / FITTED)
+
+        stage = self.folder.stage(f"fit-{name}", {"arguments": arguments, "graded": key}, make)
+        return load_estimator(stage.folder / FITTED, ESTIMATORS)
+
+
+def _show(tick: Tick, done: int, total: int, title: str) -> None:
+    tick(done, {})
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """How well a suite judges, and what it was not asked about.
+
+    Args:
+        evaluation: Of all its estimators.
+        left_out: Studies of the graded set that taught the suite.
+    """
+
+    evaluation: Evaluation
+    left_out: tuple[str, ...]
+
+
+def evaluate_suite(folder: Path, graded: Path, *, store: Path | None = None) -> Evaluated:
+    """Judge the estimators of a suite on graded segmentations of studies it never saw.
+
+    Args:
+        folder: Of the suite.
+        graded: File of graded segmentations.
+        store: That they were made of; by default where it then was.
+
+    Raises:
+        ValueError: If no study is left but those that taught the suite.
+    """
+    suite = Suite.load(folder)
+    found = GradedSet(graded, Store(store or store_of(graded)))
+    taught = set(suite.training.names)
+    seen = sorted(set(found.studies.tolist()) & taught)
+    unseen = found.of_studies(set(found.studies.tolist()) - taught)
+    if not len(unseen):
+        raise ValueError(
+            f"{graded}: all {len(seen)} studies taught the suite; evaluate it on others, such as"
+            f" {HELD_OUT} that `semiqc qc fit --test` leaves"
+        )
+    return Evaluated(evaluate(suite.estimators, unseen, suite.scheme), tuple(seen))

@@ -1,0 +1,91 @@
+import numpy as np
+import torch
+
+from qc.crop import box_around
+from qc.network_estimator import mean_error, mean_of_known
+
+
+def test_a_target_that_is_unknown_moves_nothing():
+    found = torch.tensor([0.5, 0.2], requires_grad=True)
+
+    mean_error(found, torch.tensor([float("nan"), 0.6]), power=1).backward()
+
+    assert found.grad.tolist() == [0.0, -1.0]
+
+
+def test_mean_errors_are_over_what_is_known():
+    found = torch.tensor([0.5, 0.2, 0.9])
+    targets = torch.tensor([float("nan"), 0.6, 0.7])
+
+    # (.4 + .2) / 2 and (.16 + .04) / 2.
+    assert mean_error(found, targets, power=1).item() == torch.tensor(0.3)
+    assert abs(mean_error(found, targets, power=2).item() - 0.1) < 1e-6
+    assert mean_error(found, torch.full((3,), float("nan")), power=1).item() == 0
+
+
+def test_the_mean_dice_of_a_row_is_over_what_is_known():
+    dice = np.array([[0.4, np.nan, 0.8], [np.nan, np.nan, np.nan]])
+
+    np.testing.assert_allclose(mean_of_known(dice), [0.6, 0])
+
+
+def labels_with_a_square(shape, rows, columns):
+    labels = np.zeros(shape, np.int8)
+    labels[1, rows, columns] = 2
+    return labels
+
+
+def test_a_box_lies_around_the_segmentation_and_within_the_frame():
+    labels = labels_with_a_square((3, 40, 50), slice(20, 25), slice(45, 50))
+
+    box = box_around(labels, (3, 16, 16))
+
+    # The median row is 22, so rows 14.5 to 29.5 rounded; columns end with the frame, 50 - 16.
+    assert box.start == (14, 34)
+    assert (box.cut(labels, 0) == labels[:, 14:30, 34:50]).all()
+
+
+def test_stray_voxels_do_not_move_the_box():
+    labels = labels_with_a_square((3, 60, 60), slice(25, 35), slice(25, 35))
+    with_stray = labels.copy()
+    with_stray[0, 0, :5] = 1
+
+    assert box_around(with_stray, (3, 16, 16)).start == box_around(labels, (3, 16, 16)).start
+
+
+def test_a_frame_smaller_than_the_box_is_filled_up():
+    labels = labels_with_a_square((2, 10, 12), slice(3, 6), slice(3, 6))
+
+    box = box_around(labels, (4, 16, 16))
+    crop = box.cut(labels, -1)
+
+    assert crop.shape == (4, 16, 16)
+    assert (crop[2:] == -1).all()
+    assert (crop[:2, 3:13, 2:14] == labels).all()
+    assert (crop[:2, :3] == -1).all()
+
+
+def test_what_was_cut_is_put_back_in_its_place():
+    rng = np.random.default_rng(0)
+    labels = labels_with_a_square((4, 30, 33), slice(8, 20), slice(10, 22))
+    values = rng.random((2, 4, 30, 33))
+
+    for size in ((4, 16, 16), (6, 40, 24), (None, 8, 64)):
+        box = box_around(labels, size)
+        back = box.put_back(box.cut(values, 0), labels.shape, np.nan)
+
+        shown = np.isfinite(back)
+        assert shown.any()
+        np.testing.assert_array_equal(back[shown], values[shown])
+
+
+def test_more_slices_than_the_box_has_are_thinned_and_shared_out_again():
+    labels = labels_with_a_square((9, 20, 20), slice(8, 12), slice(8, 12))
+    numbers = np.broadcast_to(np.arange(9.0)[:, None, None], labels.shape)
+
+    box = box_around(labels, (5, 16, 16))
+    back = box.put_back(box.cut(numbers, 0), labels.shape, 0)
+
+    assert box.slices.tolist() == [0, 2, 4, 6, 8]
+    # Slices left out get what a nearest neighbour has.
+    assert np.abs(back[:, 10, 10] - np.arange(9)).max() == 1
