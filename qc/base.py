@@ -1,7 +1,7 @@
 """What a quality estimator promises, and what it speaks of."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -10,6 +10,13 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from semiqc.study import LabelScheme, Prediction, Voxels
+
+Observer = Callable[[int, int], None]
+"""Told how many parts of some work are done, and of how many."""
+
+
+def unobserved(done: int, total: int) -> None:
+    """Observe nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +30,9 @@ class Graded:
         is_good: A reader's verdict on the whole prediction; None where nobody gave one.
         source: What made the prediction, such as the rung of a ladder of segmenters.
         group: The study's group.
-        nsd: Normalised surface Dice of each frame and structure, ``[T, S]``, where it has been
-            worked out already; NaN where a frame has no reference or neither has the structure.
+        dice: Of each frame and structure, ``[T, S]``, where it has been worked out already; NaN
+            where a frame has no reference or neither has the structure.
+        nsd: Normalised surface Dice, likewise.
 
     Raises:
         ValueError: If neither a reference nor a verdict is given, or their shapes disagree.
@@ -35,6 +43,7 @@ class Graded:
     is_good: bool | None = None
     source: str = ""
     group: str = ""
+    dice: NDArray[np.float64] | None = None
     nsd: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
@@ -97,11 +106,12 @@ class QualityEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     scheme: LabelScheme
 
     @abstractmethod
-    def fit(self, graded: Sequence[Graded]) -> Self:
+    def fit(self, graded: Sequence[Graded], *, observe: Observer = unobserved) -> Self:
         """Learn from predictions whose quality is known.
 
         Args:
             graded: Each estimator takes from it what it needs: references, verdicts, both.
+            observe: Told how many parts of the work are done, and of how many.
 
         Raises:
             ValueError: If it is empty, or lacks what the estimator needs.

@@ -41,8 +41,6 @@ class CNNRegression(NetworkEstimator):
         See ``NetworkEstimator`` for the others.
     """
 
-    explained_layer = "features.layer4"
-
     def __init__(
         self,
         scheme: LabelScheme,
@@ -73,6 +71,11 @@ class CNNRegression(NetworkEstimator):
         self.augmentation = augmentation
         self.seed = seed
         self.device = device
+
+    @property
+    def explained_layer(self) -> str:
+        """Layer whose features tell where the network looks; see ``qc.explain``."""
+        return {"resnet18-2d": "features.layer4", "unet-3d": "unet"}.get(self.backbone, "layer4")
 
     def _network(self) -> nn.Module:
         if self.backbone not in get_args(Backbone):

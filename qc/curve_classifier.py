@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils.validation import check_is_fitted
 
-from qc.base import Graded, Quality, QualityEstimator
+from qc.base import Graded, Observer, Quality, QualityEstimator, unobserved
 from qc.curve_network import CurveNetwork, mean_probability, train
 from qc.curves import Curves, channels, curves_of, measured_structures
 from qc.threshold import weighted_youden
@@ -103,7 +103,7 @@ class CurveClassifier(QualityEstimator):
         self.members = members
         self.seed = seed
 
-    def fit(self, graded: Sequence[Graded]) -> Self:
+    def fit(self, graded: Sequence[Graded], *, observe: Observer = unobserved) -> Self:
         is_good = _verdicts(graded)
         found = self._curves([one.prediction for one in graded])
         self.networks_: list[CurveNetwork] = []
@@ -116,7 +116,8 @@ class CurveClassifier(QualityEstimator):
         self.may_lack_ = _ever_absent(good, len(measured_structures(self.scheme)))
         self.usual_jumps_ = _usual_jumps(good, len(measured_structures(self.scheme)))
         if is_good.any() and not is_good.all():
-            self._learn(self._channels(found), is_good, [one.prediction.study for one in graded])
+            studies = [one.prediction.study for one in graded]
+            self._learn(self._channels(found), is_good, studies, observe)
         return self
 
     def predict(self, predictions: Sequence[Prediction]) -> list[Quality]:
@@ -168,7 +169,13 @@ class CurveClassifier(QualityEstimator):
     def _blank(self, structures: int) -> CurveNetwork:
         return CurveNetwork(structures, width=self.width, dropout=self.dropout)
 
-    def _learn(self, curves: torch.Tensor, is_good: NDArray[np.bool_], studies: list[str]) -> None:
+    def _learn(
+        self,
+        curves: torch.Tensor,
+        is_good: NDArray[np.bool_],
+        studies: list[str],
+        observe: Observer,
+    ) -> None:
         everything = np.arange(len(is_good))
         folds = held_out_folds(is_good, studies, self.folds, self.seed)
         held_out_scores = np.full(len(is_good), np.nan)
@@ -179,6 +186,7 @@ class CurveClassifier(QualityEstimator):
                 for member in range(self.members)
             ]
             self.networks_ += networks
+            observe(len(self.networks_), self.members * max(1, len(folds)))
             held_out_scores[held_out] = mean_probability(networks, curves[held_out])
         if folds:
             cut = weighted_youden(held_out_scores, is_good, self.sensitivity_weight)

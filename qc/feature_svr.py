@@ -10,6 +10,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import SVR
 from sklearn.utils.validation import check_is_fitted
 
+from qc.base import Observer
 from qc.features import TABLE, features_of
 from qc.frame_estimator import FRAMES_AT_ONCE, FrameEstimator, Judged
 from qc.frames import Frame, GradedFrame
@@ -72,7 +73,7 @@ class FeatureSVR(FrameEstimator):
         self.most_frames = most_frames
         self.seed = seed
 
-    def _learn(self, frames: Sequence[GradedFrame]) -> None:
+    def _learn(self, frames: Sequence[GradedFrame], observe: Observer) -> None:
         dice = np.stack([frame.dice(self.scheme) for frame in frames])
         chosen = self._chosen(dice)
         frames, dice = [frames[number] for number in chosen], dice[chosen]
@@ -83,13 +84,14 @@ class FeatureSVR(FrameEstimator):
         spread = found.std(axis=0)
         self.scales_ = np.where(spread > 1e-9, spread, 1.0)
         given, present = self._standardised(found), self._present(found)
-        self.machines_ = {
-            f"{kind}/{part.name}": self._machine(
-                given, target[:, number], present[:, number], weights
-            )
-            for kind, target in (("dice", dice), ("nsd", nsd))
-            for number, part in enumerate(self.scheme.structures)
-        }
+        parts = self.scheme.structures
+        self.machines_: dict[str, Machine] = {}
+        for kind, target in (("dice", dice), ("nsd", nsd)):
+            for number, part in enumerate(parts):
+                self.machines_[f"{kind}/{part.name}"] = self._machine(
+                    given, target[:, number], present[:, number], weights
+                )
+                observe(len(self.machines_), 2 * len(parts))
 
     def _chosen(self, dice: Array) -> NDArray[np.intp]:
         if len(dice) <= self.most_frames:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from qc.base import Graded, Quality, QualityEstimator
+from qc.base import Graded, Observer, Quality, QualityEstimator, unobserved
 from qc.frames import Frame, GradedFrame, frame_of, graded_frames
 from semiqc.study import Prediction
 
@@ -45,8 +45,8 @@ class FrameEstimator(QualityEstimator):
     A subclass stores its arguments, learns in ``_learn`` and judges in ``_judge``.
     """
 
-    def fit(self, graded: Sequence[Graded]) -> Self:
-        self._learn(graded_frames(graded))
+    def fit(self, graded: Sequence[Graded], *, observe: Observer = unobserved) -> Self:
+        self._learn(graded_frames(graded), observe)
         return self
 
     def predict(self, predictions: Sequence[Prediction]) -> list[Quality]:
@@ -54,7 +54,7 @@ class FrameEstimator(QualityEstimator):
         return [self._quality(prediction) for prediction in predictions]
 
     @abstractmethod
-    def _learn(self, frames: Sequence[GradedFrame]) -> None:
+    def _learn(self, frames: Sequence[GradedFrame], observe: Observer) -> None:
         """Learn from frames, at least one; keep what is learned in attributes ending in ``_``."""
 
     @abstractmethod

@@ -61,6 +61,8 @@ class GradedFrame:
 
     def dice(self, scheme: LabelScheme) -> NDArray[np.float64]:
         """Dice of each structure, ``[S]``; NaN where it is in neither."""
+        if self.graded.dice is not None:
+            return np.asarray(self.graded.dice[self.number])
         return frame_dice(*compared(self.frame().labels, self.reference(), scheme))
 
     def nsd(self, scheme: LabelScheme) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,17 +12,20 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from qc.base import Observer
 from qc.crop import Box, box_around
 from qc.frame_estimator import FrameEstimator, Judged
 from qc.frames import Frame, GradedFrame
 from qc.graded.balance import balanced_draw
 from segmenters.augment import Augmentation, augment
-from semiqc.optimise import optimise
+from semiqc.optimise import Report, optimise
 from semiqc.prefetch import ahead
 from semiqc.study import BACKGROUND, UNLABELLED, LabelScheme
 
 CLIP = 12.0
 """Largest norm of the gradient."""
+REPORT_EVERY = 10
+"""Steps between two reports."""
 WARM_UP = 0.05
 """Share of the steps in which the learning rate rises."""
 
@@ -98,7 +102,7 @@ class NetworkEstimator(FrameEstimator):
     ) -> list[Judged]:
         """What the outputs of all members say of each frame."""
 
-    def _learn(self, frames: Sequence[GradedFrame]) -> None:
+    def _learn(self, frames: Sequence[GradedFrame], observe: Observer) -> None:
         dice = np.stack([frame.dice(self.scheme) for frame in frames])
         nsd = np.full_like(dice, np.nan)
         if self.needs_nsd:
@@ -106,9 +110,10 @@ class NetworkEstimator(FrameEstimator):
         known = _Known(frames, dice, nsd)
         self.networks_: list[nn.Module] = []
         for member in range(self.members):
-            self.networks_.append(self._trained(known, self.seed * 1_000 + member))
+            done = partial(_steps_done, observe, member * self.steps, self.members * self.steps)
+            self.networks_.append(self._trained(known, self.seed * 1_000 + member, done))
 
-    def _trained(self, known: "_Known", seed: int) -> nn.Module:
+    def _trained(self, known: "_Known", seed: int, report: Report) -> nn.Module:
         fabric = self._fabric()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -123,6 +128,8 @@ class NetworkEstimator(FrameEstimator):
             step,
             ahead(self._batches(known, seed)),
             optimizer,
+            report=report,
+            report_every=REPORT_EVERY,
             seed=seed,
             schedule=self._rate,
             clip=CLIP,
@@ -237,6 +244,12 @@ class _Regression:
 
     def after_update(self) -> None:
         pass
+
+
+def _steps_done(
+    observe: Observer, before: int, total: int, step: int, values: Mapping[str, float]
+) -> None:
+    observe(before + step, total)
 
 
 def network_input(images: Tensor, labels: Tensor, scheme: LabelScheme) -> Tensor:

@@ -32,8 +32,9 @@ class QCResUNet(NetworkEstimator):
         Ours: scores per structure, not one over all; AdamW with a warm-up; crops around the
         segmentation; binary cross-entropy of both kinds of voxel, where the paper writes only
         that of errors; Dice of slices, and without regression of frames, by what the prediction
-        is once its errors are put right; modalities lost in training; 0 for a structure that the
-        prediction lacks.
+        is once its errors are put right; scores that begin from the Dice that the maps imply, for
+        few studies teach maps better than scores; modalities lost in training; 0 for a structure
+        that the prediction lacks.
 
     Args:
         scheme: Label values and structures of the predictions it judges.
@@ -46,6 +47,7 @@ class QCResUNet(NetworkEstimator):
         attention: Weigh features and segmentation before the maps.
         regression: Regress the scores; without, Dice is read off the maps and NSD is not given.
         maps: Give error maps.
+        from_maps: Let the scores begin from the Dice that the maps imply.
         map_weight: Lambda, by which the losses of the maps are multiplied.
         steps: Of the optimizer, for each member.
         batch_size: Frames in a step.
@@ -73,6 +75,7 @@ class QCResUNet(NetworkEstimator):
         attention: bool = True,
         regression: bool = True,
         maps: bool = True,
+        from_maps: bool = True,
         map_weight: float = 1.0,
         steps: int = 600,
         batch_size: int = 8,
@@ -93,6 +96,7 @@ class QCResUNet(NetworkEstimator):
         self.attention = attention
         self.regression = regression
         self.maps = maps
+        self.from_maps = from_maps
         self.map_weight = map_weight
         self.steps = steps
         self.batch_size = batch_size
@@ -121,6 +125,7 @@ class QCResUNet(NetworkEstimator):
             attention=self.attention,
             regression=self.regression,
             maps=self.maps,
+            from_maps=self.from_maps,
         )
 
     def _losses(self, output: object, batch: Batch) -> dict[str, Tensor]:

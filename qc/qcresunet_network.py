@@ -14,6 +14,9 @@ ISOTROPIC: tuple[Triple, ...] = ((2, 2, 2),) * 5
 """Steps ``(z, y, x)`` of the stem, its pooling and blocks 2 to 4, for brain volumes."""
 ANISOTROPIC: tuple[Triple, ...] = (*((1, 2, 2),) * 4, (2, 2, 2))
 """Likewise for short-axis stacks, whose slices are few."""
+RARE = -2.0
+"""Logit of an error before anything is learned: most voxels are right."""
+
 RESNET34 = (3, 4, 6, 3)
 """Residual blocks in each of the four stages."""
 
@@ -58,6 +61,7 @@ class QCResUNetNetwork(nn.Module):
             off the decoder's features alone.
         regression: Give scores.
         maps: Give error maps.
+        from_maps: Where both are given, let the scores begin from the Dice that the maps imply.
 
     Raises:
         ValueError: If it were to give neither scores nor maps.
@@ -78,6 +82,7 @@ class QCResUNetNetwork(nn.Module):
         attention: bool = True,
         regression: bool = True,
         maps: bool = True,
+        from_maps: bool = True,
     ) -> None:
         super().__init__()
         if not (regression or maps):
@@ -92,6 +97,9 @@ class QCResUNetNetwork(nn.Module):
         given = modalities + len(structures)
         self.encoder = Encoder(given, width, strides, dropout, deepest=regression)
         self.head = nn.Linear(8 * width, 2 * len(structures)) if regression else None
+        # How far the implied Dice counts, for each score and structure.
+        is_joined = regression and maps and from_maps
+        self.trust = nn.Parameter(torch.ones(2, len(structures))) if is_joined else None
         self.decoder = Decoder(width) if maps else None
         self.aggregation = (
             Aggregation(width, len(structures), attention=attention) if maps else None
@@ -105,11 +113,14 @@ class QCResUNetNetwork(nn.Module):
         query = torch.einsum("sc,bczyx->bszyx", self.query, one_hot)
         levels = self.encoder(torch.cat([images, query], dim=1))
         scores = maps = None
-        if self.head is not None:
-            pooled = levels[-1].mean(dim=(2, 3, 4))
-            scores = self.head(pooled).sigmoid().unflatten(1, (2, -1))
         if self.decoder is not None and self.aggregation is not None:
             maps = self.aggregation(self.decoder(levels[:4]), query)
+        if self.head is not None:
+            logits = self.head(levels[-1].mean(dim=(2, 3, 4))).unflatten(1, (2, -1))
+            if self.trust is not None and maps is not None:
+                implied = implied_dice(query, maps.sigmoid())
+                logits = logits + self.trust * implied.logit(eps=0.01).unsqueeze(1)
+            scores = logits.sigmoid()
         return Outputs(scores, maps)
 
 
@@ -187,6 +198,7 @@ class Aggregation(nn.Module):
         self.attention = ChannelAttention() if attention else None
         given = width + structures if attention else width
         self.maps = nn.Conv3d(given, structures, 1)
+        nn.init.constant_(self.maps.bias, RARE)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor, query: Tensor) -> Tensor:
         """Logits ``[B, S, Z, Y, X]`` at the resolution of the query."""
@@ -272,6 +284,22 @@ class ConvolutionBlock(nn.Sequential):
             nn.InstanceNorm3d(width, affine=True),
             nn.LeakyReLU(),
         )
+
+
+def implied_dice(query: Tensor, errors: Tensor) -> Tensor:
+    """Dice of each structure if voxels are wrong with the probability that a map says.
+
+    Args:
+        query: Masks of the segmentation, ``[B, S, Z, Y, X]``.
+        errors: Probability that a voxel is wrongly in the structure or wrongly not, likewise.
+
+    Returns:
+        ``[B, S]``; 1 where nothing is segmented and nothing is said to be missing.
+    """
+    axes = (2, 3, 4)
+    kept = (query * (1 - errors)).sum(axes)
+    missed = ((1 - query) * errors).sum(axes)
+    return (2 * kept + 1) / (query.sum(axes) + kept + missed + 1)
 
 
 def kept_modalities(images: Tensor, probability: float) -> Tensor:

@@ -5,16 +5,14 @@ What is heavy to import is imported inside the commands, so that help is there a
 
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from semiqc import __version__, cli_qc
+from semiqc.cli_output import bar, console, print_table
 
 app = typer.Typer(
     name="semiqc",
@@ -26,8 +24,6 @@ app = typer.Typer(
 )
 app.add_typer(cli_qc.app, name="qc")
 app.command()(cli_qc.score)
-console = Console()
-
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it; some versions of Typer return it, others raise."""
 
@@ -101,7 +97,7 @@ def import_(
     """Import studies into one store, and tell what was left out and why."""
     from semiqc.importing import import_data, read_scheme
 
-    with _bar("import") as tick:
+    with bar("import") as tick:
         report = import_data(
             source,
             store,
@@ -112,7 +108,7 @@ def import_(
             observe=tick,
         )
     columns = ("study", "group", "frames", "labelled", "slices", "rows x columns", "spacing (mm)")
-    _print_table(
+    print_table(
         f"imported {len(report.imported)} studies into {store}",
         columns,
         [
@@ -131,7 +127,7 @@ def import_(
     for warning in report.warnings:
         console.print(f"note: {warning}", markup=False, highlight=False)
     if report.left_out:
-        _print_table(
+        print_table(
             f"left out {len(report.left_out)}",
             ("what", "why"),
             [(row.name, row.reason) for row in report.left_out],
@@ -158,7 +154,7 @@ def phantom(
     """Make phantoms with a full-cycle reference."""
     from semiqc.phantom import write_phantoms
 
-    with _bar("phantoms") as tick:
+    with bar("phantoms") as tick:
         write_phantoms(
             store,
             kind=kind,
@@ -229,13 +225,13 @@ def predict(
         overwrite=overwrite,
         monitor=Terminal(console),
     )
-    _print_table(
+    print_table(
         f"segmented {len(found.rows)} studies into {output}",
         ("study", "verdict", "score", "measures"),
         found.rows,
     )
     if found.left_out:
-        _print_table(f"left out {len(found.left_out)}", ("what", "why"), found.left_out)
+        print_table(f"left out {len(found.left_out)}", ("what", "why"), found.left_out)
 
 
 @app.command()
@@ -244,21 +240,3 @@ def schema() -> None:
     from semiqc.experiment import json_schema
 
     print(json_schema(), end="")
-
-
-@contextmanager
-def _bar(title: str) -> Iterator[Any]:
-    from rich.progress import Progress
-
-    with Progress(console=console, transient=True) as bars:
-        task = bars.add_task(title, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
-
-
-def _print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    table = Table(title=title, title_justify="left")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
-    console.print(table, markup=False)

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
+
+from semiqc.cli_output import bar, console, print_table
 
 app = typer.Typer(help="Fit and evaluate suites of quality estimators.", no_args_is_help=True)
-console = Console()
 
 SuiteFolder = Annotated[Path, typer.Argument(help="Folder that `semiqc qc fit` wrote.")]
 Names = Annotated[
@@ -86,10 +85,9 @@ def score(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
     """Judge segmentations that anybody made: tables, error maps and one page."""
-    from semiqc.experiment import Terminal
     from semiqc.scoring import score_images
 
-    with Terminal(console).progress("score", 0) as tick:
+    with bar("score") as tick:
         report = score_images(
             suite,
             images,
@@ -98,16 +96,27 @@ def score(
             meaning=_meaning(labels),
             flag_below=flag_below,
             overwrite=overwrite,
-            observe=lambda done, total: tick(done, {}),
+            observe=tick,
         )
-    table = Table(title=f"judged {len(report.studies)} studies", title_justify="left")
-    for column in ("study", "flagged", "score"):
-        table.add_column(column)
-    for study in report.studies:
-        table.add_row(study.study, "flagged" if study.flagged else "", f"{study.score:.3f}")
-    console.print(table, markup=False)
-    for refusal in report.left_out:
-        console.print(f"left out {refusal.name}: {refusal.reason}", markup=False, highlight=False)
+    print_table(
+        f"judged {len(report.studies)} studies, {len(report.flagged)} flagged",
+        ("study", "", "score", "why"),
+        [
+            (
+                study.study,
+                "flagged" if study.flagged else "",
+                f"{study.score:.3f}",
+                "; ".join((*study.warnings, *study.reasons)),
+            )
+            for study in report.studies
+        ],
+    )
+    if report.left_out:
+        print_table(
+            f"left out {len(report.left_out)}",
+            ("what", "why"),
+            [(refusal.name, refusal.reason) for refusal in report.left_out],
+        )
     console.print(f"report: {output / 'report.html'}", highlight=False)
 
 

@@ -26,6 +26,7 @@ from semiqc.store import Store
 SPLIT = "split.csv"
 TAUGHT_BY, HELD_OUT = "graded.h5", "test.h5"
 FITTED = "estimator.safetensors"
+PERCENT = 100
 DEFAULT_SOURCES = ("ladder", "seggen", "failures")
 """What a suite is taught by where nothing else is asked for."""
 DEFAULT_ESTIMATORS = tuple(name for name in ESTIMATORS if name != "curve")
@@ -161,7 +162,7 @@ class SuiteMaker:
         }
 
         def make(unfinished: Path) -> None:
-            with self.monitor.progress("segment and grade", 0) as tick:
+            with self.monitor.progress("segment and grade", PERCENT) as tick:
                 path = unfinished / file
                 steps = partial(_show, tick)
                 if test is None:
@@ -187,14 +188,16 @@ class SuiteMaker:
             blank = make_estimator(
                 name, self.store.scheme, modalities, seed=self.settings.seed, **arguments
             )
-            save_estimator(blank.fit(graded), unfinished / FITTED)
+            with self.monitor.progress(f"fit {name}", PERCENT) as tick:
+                fitted = blank.fit(graded, observe=partial(_show, tick))
+            save_estimator(fitted, unfinished / FITTED)
 
         stage = self.folder.stage(f"fit-{name}", {"arguments": arguments, "graded": key}, make)
         return load_estimator(stage.folder / FITTED, ESTIMATORS)
 
 
-def _show(tick: Tick, done: int, total: int, title: str) -> None:
-    tick(done, {})
+def _show(tick: Tick, done: int, total: int, title: str = "") -> None:
+    tick(PERCENT * done // total, {})
 
 
 @dataclass(frozen=True, eq=False)

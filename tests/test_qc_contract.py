@@ -14,7 +14,7 @@ from semiqc.study import AORTA, SHORT_AXIS
 SMALL = {
     "cnn": {"width": 8, "size": (4, 32, 32), "steps": 120, "batch_size": 8, "learning_rate": 3e-3},
     "slicewise": {"width": 4, "size": (4, 32, 32), "steps": 80, "batch_size": 4},
-    "qcresunet": {"width": 4, "size": (4, 32, 32), "steps": 100, "batch_size": 4},
+    "qcresunet": {"width": 4, "size": (4, 32, 32), "steps": 60, "batch_size": 4},
 }
 """Arguments of estimators that would otherwise learn for minutes."""
 

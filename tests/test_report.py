@@ -15,6 +15,7 @@ from report_builders import (
 
 from semiqc.records import ClinicalRow, CurveRow, JudgementRow, OverlapRow, SplitRow, TrainingRow
 from semiqc.report import CANDIDATES, MANUAL, build_report, findings, summary_tables
+from semiqc.report.clinical import corrections_table
 from semiqc.report.gate import estimators_table
 from semiqc.study import AORTA, SHORT_AXIS, UNLABELLED, LabelScheme, Structure
 
@@ -253,6 +254,15 @@ def test_a_structure_that_was_missed_weighs_in_the_comparison_as_nothing():
     rows = table_of(replace(data, overlap=missed), "comparison").rows
     few = next(row for row in rows if (row["scenario"], row["structure"]) == ("few", "RV"))
     assert few["difference"] > 0.7
+
+
+def test_errors_are_shown_before_and_after_failed_slices_are_replaced():
+    # A third of 15 studies is off, by 8 points before and by 2 after.
+    [row] = corrections_table(full_report()).rows
+
+    assert (row["n"], row["changed"], row["slices"]) == (15, 5, 5)
+    assert row["before mean"] == pytest.approx(8 / 3)
+    assert row["after mean"] == pytest.approx(2 / 3)
 
 
 def test_each_estimator_is_shown_with_what_it_would_have_chosen():

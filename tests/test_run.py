@@ -145,3 +145,70 @@ def test_an_unknown_scenario_is_named_with_the_likeliest_meant(finished, tmp_pat
 def test_a_split_without_unlabelled_studies_is_told(tmp_path, capsys):
     assert run(tmp_path / "run", "split.unlabelled=0") == 2
     assert "the split leaves no study as unlabelled" in capsys.readouterr().err
+
+
+SEVERAL = (
+    "qc.estimators=[curve, cnn, slicewise]",
+    "gate.by=cnn",
+    "scenarios=[random, semiqc]",
+    *(
+        f"qc.arguments.{name}={{steps: 2, width: 4, size: [3, 32, 32]}}"
+        for name in ("cnn", "slicewise")
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def judged_by_several(tmp_path_factory):
+    output = tmp_path_factory.mktemp("several") / "run"
+    assert run(output, *SEVERAL) == 0
+    return output
+
+
+def test_every_row_carries_the_scores_of_all_estimators(judged_by_several):
+    found = rows(judged_by_several / "results/judgements.csv")
+
+    assert {row["estimator"] for row in found} == {"cnn"}
+    for row in found:
+        scores = dict(part.split("=") for part in row["scores"].split(";"))
+        assert list(scores) == ["curve", "cnn", "slicewise"]
+        assert float(scores["cnn"]) == pytest.approx(float(row["score"]), rel=1e-5)
+
+
+def test_the_gate_goes_by_the_estimator_it_is_told(judged_by_several):
+    found = [
+        row
+        for row in rows(judged_by_several / "results/judgements.csv")
+        if row["scenario"] == "semiqc"
+    ]
+    ranked = sorted(found, key=lambda row: -float(row["score"]))
+
+    assert {row["study"] for row in ranked[:2]} == {
+        row["study"] for row in found if row["admitted"] == "True"
+    }
+
+
+def test_failed_slices_are_replaced_in_the_report_and_for_new_studies(judged_by_several, tmp_path):
+    corrections = rows(judged_by_several / "results/corrections.csv")
+    test = {
+        r["study"] for r in rows(judged_by_several / "results/split.csv") if r["role"] == "test"
+    }
+
+    assert {row["study"] for row in corrections} == test
+    assert {(r["structure"], r["measure"]) for r in corrections} >= {("LV", "EF"), ("MYO", "mass")}
+    for row in corrections:
+        if row["replaced_slices"] == "0":
+            assert row["value"] == row["corrected"]
+    assert (
+        "Measures with failed slices replaced" in (judged_by_several / "report.html").read_text()
+    )
+
+    store = next((judged_by_several / "stages").glob("phantom-*")) / "store.h5"
+    assert main(["predict", str(judged_by_several), str(store), "-o", str(tmp_path / "new")]) == 0
+    assert len({row["study"] for row in rows(tmp_path / "new/corrections.csv")}) == 14
+
+
+def test_arguments_of_estimators_are_checked(tmp_path, capsys):
+    assert run(tmp_path / "run", "qc.arguments.cnn.stepz=3") == 2
+
+    assert "cnn.stepz: unknown 'stepz'; did you mean 'steps'?" in capsys.readouterr().err

@@ -116,6 +116,7 @@ class GradedSet(Sequence[Graded]):
             reference=_Reference(study.labels, frame),
             source=str(self._names["sources"][self._columns["source"][item]]),
             group=study.group,
+            dice=self._columns["dice"][item][None],
             nsd=self._columns["nsd"][item][None],
         )
 

@@ -29,6 +29,7 @@ from semiqc.study import Prediction, Study
 
 QUALITIES = "qualities.json"
 ESTIMATOR = "estimator.safetensors"
+PERCENT = 100
 
 
 class Judges:
@@ -156,7 +157,11 @@ class Judges:
             blank = make_estimator(
                 name, workshop.store.scheme, modalities, seed=workshop.seed, **arguments
             )
-            save_estimator(blank.fit(graded), unfinished / ESTIMATOR)
+            with workshop.monitor.progress(f"fit {name}", PERCENT) as tick:
+                fitted = blank.fit(
+                    graded, observe=lambda done, total: tick(PERCENT * done // total, {})
+                )
+            save_estimator(fitted, unfinished / ESTIMATOR)
 
         stage = workshop.folder.stage(f"qc-{name}-seed{workshop.seed}", depends, make)
         return stage, load_estimator(stage.folder / ESTIMATOR, ESTIMATORS)

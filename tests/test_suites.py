@@ -1,0 +1,194 @@
+"""Suites: made from a store, kept in a folder, evaluated, and asked about plain arrays."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from qc.suite import SUITE, Suite
+from semiqc.cli import main
+from semiqc.phantom import write_phantoms
+from semiqc.store import Store
+
+SMALL = [
+    "--estimators", "svr,cnn,slicewise,qcresunet",
+    "--sources", "seggen,failures",
+    "--folds", "2",
+    "--set", "cnn.steps=4", "--set", "cnn.width=4", "--set", "cnn.size=[3, 32, 32]",
+    "--set", "slicewise.steps=2", "--set", "slicewise.width=4", "--set",
+    "slicewise.size=[3, 32, 32]",
+    "--set", "qcresunet.steps=2", "--set", "qcresunet.width=4", "--set",
+    "qcresunet.size=[3, 32, 32]",
+    "--set", "seggen.times=1",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "phantom.h5"
+    write_phantoms(path, studies=6, size=40, slices=3, frames=2)
+    return path
+
+
+@pytest.fixture(scope="module")
+def suite(store, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("suite") / "suite"
+    assert main(["qc", "fit", str(store), "-o", str(folder), "--test", "2", *SMALL]) == 0
+    return folder
+
+
+def rows(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_suite_knows_who_taught_it_and_who_was_held_out(suite, store):
+    split = {row["study"]: row["role"] for row in rows(suite / "split.csv")}
+    training = Suite.load(suite).training
+
+    assert sorted(split.values()) == ["labelled"] * 4 + ["test"] * 2
+    assert set(training.names) == {name for name, role in split.items() if role == "labelled"}
+    assert set(training.sources) == {"seggen", "failures"}
+    assert training.spacing_mm == pytest.approx(Store(store).study("phantom-0001").spacing[1])
+
+
+def test_plain_arrays_are_scored_by_every_estimator(suite, store):
+    study = Store(store).study("phantom-0001")
+    image, labels = np.asarray(study.image[0, 0]), np.asarray(study.labels[0])
+
+    scored = Suite.load(suite).score(1000 * image - 20, labels, study.spacing, name="mine")
+
+    assert set(scored.qualities) == {"svr", "cnn", "slicewise", "qcresunet"}
+    for quality in scored.qualities.values():
+        assert set(quality.dice) == {"LV", "MYO", "RV"}
+        assert 0 <= quality.score <= 1
+    assert scored.qualities["slicewise"].slice_dice["LV"].shape == (1, 3)
+    assert scored.qualities["qcresunet"].error_maps["LV"].shape == (1, *labels.shape)
+    assert scored.score == pytest.approx(np.mean([q.score for q in scored.qualities.values()]))
+
+
+def test_the_scale_of_intensities_does_not_matter(suite, store):
+    study = Store(store).study("phantom-0002")
+    image, labels = np.asarray(study.image[0, 0]), np.asarray(study.labels[0])
+    suite = Suite.load(suite)
+
+    plain = suite.score(image, labels, study.spacing)
+    scaled = suite.score(7 * image + 3, labels, study.spacing)
+
+    assert scaled.score == pytest.approx(plain.score, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda i, s: (i, np.where(s == 3, 7, s)), "unknown label values.*7"),
+        (lambda i, s: (np.stack([i[None], i[None]]), s), "2 modalities, the suite was made for 1"),
+        (lambda i, s: (i, s[:-1]), "does not fit an image"),
+        (lambda i, s: (np.where(i > 0.5, np.nan, i), s), "not finite"),
+        (lambda i, s: (np.zeros_like(i), s), "is 0 everywhere"),
+    ],
+)
+def test_what_the_suite_was_not_made_for_is_refused(suite, store, change, message):
+    study = Store(store).study("phantom-0001")
+    image, labels = change(np.asarray(study.image[0, 0]), np.asarray(study.labels[0]))
+
+    with pytest.raises(ValueError, match=message):
+        Suite.load(suite).score(image, labels, study.spacing)
+
+
+def test_unusual_data_is_judged_with_a_warning(suite, store):
+    study = Store(store).study("phantom-0001")
+    image, labels = np.asarray(study.image[0, 0]), np.asarray(study.labels[0])
+    _, y, x = study.spacing
+    dark = np.where(labels > 0, image.min(), image)
+
+    far_apart = Suite.load(suite).score(image, labels, (60.0, y, x))
+    in_the_dark = Suite.load(suite).score(dark, labels, study.spacing)
+    empty = Suite.load(suite).score(image, np.zeros_like(labels), study.spacing)
+
+    assert "slices 60 mm apart" in far_apart.warnings[0]
+    assert "median intensity" in in_the_dark.warnings[0]
+    assert empty.warnings == ("nothing is segmented",)
+    assert Suite.load(suite).score(image, labels, study.spacing).warnings == ()
+
+
+def test_a_suite_is_evaluated_on_those_held_out(suite, tmp_path, capsys):
+    output = tmp_path / "evaluation"
+
+    assert main(["qc", "evaluate", str(suite), str(suite / "test.h5"), "-o", str(output)]) == 0
+
+    held_out = {row["study"] for row in rows(suite / "split.csv") if row["role"] == "test"}
+    judged = rows(output / "judgements.csv")
+    assert {row["study"] for row in judged} == held_out
+    assert {row["estimator"] for row in judged} == {"svr", "cnn", "slicewise", "qcresunet"}
+    assert "left out" not in capsys.readouterr().out
+
+
+def test_a_suite_is_not_evaluated_on_those_who_taught_it(suite, tmp_path, capsys):
+    taught = str(suite / "graded.h5")
+
+    assert main(["qc", "evaluate", str(suite), taught, "-o", str(tmp_path / "e")]) == 2
+
+    assert "all 4 studies taught the suite" in capsys.readouterr().err
+
+
+def test_a_suite_is_not_overwritten(suite, store, capsys):
+    before = (suite / SUITE).read_bytes()
+
+    assert main(["qc", "fit", str(store), "-o", str(suite), *SMALL]) == 2
+
+    assert "holds a suite already" in capsys.readouterr().err
+    assert (suite / SUITE).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--estimators", "ccn"], "did you mean 'cnn'?"),
+        (["--estimators", "curve"], "unknown 'curve'"),
+        (["--sources", "forrest"], "did you mean 'forest'?"),
+        (["--set", "cnn.stepz=3"], "cnn.stepz: unknown 'stepz'; did you mean 'steps'?"),
+        (["--set", "cnn.steps=many"], "cnn.steps: input should be a valid integer"),
+        (["--set", "forest.trees=3"], "--set: unknown 'forest'"),
+        (["--set", "cnn=3"], "expected name.argument=value"),
+        (["--test", "6"], "two labelled subjects, got 4 and 0"),
+    ],
+)
+def test_a_mistake_is_named_before_anything_is_made(store, tmp_path, capsys, arguments, message):
+    output = tmp_path / "suite"
+
+    assert main(["qc", "fit", str(store), "-o", str(output), *arguments]) == 2
+
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not (output / SUITE).exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda folder: (folder / SUITE).unlink(), "holds no suite"),
+        (lambda folder: (folder / SUITE).write_text("{"), "cannot be read"),
+        (lambda folder: (folder / SUITE).write_text('{"version": 99}'), "not a suite of version"),
+        (lambda folder: (folder / "cnn.safetensors").unlink(), "no such file"),
+        (lambda folder: (folder / "svr.safetensors").write_bytes(b"x" * 99), "not a readable"),
+        (lambda folder: drop(folder, "training"), "not the description of a suite"),
+        (lambda folder: drop(folder, "scheme"), "not the description of a suite"),
+    ],
+)
+def test_a_broken_suite_is_refused_in_words(suite, tmp_path, spoil, message):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for file in suite.iterdir():
+        if file.is_file():
+            (broken / file.name).write_bytes(file.read_bytes())
+    spoil(broken)
+
+    with pytest.raises(ValueError, match=message):
+        Suite.load(broken)
+
+
+def drop(folder, key):
+    stored = json.loads((folder / SUITE).read_text())
+    del stored[key]
+    (folder / SUITE).write_text(json.dumps(stored))
