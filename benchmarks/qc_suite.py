@@ -1,0 +1,185 @@
+"""How a suite judges what it was not taught, mends slices, and how long it takes.
+
+    semiqc qc fit store.h5 -o suite --test 21
+    python benchmarks/qc_suite.py unseen suite store.h5       # forest and noise attack
+    python benchmarks/qc_suite.py shifted suite store.h5      # another scanner's images
+    python benchmarks/qc_suite.py correction suite store.h5   # a damaged slice in each study
+    python benchmarks/qc_suite.py speed suite                 # a cine of 30 frames, 10 slices
+
+All but the last look at the subjects that ``--test`` held out, as ``suite/split.csv`` names them.
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, zoom
+
+from qc.base import Graded
+from qc.evaluation import correction_effect, evaluate
+from qc.evaluation.markdown import markdown_of
+from qc.graded import ForestSource, GradedSet, NoiseAttack, grade_held_out
+from qc.graded.models import default_training
+from qc.slice_correction import corrected_curves
+from qc.suite import Suite
+from segmenters import Training, UNet, segment
+from semiqc.phantom import short_axis_study
+from semiqc.records import SplitRow, read_rows
+from semiqc.store import Store
+from semiqc.study import Prediction
+
+STEPS = 400
+"""Of the network that the noise attack attacks."""
+
+
+def unseen(suite: Suite, folder: Path, store: Store) -> None:
+    """The table on segmentations by kinds of model that taught nothing."""
+    train, test = (_names(folder, role) for role in ("labelled", "test"))
+    sources = {
+        "forest": ForestSource(trees=100),
+        "noise": NoiseAttack(
+            store.scheme,
+            channels=(16, 32, 64, 128),
+            training=replace(default_training(), steps=STEPS, batch_size=8),
+        ),
+    }
+    with tempfile.TemporaryDirectory() as temporary:
+        graded = grade_held_out(store, Path(temporary) / "unseen.h5", sources, train, test)
+        _print_table(suite, graded)
+
+
+def shifted(suite: Suite, folder: Path, store: Store) -> None:
+    """The table on the suite's own test set, its images as from another scanner."""
+    graded = GradedSet(folder / "test.h5", store)
+    images: dict[str, NDArray[np.float32]] = {}
+
+    def elsewhere(one: Graded) -> Graded:
+        name = one.prediction.study
+        key = f"{name}/{one.prediction.image.frame}"  # type: ignore[attr-defined]
+        if key not in images:
+            images[key] = other_scanner(np.asarray(one.prediction.image[:]))
+        return replace(one, prediction=replace(one.prediction, image=images[key]))
+
+    _print_table(suite, [elsewhere(one) for one in graded])
+
+
+def other_scanner(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Coarser by 1.6, darker in the middle tones, with a bias field from left to right."""
+    size = image.shape[-2:]
+    coarse = zoom(
+        gaussian_filter(image, (0, 0, 0, 0.8, 0.8)), (1, 1, 1, 1 / 1.6, 1 / 1.6), order=1
+    )
+    back = [1, 1, 1, *(n / m for n, m in zip(size, coarse.shape[-2:], strict=True))]
+    smooth = zoom(coarse, back, order=1)
+    field = np.linspace(0.75, 1.25, size[1], dtype=np.float32)
+    found: NDArray[np.float32] = np.clip(smooth, 0, None) ** 1.4 * field
+    return found.astype(np.float32)
+
+
+def correction(suite: Suite, folder: Path, store: Store) -> None:
+    """Relative volume errors with a mid-slice of each frame damaged, and with it replaced."""
+    train = [store.study(name) for name in _names(folder, "labelled")]
+    training = Training(steps=STEPS, batch_size=8, report_every=100)
+    segmenter = UNet(store.scheme, channels=(16, 32, 64, 128), training=training).fit(train)
+    judges = {n: e for n, e in suite.estimators.items() if e.judges_slices}
+    volumes: dict[str, list[tuple[float, ...]]] = {}
+    for number, name in enumerate(_names(folder, "test")):
+        study = store.study(name)
+        frames = list(study.labelled_frames)
+        labels = np.stack([list(segment(segmenter, study))[frame][0] for frame in frames])
+        reference = np.asarray(study.labels[:])[frames]
+        image = np.asarray(study.image[:])[:, frames]
+        before = Prediction(name, image, labels, study.spacing)
+        damaged = replace(before, labels=_damaged(labels, number))
+        for judge, estimator in judges.items():
+            curves = corrected_curves(damaged, *estimator.predict([damaged]), suite.scheme)
+            for structure in suite.scheme.structures:
+                for frame in range(len(frames)):
+                    volumes.setdefault(f"{judge} {structure.name}", []).append(
+                        (
+                            _ml(structure.mask(reference[frame]), study.spacing),
+                            _ml(structure.mask(labels[frame]), study.spacing),
+                            float(curves.before[structure.name][frame]),
+                            float(curves.after[structure.name][frame]),
+                        )
+                    )
+    titles = ("before", "damaged", "corrected")
+    print(f"{'relative volume error':24}{'n':>5}{''.join(f'{t:>15}' for t in titles)}{'KS p':>8}")
+    for name, rows in volumes.items():
+        found = correction_effect(*np.array(rows).T)
+        cells = "".join(
+            f"{e.mean:8.2f} ({e.sd:.2f})" for e in (found.before, found.damaged, found.corrected)
+        )
+        print(f"{name:24}{len(rows):5}{cells}{found.repair.p:8.2f}")
+
+
+def _damaged(labels: NDArray[np.int8], seed: int) -> NDArray[np.int8]:
+    """A middle slice that is lost, shifted far away or grown to twice its size, by turns."""
+    damaged = labels.copy()
+    middle = labels.shape[1] // 2
+    kind = seed % 3
+    for frame in damaged:
+        if kind == 0:
+            frame[middle] = 0
+        elif kind == 1:
+            frame[middle] = np.roll(frame[middle], 25, axis=1)
+        else:
+            size = frame[middle].shape
+            grown = zoom(frame[middle], 2, order=0)
+            top, left = (n // 2 for n in size)
+            frame[middle] = grown[top : top + size[0], left : left + size[1]]
+    return damaged
+
+
+def speed(suite: Suite) -> None:
+    """Seconds to segment a cine of 30 frames and 10 slices, and to judge it."""
+    study = short_axis_study(0, frames=30, slices=10, size=96)
+    training = Training(steps=1, batch_size=2)
+    segmenter = UNet(suite.scheme, training=training).fit([study])
+    labels = np.asarray(study.labels[:])
+    prediction = Prediction(study.name, study.image, labels, study.spacing)
+    jobs: dict[str, Callable[[], object]] = {
+        "U-Net 16..256 segments": lambda: list(segment(segmenter, study))
+    }
+    for name, estimator in suite.estimators.items():
+        jobs[f"{name} judges"] = partial(estimator.predict, [prediction])
+    print(f"{'30 frames, 10 slices':28}{'s':>8}{'min':>8}{'max':>8}")
+    for name, job in jobs.items():
+        seconds = [_seconds(job) for _ in range(4)][1:]
+        middle = statistics.median(seconds)
+        print(f"{name:28}{middle:8.2f}{min(seconds):8.2f}{max(seconds):8.2f}")
+
+
+def _ml(mask: NDArray[np.bool_], spacing: tuple[float, float, float]) -> float:
+    return float(mask.sum() * np.prod(spacing) / 1000)
+
+
+def _seconds(job: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    job()
+    return time.perf_counter() - start
+
+
+def _names(folder: Path, role: str) -> list[str]:
+    return [row.study for row in read_rows(folder / "split.csv", SplitRow) if row.role == role]
+
+
+def _print_table(suite: Suite, graded: Sequence[Graded]) -> None:
+    print(markdown_of(evaluate(suite.estimators, graded, suite.scheme).table()))
+
+
+if __name__ == "__main__":
+    table, folder = sys.argv[1], Path(sys.argv[2])
+    if table == "speed":
+        speed(Suite.load(folder))
+    else:
+        {"unseen": unseen, "shifted": shifted, "correction": correction}[table](
+            Suite.load(folder), folder, Store(Path(sys.argv[3]))
+        )
