@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -192,3 +193,15 @@ def drop(folder, key):
     stored = json.loads((folder / SUITE).read_text())
     del stored[key]
     (folder / SUITE).write_text(json.dumps(stored))
+
+
+def test_the_documented_example_runs_as_it_stands(suite, store, monkeypatch):
+    docs = (Path(__file__).parents[1] / "docs" / "qc.md").read_text(encoding="utf-8")
+    example = docs.split("From Python, on plain arrays")[1].split("```python\n")[1].split("```")[0]
+    study = Store(store).study("phantom-0003")
+    names = {"image": np.asarray(study.image[0, 1]), "segmentation": np.asarray(study.labels[1])}
+    monkeypatch.chdir(suite.parent)
+
+    exec(example, names)
+
+    assert 0 <= names["scored"].score <= 1
