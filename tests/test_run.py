@@ -85,6 +85,17 @@ def test_the_report_stands_and_can_be_built_anew(finished):
     assert "semiQCSeg" in before
 
 
+def test_every_table_of_the_report_is_there_unrounded(finished):
+    [few] = [r for r in rows(finished / "results/tables/dice.csv") if r["scenario"] == "few"]
+    of_study = {}
+    for row in rows(finished / "results/overlap.csv"):
+        if row["scenario"] == "few":
+            of_study.setdefault(row["study"], []).append(float(row["dice"]))
+
+    means = [np.nanmean(dice) for dice in of_study.values()]
+    assert float(few["all structures mean"]) == pytest.approx(np.mean(means))
+
+
 def test_the_same_settings_find_everything_done(finished, made):
     assert run(finished) == 0
     assert made == []
@@ -212,3 +223,14 @@ def test_arguments_of_estimators_are_checked(tmp_path, capsys):
     assert run(tmp_path / "run", "qc.arguments.cnn.stepz=3") == 2
 
     assert "cnn.stepz: unknown 'stepz'; did you mean 'steps'?" in capsys.readouterr().err
+
+
+def test_a_run_of_another_version_is_told_in_one_line(finished, tmp_path, capsys):
+    other = tmp_path / "run"
+    shutil.copytree(finished, other, ignore=shutil.ignore_patterns("stages"))
+    settings = other / "settings.yaml"
+    settings.write_text(settings.read_text() + "colour: blue\n")
+
+    assert main(["report", str(other)]) == 2
+
+    assert "not settings of this version of semiqc (colour: Extra" in capsys.readouterr().err

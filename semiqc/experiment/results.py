@@ -8,6 +8,7 @@ from typing import Any
 
 import h5py
 import yaml
+from pydantic import ValidationError
 
 from qc import QualityEstimator
 from semiqc.atomic import whole_file, write_text
@@ -30,7 +31,7 @@ from semiqc.records import (
     read_rows,
     write_rows,
 )
-from semiqc.report import Overlay, ReportData, build_report
+from semiqc.report import Overlay, ReportData, build_report, summary_tables
 from semiqc.study import LabelScheme
 
 TABLES: dict[str, type[Any]] = {
@@ -145,9 +146,17 @@ class Finished:
         if not described.exists():
             what = "an unfinished run" if (folder / SETTINGS).exists() else "not a run folder"
             raise RunError(f"{folder}: {what}; expected the output of `semiqc run`")
-        settings = Settings.model_validate(
-            yaml.safe_load((folder / SETTINGS).read_text(encoding="utf-8"))
-        )
+        try:
+            settings = Settings.model_validate(
+                yaml.safe_load((folder / SETTINGS).read_text(encoding="utf-8"))
+            )
+        except (yaml.YAMLError, ValidationError) as error:
+            first = error.errors()[0] if isinstance(error, ValidationError) else None
+            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)
+            raise RunError(
+                f"{folder / SETTINGS}: not settings of this version of semiqc"
+                f" ({' '.join(reason.split())})"
+            ) from None
         return cls(folder, settings, json.loads(described.read_text(encoding="utf-8")))
 
     @property
@@ -175,13 +184,16 @@ class Finished:
 
 
 def write_report(run: Path) -> Path:
-    """Build the report of a finished run anew; its path.
+    """Build the report of a finished run and the tables in it anew; the report's path.
 
     Raises:
         RunError: If the folder is not that of a finished run.
     """
     path = run / "report.html"
-    build_report(Finished.read(run).report_data(), path)
+    data = Finished.read(run).report_data()
+    build_report(data, path)
+    for table in summary_tables(data):
+        write_text(run / "results" / "tables" / f"{table.name}.csv", table.csv_text())
     return path
 
 

@@ -12,6 +12,9 @@ from semiqc.report import findings, summary_tables
 SHOWN = ("dice", "clinical", "gate")
 """Tables that are short enough to read in a terminal."""
 
+ON_THE_PAGE = {"Left", "Known", "p", "Best possible"}
+"""Columns that a terminal has no room for."""
+
 
 def write_summary(run: Path, console: Console) -> None:
     """Print what a finished run found."""
@@ -19,10 +22,11 @@ def write_summary(run: Path, console: Console) -> None:
     for table in summary_tables(data):
         if table.name in SHOWN and table.body:
             shown = Table(title=escape(table.title), title_justify="left")
-            for column in table.header:
-                shown.add_column(escape(column))
+            kept = [n for n, title in enumerate(table.header) if title not in ON_THE_PAGE]
+            for column in kept:
+                shown.add_column(escape(table.header[column]), overflow="fold")
             for row in table.body:
-                shown.add_row(*(escape(cell) for cell in row))
+                shown.add_row(*(escape(row[column]) for column in kept))
             console.print(shown)
     for finding in findings(data):
         console.print(finding, markup=False, highlight=False)
