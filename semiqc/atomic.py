@@ -1,11 +1,15 @@
 """Files that are written whole or not at all."""
 
+import errno
 import glob
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+SPARE = 2**22
+"""Bytes of an HDF5 file besides the voxels at hand: what it keeps back, and its tables."""
 
 
 @contextmanager
@@ -76,3 +80,23 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def require_space(path: Path, needed: int) -> None:
+    """Make sure that a file can grow, before HDF5 runs out of space: it cannot recover from that.
+
+    Args:
+        path: Of the file.
+        needed: Bytes, at most, that are about to be written.
+
+    Raises:
+        OSError: If fewer are free.
+    """
+    free = shutil.disk_usage(path.parent).free
+    if free < needed + SPARE:
+        raise OSError(
+            errno.ENOSPC,
+            f"no space left on device: {free >> 20} MiB free, up to {(needed + SPARE) >> 20} MiB"
+            " needed",
+            str(path),
+        )

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.atomic import whole_file
+from semiqc.atomic import require_space, whole_file
 from semiqc.study import UNLABELLED, Geometry, LabelScheme, Study, Voxels
 
 FORMAT = "semiqc-store"
@@ -285,6 +285,7 @@ class StoreWriter:
         labelled = []
         for frame in range(frames):
             pixels = _as_float16(study, frame)
+            require_space(self.path, pixels.nbytes + pixels[0].size)
             image[:, frame] = pixels
             digest.update(pixels.tobytes())
             annotated = np.asarray(study.labels[frame], dtype=np.int8)
@@ -370,8 +371,8 @@ class PredictionWriter:
         Raises:
             ValueError: If there are fewer or more frames than the study has.
         """
-        group = self._file.create_group(study.name)
         shape = tuple(study.labels.shape)
+        group = self._file.create_group(study.name)
         labels = group.create_dataset(
             "labels", shape, np.int8, chunks=(1, 1, *shape[2:]), compression="gzip",
             compression_opts=1,
@@ -380,6 +381,8 @@ class PredictionWriter:
         for frame, (predicted, probabilities) in enumerate(frames):
             if frame >= shape[0]:
                 raise ValueError(f"{study.name}: more frames were predicted than {shape[0]}")
+            kept = probabilities.size if self.probabilities else 0
+            require_space(self.path, predicted.size + kept)
             labels[frame] = predicted
             if self.probabilities:
                 if "probabilities" not in group:

@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -242,5 +243,19 @@ def test_too_few_or_too_many_predicted_frames_leave_no_file(tmp_path, count):
         PredictionWriter(tmp_path / "p.h5") as writer,
     ):
         writer.add(study_of("a"), frames)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_before_hdf5_trips_over_it(tmp_path, monkeypatch):
+    path = tmp_path / "store.h5"
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=2**20))
+
+    with (
+        pytest.raises(OSError, match="no space left on device: 1 MiB free"),
+        StoreWriter(path, SHORT_AXIS) as writer,
+    ):
+        writer.add(study_of())
 
     assert list(tmp_path.iterdir()) == []

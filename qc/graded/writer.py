@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from qc.frames import compared, frame_dice, slice_dice
 from qc.graded.source import Made
 from qc.graded.truth import multi_class_dice, mvsf, surface_dice
-from semiqc.atomic import whole_file
+from semiqc.atomic import require_space, whole_file
 from semiqc.metrics import NSD_TOLERANCE_MM
 from semiqc.store import Store
 from semiqc.study import LabelScheme, Study
@@ -126,6 +126,7 @@ class GradedWriter:
                 name, (0, *labels.shape), np.int8, maxshape=(None, *labels.shape),
                 chunks=(1, *labels.shape), compression="gzip", compression_opts=1,
             )  # fmt: skip
+        require_space(self.path, labels.nbytes)
         dataset = self._file[name]
         row = int(dataset.shape[0])
         dataset.resize(row + 1, axis=0)
