@@ -30,6 +30,7 @@ from qc.graded.models import default_training
 from qc.slice_correction import corrected_curves
 from qc.suite import Suite
 from segmenters import Training, UNet, segment
+from semiqc.frames import study_of_frame
 from semiqc.phantom import short_axis_study
 from semiqc.records import SplitRow, read_rows
 from semiqc.store import Store
@@ -86,14 +87,15 @@ def other_scanner(image: NDArray[np.float32]) -> NDArray[np.float32]:
 def correction(suite: Suite, folder: Path, store: Store) -> None:
     """Relative volume errors with a mid-slice of each frame damaged, and with it replaced."""
     train = [store.study(name) for name in _names(folder, "labelled")]
-    training = Training(steps=STEPS, batch_size=8, report_every=100)
-    segmenter = UNet(store.scheme, channels=(16, 32, 64, 128), training=training).fit(train)
+    training = Training(steps=2 * STEPS, batch_size=12, report_every=100)
+    segmenter = UNet(store.scheme, channels=(16, 32, 64, 128, 256), training=training).fit(train)
     judges = {n: e for n, e in suite.estimators.items() if e.judges_slices}
     volumes: dict[str, list[tuple[float, ...]]] = {}
     for number, name in enumerate(_names(folder, "test")):
         study = store.study(name)
         frames = list(study.labelled_frames)
-        labels = np.stack([list(segment(segmenter, study))[frame][0] for frame in frames])
+        segmented = [segment(segmenter, study_of_frame(study, t), clean=True) for t in frames]
+        labels = np.stack([next(frame)[0] for frame in segmented])
         reference = np.asarray(study.labels[:])[frames]
         image = np.asarray(study.image[:])[:, frames]
         before = Prediction(name, image, labels, study.spacing)
