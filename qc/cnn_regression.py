@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from qc.crop import Box
 from qc.frame_estimator import Judged
 from qc.frames import Frame
-from qc.network_estimator import Batch, NetworkEstimator, mean_error
+from qc.network_estimator import Batch, NetworkEstimator, Precision, mean_error
 from semiqc.study import BACKGROUND, UNLABELLED, LabelScheme
 
 Backbone = Literal["resnet18-2d", "resnet34-3d", "resnet50-3d", "unet-3d"]
@@ -57,6 +57,7 @@ class CNNRegression(NetworkEstimator):
         augmentation: float = 0.3,
         seed: int = 0,
         device: str = "auto",
+        precision: Precision = "32-true",
     ) -> None:
         self.scheme = scheme
         self.backbone = backbone
@@ -71,6 +72,7 @@ class CNNRegression(NetworkEstimator):
         self.augmentation = augmentation
         self.seed = seed
         self.device = device
+        self.precision = precision
 
     @property
     def explained_layer(self) -> str:
@@ -97,13 +99,13 @@ class CNNRegression(NetworkEstimator):
 
     def _losses(self, output: Any, batch: Batch) -> dict[str, Tensor]:  # noqa: ANN401
         targets = torch.cat([batch.dice, _background_and_whole(batch)], dim=1)
-        return {"squared_error": mean_error(torch.sigmoid(output), targets, power=2)}
+        return {"squared_error": mean_error(output.float().sigmoid(), targets, power=2)}
 
     def _read(
         self, outputs: Sequence[Any], frames: Sequence[Frame], boxes: Sequence[Box]
     ) -> list[Judged]:
         of_structures = slice(len(self.scheme.structures))
-        mean = torch.stack([output.sigmoid() for output in outputs]).mean(dim=0)
+        mean = torch.stack([output.float().sigmoid() for output in outputs]).mean(dim=0)
         return [Judged(dice) for dice in mean[:, of_structures].double().cpu().numpy()]
 
 
@@ -125,6 +127,7 @@ class SliceMean(nn.Module):
             conv1_t_stride=2,
             **_shape(width),
         )
+        self.features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.dense = nn.Linear(8 * width, outputs)
 
     def forward(self, given: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from qc.crop import Box
 from qc.frame_estimator import Judged
 from qc.frames import Frame, frame_dice, masks, slice_dice
-from qc.network_estimator import Batch, NetworkEstimator, mean_error
+from qc.network_estimator import Batch, NetworkEstimator, Precision, mean_error
 from qc.qcresunet_network import ANISOTROPIC, ISOTROPIC, Outputs, QCResUNetNetwork
 from semiqc.study import UNLABELLED, LabelScheme
 
@@ -57,6 +57,7 @@ class QCResUNet(NetworkEstimator):
         augmentation: Probability of each change of the crops.
         seed: Of weights, batches and augmentation.
         device: ``auto``, ``cpu`` or ``cuda``, as Lightning Fabric names it.
+        precision: Likewise; ``bf16-mixed`` is faster where the processor knows bfloat16.
     """
 
     needs_nsd = True
@@ -85,6 +86,7 @@ class QCResUNet(NetworkEstimator):
         augmentation: float = 0.3,
         seed: int = 0,
         device: str = "auto",
+        precision: Precision = "32-true",
     ) -> None:
         self.scheme = scheme
         self.modalities = modalities
@@ -106,6 +108,7 @@ class QCResUNet(NetworkEstimator):
         self.augmentation = augmentation
         self.seed = seed
         self.device = device
+        self.precision = precision
 
     def _network(self) -> nn.Module:
         strides = np.prod(ISOTROPIC if self.isotropic else ANISOTROPIC, axis=0)

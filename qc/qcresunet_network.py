@@ -110,13 +110,13 @@ class QCResUNetNetwork(nn.Module):
         images, one_hot = given[:, : self.modalities], given[:, self.modalities :]
         if self.training and self.drop_modalities:
             images = images * kept_modalities(images, self.drop_modalities)
-        query = torch.einsum("sc,bczyx->bszyx", self.query, one_hot)
+        query = torch.einsum("sc,bczyx->bszyx", self.query, one_hot).float()
         levels = self.encoder(torch.cat([images, query], dim=1))
         scores = maps = None
         if self.decoder is not None and self.aggregation is not None:
-            maps = self.aggregation(self.decoder(levels[:4]), query)
+            maps = self.aggregation(self.decoder(levels[:4]), query).float()
         if self.head is not None:
-            logits = self.head(levels[-1].mean(dim=(2, 3, 4))).unflatten(1, (2, -1))
+            logits = self.head(levels[-1].mean(dim=(2, 3, 4))).float().unflatten(1, (2, -1))
             if self.trust is not None and maps is not None:
                 implied = implied_dice(query, maps.sigmoid())
                 logits = logits + self.trust * implied.logit(eps=0.01).unsqueeze(1)

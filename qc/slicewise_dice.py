@@ -12,7 +12,7 @@ from qc.clahe import clahe
 from qc.crop import Box, box_around
 from qc.frame_estimator import Judged
 from qc.frames import Frame, masks
-from qc.network_estimator import Batch, NetworkEstimator, mean_error
+from qc.network_estimator import Batch, NetworkEstimator, Precision, mean_error
 from qc.slicewise import volume_dice
 from qc.slicewise_networks import RESNET_WIDTH, UNET_WIDTH, QCResNet, QCUNet
 from semiqc.study import BACKGROUND, UNLABELLED, LabelScheme
@@ -62,6 +62,7 @@ class SlicewiseDice(NetworkEstimator):
         augmentation: Probability of each change to the crops.
         seed: Of weights, batches and augmentation.
         device: ``auto``, ``cpu`` or ``cuda``, as Lightning Fabric names it.
+        precision: Likewise; ``bf16-mixed`` is faster where the processor knows bfloat16.
 
     Attributes:
         networks_: One per member.
@@ -87,6 +88,7 @@ class SlicewiseDice(NetworkEstimator):
         augmentation: float = 0.3,
         seed: int = 0,
         device: str = "auto",
+        precision: Precision = "32-true",
     ) -> None:
         self.scheme = scheme
         self.backbone = backbone
@@ -103,6 +105,7 @@ class SlicewiseDice(NetworkEstimator):
         self.augmentation = augmentation
         self.seed = seed
         self.device = device
+        self.precision = precision
 
     def _network(self) -> nn.Module:
         if self.backbone not in NETWORKS or self.dimension not in ("2d", "3d"):
@@ -207,13 +210,14 @@ class _BySlice(nn.Module):
 
     def __init__(self, network: nn.Module, equalised: int) -> None:
         super().__init__()
-        self.network = network
+        # Twice as fast as channels first on a CPU.
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.equalised = equalised
 
     def forward(self, given: Tensor) -> Tensor:
         count, slices = len(given), given.shape[2]
         as_batch = _equalised(given, self.equalised).transpose(1, 2).flatten(0, 1)
-        numbers = self.network(as_batch).view(count, slices, 2, -1).permute(0, 2, 3, 1)
+        numbers = self.network(as_batch).float().view(count, slices, 2, -1).permute(0, 2, 3, 1)
         return torch.stack([numbers[:, 0].sigmoid(), 2 * numbers[:, 1].tanh()], dim=1)
 
 
@@ -226,7 +230,7 @@ class _ByVolume(nn.Module):
         self.equalised = equalised
 
     def forward(self, given: Tensor) -> Tensor:
-        dice: Tensor = self.network(_equalised(given, self.equalised)).sigmoid()
+        dice: Tensor = self.network(_equalised(given, self.equalised)).float().sigmoid()
         return dice
 
 
