@@ -321,6 +321,30 @@ class OnlyFrames:
 
 
 @dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a group of segmenters, or one with dropout, says beside a prediction's labels.
+
+    It is small enough to be kept for every study. Structures are in the order of the scheme.
+
+    Args:
+        entropy: Of the members' mean class probabilities, as a share of the largest possible,
+            ``[T, Z, Y, X]`` in [0, 1] float32 as read (a file keeps it in 8 bits).
+        disagreement: Share of the members whose label is not the prediction's, likewise.
+        agreement: Mean pairwise Dice of the members, ``[T, S]``; NaN where none has the
+            structure.
+        confidence: Mean probability of each structure within its predicted voxels, ``[T, S]``;
+            NaN where there are none.
+        features: Of the segmenter's deepest level, averaged over voxels, ``[T, F]``; F may be 0.
+    """
+
+    entropy: Voxels
+    disagreement: Voxels
+    agreement: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    features: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
 class Prediction:
     """What a segmenter says of a whole study, and what it was said of; never the reference.
 
@@ -331,6 +355,7 @@ class Prediction:
         spacing: Distance in mm between voxel centres, ordered ``(z, y, x)``.
         probabilities: Of each class, ``[C, T, Z, Y, X]`` float32 as read (a file keeps them in
             8 bits), where they were asked for.
+        evidence: Of the segmenters that made it, where it was asked for.
 
     Raises:
         ValueError: If shapes disagree.
@@ -341,6 +366,7 @@ class Prediction:
     labels: Voxels
     spacing: tuple[float, float, float]
     probabilities: Voxels | None = None
+    evidence: Evidence | None = None
 
     def __post_init__(self) -> None:
         if self.image.ndim != 5 or tuple(self.labels.shape) != tuple(self.image.shape[1:]):
