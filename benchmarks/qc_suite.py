@@ -4,6 +4,7 @@
     python benchmarks/qc_suite.py unseen suite store.h5       # forest and noise attack
     python benchmarks/qc_suite.py shifted suite store.h5      # another scanner's images
     python benchmarks/qc_suite.py correction suite store.h5   # a damaged slice in each study
+    python benchmarks/qc_suite.py learning suite store.h5 learning.png   # share of the studies
     python benchmarks/qc_suite.py speed suite                 # a cine of 30 frames, 10 slices
 
 All but the last look at the subjects that ``--test`` held out, as ``suite/split.csv`` names them.
@@ -21,9 +22,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, zoom
+from sklearn.base import clone
 
 from qc.base import Graded
-from qc.evaluation import correction_effect, evaluate
+from qc.evaluation import (
+    correction_effect,
+    evaluate,
+    learning_curve,
+    learning_curves,
+    save,
+)
 from qc.evaluation.markdown import markdown_of
 from qc.graded import ForestSource, GradedSet, NoiseAttack, grade_held_out
 from qc.graded.models import default_training
@@ -36,6 +44,8 @@ from semiqc.records import SplitRow, read_rows
 from semiqc.store import Store
 from semiqc.study import Prediction
 
+SHARES = (0.1, 0.25, 0.5, 1.0)
+"""Of the studies that teach, for the curve of learning."""
 STEPS = 400
 """Of the network that the noise attack attacks."""
 
@@ -122,6 +132,25 @@ def correction(suite: Suite, folder: Path, store: Store) -> None:
         print(f"{name:24}{len(rows):5}{cells}{found.repair.p:8.2f}")
 
 
+def learning(suite: Suite, folder: Path, store: Store, picture: Path) -> None:
+    """Error after learning from ever more of the suite's studies, and a picture of it.
+
+    Each estimator is taught anew with the settings that it has in the suite.
+    """
+    train, test = (GradedSet(folder / name, store) for name in ("graded.h5", "test.h5"))
+    rows = {
+        name: learning_curve(partial(clone, estimator), train, test, suite.scheme, SHARES)
+        for name, estimator in suite.estimators.items()
+    }
+    print(f"{'mean of structures':20}{'studies':>8}{'MAE':>8}{'95 % CI':>16}{'r':>8}")
+    for name, found in rows.items():
+        for row in found:
+            if (row.quality, row.structure) == ("dice", "all"):
+                interval = f"{row.mae_low:.3f} to {row.mae_high:.3f}"
+                print(f"{name:20}{row.studies:8}{row.mae:8.3f}{interval:>16}{row.pearson:8.3f}")
+    save(learning_curves(rows), picture)
+
+
 def _damaged(labels: NDArray[np.int8], seed: int) -> NDArray[np.int8]:
     """A middle slice that is lost, shifted far away or grown to twice its size, by turns."""
     damaged = labels.copy()
@@ -181,6 +210,8 @@ if __name__ == "__main__":
     table, folder = sys.argv[1], Path(sys.argv[2])
     if table == "speed":
         speed(Suite.load(folder))
+    elif table == "learning":
+        learning(Suite.load(folder), folder, Store(Path(sys.argv[3])), Path(sys.argv[4]))
     else:
         {"unseen": unseen, "shifted": shifted, "correction": correction}[table](
             Suite.load(folder), folder, Store(Path(sys.argv[3]))

@@ -25,7 +25,7 @@ class QCResUNet(NetworkEstimator):
 
     Reference:
         Qiu et al., "QCResUNet: Joint subject-level and voxel-level segmentation quality
-        prediction", Medical Image Analysis 2025. https://doi.org/10.1016/j.media.2025.103718
+        prediction", Medical Image Analysis 2025. https://arxiv.org/abs/2412.07156
         The paper has ``width=32``, ``dropout=0.3``, ``members=3``, ``batch_size=4``, 100 epochs,
         Adam with 2.1e-4 decaying exponentially, and whole volumes; of brains with
         ``isotropic=True``, ``modalities=4``, ``size=(160, 192, 160)``. The defaults suit a CPU.

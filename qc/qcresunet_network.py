@@ -40,7 +40,7 @@ class QCResUNetNetwork(nn.Module):
 
     Reference:
         Qiu et al., "QCResUNet: Joint subject-level and voxel-level segmentation quality
-        prediction", Medical Image Analysis 2025. https://doi.org/10.1016/j.media.2025.103718
+        prediction", Medical Image Analysis 2025. https://arxiv.org/abs/2412.07156
         He et al., "Deep residual learning for image recognition", CVPR 2016: the encoder.
         https://doi.org/10.1109/CVPR.2016.90
         Wang et al., "ECA-Net", CVPR 2020: the attention.

@@ -58,11 +58,14 @@ def evaluate(
     store: Annotated[
         Path | None, typer.Option(help="Their store, if it is not where it was.")
     ] = None,
+    balanced: Annotated[
+        bool, typer.Option("--balanced", help="As many from each tenth of the Dice.")
+    ] = False,
 ) -> None:
     """Tell how well the estimators of a suite judge studies they never saw."""
     from semiqc.suites import evaluate_suite
 
-    found = evaluate_suite(suite, graded, store=store)
+    found = evaluate_suite(suite, graded, store=store, balanced=balanced)
     found.evaluation.write(output)
     console.print((output / "table.md").read_text(encoding="utf-8"), markup=False, highlight=False)
     if found.left_out:

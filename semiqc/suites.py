@@ -7,10 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from qc.base import QualityEstimator
 from qc.estimators import ESTIMATORS, make_estimator
 from qc.evaluation import Evaluation, evaluate
-from qc.graded import SOURCES, GradedSet, Source, grade, grade_held_out
+from qc.graded import SOURCES, GradedSet, Source, balanced_subset, grade, grade_held_out
 from qc.graded.store import store_of
 from qc.saving import load_estimator, save_estimator
 from qc.suite import Suite, Training, refuse_suite
@@ -213,13 +215,22 @@ class Evaluated:
     left_out: tuple[str, ...]
 
 
-def evaluate_suite(folder: Path, graded: Path, *, store: Path | None = None) -> Evaluated:
+def evaluate_suite(
+    folder: Path,
+    graded: Path,
+    *,
+    store: Path | None = None,
+    balanced: bool = False,
+    seed: int = 0,
+) -> Evaluated:
     """Judge the estimators of a suite on graded segmentations of studies it never saw.
 
     Args:
         folder: Of the suite.
         graded: File of graded segmentations.
         store: That they were made of; by default where it then was.
+        balanced: Draw as many from each tenth of the mean Dice, as the papers do.
+        seed: Of that draw.
 
     Raises:
         ValueError: If no study is left but those that taught the suite.
@@ -234,4 +245,6 @@ def evaluate_suite(folder: Path, graded: Path, *, store: Path | None = None) -> 
             f"{graded}: all {len(seen)} studies taught the suite; evaluate it on others, such as"
             f" {HELD_OUT} that `semiqc qc fit --test` leaves"
         )
+    if balanced:
+        unseen = unseen.subset(balanced_subset(unseen.mean_dice, np.random.default_rng(seed)))
     return Evaluated(evaluate(suite.estimators, unseen, suite.scheme), tuple(seen))

@@ -1,8 +1,12 @@
 import numpy as np
+import pytest
 import torch
+from curve_builders import graded_hearts
 
+from qc import ESTIMATORS
 from qc.crop import box_around
 from qc.network_estimator import mean_error, mean_of_known
+from semiqc.study import SHORT_AXIS
 
 
 def test_a_target_that_is_unknown_moves_nothing():
@@ -89,3 +93,20 @@ def test_more_slices_than_the_box_has_are_thinned_and_shared_out_again():
     assert box.slices.tolist() == [0, 2, 4, 6, 8]
     # Slices left out get what a nearest neighbour has.
     assert np.abs(back[:, 10, 10] - np.arange(9)).max() == 1
+
+
+@pytest.mark.parametrize("name", ["cnn", "slicewise", "qcresunet"])
+def test_half_precision_judges_nearly_as_full_precision_does(name):
+    graded = graded_hearts(4)
+    predictions = [one.prediction for one in graded]
+    settings = {"width": 4, "size": (4, 32, 32), "steps": 4, "batch_size": 4}
+    half = ESTIMATORS[name](SHORT_AXIS, precision="bf16-mixed", **settings).fit(graded)
+    full = ESTIMATORS[name](SHORT_AXIS, **settings).with_arrays(half.arrays())
+
+    by_half, by_full = (
+        np.array([list(quality.dice.values()) for quality in estimator.predict(predictions)])
+        for estimator in (half, full)
+    )
+
+    assert (by_half != by_full).any()
+    np.testing.assert_allclose(by_half, by_full, atol=0.03)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qc.graded import GradedSet
 from qc.suite import SUITE, Suite
 from semiqc.cli import main
 from semiqc.phantom import write_phantoms
@@ -124,6 +125,19 @@ def test_a_suite_is_evaluated_on_those_held_out(suite, tmp_path, capsys):
     assert {row["study"] for row in judged} == held_out
     assert {row["estimator"] for row in judged} == {"svr", "cnn", "slicewise", "qcresunet"}
     assert "left out" not in capsys.readouterr().out
+
+
+def test_a_balanced_evaluation_draws_as_many_from_each_tenth_of_the_dice(suite, store, tmp_path):
+    output = tmp_path / "evaluation"
+    held_out = GradedSet(suite / "test.h5", Store(store))
+    counts = np.bincount((held_out.mean_dice * 10).astype(int).clip(0, 9))
+
+    command = ["qc", "evaluate", str(suite), str(suite / "test.h5"), "-o", str(output)]
+    assert main([*command, "--balanced"]) == 0
+
+    of_svr = [r for r in rows(output / "judgements.csv") if r["estimator"] == "svr"]
+    drawn = {r["item"] for r in of_svr}
+    assert len(held_out) > len(drawn) == counts[counts > 0].min() * (counts > 0).sum()
 
 
 def test_a_suite_is_not_evaluated_on_those_who_taught_it(suite, tmp_path, capsys):

@@ -20,7 +20,7 @@ class Snapshots:
     Reference:
         Qiu et al., "QCResUNet: joint subject-level and voxel-level segmentation quality
         prediction", Medical Image Analysis 2025, section 2.2.
-        https://doi.org/10.1016/j.media.2025.103718
+        https://arxiv.org/abs/2412.07156
         Ours: the residual U-Net of ``segmenters``; a learning rate larger than the paper's 1e-6,
         for a training of fewer steps; snapshots that lie denser at the beginning, where the
         quality changes fastest.

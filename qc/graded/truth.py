@@ -18,7 +18,7 @@ def multi_class_dice(predicted: NDArray[np.int8], reference: NDArray[np.int8]) -
     Reference:
         Qiu et al., "QCResUNet: joint subject-level and voxel-level segmentation quality
         prediction", Medical Image Analysis 2025, appendix A.
-        https://doi.org/10.1016/j.media.2025.103718
+        https://arxiv.org/abs/2412.07156
         Ours: where the text is silent, a voxel of one structure that is taken for another is a
         false positive of the one and a false negative of the other.
 
