@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.base import Graded
+from semiqc.frames import evidence_of_frame
 from semiqc.metrics import overlap
-from semiqc.study import UNLABELLED, LabelScheme, Prediction
+from semiqc.study import UNLABELLED, Evidence, LabelScheme, Prediction
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,12 +21,14 @@ class Frame:
         image: ``[M, Z, Y, X]`` float32.
         labels: Predicted class of each voxel, ``[Z, Y, X]`` int8.
         spacing: In mm, ordered ``(z, y, x)``.
+        evidence: Of the segmenters, for this frame alone: T is 1; None where there is none.
     """
 
     study: str
     image: NDArray[np.float32]
     labels: NDArray[np.int8]
     spacing: tuple[float, float, float]
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +78,14 @@ class GradedFrame:
 
 
 def frame_of(prediction: Prediction, number: int) -> Frame:
-    """One frame of a prediction, read."""
+    """One frame of a prediction, read; the maps of its evidence are read as they are indexed."""
+    evidence = prediction.evidence
     return Frame(
         prediction.study,
         np.asarray(prediction.image[:, number], dtype=np.float32),
         np.asarray(prediction.labels[number], dtype=np.int8),
         prediction.spacing,
+        None if evidence is None else evidence_of_frame(evidence, number),
     )
 
 

@@ -1,6 +1,7 @@
 """The VGG-like fully convolutional network."""
 
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +33,9 @@ class FCN(NetworkSegmenter):
 
     def build(self) -> nn.Module:
         return FCNNetwork(self.modalities, len(self.scheme.classes), self.channels, self.dropout)
+
+    def deepest(self, network: nn.Module) -> nn.Module:
+        return cast(FCNNetwork, network).levels[-1]
 
 
 class FCNNetwork(nn.Module):

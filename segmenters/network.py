@@ -3,17 +3,20 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from segmenters.base import Observer
 from segmenters.sampler import SliceBatch, SliceSampler
@@ -59,6 +62,10 @@ class NetworkSegmenter(ABC):
     @abstractmethod
     def build(self) -> nn.Module:
         """A network with random weights."""
+
+    @abstractmethod
+    def deepest(self, network: nn.Module) -> nn.Module:
+        """The part of a network that gives the features of its deepest level."""
 
     @property
     def multiple(self) -> int:
@@ -118,7 +125,38 @@ class NetworkSegmenter(ABC):
         return self
 
     @torch.no_grad()
-    def predict_frames(self, study: Study) -> Iterator[NDArray[np.float32]]:
+    def predict_frames(
+        self, study: Study, *, dropping: int | None = None
+    ) -> Iterator[NDArray[np.float32]]:
+        """See ``Segmenter.predict_frames``.
+
+        Args:
+            study: Its labels are not looked at.
+            dropping: Seed by which features are dropped as in training, the same in every frame;
+                None drops nothing.
+        """
+        for slices, network, fabric in self._read(study):
+            with dropout_active(network, dropping, fabric.device), fabric.autocast():
+                logits = self.logits(network, slices)
+            yield logits.float().softmax(dim=1).transpose(0, 1).cpu().numpy()
+
+    @torch.no_grad()
+    def deep_features(self, study: Study) -> Iterator[NDArray[np.float64]]:
+        """Features of the deepest level, mean over the voxels of each frame: ``[F]`` each."""
+        for slices, network, fabric in self._read(study):
+            found: list[Tensor] = []
+            hook = self.deepest(network).register_forward_hook(
+                lambda _module, _given, output, found=found: found.append(output)
+            )
+            try:
+                with fabric.autocast():
+                    self.logits(network, slices)
+            finally:
+                hook.remove()
+            yield found[0].double().mean(dim=(0, 2, 3)).cpu().numpy()
+
+    def _read(self, study: Study) -> Iterator[tuple[Tensor, nn.Module, Fabric]]:
+        """Slices ``[Z, M, Y, X]`` of each frame, beside the network, on its device."""
         self._check_fitted()
         self._check([study])
         fabric = make_fabric(self.training)
@@ -128,9 +166,7 @@ class NetworkSegmenter(ABC):
             if not np.isfinite(image).all():
                 raise ValueError(f"{study.name}: frame {frame} has voxels that are not finite")
             slices = torch.from_numpy(np.ascontiguousarray(image.swapaxes(0, 1)))
-            with fabric.autocast():
-                logits = self.logits(network, slices.to(fabric.device))
-            yield logits.float().softmax(dim=1).transpose(0, 1).cpu().numpy()
+            yield slices.to(fabric.device), network, fabric
 
     def save(self, path: Path) -> None:
         self._check_fitted()
@@ -191,3 +227,24 @@ class NetworkSegmenter(ABC):
         padding = (0, -width % self.multiple, 0, -height % self.multiple)
         logits: Tensor = network(nn.functional.pad(slices, padding))
         return logits[..., :height, :width]
+
+
+@contextmanager
+def dropout_active(network: nn.Module, seed: int | None, device: torch.device) -> Iterator[None]:
+    """Let a network drop features as in training, by a seed; None lets all as it is.
+
+    The caller's random state is left alone, and so is what else differs in training.
+    """
+    if seed is None:
+        yield
+        return
+    dropouts = [module for module in network.modules() if isinstance(module, _DropoutNd)]
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        for module in dropouts:
+            module.train()
+        try:
+            yield
+        finally:
+            for module in dropouts:
+                module.eval()

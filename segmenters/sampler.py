@@ -14,6 +14,9 @@ from semiqc.study import BACKGROUND, UNLABELLED, Study
 
 Number = TypeVar("Number", bound=np.generic)
 
+DRAWS = 10
+"""Times that a slice is drawn, at most, for one that has a label."""
+
 
 @dataclass(frozen=True, eq=False)
 class SliceBatch:
@@ -32,7 +35,8 @@ class SliceBatch:
 class SliceSampler:
     """Draws batches; the batch of a number is always the same.
 
-    A study is drawn first, each alike, then one of its labelled frames, then a slice.
+    A study is drawn first, as often as its weight says, then one of its labelled frames, then a
+    slice; a slice of which nothing is labelled is drawn anew, some times.
 
     Args:
         studies: With expert labels; those without any are passed over.
@@ -83,11 +87,14 @@ class SliceSampler:
     def _draw(
         self, studies: Sequence[Study], rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-        study = studies[int(rng.integers(len(studies)))]
-        frames = study.labelled_frames
-        frame = frames[int(rng.integers(len(frames)))]
-        z = int(rng.integers(study.image.shape[2]))
-        labels = study.labels[frame, z]
+        for _ in range(DRAWS):
+            study = _weighted_choice(studies, rng)
+            frames = study.labelled_frames
+            frame = frames[int(rng.integers(len(frames)))]
+            z = int(rng.integers(study.image.shape[2]))
+            labels = study.labels[frame, z]
+            if (labels != UNLABELLED).any():
+                break
         image = study.image[:, frame, z]
         start = self._corner(labels, rng)
         return fit_patch(image, start, self.patch, 0.0), fit_patch(
@@ -111,6 +118,13 @@ class SliceSampler:
             for v, wanted, s in zip(voxel, self.patch, spare, strict=True)
         )
         return rows, columns
+
+
+def _weighted_choice(studies: Sequence[Study], rng: np.random.Generator) -> Study:
+    weights = np.array([study.weight for study in studies])
+    if (weights == weights[0]).all():
+        return studies[int(rng.integers(len(studies)))]
+    return studies[int(rng.choice(len(studies), p=weights / weights.sum()))]
 
 
 def fit_patch(

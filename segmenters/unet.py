@@ -1,6 +1,7 @@
 """The U-Net with residual units."""
 
 import torch
+from monai.networks.layers.simplelayers import SkipConnection
 from monai.networks.nets.unet import UNet as MonaiUNet
 from torch import nn
 
@@ -27,3 +28,8 @@ class UNet(NetworkSegmenter):
             dropout=self.dropout,
         )
         return network
+
+    def deepest(self, network: nn.Module) -> nn.Module:
+        *_, innermost = (part for part in network.modules() if isinstance(part, SkipConnection))
+        bottom: nn.Module = innermost.submodule
+        return bottom

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.study import Prediction, Study, Voxels
+from semiqc.study import Evidence, Prediction, Study, Voxels
 
 
 class OneFrame:
@@ -48,10 +48,22 @@ def study_of_frame(study: Study, frame: int) -> Study:
 
 def prediction_of_frame(prediction: Prediction, frame: int) -> Prediction:
     """The prediction of one frame alone."""
-    probabilities = prediction.probabilities
+    probabilities, evidence = prediction.probabilities, prediction.evidence
     return replace(
         prediction,
         image=OneFrame(prediction.image, frame),
         labels=OneFrame(prediction.labels, frame),
         probabilities=None if probabilities is None else OneFrame(probabilities, frame),
+        evidence=None if evidence is None else evidence_of_frame(evidence, frame),
+    )
+
+
+def evidence_of_frame(evidence: Evidence, frame: int) -> Evidence:
+    """The evidence of one frame alone; its maps are read as they are indexed."""
+    return Evidence(
+        OneFrame(evidence.entropy, frame),
+        OneFrame(evidence.disagreement, frame),
+        evidence.agreement[frame : frame + 1],
+        evidence.confidence[frame : frame + 1],
+        evidence.features[frame : frame + 1],
     )

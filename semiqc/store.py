@@ -9,7 +9,7 @@ Frames nobody labelled take no room.
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semiqc.atomic import require_space, whole_file
-from semiqc.study import UNLABELLED, Geometry, LabelScheme, Study, Voxels
+from semiqc.evidence_file import GROUP, MAPS, TABLES, EvidenceWriter, in_8_bits
+from semiqc.study import UNLABELLED, Evidence, Geometry, LabelScheme, Study, Voxels
 
 FORMAT = "semiqc-store"
 VERSION = 1
@@ -343,6 +344,13 @@ def _header(study: Study, labelled: list[int], digest: str) -> dict[str, Any]:
     }
 
 
+PredictedFrame = (
+    tuple[NDArray[np.int8], NDArray[np.float32]]
+    | tuple[NDArray[np.int8], NDArray[np.float32], Evidence]
+)
+"""Labels ``[Z, Y, X]`` and probabilities ``[C, Z, Y, X]`` of a frame, perhaps its evidence."""
+
+
 class PredictionWriter:
     """Writes predictions, a frame at a time, to one file per run of a segmenter.
 
@@ -363,13 +371,17 @@ class PredictionWriter:
     def __exit__(self, *failure: Any) -> None:  # noqa: ANN401
         self._stack.__exit__(*failure)
 
-    def add(
-        self, study: Study, frames: Iterator[tuple[NDArray[np.int8], NDArray[np.float32]]]
-    ) -> None:
-        """Append the labels ``[Z, Y, X]`` and probabilities ``[C, Z, Y, X]`` of every frame.
+    def add(self, study: Study, frames: Iterable[PredictedFrame]) -> None:
+        """Append every frame of a study.
+
+        Args:
+            study: Which is predicted.
+            frames: Labels ``[Z, Y, X]`` and probabilities ``[C, Z, Y, X]`` of each, and its
+                evidence, where there is some.
 
         Raises:
-            ValueError: If there are fewer or more frames than the study has.
+            ValueError: If there are fewer or more frames than the study has, or only some have
+                evidence.
         """
         shape = tuple(study.labels.shape)
         group = self._file.create_group(study.name)
@@ -377,25 +389,42 @@ class PredictionWriter:
             "labels", shape, np.int8, chunks=(1, 1, *shape[2:]), compression="gzip",
             compression_opts=1,
         )  # fmt: skip
+        kept: EvidenceWriter | None = None
         written = 0
-        for frame, (predicted, probabilities) in enumerate(frames):
+        for frame, (predicted, probabilities, *evidence) in enumerate(frames):
             if frame >= shape[0]:
                 raise ValueError(f"{study.name}: more frames were predicted than {shape[0]}")
-            kept = probabilities.size if self.probabilities else 0
-            require_space(self.path, predicted.size + kept)
+            per_voxel = 1 + len(MAPS) * len(evidence)
+            per_voxel += len(probabilities) if self.probabilities else 0
+            require_space(self.path, predicted.size * per_voxel)
             labels[frame] = predicted
             if self.probabilities:
-                if "probabilities" not in group:
-                    classes = len(probabilities)
-                    group.create_dataset(
-                        "probabilities", (classes, *shape), np.uint8,
-                        chunks=(classes, 1, 1, *shape[2:]), compression="gzip",
-                        compression_opts=1,
-                    )  # fmt: skip
-                group["probabilities"][:, frame] = np.rint(probabilities * 255).astype(np.uint8)
+                self._add_probabilities(group, frame, probabilities, shape)
+            for one in evidence:
+                kept = kept or EvidenceWriter(group, shape)
+                kept.add(one)
             written += 1
         if written != shape[0]:
             raise ValueError(f"{study.name}: {written} of {shape[0]} frames were predicted")
+        if kept and kept.written != shape[0]:
+            raise ValueError(f"{study.name}: {kept.written} of {shape[0]} frames have evidence")
+        if kept:
+            kept.finish()
+
+    def _add_probabilities(
+        self,
+        group: h5py.Group,
+        frame: int,
+        probabilities: NDArray[np.float32],
+        shape: tuple[int, ...],
+    ) -> None:
+        if "probabilities" not in group:
+            classes = len(probabilities)
+            group.create_dataset(
+                "probabilities", (classes, *shape), np.uint8,
+                chunks=(classes, 1, 1, *shape[2:]), compression="gzip", compression_opts=1,
+            )  # fmt: skip
+        group["probabilities"][:, frame] = in_8_bits(probabilities)
 
 
 def predicted_labels(path: Path, study: str) -> Voxels:
@@ -410,3 +439,15 @@ def predicted_probabilities(path: Path, study: str) -> Voxels | None:
     if f"{study}/probabilities" not in open_h5(path):
         return None
     return H5Voxels(path, f"{study}/probabilities", np.float32, scale=1 / 255)
+
+
+def predicted_evidence(path: Path, study: str) -> Evidence | None:
+    """Evidence of the segmenters, its maps read as they are indexed; None where none was kept."""
+    file = open_h5(path)
+    if f"{study}/{GROUP}" not in file:
+        return None
+    entropy, disagreement = (
+        H5Voxels(path, f"{study}/{GROUP}/{name}", np.float32, scale=1 / 255) for name in MAPS
+    )
+    tables = (np.asarray(file[f"{study}/{GROUP}/{name}"], np.float64) for name in TABLES)
+    return Evidence(entropy, disagreement, *tables)

@@ -220,9 +220,10 @@ class Study:
         subject: Whom the study is of; splits never part a subject. Default: ``name``.
         split: Split the data set itself assigns, if any: ``"train"``, ``"test"`` and so on.
         geometry: Of the source, where the study was imported.
+        weight: How often training draws it beside others; 1 for an expert's labels.
 
     Raises:
-        ValueError: If shapes disagree or a spacing is not positive.
+        ValueError: If shapes disagree, or a spacing or the weight is not positive.
     """
 
     name: str
@@ -233,8 +234,11 @@ class Study:
     subject: str = ""
     split: str = ""
     geometry: Geometry | None = None
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
+        if not self.weight > 0:
+            raise ValueError(f"{self.name}: weight must be positive, got {self.weight}")
         if self.image.ndim != 5:
             raise ValueError(
                 f"{self.name}: image must have axes [M, T, Z, Y, X], got shape {self.image.shape}"
@@ -334,7 +338,8 @@ class Evidence:
             structure.
         confidence: Mean probability of each structure within its predicted voxels, ``[T, S]``;
             NaN where there are none.
-        features: Of the segmenter's deepest level, averaged over voxels, ``[T, F]``; F may be 0.
+        features: How far what the first segmenter sees in a frame deviates from what it learned
+            from, ``[T, F]``; F is 0 where that is unknown.
     """
 
     entropy: Voxels

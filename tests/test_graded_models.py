@@ -97,16 +97,18 @@ def test_the_rungs_of_a_ladder_differ_within_their_ranges():
 
 
 def test_a_rung_is_trained_as_it_says(monkeypatch):
-    trained, seeds = [], []
+    trained, seeds, dropouts = [], [], []
 
     class Watched(UNet):
         def fit(self, studies, **options):
             trained.append((self.channels, self.training.steps, len(studies)))
             seeds.append(self.training.seed)
+            dropouts.append(self.dropout)
             return super().fit(studies, **options)
 
     monkeypatch.setattr(ladder_module, "UNet", Watched)
-    ladder = CnnLadder(SQUARE, rungs=3, steps=(1, 6), seed=2, **SMALL | {"channels": (8, 16)})
+    small = SMALL | {"channels": (8, 16)}
+    ladder = CnnLadder(SQUARE, rungs=3, steps=(1, 6), seed=2, dropout=0.25, **small)
     list(ladder.make(squares(*"abcdefghij"), squares("k")))
 
     rungs = [ladder.rung(number) for number in (1, 2, 3)]
@@ -116,6 +118,7 @@ def test_a_rung_is_trained_as_it_says(monkeypatch):
     ]
     assert len({studies for *_, studies in trained}) > 1
     assert seeds == [2001, 2002, 2003]  # A thousand for each of the ladder's.
+    assert dropouts == [0.25] * 3
 
 
 def test_snapshots_get_better_along_the_training():
@@ -136,6 +139,30 @@ def test_snapshots_are_those_of_a_training_that_goes_on():
 
     expected = next(trained.predict_frames(squares("c")[0])).argmax(axis=0)
     np.testing.assert_array_equal(found["c", 0, "snapshots-25"], expected)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        CnnLadder(SQUARE, rungs=1, steps=(6, 6), dropout=0.3, samples=3, **SMALL),
+        Snapshots(
+            SQUARE, count=1, first=1, dropout=0.3, samples=3,
+            **SMALL | {"training": replace(TRAINING, steps=6)},
+        ),
+    ],
+)  # fmt: skip
+def test_samples_of_dropout_give_the_segmentations_evidence(source):
+    (one,) = source.make(squares("a", "b"), squares("c"))
+    (again,) = source.make(squares("a", "b"), squares("c"))
+    (bare,) = replace(source, samples=0).make(squares("a", "b"), squares("c"))
+
+    assert bare.evidence is None
+    assert one.evidence.entropy.shape == (1, *one.labels.shape)
+    # A third for each sample that disagrees with the mean.
+    assert set(np.unique(np.rint(3 * one.evidence.disagreement))) >= {0, 1}
+    assert one.evidence.features.shape[1] > 1
+    np.testing.assert_array_equal(one.labels, again.labels)
+    np.testing.assert_array_equal(one.evidence.entropy, again.evidence.entropy)
 
 
 def test_snapshots_leave_no_files(monkeypatch, tmp_path):
@@ -191,6 +218,14 @@ def test_two_studies_get_different_noise_whatever_their_order():
         (lambda: CnnLadder(SQUARE, shares=(0.5, 2)), "shares must not exceed 1, got 2"),
         (lambda: Snapshots(SQUARE, count=0), "count must be at least 1, got 0"),
         (lambda: Snapshots(SQUARE, first=26, training=TRAINING), "to the last step, 25, got 26"),
+        (
+            lambda: CnnLadder(SQUARE, samples=4),
+            "samples must be 0, or 2 or more .* got 4 and dropo",
+        ),
+        (
+            lambda: Snapshots(SQUARE, samples=1, dropout=0.1),
+            "or 2 or more .* got 1 and dropout 0.1",
+        ),
         (lambda: NoiseAttack(SQUARE, variances=()), "variances must be some"),
         (lambda: NoiseAttack(SQUARE, variances=(0.1, -1)), "none negative"),
     ],

@@ -107,3 +107,23 @@ def test_a_patch_keeps_its_place():
 
     assert fit_patch(array, (1, 2), (2, 2), 0).tolist() == [[6, 7], [10, 11]]
     assert fit_patch(array, (-1, 3), (3, 2), -1).tolist() == [[-1, -1], [3, -1], [7, -1]]
+
+
+def test_a_study_is_drawn_as_often_as_its_weight_says():
+    light = replace(marked("light", 1.0), weight=0.25)
+    heavy = replace(marked("heavy", 2.0), weight=0.75)
+    drawn = sampler([light, heavy], batch_size=400).batch(1).images.amax(dim=(1, 2, 3))
+
+    # 300 of 400 are expected, with a standard deviation of sqrt(400 * 3 / 16) = 8.7.
+    assert 265 < int((drawn == 2).sum()) < 335
+
+
+def test_slices_without_a_label_are_drawn_anew():
+    study = bright_square()
+    labels = study.labels.copy()
+    labels[:, :2] = UNLABELLED
+    batch = sampler([replace(study, labels=labels)], batch_size=60).batch(1)
+
+    # Two in three slices have no label; ten draws all fail once in 58.
+    unlabelled = (batch.labels == UNLABELLED).all(dim=(1, 2))
+    assert int(unlabelled.sum()) <= 6

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from qc.graded.models import default_training, modalities_of, segmented
+from qc.graded.models import check_samples, default_training, judged_by, modalities_of
 from qc.graded.source import Made
 from segmenters import Training, UNet
 from semiqc.study import LabelScheme, Study
@@ -45,11 +45,14 @@ class CnnLadder:
         widths: Smallest and largest share of the filters; at least two are kept.
         shares: Smallest and largest share of the training studies; at least one is kept.
         steps: Fewest and most steps.
+        dropout: Share of features dropped in training.
+        samples: Of Monte-Carlo dropout, which give the segmentations evidence; 0 for none.
         training: How they are trained; its ``steps`` and ``seed`` do not count.
         seed: Of the draws and of the trainings.
 
     Raises:
-        ValueError: If there is no rung, or a range is empty or not positive.
+        ValueError: If there is no rung, a range is empty or not positive, or samples are asked
+            for without dropout.
     """
 
     scheme: LabelScheme
@@ -58,6 +61,8 @@ class CnnLadder:
     widths: tuple[float, float] = (0.125, 1.0)
     shares: tuple[float, float] = (0.1, 1.0)
     steps: tuple[int, int] = (40, 1500)
+    dropout: float = 0.0
+    samples: int = 0
     training: Training = field(default_factory=default_training)
     seed: int = 0
 
@@ -70,6 +75,7 @@ class CnnLadder:
                 raise ValueError(f"{name} must be positive and in order, got {low} and {high}")
         if self.shares[1] > 1:
             raise ValueError(f"shares must not exceed 1, got {self.shares[1]}")
+        check_samples(self.samples, self.dropout)
 
     def rung(self, number: int) -> LadderRung:
         """What the network of a number, from 1, is given; the same in every fold."""
@@ -87,10 +93,15 @@ class CnnLadder:
             rng = np.random.default_rng([self.seed, number, len(train)])
             count = max(1, round(rung.share * len(train)))
             drawn = np.sort(rng.choice(len(train), count, replace=False))
+            learned = [train[index] for index in drawn]
             segmenter = UNet(
                 self.scheme,
                 modalities,
                 channels=tuple(max(2, round(n * rung.width)) for n in self.channels),
+                dropout=self.dropout,
                 training=replace(self.training, steps=rung.steps, seed=self.seed * 1_000 + number),
-            ).fit([train[index] for index in drawn])
-            yield from segmented(segmenter, judged, f"ladder-{number:02d}")
+            ).fit(learned)
+            yield from judged_by(
+                segmenter, learned, judged, f"ladder-{number:02d}",
+                samples=self.samples, seed=self.seed,
+            )  # fmt: skip

@@ -6,7 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.graded.source import Made
-from segmenters import Segmenter, Training, segment
+from segmenters import (
+    DropoutSamples,
+    FeatureSpace,
+    Members,
+    NetworkSegmenter,
+    Segmenter,
+    Training,
+    segment,
+    segment_with_evidence,
+)
 from semiqc.frames import study_of_frame
 from semiqc.study import Study
 
@@ -53,3 +62,54 @@ def segmented(
             alone = Study(study.name, image, alone.labels, study.spacing)
         ((labels, _),) = segment(segmenter, alone)
         yield Made(study, frame, labels, source)
+
+
+def sampled(members: Members, judged: Sequence[Study], source: str) -> Iterator[Made]:
+    """Every labelled frame, segmented by several, with their evidence; no other frame is read.
+
+    Args:
+        members: Fitted.
+        judged: Their labels only say which frames to segment.
+        source: Name that the segmentations get.
+    """
+    for study, frame in labelled_frames(judged):
+        (found,) = segment_with_evidence(members, study_of_frame(study, frame))
+        yield Made(study, frame, found.labels, source, found.evidence)
+
+
+def judged_by(
+    segmenter: NetworkSegmenter,
+    learned: Sequence[Study],
+    judged: Sequence[Study],
+    source: str,
+    *,
+    samples: int,
+    seed: int,
+) -> Iterator[Made]:
+    """Every labelled frame, segmented with Monte-Carlo dropout where there are samples.
+
+    Args:
+        segmenter: Fitted.
+        learned: What it has learned from.
+        judged: Their labels only say which frames to segment.
+        source: Name that the segmentations get.
+        samples: Of dropout; 0 segments once and gathers no evidence.
+        seed: Of what is dropped.
+    """
+    if not samples:
+        return segmented(segmenter, judged, source)
+    space = FeatureSpace.of(segmenter, learned)
+    return sampled(DropoutSamples(segmenter, samples, seed=seed, space=space), judged, source)
+
+
+def check_samples(samples: int, dropout: float) -> None:
+    """Make sure that samples of dropout can be taken, or that none are asked for.
+
+    Raises:
+        ValueError: If they cannot.
+    """
+    if samples and (samples < 2 or not dropout > 0):
+        raise ValueError(
+            f"samples must be 0, or 2 or more of a network with dropout, got {samples} and dropout"
+            f" {dropout}"
+        )

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from qc.graded.models import default_training, modalities_of, segmented
+from qc.graded.models import check_samples, default_training, judged_by, modalities_of
 from qc.graded.source import Made
 from segmenters import Training, UNet, snapshot_file
 from semiqc.study import LabelScheme, Study
@@ -31,12 +31,15 @@ class Snapshots:
         first: Step of the first one.
         channels: Filters of each resolution level.
         learning_rate: Of AdamW, at the start.
+        dropout: Share of features dropped in training.
+        samples: Of Monte-Carlo dropout, which give the segmentations evidence; 0 for none.
         training: How the network is trained; its ``learning_rate``, ``snapshots`` and ``seed``
             do not count.
         seed: Of the training.
 
     Raises:
-        ValueError: If there is no snapshot, or the first would come after the last step.
+        ValueError: If there is no snapshot, the first would come after the last step, or samples
+            are asked for without dropout.
     """
 
     scheme: LabelScheme
@@ -44,6 +47,8 @@ class Snapshots:
     first: int = 20
     channels: tuple[int, ...] = (16, 32, 64, 128, 256)
     learning_rate: float = 2e-4
+    dropout: float = 0.0
+    samples: int = 0
     training: Training = field(default_factory=default_training)
     seed: int = 0
 
@@ -54,6 +59,7 @@ class Snapshots:
             raise ValueError(
                 f"first must lie from 1 to the last step, {self.training.steps}, got {self.first}"
             )
+        check_samples(self.samples, self.dropout)
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -66,6 +72,7 @@ class Snapshots:
             self.scheme,
             modalities_of(train),
             channels=self.channels,
+            dropout=self.dropout,
             training=replace(
                 self.training,
                 learning_rate=self.learning_rate,
@@ -77,4 +84,7 @@ class Snapshots:
             segmenter.fit(train, folder=Path(folder))
             for step in self.steps:
                 segmenter.load(Path(folder) / snapshot_file(step))
-                yield from segmented(segmenter, judged, f"snapshots-{step}")
+                yield from judged_by(
+                    segmenter, train, judged, f"snapshots-{step}",
+                    samples=self.samples, seed=self.seed,
+                )  # fmt: skip

@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 
 from qc.base import Graded
 from qc.graded.writer import FORMAT, VERSION, GradedWriter
+from semiqc.evidence_file import GROUP, MAPS
 from semiqc.frames import OneFrame
 from semiqc.store import H5Voxels, Store, StoreError, file_version, open_h5
-from semiqc.study import Prediction, Study
+from semiqc.study import Evidence, Prediction, Study
 
 __all__ = ["GradedSet", "GradedWriter"]
 
 _NAMES = ("studies", "sources")
 _COLUMNS = ("study", "source", "frame", "row", "dice", "nsd", "multi_class_dice", "slices")
 _TABLES = ("dice", "mvsf")
+_EVIDENCE = ("evidence_row", "agreement", "confidence", "features")
+"""Columns of a file some of whose segmentations have evidence."""
 
 
 def store_of(path: Path) -> Path:
@@ -72,12 +75,17 @@ class GradedSet(Sequence[Graded]):
             self._names = {key: np.char.decode(file["names"][key][:], "utf-8") for key in _NAMES}
             self._columns = {key: np.asarray(file["items"][key]) for key in _COLUMNS}
             self._slice_tables = {key: np.asarray(file["slices"][key]) for key in _TABLES}
+            self._evidence: dict[str, NDArray[Any]] | None = None
+            if _EVIDENCE[0] in file["items"]:
+                self._evidence = {key: np.asarray(file["items"][key]) for key in _EVIDENCE}
+                self._features = np.asarray(file[GROUP]["features"])
         except StoreError:
             raise
         except (KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
             raise StoreError(f"{path}: damaged graded segmentations ({error})") from error
         self._chosen: NDArray[np.intp] = np.arange(len(self._columns["study"]))
         self._voxels: dict[str, tuple[Study, H5Voxels]] = {}
+        self._maps: dict[str, H5Voxels] = {}
 
     def _check(self, attributes: Mapping[str, Any]) -> None:
         if _text(attributes, "format") != FORMAT:
@@ -109,7 +117,11 @@ class GradedSet(Sequence[Graded]):
         study, labels = self._read(str(self._names["studies"][self._columns["study"][item]]))
         frame, row = int(self._columns["frame"][item]), int(self._columns["row"][item])
         prediction = Prediction(
-            study.name, OneFrame(study.image, frame), OneFrame(labels, row), study.spacing
+            study.name,
+            OneFrame(study.image, frame),
+            OneFrame(labels, row),
+            study.spacing,
+            evidence=self._evidence_of(item, study.name),
         )
         return Graded(
             prediction,
@@ -119,6 +131,30 @@ class GradedSet(Sequence[Graded]):
             dice=self._columns["dice"][item][None],
             nsd=self._columns["nsd"][item][None],
         )
+
+    def _evidence_of(self, item: int, study: str) -> Evidence | None:
+        known = self._evidence
+        if known is None or known["evidence_row"][item] < 0:
+            return None
+        row = int(known["evidence_row"][item])
+        first, end = known["features"][item : item + 2]
+        entropy, disagreement = (
+            OneFrame(self._map(f"{GROUP}/{name}/{study}"), row) for name in MAPS
+        )
+        return Evidence(
+            entropy,
+            disagreement,
+            agreement=known["agreement"][item][None],
+            confidence=known["confidence"][item][None],
+            features=self._features[first:end][None],
+        )
+
+    def _map(self, name: str) -> H5Voxels:
+        if name not in self._maps:
+            self._maps[name] = H5Voxels(
+                self.path, name, np.float32, scale=1 / 255, version=self._version
+            )
+        return self._maps[name]
 
     @property
     def dice(self) -> NDArray[np.float64]:

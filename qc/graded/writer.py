@@ -2,12 +2,14 @@
 
 Layout: the root's attributes hold the format's version and the fingerprint of the store;
 ``labels/STUDY [K, Z, Y, X]`` (int8, chunked by segmentation and compressed) the segmentations of
-a study's frames; ``items`` a column for each thing known of a segmentation, and ``slices`` what
+a study's frames, and ``evidence/NAME/STUDY`` the maps of its segmenters' evidence, where there
+is some, in 8 bits; ``items`` a column for each thing known of a segmentation, and ``slices`` what
 is known of its slices, one segmentation after the other. Images and references stay in the store.
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,9 +21,10 @@ from qc.frames import compared, frame_dice, slice_dice
 from qc.graded.source import Made
 from qc.graded.truth import multi_class_dice, mvsf, surface_dice
 from semiqc.atomic import require_space, whole_file
+from semiqc.evidence_file import GROUP, MAPS, in_8_bits
 from semiqc.metrics import NSD_TOLERANCE_MM
 from semiqc.store import Store
-from semiqc.study import LabelScheme, Study
+from semiqc.study import Evidence, LabelScheme, Study
 
 FORMAT = "semiqc-graded"
 VERSION = 1
@@ -29,7 +32,10 @@ VERSION = 1
 
 @dataclass(frozen=True, eq=False)
 class _Item:
-    """A segmentation and what is true of it; ``row`` is its place among its study's."""
+    """A segmentation and what is true of it.
+
+    ``row`` is its place among its study's, ``evidence_row`` that among those with evidence.
+    """
 
     study: str
     frame: int
@@ -40,6 +46,8 @@ class _Item:
     multi_class_dice: float
     slice_dice: NDArray[np.float64]
     mvsf: NDArray[np.float64]
+    evidence: Evidence | None
+    evidence_row: int
 
 
 class GradedWriter:
@@ -97,7 +105,7 @@ class GradedWriter:
         study = self._study(made.study.name)
         _check(made, study, self.store.scheme)
         labels = np.asarray(made.labels, dtype=np.int8)
-        row = self._append(study.name, labels)
+        row = self._append(f"labels/{study.name}", labels)
         reference = np.asarray(study.labels[made.frame])
         masks = compared(labels, reference, self.store.scheme)
         self._items.append(
@@ -111,26 +119,36 @@ class GradedWriter:
                 multi_class_dice=multi_class_dice(labels, reference),
                 slice_dice=slice_dice(*masks),
                 mvsf=mvsf(*masks),
+                evidence=made.evidence and _without_maps(made.evidence),
+                evidence_row=self._append_maps(study.name, made.evidence),
             )
         )
+
+    def _append_maps(self, study: str, evidence: Evidence | None) -> int:
+        """Where the maps were written; -1 where there are none."""
+        if evidence is None:
+            return -1
+        for name in MAPS:
+            row = self._append(f"{GROUP}/{name}/{study}", in_8_bits(getattr(evidence, name)[0]))
+        return row
 
     def _study(self, name: str) -> Study:
         if name not in self._studies:
             self._studies[name] = self.store.study(name)
         return self._studies[name]
 
-    def _append(self, study: str, labels: NDArray[np.int8]) -> int:
-        name = f"labels/{study}"
+    def _append(self, name: str, voxels: NDArray[np.generic]) -> int:
+        """Where the voxels of a segmentation, ``[Z, Y, X]``, are in an array of that name."""
         if name not in self._file:
             self._file.create_dataset(
-                name, (0, *labels.shape), np.int8, maxshape=(None, *labels.shape),
-                chunks=(1, *labels.shape), compression="gzip", compression_opts=1,
+                name, (0, *voxels.shape), voxels.dtype, maxshape=(None, *voxels.shape),
+                chunks=(1, *voxels.shape), compression="gzip", compression_opts=1,
             )  # fmt: skip
-        require_space(self.path, labels.nbytes)
+        require_space(self.path, voxels.nbytes)
         dataset = self._file[name]
         row = int(dataset.shape[0])
         dataset.resize(row + 1, axis=0)
-        dataset[row] = labels
+        dataset[row] = voxels
         return row
 
     def _finish(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -155,9 +173,35 @@ class GradedWriter:
             "items/slices": np.cumsum([0, *(item.mvsf.shape[1] for item in items)]),
             "slices/dice": np.concatenate([item.slice_dice for item in items], axis=1),
             "slices/mvsf": np.concatenate([item.mvsf for item in items], axis=1),
+            **_evidence_columns(items),
         }
         for name, column in columns.items():
             self._file.create_dataset(name, data=column, compression="gzip")
+
+
+def _without_maps(evidence: Evidence) -> Evidence:
+    nothing = np.zeros((1, 0, 0, 0), np.float32)
+    return replace(evidence, entropy=nothing, disagreement=nothing)
+
+
+def _evidence_columns(items: Sequence[_Item]) -> dict[str, NDArray[np.generic]]:
+    """The tables of evidence; none where no segmentation has any."""
+    if all(item.evidence is None for item in items):
+        return {}
+    unknown = np.full_like(items[0].dice, np.nan)
+    features = [np.zeros(0) if e is None else e.features[0] for e in (i.evidence for i in items)]
+    return {
+        "items/evidence_row": np.array([item.evidence_row for item in items]),
+        "items/agreement": np.stack(
+            [item.evidence.agreement[0] if item.evidence else unknown for item in items]
+        ),
+        "items/confidence": np.stack(
+            [item.evidence.confidence[0] if item.evidence else unknown for item in items]
+        ),
+        # Segmenters differ in how many features they have.
+        "items/features": np.cumsum([0, *(len(one) for one in features)]),
+        f"{GROUP}/features": np.concatenate(features),
+    }
 
 
 def _check(made: Made, study: Study, scheme: LabelScheme) -> None:
@@ -169,6 +213,13 @@ def _check(made: Made, study: Study, scheme: LabelScheme) -> None:
             f" a frame has {study.labels.shape[1:]}"
         )
     classes = len(scheme.classes)
+    maps = [] if made.evidence is None else [getattr(made.evidence, name) for name in MAPS]
+    for map_ in maps:
+        if tuple(map_.shape) != (1, *made.labels.shape):
+            raise ValueError(
+                f"{study.name}: '{made.source}' gave evidence of shape {tuple(map_.shape)},"
+                f" expected {(1, *made.labels.shape)}"
+            )
     if made.labels.min() < 0 or made.labels.max() >= classes:
         raise ValueError(
             f"{study.name}: '{made.source}' gave labels from {made.labels.min()} to"
