@@ -1,0 +1,45 @@
+"""Which judged studies are admitted as pseudo-labels.
+
+A gate takes qualities and gives one decision for each, in the same order, with the reason. What
+it decides does not depend on that order: studies of equal score are ranked by name.
+"""
+
+from qc.gates.base import Decision, Gate
+from qc.gates.controls import All, Oracle, RandomK
+from qc.gates.diverse import Diverse, descriptors_of
+from qc.gates.risk import Calibration, Promise, RiskControlled, mean_lower_bound, needed_subjects
+from qc.gates.rules import BestK, Fraction, Threshold
+from qc.gates.weights import Weighted
+
+__all__ = [
+    "GATES",
+    "All",
+    "BestK",
+    "Calibration",
+    "Decision",
+    "Diverse",
+    "Fraction",
+    "Gate",
+    "Oracle",
+    "Promise",
+    "RandomK",
+    "RiskControlled",
+    "Threshold",
+    "Weighted",
+    "descriptors_of",
+    "mean_lower_bound",
+    "needed_subjects",
+]
+
+GATES: dict[str, type[Gate]] = {
+    "best": BestK,
+    "threshold": Threshold,
+    "fraction": Fraction,
+    "weighted": Weighted,
+    "diverse": Diverse,
+    "risk": RiskControlled,
+    "random": RandomK,
+    "all": All,
+    "oracle": Oracle,
+}
+"""Rules that settings may name; ``diverse``, ``risk`` and ``oracle`` need more than settings."""
