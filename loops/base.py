@@ -1,7 +1,7 @@
 """What a loop asks for, and the record it gives of each round."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 from qc import Decision, Quality
@@ -27,6 +27,16 @@ class Bench(Protocol[Model]):
 
     def judge(self, predictions: Sequence[Prediction]) -> Sequence[Quality]:
         """The quality of each prediction, in order, found without any reference."""
+        ...
+
+    def labelled(
+        self,
+        studies: Sequence[Study],
+        predictions: Sequence[Prediction],
+        qualities: Sequence[Quality],
+        decisions: Sequence[Decision],
+    ) -> Sequence[Study]:
+        """The admitted studies with their pseudo-labels; see ``with_pseudo_labels``."""
         ...
 
     def validation_loss(self, model: Model) -> float:
@@ -68,15 +78,18 @@ class Round(Generic[Model]):
 def with_pseudo_labels(
     studies: Sequence[Study], predictions: Sequence[Prediction], decisions: Sequence[Decision]
 ) -> list[Study]:
-    """The admitted studies, every frame labelled as predicted.
+    """The admitted studies, every frame labelled as predicted, weighed as decided.
 
     Raises:
         ValueError: If a decision is about a study that was not predicted.
     """
     predicted: Mapping[str, Prediction] = {p.study: p for p in predictions}
     by_name = {study.name: study for study in studies}
-    admitted = [decision.study for decision in decisions if decision.admitted]
+    admitted = {decision.study: decision.weight for decision in decisions if decision.admitted}
     unknown = [name for name in admitted if name not in predicted or name not in by_name]
     if unknown:
         raise ValueError(f"admitted studies that were not predicted: {', '.join(unknown)}")
-    return [by_name[name].with_labels(predicted[name].labels) for name in admitted]
+    return [
+        replace(by_name[name].with_labels(predicted[name].labels), weight=weight)
+        for name, weight in admitted.items()
+    ]

@@ -14,7 +14,7 @@ Reference:
 import math
 from collections.abc import Iterator, Sequence
 
-from loops.base import Bench, Gating, Model, Round, with_pseudo_labels
+from loops.base import Bench, Gating, Model, Round
 from semiqc.study import Study
 
 
@@ -48,7 +48,7 @@ def self_train(
         predictions = bench.predict(model, hidden)
         qualities = bench.judge(predictions)
         decisions = gate(qualities)
-        pseudo = with_pseudo_labels(hidden, predictions, decisions)
+        pseudo = bench.labelled(hidden, predictions, qualities, decisions)
         if not pseudo:
             yield Round(number, model, loss_before, False, predictions, qualities, decisions)
             return

@@ -34,6 +34,9 @@ class FakeBench:
     def judge(self, predictions):
         return [Quality(p.study, self.scores[p.study]) for p in predictions]
 
+    def labelled(self, studies, predictions, qualities, decisions):
+        return with_pseudo_labels(studies, predictions, decisions)
+
     def validation_loss(self, model):
         return self.losses[model] if self.losses else math.nan
 

@@ -1,0 +1,48 @@
+"""What a repair promises."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qc import Quality
+from semiqc.study import LabelScheme, Prediction
+
+
+@dataclass(frozen=True)
+class Repair(ABC):
+    """Makes another prediction of one, by what was judged of it.
+
+    Args:
+        scheme: Whose structures are judged.
+    """
+
+    scheme: LabelScheme
+
+    def __call__(self, prediction: Prediction, quality: Quality) -> Prediction:
+        """The repaired prediction; the same object where there is nothing to repair.
+
+        The new labels stand in memory. What was said of the old ones, probabilities and evidence,
+        is left out.
+
+        Raises:
+            ValueError: If the quality is of another study.
+        """
+        if quality.study != prediction.study:
+            raise ValueError(f"{prediction.study}: the quality is of {quality.study}")
+        labels = self._labels(prediction, quality)
+        if labels is None:
+            return prediction
+        return replace(prediction, labels=labels, probabilities=None, evidence=None)
+
+    @abstractmethod
+    def _labels(self, prediction: Prediction, quality: Quality) -> NDArray[np.int8] | None:
+        """Labels of the whole study, ``[T, Z, Y, X]``; None where they stay as they are."""
+
+    def tells_slices(self, quality: Quality) -> bool:
+        """Whether the Dice of slices is estimated, or error maps imply it."""
+        return any(
+            all(structure.name in told for structure in self.scheme.structures)
+            for told in (quality.slice_dice, quality.error_maps)
+        )

@@ -1,0 +1,61 @@
+"""Whether a repair helped, in the eyes of the quality control."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from qc import Quality
+from semiqc.study import Prediction
+
+Judge = Callable[[Prediction], Quality]
+"""Quality of a prediction, found without any reference."""
+
+
+class Chosen(NamedTuple):
+    """Which of two predictions is kept.
+
+    Args:
+        prediction: The one that is.
+        quality: Of it.
+        reason: In words.
+    """
+
+    prediction: Prediction
+    quality: Quality
+    reason: str
+
+
+def keep_better(before: Prediction, after: Prediction, judge: Judge) -> Chosen:
+    """Judge a prediction as it was and repaired, and keep the one of higher score.
+
+    Of equal scores the original is kept. Where the repaired one has lost its probabilities or
+    evidence, the original is judged without them too, so that both are judged by the same.
+
+    Args:
+        before: As it was predicted.
+        after: Repaired; ``before`` itself where nothing was.
+        judge: Gives the score.
+
+    Raises:
+        ValueError: If they are of different studies.
+    """
+    if before.study != after.study:
+        raise ValueError(f"{before.study}: the repaired prediction is of {after.study}")
+    quality = judge(before)
+    if after is before:
+        return Chosen(before, quality, "nothing to repair")
+    compared = judge(alike) if (alike := _told_alike(before, after)) is not before else quality
+    repaired = judge(after)
+    scores = f"score {compared.score:.3f} before and {repaired.score:.3f} after the repair"
+    if repaired.score > compared.score:
+        return Chosen(after, repaired, f"repaired: {scores}")
+    return Chosen(before, quality, f"left as it was: {scores}")
+
+
+def _told_alike(before: Prediction, after: Prediction) -> Prediction:
+    """``before`` without what ``after`` does not tell."""
+    probabilities = before.probabilities if after.probabilities is not None else None
+    evidence = before.evidence if after.evidence is not None else None
+    if probabilities is before.probabilities and evidence is before.evidence:
+        return before
+    return replace(before, probabilities=probabilities, evidence=evidence)

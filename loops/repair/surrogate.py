@@ -1,0 +1,53 @@
+"""Slices that were judged wrong, as the manifold of good segmentations would have them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loops.repair.base import Repair
+from qc import Quality
+from qc.grain_doubts import doubted_slices
+from semiqc.study import UNLABELLED, Prediction
+
+Surrogates = Callable[[Prediction], NDArray[np.int8]]
+"""What should stand in a prediction's place, ``[T, Z, Y, X]``, such as that of a manifold."""
+
+
+@dataclass(frozen=True)
+class SurrogateSlices(Repair):
+    """Puts surrogates in the place of slices of low Dice or with a structure missing.
+
+    Reference:
+        Wang et al., "Deep generative model-based quality control for cardiac MRI segmentation",
+        MICCAI 2020: the surrogate segmentation, there only compared with.
+        https://doi.org/10.1007/978-3-030-59719-1_9
+        Ours: its use in the place of what was predicted.
+
+    Args:
+        scheme: Whose structures are judged.
+        surrogates: Asked only where a slice is wrong. Voxels that it leaves ``UNLABELLED`` stay
+            as they were predicted.
+        min_dice: A slice is wrong where a structure's estimated Dice is lower; without an
+            estimate none is.
+    """
+
+    surrogates: Surrogates
+    min_dice: float = 0.5
+
+    def _labels(self, prediction: Prediction, quality: Quality) -> NDArray[np.int8] | None:
+        if not self.tells_slices(quality):
+            return None
+        doubted = doubted_slices(prediction, quality, self.scheme, self.min_dice)
+        is_wrong = np.asarray(doubted.any(axis=0))
+        if not is_wrong.any():
+            return None
+        surrogates = self.surrogates(prediction)
+        if tuple(surrogates.shape) != tuple(prediction.labels.shape):
+            raise ValueError(
+                f"{prediction.study}: surrogates have shape {tuple(surrogates.shape)},"
+                f" the prediction {tuple(prediction.labels.shape)}"
+            )
+        replaced = is_wrong[..., None, None] & (surrogates != UNLABELLED)
+        return np.where(replaced, surrogates, prediction.labels[:])
