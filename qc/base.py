@@ -11,6 +11,9 @@ from sklearn.base import BaseEstimator
 
 from semiqc.study import LabelScheme, Prediction, Voxels
 
+CONSENSUS = "consensus"
+"""Stands, where estimators are named, for all of them together."""
+
 Observer = Callable[[int, int], None]
 """Told how many parts of some work are done, and of how many."""
 
@@ -103,7 +106,17 @@ class QualityEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     judges_slices = False
     """Whether its qualities tell the Dice of single slices."""
 
+    gives_maps = False
+    """Whether its qualities have error maps."""
+
+    needs_evidence = False
+    """Whether it judges only predictions that carry the evidence of their segmenters."""
+
     scheme: LabelScheme
+
+    def can_judge(self, prediction: Prediction) -> bool:
+        """Whether the prediction carries what the estimator looks at."""
+        return prediction.evidence is not None or not self.needs_evidence
 
     @abstractmethod
     def fit(self, graded: Sequence[Graded], *, observe: Observer = unobserved) -> Self:

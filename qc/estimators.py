@@ -3,12 +3,18 @@
 import inspect
 from typing import Any
 
-from qc.base import QualityEstimator
+from qc.agreement import Agreement
+from qc.base import CONSENSUS, QualityEstimator
 from qc.cnn_regression import CNNRegression
+from qc.consensus import Consensus
 from qc.curve_classifier import CurveClassifier
 from qc.feature_svr import FeatureSVR
+from qc.mahalanobis import Mahalanobis
+from qc.manifold_search import ManifoldSearch
+from qc.physiology import Physiology
 from qc.qcresunet import QCResUNet
 from qc.slicewise_dice import SlicewiseDice
+from qc.uncertainty import Uncertainty
 from semiqc.study import LabelScheme
 
 ESTIMATORS: dict[str, type[QualityEstimator]] = {
@@ -17,6 +23,12 @@ ESTIMATORS: dict[str, type[QualityEstimator]] = {
     "cnn": CNNRegression,
     "slicewise": SlicewiseDice,
     "qcresunet": QCResUNet,
+    "manifold": ManifoldSearch,
+    "physiology": Physiology,
+    "agreement": Agreement,
+    "uncertainty": Uncertainty,
+    "mahalanobis": Mahalanobis,
+    CONSENSUS: Consensus,
 }
 """Names that settings and commands may use."""
 
@@ -25,10 +37,12 @@ def make_estimator(
     name: str,
     scheme: LabelScheme,
     modalities: int,
+    seed: int = 0,
     **arguments: Any,  # noqa: ANN401
 ) -> QualityEstimator:
-    """An estimator that is not yet fitted; those that look at images are told the modalities."""
+    """An estimator, not yet fitted; told the modalities and the seed where it asks for them."""
     kind = ESTIMATORS[name]
-    if "modalities" in inspect.signature(kind).parameters:
-        arguments["modalities"] = modalities
-    return kind(scheme, **arguments)
+    asked = inspect.signature(kind).parameters
+    known = {"modalities": modalities, "seed": seed}
+    told = {key: value for key, value in known.items() if key in asked}
+    return kind(scheme, **told, **arguments)

@@ -62,6 +62,7 @@ class QCResUNet(NetworkEstimator):
 
     needs_nsd = True
     judges_slices = True
+    gives_maps = True
 
     def __init__(
         self,

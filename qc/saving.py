@@ -4,13 +4,14 @@ import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from qc.base import QualityEstimator
+from qc.blend import Blend
 from semiqc.atomic import whole_file
 from semiqc.study import LabelScheme
 
@@ -18,7 +19,10 @@ HEADER = "semiqc-estimator"
 VERSION = 1
 
 
-def save_estimator(estimator: QualityEstimator, path: Path) -> None:
+Kind = TypeVar("Kind", bound="QualityEstimator | Blend")
+
+
+def save_estimator(estimator: "QualityEstimator | Blend", path: Path) -> None:
     """Write a fitted estimator, whole or not at all.
 
     Args:
@@ -42,8 +46,8 @@ def save_estimator(estimator: QualityEstimator, path: Path) -> None:
 
 
 def load_estimator(
-    path: Path, kinds: Mapping[str, type[QualityEstimator]], scheme: LabelScheme | None = None
-) -> QualityEstimator:
+    path: Path, kinds: Mapping[str, type[Kind]], scheme: LabelScheme | None = None
+) -> Kind:
     """Read an estimator that ``save_estimator`` wrote.
 
     Args:
@@ -70,7 +74,9 @@ def load_estimator(
     if unknown:
         raise ValueError(f"{path}: unknown settings of {header['kind']}: {sorted(unknown)}")
     # JSON knows lists only.
-    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in header["settings"].items()}
+    settings: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in header["settings"].items()
+    }
     try:
         return kind(stored, **settings).with_arrays(arrays)
     except (KeyError, RuntimeError) as error:

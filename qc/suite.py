@@ -9,7 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qc.base import Graded, Quality, QualityEstimator
+from qc.base import CONSENSUS, Graded, Quality, QualityEstimator
+from qc.blend import Blend, absent_structures
 from qc.estimators import ESTIMATORS
 from qc.saving import load_estimator, save_estimator
 from semiqc.atomic import write_text
@@ -112,7 +113,9 @@ class Scored:
 
     @property
     def score(self) -> float:
-        """Mean score of the estimators."""
+        """Of the consensus; without one, the mean of the estimators'."""
+        if CONSENSUS in self.qualities:
+            return self.qualities[CONSENSUS].score
         return float(np.mean([quality.score for quality in self.qualities.values()]))
 
 
@@ -129,11 +132,18 @@ class Suite:
         scheme: Label values and structures of the segmentations it judges.
         estimators: Fitted, by name.
         training: What they learned from.
+        blend: Weighs them; None where nobody taught how.
     """
 
     scheme: LabelScheme
     estimators: Mapping[str, QualityEstimator]
     training: Training
+    blend: Blend | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Of all who judge; the consensus comes last."""
+        return [*self.estimators, *([CONSENSUS] if self.blend else [])]
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
@@ -155,7 +165,10 @@ class Suite:
         estimators = {
             name: load_estimator(_file(folder, name), ESTIMATORS, scheme) for name in names
         }
-        return cls(scheme, estimators, training)
+        blend = None
+        if stored.get("blend"):
+            blend = load_estimator(_file(folder, CONSENSUS), {CONSENSUS: Blend}, scheme)
+        return cls(scheme, estimators, training, blend)
 
     def save(self, folder: Path | str) -> None:
         """Write a file for each estimator, and last the one that says they belong together.
@@ -168,11 +181,14 @@ class Suite:
         folder.mkdir(parents=True, exist_ok=True)
         for name, estimator in self.estimators.items():
             save_estimator(estimator, _file(folder, name))
+        if self.blend:
+            save_estimator(self.blend, _file(folder, CONSENSUS))
         described = {
             "version": VERSION,
             "scheme": self.scheme.to_json(),
             "training": asdict(self.training),
             "estimators": sorted(self.estimators),
+            "blend": self.blend is not None,
         }
         write_text(folder / SUITE, json.dumps(described, indent=1))
 
@@ -223,8 +239,13 @@ class Suite:
         labels = np.maximum(study.labels[:], BACKGROUND)
         prediction = Prediction(study.name, study.image, labels, study.spacing)
         qualities = {
-            name: estimator.predict([prediction])[0] for name, estimator in self.estimators.items()
+            name: estimator.predict([prediction])[0]
+            for name, estimator in self.estimators.items()
+            if estimator.can_judge(prediction)
         }
+        if self.blend and qualities:
+            absent = absent_structures(prediction, self.scheme)
+            qualities[CONSENSUS] = self.blend.combine(qualities, absent=absent)
         return Scored(study.name, qualities, prediction, tuple(self._oddities(prediction)))
 
     def _check(self, name: str, image: NDArray[np.generic], labels: NDArray[np.generic]) -> None:

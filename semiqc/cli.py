@@ -3,6 +3,7 @@
 What is heavy to import is imported inside the commands, so that help is there at once.
 """
 
+import logging
 import sys
 import traceback
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is th
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 2 the user's mistake."""
+    # What Fabric says of each network's precision is of no use beside a progress bar.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     try:
         code = int(app(args=arguments, standalone_mode=False) or 0)
     except (KeyboardInterrupt, typer.Abort):
@@ -232,6 +235,27 @@ def predict(
     )
     if found.left_out:
         print_table(f"left out {len(found.left_out)}", ("what", "why"), found.left_out)
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    folder: Annotated[Path, typer.Argument(help="To write, named like Dataset501_Heart.")],
+    scenario: Annotated[str, typer.Option(help="Whose pseudo-labels.")] = "semiqc",
+    seed: Annotated[int | None, typer.Option(help="Of the run; default: its first.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write what a scenario learned from as an nnU-Net data set, with its lineage."""
+    from semiqc.experiment import Terminal, export_run
+
+    rows = export_run(
+        run, folder, scenario=scenario, seed=seed, overwrite=overwrite, monitor=Terminal(console)
+    )
+    pseudo = sum(row.source == "pseudo" for row in rows)
+    console.print(
+        f"wrote {len(rows) - pseudo} expert's and {pseudo} pseudo-labelled frames to {folder}",
+        highlight=False,
+    )
 
 
 @app.command()

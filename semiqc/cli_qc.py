@@ -21,6 +21,9 @@ def fit(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
     estimators: Names = None,
     sources: Names = None,
+    calibrate: Annotated[
+        int, typer.Option(min=0, help="Subjects that teach how to weigh the estimators.")
+    ] = 0,
     test: Annotated[int, typer.Option(min=0, help="Subjects held out for `evaluate`.")] = 0,
     folds: Annotated[int, typer.Option(min=2, help="Of the cross-fitting.")] = 4,
     seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
@@ -39,7 +42,12 @@ def fit(
         if given
     }
     settings = SuiteSettings(
-        **chosen, changes=tuple(changes or ()), test=test, folds=folds, seed=seed
+        **chosen,
+        changes=tuple(changes or ()),
+        calibrate=calibrate,
+        test=test,
+        folds=folds,
+        seed=seed,
     )
     suite = SuiteMaker(store, output, settings, Terminal(console)).make()
     learned = suite.training

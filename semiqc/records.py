@@ -91,7 +91,9 @@ class JudgementRow:
 
     ``true_dice`` is the mean over structures and labelled frames of the reference that a data set
     may hold for a study that was treated as unlabelled; NaN where there is none. It is measured
-    after everything else and decides nothing. ``scores`` are those of all estimators.
+    after everything else and decides nothing. ``scores`` are those of all estimators. ``model`` is
+    the hash of the training that predicted, ``weight`` how often the study is drawn where it is
+    admitted, ``kept`` the share of what was segmented in it that was not left out as doubted.
     """
 
     seed: int
@@ -106,12 +108,32 @@ class JudgementRow:
     reason: str
     true_dice: float = NAN
     scores: str = ""
+    model: str = ""
+    weight: float = 1.0
+    grain: str = "study"
+    kept: float = 1.0
+    repair: str = ""
 
     @property
     def all_scores(self) -> dict[str, float]:
         """Score of each estimator, by its name."""
         pairs = (part.partition("=") for part in self.scores.split(";") if part)
         return {name: float(score) for name, _, score in pairs}
+
+
+@dataclass(frozen=True)
+class PseudoRow:
+    """Where the pseudo-labels of one study stand that a scenario's last round learned from.
+
+    ``file`` is relative to the run folder; ``frames`` are those with a label.
+    """
+
+    seed: int
+    scenario: str
+    round: int
+    study: str
+    file: str
+    frames: str
 
 
 def scores_text(scores: Mapping[str, float]) -> str:

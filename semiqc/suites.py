@@ -2,14 +2,15 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from qc.base import QualityEstimator
+from qc.base import CONSENSUS, Quality, QualityEstimator
+from qc.blend import Blend
 from qc.estimators import ESTIMATORS, make_estimator
 from qc.evaluation import Evaluation, evaluate
 from qc.graded import SOURCES, GradedSet, Source, balanced_subset, grade, grade_held_out
@@ -26,14 +27,18 @@ from semiqc.records import SplitRow, write_rows
 from semiqc.store import Store
 
 SPLIT = "split.csv"
-TAUGHT_BY, HELD_OUT = "graded.h5", "test.h5"
+TAUGHT_BY, CALIBRATED_BY, HELD_OUT = "graded.h5", "calibration.h5", "test.h5"
 FITTED = "estimator.safetensors"
 PERCENT = 100
 DEFAULT_SOURCES = ("ladder", "seggen", "failures")
 """What a suite is taught by where nothing else is asked for."""
-DEFAULT_ESTIMATORS = tuple(name for name in ESTIMATORS if name != "curve")
-"""All that learn from single frames; the curve classifier learns from a reader's verdicts on
-whole cines, in ``semiqc run``."""
+DEFAULT_ESTIMATORS = tuple(
+    name
+    for name, kind in ESTIMATORS.items()
+    if name not in ("curve", CONSENSUS) and not kind.needs_evidence
+)
+"""All that learn from single frames of anybody's segmentation. The curve classifier learns from a
+reader's verdicts on whole cines, and others from what segmenters say beside: in ``semiqc run``."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class SuiteSettings:
         estimators: Names in ``qc.ESTIMATORS``.
         sources: Names in ``qc.graded.SOURCES``.
         changes: ``name.argument=value`` of an estimator or a source, such as ``cnn.steps=900``.
+        calibrate: Subjects that teach how to weigh the estimators, which do not learn from them.
+            Without any there is no consensus.
         test: Subjects that are held out, to evaluate the suite on.
         folds: Of the cross-fitting.
         seed: Of all that is drawn.
@@ -55,6 +62,7 @@ class SuiteSettings:
     estimators: tuple[str, ...] = DEFAULT_ESTIMATORS
     sources: tuple[str, ...] = DEFAULT_SOURCES
     changes: tuple[str, ...] = ()
+    calibrate: int = 0
     test: int = 0
     folds: int = 4
     seed: int = 0
@@ -134,17 +142,24 @@ class SuiteMaker:
         refuse_suite(self.output)
         settings = self.settings
         labelled = [study for study in self.store if study.labelled_frames]
-        spared = {"labelled": len({study.subject for study in labelled}) - settings.test}
-        rows = draw_split(labelled, {**spared, "test": settings.test}, settings.seed)
+        spared = {"test": settings.test, "qc": settings.calibrate}
+        spared["labelled"] = len({study.subject for study in labelled}) - sum(spared.values())
+        rows = draw_split(labelled, spared, settings.seed)
         write_rows(self.output / SPLIT, SplitRow, rows)
-        train, test = (
-            [row.study for row in rows if row.role == role] for role in ("labelled", "test")
+        train, calibrate, test = (
+            [row.study for row in rows if row.role == role] for role in ("labelled", "qc", "test")
         )
         graded, key = self._graded(TAUGHT_BY, train)
         if test:
             self._graded(HELD_OUT, train, test)
         fitted = {name: self._fitted(name, graded, key) for name in settings.estimators}
-        suite = Suite(self.store.scheme, fitted, Training.of(graded))
+        blend = None
+        if calibrate:
+            known, _ = self._graded(CALIBRATED_BY, train, calibrate)
+            blend = self._weighed(fitted, known)
+        training = Training.of(graded)
+        training = replace(training, names=tuple(sorted({*training.names, *calibrate})))
+        suite = Suite(self.store.scheme, fitted, training, blend)
         suite.save(self.output)
         return suite
 
@@ -181,6 +196,18 @@ class SuiteMaker:
         with whole_file(self.output / file) as temporary:
             shutil.copyfile(stage.folder / file, temporary)
         return GradedSet(self.output / file, self.store), stage.key
+
+    def _weighed(self, fitted: Mapping[str, QualityEstimator], known: GradedSet) -> Blend:
+        """How to weigh the estimators, by what they say of studies that taught none of them."""
+        qualities: dict[str, list[Quality | None]] = {name: [] for name in fitted}
+        with self.monitor.progress("weigh the estimators", len(known)) as tick:
+            for number, one in enumerate(known, start=1):
+                for name, estimator in fitted.items():
+                    able = estimator.can_judge(one.prediction)
+                    qualities[name] += estimator.predict([one.prediction]) if able else [None]
+                tick(number, {})
+        subjects = [self.store.study(one.prediction.study).subject for one in known]
+        return Blend(self.store.scheme).fit(qualities, known, subjects=subjects)
 
     def _fitted(self, name: str, graded: GradedSet, key: str) -> QualityEstimator:
         arguments = self.settings.arguments(name)
@@ -236,10 +263,10 @@ def evaluate_suite(
         ValueError: If no study is left but those that taught the suite.
     """
     suite = Suite.load(folder)
-    found = GradedSet(graded, Store(store or store_of(graded)))
+    held = GradedSet(graded, Store(store or store_of(graded)))
     taught = set(suite.training.names)
-    seen = sorted(set(found.studies.tolist()) & taught)
-    unseen = found.of_studies(set(found.studies.tolist()) - taught)
+    seen = sorted(set(held.studies.tolist()) & taught)
+    unseen = held.of_studies(set(held.studies.tolist()) - taught)
     if not len(unseen):
         raise ValueError(
             f"{graded}: all {len(seen)} studies taught the suite; evaluate it on others, such as"
@@ -247,4 +274,5 @@ def evaluate_suite(
         )
     if balanced:
         unseen = unseen.subset(balanced_subset(unseen.mean_dice, np.random.default_rng(seed)))
-    return Evaluated(evaluate(suite.estimators, unseen, suite.scheme), tuple(seen))
+    found = evaluate(suite.estimators, unseen, suite.scheme, blend=suite.blend)
+    return Evaluated(found, tuple(seen))

@@ -18,4 +18,6 @@ TINY = (
     "training.checkpoint_every=5",
     "training.validate_every=6",
     "gate.k=2",
+    "gate.by=curve",
+    "qc.estimators=[curve]",
 )

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from curve_builders import graded_hearts, heart, prediction_of
+from curve_builders import heart, prediction_of
+from evidence_builders import graded_hearts_with_evidence, with_evidence
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -15,10 +16,15 @@ SMALL = {
     "cnn": {"width": 8, "size": (4, 32, 32), "steps": 120, "batch_size": 8, "learning_rate": 3e-3},
     "slicewise": {"width": 4, "size": (4, 32, 32), "steps": 80, "batch_size": 4},
     "qcresunet": {"width": 4, "size": (4, 32, 32), "steps": 60, "batch_size": 4},
-}
+    "manifold": {
+        "size": (32, 48), "width": 8, "steps": 150, "learning_rate": 1e-2, "search_steps": 10,
+    },
+    "uncertainty": {"trees": 20},
+    "consensus": {"members": ("physiology",), "folds": 1},
+}  # fmt: skip
 """Arguments of estimators that would otherwise learn for minutes."""
 
-GRADED = graded_hearts(10)
+GRADED = graded_hearts_with_evidence(10)
 PREDICTIONS = [one.prediction for one in GRADED]
 
 
@@ -74,7 +80,7 @@ def test_good_predictions_rank_above_erroneous_ones(fitted):
 
 
 def test_the_ranking_holds_for_studies_never_seen(fitted):
-    unseen = graded_hearts(6, first=200)
+    unseen = graded_hearts_with_evidence(6, first=200)
     found = np.array(scores(fitted, [one.prediction for one in unseen]))
     is_good = np.array([one.is_good for one in unseen])
 
@@ -148,11 +154,14 @@ def test_nothing_to_learn_from_is_refused(name):
 
 def odd_predictions():
     labels = heart("odd")
-    yield "one frame", prediction_of("odd", labels[:1])
-    yield "two frames", prediction_of("odd", labels[:2])
-    yield "one slice", prediction_of("odd", labels[:, :1])
-    yield "background only", prediction_of("odd", np.zeros_like(labels))
-    yield "another size", prediction_of("odd", labels[:, :, 3:-4, 2:], (6.0, 1.0, 1.1))
+    odd = {
+        "one frame": prediction_of("odd", labels[:1]),
+        "two frames": prediction_of("odd", labels[:2]),
+        "one slice": prediction_of("odd", labels[:, :1]),
+        "background only": prediction_of("odd", np.zeros_like(labels)),
+        "another size": prediction_of("odd", labels[:, :, 3:-4, 2:], (6.0, 1.0, 1.1)),
+    }
+    return [(kind, with_evidence(prediction)) for kind, prediction in odd.items()]
 
 
 @pytest.mark.parametrize("prediction", [pytest.param(p, id=kind) for kind, p in odd_predictions()])
@@ -161,7 +170,7 @@ def test_an_odd_prediction_is_judged(fitted, prediction):
 
 
 def test_an_empty_prediction_ranks_below_every_good_one(fitted):
-    empty = prediction_of("empty", np.zeros_like(heart("empty")))
+    empty = with_evidence(prediction_of("empty", np.zeros_like(heart("empty"))))
     good = [one.prediction for one in GRADED if one.is_good]
 
     assert scores(fitted, [empty])[0] < min(scores(fitted, good))

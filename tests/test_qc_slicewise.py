@@ -335,7 +335,7 @@ def test_a_form_that_is_unknown_is_refused():
 
 def test_shifted_segmentations_rank_below_exact_ones():
     shifted = squares(12)
-    settings = SMALL | {"steps": 60, "batch_size": 6, "width": 4}
+    settings = SMALL | {"steps": 120, "batch_size": 6, "width": 4}
 
     found = (
         SlicewiseDice(AORTA, **settings).fit(shifted).predict([one.prediction for one in shifted])

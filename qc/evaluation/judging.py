@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.base import Graded, Quality, QualityEstimator
+from qc.base import CONSENSUS, Graded, Quality, QualityEstimator
+from qc.blend import Blend, absent_structures
 from qc.evaluation.agreement import NAN
 from qc.evaluation.error_maps import error_map_dice
 from qc.frames import GradedFrame, graded_frames
-from semiqc.study import UNLABELLED, LabelScheme
+from semiqc.study import UNLABELLED, LabelScheme, Prediction
 
 ALL = "all"
 """Stands for the mean over structures, in place of a structure's name."""
@@ -59,7 +60,10 @@ class Judgement:
 
 
 def judge(
-    estimators: Mapping[str, QualityEstimator], graded: Sequence[Graded], scheme: LabelScheme
+    estimators: Mapping[str, QualityEstimator],
+    graded: Sequence[Graded],
+    scheme: LabelScheme,
+    blend: Blend | None = None,
 ) -> list[Judgement]:
     """Let every estimator judge every prediction; voxels of one at a time stand in memory.
 
@@ -67,9 +71,10 @@ def judge(
     them, and worked out otherwise.
 
     Args:
-        estimators: By name; fitted.
+        estimators: By name; fitted. One that cannot judge a prediction is passed over there.
         graded: Read once, from first to last.
         scheme: Whose structures are judged.
+        blend: Judges too, by what all of them say, as ``CONSENSUS``.
 
     Raises:
         ValueError: If there is no estimator or no graded prediction.
@@ -82,7 +87,13 @@ def judge(
     stored_dice, stored_nsd = _stored(graded, "dice"), _stored(graded, "nsd")
     found: list[Judgement] = []
     for item, one in enumerate(graded):
-        timed = {name: _timed(estimator, one) for name, estimator in estimators.items()}
+        timed = {
+            name: _timed(estimator, one)
+            for name, estimator in estimators.items()
+            if estimator.can_judge(one.prediction)
+        }
+        if blend and timed:
+            timed[CONSENSUS] = _blended(blend, timed, one.prediction)
         frames = _frames(one)
         # Surface Dice takes long, and without an estimate nobody asks for it.
         with_nsd = frames if any(quality.nsd for quality, _ in timed.values()) else []
@@ -107,6 +118,17 @@ def _timed(estimator: QualityEstimator, one: Graded) -> tuple[Quality, float]:
     start = time.perf_counter()
     (quality,) = estimator.predict([one.prediction])
     return quality, 1000 * (time.perf_counter() - start)
+
+
+def _blended(
+    blend: Blend, timed: Mapping[str, tuple[Quality, float]], prediction: Prediction
+) -> tuple[Quality, float]:
+    """What the estimators say together; it takes as long as all of them."""
+    start = time.perf_counter()
+    qualities = {name: found for name, (found, _) in timed.items()}
+    quality = blend.combine(qualities, absent=absent_structures(prediction, blend.scheme))
+    combining = 1000 * (time.perf_counter() - start)
+    return quality, combining + sum(ms for _, ms in timed.values())
 
 
 def _frames(one: Graded) -> list[GradedFrame]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qc.base import Graded, QualityEstimator
+from qc.blend import Blend
 from qc.evaluation.drawing import save
 from qc.evaluation.judging import Judgement, judge
 from qc.evaluation.markdown import markdown_of
@@ -54,6 +55,7 @@ def evaluate(
     scheme: LabelScheme,
     *,
     threshold: Threshold = THRESHOLD,
+    blend: Blend | None = None,
 ) -> Evaluation:
     """Judge estimators on predictions of known quality that none of them learned from.
 
@@ -66,10 +68,11 @@ def evaluate(
         scheme: Whose structures are judged.
         threshold: Quality from which a segmentation is good; one, or one for each structure and,
             where it is not to be their mean, for ``all``.
+        blend: Judges too, by what all estimators say.
 
     Raises:
         ValueError: If there is no estimator or no graded prediction, or the threshold lacks a
             structure or is not in [0, 1].
     """
     thresholds = thresholds_of(threshold, scheme)
-    return Evaluation(judge(estimators, graded, scheme), thresholds)
+    return Evaluation(judge(estimators, graded, scheme, blend), thresholds)

@@ -1,5 +1,6 @@
 """The staged run: settings in, compared and reported results out."""
 
+from semiqc.experiment.export_run import export_run
 from semiqc.experiment.monitor import Monitor, Silent, Terminal
 from semiqc.experiment.predicting import predict_images
 from semiqc.experiment.results import Finished, RunError, write_report
@@ -16,6 +17,7 @@ __all__ = [
     "SettingsError",
     "Silent",
     "Terminal",
+    "export_run",
     "json_schema",
     "predict_images",
     "read_settings",

@@ -1,6 +1,6 @@
 """Teaching the quality estimators, and letting them judge, within a run."""
 
-import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from qc import (
+    CONSENSUS,
     ESTIMATORS,
+    Blend,
     Graded,
     Quality,
     QualityEstimator,
@@ -18,16 +20,19 @@ from qc import (
     read_verdicts,
     with_verdict,
 )
+from qc.blend import absent_structures
+from qc.calibration import true_dice
 from qc.estimators import make_estimator
+from qc.gates import Calibration
 from qc.saving import load_estimator, save_estimator
-from semiqc.atomic import write_text
 from semiqc.experiment.arguments import checked_arguments
+from semiqc.experiment.quality_file import read_qualities, write_qualities
 from semiqc.experiment.settings import Rung, Settings
 from semiqc.experiment.stages import Stage
-from semiqc.experiment.workshop import Trained, Workshop
+from semiqc.experiment.workshop import Team, Workshop, origin
+from semiqc.records import mean
 from semiqc.study import Prediction, Study
 
-QUALITIES = "qualities.json"
 ESTIMATOR = "estimator.safetensors"
 PERCENT = 100
 
@@ -44,6 +49,19 @@ class Judges:
         self.settings = settings
         self.workshop = workshop
         self.fitted: dict[str, tuple[Stage, QualityEstimator]] = {}
+        self.graded: list[Graded] = []
+        self._held_out: dict[str, list[Quality | None]] = {}
+        self._blend: Blend | None = None
+
+    @property
+    def blend(self) -> Blend | None:
+        """Weighs the estimators, where there are several; taught."""
+        return self._blend
+
+    @property
+    def names(self) -> list[str]:
+        """Of all who judge; the consensus of several comes last."""
+        return [*self.fitted, CONSENSUS] if self._blend else list(self.fitted)
 
     def learn(self, experts: Sequence[Study], spared: Sequence[Study]) -> None:
         """Teach every estimator.
@@ -61,26 +79,109 @@ class Judges:
                 for number, (others, fold) in enumerate(self._folds(experts))
                 for one in self._ladder(f"fold{number}-", others, fold)
             ]
-        graded = self._with_verdicts(graded)
-        key = [[*_origin(one.prediction), one.is_good] for one in graded]
-        for name in self.settings.qc.estimators:
-            self.fitted[name] = self._fit(name, graded, key)
+        self.graded = self._with_verdicts(graded)
+        self._subjects = {study.name: study.subject for study in (*experts, *spared)}
+        for name in self.settings.judges:
+            self.fitted[name] = self._fit(name, self.graded)
+        gates = (self.settings.gate, *self.settings.gates)
+        if len(self.fitted) > 1 or any(gate.by == CONSENSUS for gate in gates):
+            self._blend = self._learn_to_weigh()
 
     def judge(self, name: str, predictions: Sequence[Prediction]) -> list[Quality]:
-        """What the estimator says of each prediction."""
+        """What the estimator, or the consensus of all, says of each prediction."""
+        if name != CONSENSUS:
+            return self._judge(*self.fitted[name], name, predictions)
+        assert self._blend is not None, "the consensus has not been learned"
+        said = {one: self.judge_able(one, predictions) for one in self.fitted}
+        return [
+            self._blend.combine(
+                {one: judged.get(prediction.study) for one, judged in said.items()},
+                absent=absent_structures(prediction, self.workshop.store.scheme),
+            )
+            for prediction in predictions
+        ]
+
+    def judge_able(self, name: str, predictions: Sequence[Prediction]) -> dict[str, Quality]:
+        """By study, what an estimator says of those predictions that it can judge."""
+        if name == CONSENSUS:
+            return {quality.study: quality for quality in self.judge(name, predictions)}
         stage, estimator = self.fitted[name]
-        depends = {"estimator": stage.key, "predictions": [_origin(p) for p in predictions]}
+        able = [one for one in predictions if estimator.can_judge(one)]
+        return {one.study: one for one in self._judge(stage, estimator, name, able)}
+
+    def say(self, name: str, prediction: Prediction) -> Quality:
+        """What is said of a single prediction, with error maps, and not kept."""
+        if name != CONSENSUS:
+            [quality] = self.fitted[name][1].predict([prediction])
+            return quality
+        assert self._blend is not None, "the consensus has not been learned"
+        said = {
+            one: estimator.predict([prediction])[0]
+            for one, (_, estimator) in self.fitted.items()
+            if estimator.can_judge(prediction)
+        }
+        scheme = self.workshop.store.scheme
+        return self._blend.combine(said, absent=absent_structures(prediction, scheme))
+
+    def calibration(self, name: str) -> Calibration:
+        """Scores of what the whole first segmenter made of studies that taught nobody.
+
+        Of each subject that teaches the estimators, as those judge it who learned from others.
+        """
+        last = self._last_source()
+        qualities = self._qualities_held_out(name)
+        true = true_dice(self.graded, self.workshop.store.scheme)
+        chosen = [
+            (quality.score, mean_dice, self._subjects[one.prediction.study])
+            for one, quality, dice in zip(self.graded, qualities, true, strict=True)
+            if quality is not None
+            and one.source == last
+            and math.isfinite(mean_dice := mean(dice))
+        ]
+        if not chosen:
+            return Calibration([], [])
+        return Calibration(*(list(column) for column in zip(*chosen, strict=True)))
+
+    def with_error_maps(self, name: str, prediction: Prediction, quality: Quality) -> Quality:
+        """The quality with the error maps of all who give some, which are not kept."""
+        names = self.fitted if name == CONSENSUS else [name]
+        maps: dict[str, list[Any]] = {}
+        for one in names:
+            estimator = self.fitted[one][1]
+            if estimator.gives_maps and estimator.can_judge(prediction):
+                [found] = estimator.predict([prediction])
+                for structure, errors in found.error_maps.items():
+                    maps.setdefault(structure, []).append(errors)
+        means = {structure: np.mean(found, axis=0) for structure, found in maps.items()}
+        return replace(quality, error_maps=means)
+
+    def key(self, name: str) -> str:
+        """Of the stage that taught the estimator; of the consensus, those of all."""
+        names = self.fitted if name == CONSENSUS else [name]
+        return ",".join(self.fitted[one][0].key for one in names)
+
+    def _last_source(self) -> str:
+        """Name of what the whole first segmenter made."""
+        whole = [r for r in self.settings.qc.ladder if r.labelled == r.width == r.steps == 1]
+        rung = whole[0] if whole else self.settings.qc.ladder[0]
+        return f"{rung.name}@{max(1, round(self.settings.training.steps * rung.steps))}"
+
+    def _judge(
+        self,
+        stage: Stage,
+        estimator: QualityEstimator,
+        name: str,
+        predictions: Sequence[Prediction],
+    ) -> list[Quality]:
+        depends = {"estimator": stage.key, "predictions": [origin(p) for p in predictions]}
 
         def make(unfinished: Path) -> None:
             # One at a time: error maps of all studies would not fit into memory.
-            rows = [_to_json(*estimator.predict([prediction])) for prediction in predictions]
-            write_text(unfinished / QUALITIES, json.dumps(rows, indent=1))
+            judged = [replace(*estimator.predict([one]), error_maps={}) for one in predictions]
+            write_qualities(unfinished, judged)
 
-        judged = self.workshop.folder.stage(
-            f"judge-{name}-seed{self.workshop.seed}", depends, make
-        )
-        rows = json.loads((judged.folder / QUALITIES).read_text(encoding="utf-8"))
-        return [_from_json(row) for row in rows]
+        stage = self.workshop.folder.stage(f"judge-{name}-seed{self.workshop.seed}", depends, make)
+        return read_qualities(stage.folder)
 
     def _ladder(
         self, prefix: str, experts: Sequence[Study], judged: Sequence[Study]
@@ -89,8 +190,8 @@ class Judges:
         hidden = [study.without_labels() for study in judged]
         for rung in self.settings.qc.ladder:
             few = experts[: max(1, round(len(experts) * rung.labelled))]
-            trained = self.train(prefix, rung, few, is_whole=len(few) == len(experts))
-            for source, snapshot in self.workshop.snapshots(trained, rung).items():
+            team = self.train(prefix, rung, few, is_whole=len(few) == len(experts))
+            for source, snapshot in self.workshop.snapshots(team, rung).items():
                 predictions = self.workshop.predict(f"{prefix}qc-{source}", snapshot, hidden)
                 graded += [
                     Graded(p, study.labels, None, source, study.group)
@@ -98,13 +199,12 @@ class Judges:
                 ]
         return graded
 
-    def train(
-        self, prefix: str, rung: Rung, experts: Sequence[Study], *, is_whole: bool
-    ) -> Trained:
+    def train(self, prefix: str, rung: Rung, experts: Sequence[Study], *, is_whole: bool) -> Team:
         """A rung; one that holds nothing back is the first segmenter of the scenarios."""
         is_first = is_whole and rung.width == rung.steps == 1
-        name = "few" if is_first else f"ladder-{rung.name}"
-        return self.workshop.train(f"{prefix}{name}", rung, experts)
+        if is_first:
+            return self.workshop.train_team(f"{prefix}few", rung, experts)
+        return self.workshop.train_team(f"{prefix}ladder-{rung.name}", rung, experts, members=1)
 
     def _folds(self, experts: Sequence[Study]) -> list[tuple[list[Study], list[Study]]]:
         subjects = sorted({study.subject for study in experts})
@@ -145,9 +245,10 @@ class Judges:
         return found
 
     def _fit(
-        self, name: str, graded: Sequence[Graded], key: Sequence[Any]
+        self, name: str, graded: Sequence[Graded], part: str = ""
     ) -> tuple[Stage, QualityEstimator]:
         workshop = self.workshop
+        key = [[*origin(one.prediction), one.is_good] for one in graded]
         given = self.settings.qc.arguments.get(name, {})
         arguments = checked_arguments(ESTIMATORS[name], given)
         modalities = len(workshop.store.modalities)
@@ -157,39 +258,60 @@ class Judges:
             blank = make_estimator(
                 name, workshop.store.scheme, modalities, seed=workshop.seed, **arguments
             )
-            with workshop.monitor.progress(f"fit {name}", PERCENT) as tick:
+            with workshop.monitor.progress(f"fit {name}{part}", PERCENT) as tick:
                 fitted = blank.fit(
                     graded, observe=lambda done, total: tick(PERCENT * done // total, {})
                 )
             save_estimator(fitted, unfinished / ESTIMATOR)
 
-        stage = workshop.folder.stage(f"qc-{name}-seed{workshop.seed}", depends, make)
+        stage = workshop.folder.stage(f"qc-{name}{part}-seed{workshop.seed}", depends, make)
         return stage, load_estimator(stage.folder / ESTIMATOR, ESTIMATORS)
 
+    def _qualities_held_out(self, name: str) -> list[Quality | None]:
+        """Of all that teaches, each judged by an estimator that others have taught."""
+        if name == CONSENSUS:
+            return self._consensus_held_out()
+        if name not in self._held_out:
+            found: dict[int, Quality] = {}
+            for number, part in enumerate(self._parts()):
+                others = [one for i, one in enumerate(self.graded) if i not in part]
+                fitted = self._fit(name, others, f"-fold{number}")
+                judged = [i for i in part if fitted[1].can_judge(self.graded[i].prediction)]
+                predictions = [self.graded[i].prediction for i in judged]
+                qualities = self._judge(*fitted, f"{name}-fold{number}", predictions)
+                found |= dict(zip(judged, qualities, strict=True))
+            self._held_out[name] = [found.get(i) for i in range(len(self.graded))]
+        return self._held_out[name]
 
-def _origin(prediction: Prediction) -> list[str]:
-    """Where a prediction stands; the folder's name holds the hash of how it was made."""
-    path: Path = prediction.labels.path  # type: ignore[attr-defined]
-    return [prediction.study, path.parent.name]
+    def _consensus_held_out(self) -> list[Quality | None]:
+        found: list[Quality | None] = [None] * len(self.graded)
+        held_out = {name: self._qualities_held_out(name) for name in self.fitted}
+        for part in self._parts():
+            others = [i for i in range(len(self.graded)) if i not in part]
+            blend = self._blended(held_out, others)
+            for i in part:
+                said = {name: judged[i] for name, judged in held_out.items()}
+                found[i] = blend.combine(said)
+        return found
 
+    def _learn_to_weigh(self) -> Blend:
+        held_out = {name: self._qualities_held_out(name) for name in self.fitted}
+        return self._blended(held_out, range(len(self.graded)))
 
-def _to_json(quality: Quality) -> dict[str, Any]:
-    return {
-        "study": quality.study,
-        "score": quality.score,
-        "is_good": quality.is_good,
-        "dice": dict(quality.dice),
-        "nsd": dict(quality.nsd),
-        "slice_dice": {name: found.tolist() for name, found in quality.slice_dice.items()},
-        "interval": dict(quality.interval),
-        "reasons": list(quality.reasons),
-    }
+    def _blended(
+        self, held_out: Mapping[str, Sequence[Quality | None]], chosen: Sequence[int]
+    ) -> Blend:
+        """Weights learned from some of what teaches."""
+        graded = [self.graded[i] for i in chosen]
+        return Blend(self.workshop.store.scheme).fit(
+            {name: [judged[i] for i in chosen] for name, judged in held_out.items()},
+            graded,
+            subjects=[self._subjects[one.prediction.study] for one in graded],
+        )
 
-
-def _from_json(row: Mapping[str, Any]) -> Quality:
-    read = {
-        "slice_dice": {name: np.array(found) for name, found in row["slice_dice"].items()},
-        "interval": {name: (low, high) for name, (low, high) in row["interval"].items()},
-        "reasons": tuple(row["reasons"]),
-    }
-    return Quality(**{**row, **read})
+    def _parts(self) -> list[set[int]]:
+        """Indices of what teaches, in parts that share no subject."""
+        whose = [self._subjects[one.prediction.study] for one in self.graded]
+        subjects = np.array(sorted(set(whose)))
+        parts = np.array_split(subjects, min(self.settings.qc.folds, len(subjects)))
+        return [{i for i, one in enumerate(whose) if one in part} for part in parts]

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from qc import ESTIMATORS, Quality
+from qc import CONSENSUS, ESTIMATORS, Blend, Quality
+from qc.blend import absent_structures
 from qc.saving import load_estimator
 from segmenters import SEGMENTERS, Segmenter, segment
 from semiqc.experiment.arguments import unknown
@@ -119,8 +120,9 @@ def load_segmenter(finished: Finished, scenario: str) -> Segmenter:
         RunError: If the run did not train it.
     """
     settings = finished.settings
-    if scenario not in settings.scenarios:
-        raise RunError(f"{finished.folder}: scenario {unknown(scenario, settings.scenarios)}")
+    known = list(settings.compared())
+    if scenario not in known:
+        raise RunError(f"{finished.folder}: scenario {unknown(scenario, known)}")
     network = settings.segmenter
     blank = SEGMENTERS[network.kind](
         finished.scheme,
@@ -177,12 +179,19 @@ def _judge(finished: Finished, prediction: Prediction) -> dict[str, Quality]:
     """What every estimator of the run says, the one that the gate went by first."""
     settings = finished.settings
     qualities = {}
-    for name in sorted(settings.qc.estimators, key=lambda name: name != settings.gate.by):
+    for name in settings.judges:
         file = judge_file(finished.folder, name, settings.seeds[0])
         if file.exists():
             estimator = load_estimator(file, ESTIMATORS, finished.scheme)
-            [qualities[name]] = estimator.predict([prediction])
-    return qualities
+            if estimator.can_judge(prediction):
+                [qualities[name]] = estimator.predict([prediction])
+    file = judge_file(finished.folder, CONSENSUS, settings.seeds[0])
+    if file.exists() and qualities:
+        blend = load_estimator(file, {CONSENSUS: Blend}, finished.scheme)
+        absent = absent_structures(prediction, finished.scheme)
+        qualities[CONSENSUS] = blend.combine(qualities, absent=absent)
+    by = settings.gate.by
+    return dict(sorted(qualities.items(), key=lambda item: item[0] != by))
 
 
 def _judgement_rows(

@@ -10,12 +10,12 @@ import h5py
 import yaml
 from pydantic import ValidationError
 
-from qc import QualityEstimator
+from qc import CONSENSUS, Blend, QualityEstimator
+from qc.saving import save_estimator
 from semiqc.atomic import whole_file, write_text
 from semiqc.experiment.data import Data
 from semiqc.experiment.folder import SETTINGS, read_environment
 from semiqc.experiment.judging import ESTIMATOR
-from semiqc.experiment.scenarios import SCENARIOS
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.stages import Stage
 from semiqc.experiment.training_log import FILE
@@ -26,6 +26,7 @@ from semiqc.records import (
     CurveRow,
     JudgementRow,
     OverlapRow,
+    PseudoRow,
     SplitRow,
     TrainingRow,
     read_rows,
@@ -41,6 +42,7 @@ TABLES: dict[str, type[Any]] = {
     "corrections": CorrectionRow,
     "curves": CurveRow,
     "judgements": JudgementRow,
+    "pseudo": PseudoRow,
     "training": TrainingRow,
 }
 """Tables of a run by the name of their file in ``results/``."""
@@ -66,9 +68,11 @@ class Results:
     corrections: list[CorrectionRow] = field(default_factory=list)
     curves: list[CurveRow] = field(default_factory=list)
     judgements: list[JudgementRow] = field(default_factory=list)
+    pseudo: list[PseudoRow] = field(default_factory=list)
     overlays: list[Overlay] = field(default_factory=list)
     models: dict[tuple[str, int], Trained] = field(default_factory=dict)
     judges: dict[tuple[str, int], tuple[Stage, QualityEstimator]] = field(default_factory=dict)
+    blends: dict[int, Blend] = field(default_factory=dict)
 
     @property
     def training(self) -> list[TrainingRow]:
@@ -102,6 +106,8 @@ def write_results(results: Results, run: Path) -> None:
     for (name, seed), (stage, estimator) in results.judges.items():
         _copy(stage.folder / ESTIMATOR, judge_file(run, name, seed))
         figures[f"{name}, seed {seed}"] = dict(getattr(estimator, "figures_", {}))
+    for seed, blend in results.blends.items():
+        save_estimator(blend, judge_file(run, CONSENSUS, seed))
     store = results.data.store
     described = {
         "scheme": store.scheme.to_json(),
@@ -168,14 +174,16 @@ class Finished:
         """All that the report shows."""
         folder = self.folder / "results"
         rows: dict[str, Any] = {
-            name: read_rows(folder / f"{name}.csv", kind) for name, kind in TABLES.items()
+            name: read_rows(folder / f"{name}.csv", kind)
+            for name, kind in TABLES.items()
+            if name != "pseudo"
         }
         return ReportData(
             title=self.settings.name,
             settings=(self.folder / SETTINGS).read_text(encoding="utf-8"),
             environment=read_environment(self.folder),
             scheme=self.scheme,
-            scenarios=[(name, SCENARIOS[name].title) for name in self.settings.scenarios],
+            scenarios=[(name, one.title) for name, one in self.settings.compared().items()],
             overlays=_read_overlays(folder / "overlays.h5"),
             left_out=self.data["left_out"],
             estimator_figures=self.data["estimators"],

@@ -3,6 +3,29 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Rule = Literal[
+    "best", "threshold", "fraction", "weighted", "diverse", "risk", "random", "all", "oracle"
+]
+"""How a gate chooses."""
+
+RULE_TITLES: dict[str, str] = {
+    "best": "{k} best by {by}",
+    "threshold": "all above a score of {by}",
+    "fraction": "best share by {by}",
+    "weighted": "all, weighted by {by}",
+    "diverse": "{k} good and diverse by {by}",
+    "risk": "promised by {by}",
+    "random": "{k} at random",
+    "all": "all",
+    "oracle": "{k} truly best",
+}
+
+GrainName = Literal["study", "frame", "slice", "structure", "voxel"]
+"""What a gate may leave unlabelled in a study that it admits."""
+
+RepairName = Literal["temporal", "surrogate"]
+"""What may be done to a prediction before it is judged."""
+
 
 @dataclass(frozen=True)
 class Scenario:

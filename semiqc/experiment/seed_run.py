@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from loops import Round, self_train, supervised
-from qc import BestK, Fraction, Gate, Quality, RandomK, Threshold
 from segmenters import CRF
+from semiqc.experiment.bench import WHOLE, ScenarioBench
 from semiqc.experiment.correcting import correction_rows
 from semiqc.experiment.data import with_teaching_frames
 from semiqc.experiment.evaluation import (
@@ -17,17 +17,14 @@ from semiqc.experiment.evaluation import (
 from semiqc.experiment.judging import Judges
 from semiqc.experiment.monitor import Monitor
 from semiqc.experiment.results import Results
-from semiqc.experiment.scenarios import SCENARIOS, Scenario
-from semiqc.experiment.settings import GateSettings, Rung, Settings
+from semiqc.experiment.scenarios import Scenario
+from semiqc.experiment.settings import Settings
 from semiqc.experiment.stages import RunFolder
-from semiqc.experiment.workshop import Trained, Workshop
-from semiqc.records import JudgementRow, SplitRow, scores_text
+from semiqc.experiment.workshop import Team, Workshop, label_file
+from semiqc.records import JudgementRow, PseudoRow, SplitRow, scores_text
 from semiqc.report import CANDIDATES, MANUAL
 from semiqc.store import Store
 from semiqc.study import Prediction, Study
-
-WHOLE = Rung(name="whole")
-"""The segmenter of the scenarios: nothing held back, no snapshots."""
 
 
 class SeedRun:
@@ -54,6 +51,7 @@ class SeedRun:
         results: Results,
     ) -> None:
         self.settings = settings
+        self.scenarios = settings.compared()
         self.scheme = store.scheme
         self.seed = seed
         self.results = results
@@ -76,18 +74,20 @@ class SeedRun:
         Raises:
             ValueError: If a scenario needs unlabelled studies and the split has none.
         """
-        self.first = self.workshop.train("few", self.first_rung, self.experts)
-        gated = [name for name in self.settings.scenarios if SCENARIOS[name].gate != "none"]
+        self.first = self.workshop.train_team("few", self.first_rung, self.experts)
+        gated = [name for name, one in self.scenarios.items() if one.gate != "none"]
         if gated and not self.candidates:
             raise ValueError(f"scenario {gated[0]}: the split leaves no study as unlabelled")
         if gated:
             self.judges.learn(self.experts, self._teaching("qc"))
             for name, fitted in self.judges.fitted.items():
                 self.results.judges[name, self.seed] = fitted
+            if self.judges.blend:
+                self.results.blends[self.seed] = self.judges.blend
             self._add_curves_of_candidates()
         self._add_manual_measures()
-        for name in self.settings.scenarios:
-            self._evaluate(name, self._train(name))
+        for name in self.scenarios:
+            self._evaluate(name, Team((self._train(name).first,)))
 
     def _studies(self, role: str) -> list[Study]:
         return [self._store.study(row.study) for row in self._split if row.role == role]
@@ -97,17 +97,31 @@ class SeedRun:
             self._studies(role), self.settings.frames, self.scheme, self.settings.split.seed
         )
 
-    def _train(self, name: str) -> Trained:
-        """The segmenter that a scenario ends with."""
+    def _train(self, name: str) -> Team:
+        """The segmenters that a scenario ends with."""
+        scenario = self.scenarios[name]
+        bench = ScenarioBench(
+            self.workshop,
+            self.judges,
+            self.first,
+            self.experts,
+            self.candidates,
+            name,
+            self.settings.gate_of(name),
+            crf=CRF() if scenario.refine else None,
+            rounds=self.settings.rounds,
+        )
         kept = self.first
-        for record in self._rounds(name, SCENARIOS[name]):
-            self._add_judgements(name, record)
+        pseudo: list[PseudoRow] = []
+        for record in self._rounds(bench, scenario):
+            self._add_judgements(bench, record, kept)
             if record.is_kept:
                 kept = record.model
+                pseudo = self._pseudo_rows(name, record)
+        self.results.pseudo += pseudo
         return kept
 
-    def _rounds(self, name: str, scenario: Scenario) -> Iterator[Round[Trained]]:
-        bench = ScenarioBench(self, name, scenario)
+    def _rounds(self, bench: ScenarioBench, scenario: Scenario) -> Iterator[Round[Team]]:
         if scenario.gate == "none":
             return supervised(bench, self._experts(scenario))
         return self_train(
@@ -115,7 +129,7 @@ class SeedRun:
             self.first,
             self.experts,
             self.candidates,
-            gate=make_gate(self.settings.gate, scenario, self.seed),
+            gate=bench.choose,
             rounds=self.settings.rounds,
         )
 
@@ -124,10 +138,10 @@ class SeedRun:
             return self.experts
         return self.experts + [s for s in self._teaching("unlabelled") if s.labelled_frames]
 
-    def _evaluate(self, name: str, trained: Trained) -> None:
+    def _evaluate(self, name: str, team: Team) -> None:
         hidden = [study.without_labels() for study in self.test]
-        predictions = self.workshop.predict(f"{name}-test", trained, hidden)
-        self.results.models[name, self.seed] = trained
+        predictions = self.workshop.predict(f"{name}-test", team, hidden, evidence=False)
+        self.results.models[name, self.seed] = team.first
         found = []
         for prediction, study in zip(predictions, self.test, strict=True):
             found += overlap_rows(
@@ -145,7 +159,7 @@ class SeedRun:
                 prediction, self.scheme, scenario=name, seed=self.seed
             )
         self.results.overlap += found
-        if SCENARIOS[name].gate == "quality":
+        if self.scenarios[name].gate == "quality":
             self._add_corrections(name, predictions)
         if self.seed == self.settings.seeds[0]:
             self.results.overlays += overlays(found, predictions, self.test, self.scheme, name)
@@ -181,77 +195,57 @@ class SeedRun:
                 prediction, self.scheme, scenario=CANDIDATES, seed=self.seed
             )
 
-    def _add_judgements(self, scenario: str, record: Round[Trained]) -> None:
+    def _pseudo_rows(self, scenario: str, record: Round[Team]) -> list[PseudoRow]:
+        root = self.settings.output
+        return [
+            PseudoRow(
+                self.seed,
+                scenario,
+                record.number,
+                study.name,
+                label_file(study).relative_to(root).as_posix(),
+                " ".join(map(str, study.labelled_frames)),
+            )
+            for study in record.pseudo
+        ]
+
+    def _add_judgements(self, bench: ScenarioBench, record: Round[Team], model: Team) -> None:
+        """Rows of what ``model`` predicted, and what was thought of it."""
         studies = {study.name: study for study in self.candidates}
         scores = self._all_scores(record.predictions)
         judged = zip(record.predictions, record.qualities, record.decisions, scores, strict=True)
         for prediction, quality, decision, of_all in judged:
             study = studies[quality.study]
+            outcome = bench.outcomes.get(quality.study)
+            decision = outcome.decision if outcome else decision
             self.results.judgements.append(
                 JudgementRow(
                     seed=self.seed,
-                    scenario=scenario,
+                    scenario=bench.name,
                     round=record.number,
                     study=study.name,
                     group=study.group,
-                    estimator=self.settings.gate.by,
+                    estimator=bench.gate.by,
                     score=quality.score,
                     is_good="" if quality.is_good is None else str(quality.is_good),
                     admitted=str(decision.admitted),
                     reason=decision.reason,
                     true_dice=true_dice(prediction, study, self.scheme),
                     scores=scores_text(of_all),
+                    model=model.first.stage.key,
+                    weight=decision.weight,
+                    grain=bench.gate.grain,
+                    kept=outcome.kept.foreground if outcome else float(decision.admitted),
+                    repair=bench.repaired.get(study.name, ""),
                 )
             )
 
     def _all_scores(self, predictions: Sequence[Prediction]) -> list[dict[str, float]]:
         """Of each prediction, the score of every estimator."""
         found: list[dict[str, float]] = [{} for _ in predictions]
-        for name in self.settings.qc.estimators:
-            for scores, quality in zip(found, self.judges.judge(name, predictions), strict=True):
-                scores[name] = quality.score
+        for name in self.judges.names:
+            judged = self.judges.judge_able(name, predictions)
+            for scores, prediction in zip(found, predictions, strict=True):
+                if prediction.study in judged:
+                    scores[name] = judged[prediction.study].score
         return found
-
-
-class ScenarioBench:
-    """What the loop of one scenario asks for.
-
-    Args:
-        seed_run: Whose workshop and judges do the work.
-        name: Of the scenario.
-        scenario: The scenario.
-    """
-
-    def __init__(self, seed_run: SeedRun, name: str, scenario: Scenario) -> None:
-        self.seed_run = seed_run
-        self.name = name
-        self.crf = CRF() if scenario.refine else None
-
-    def train(self, name: str, experts: Sequence[Study], pseudo: Sequence[Study]) -> Trained:
-        run = self.seed_run
-        if not pseudo and experts == run.experts:
-            return run.first
-        return run.workshop.train(f"{self.name}-{name}", WHOLE, experts, pseudo)
-
-    def predict(self, model: Trained, studies: Sequence[Study]) -> Sequence[Prediction]:
-        run = self.seed_run
-        name = "few" if model is run.first else self.name
-        refined = "-crf" if self.crf else ""
-        return run.workshop.predict(f"{name}-candidates{refined}", model, studies, crf=self.crf)
-
-    def judge(self, predictions: Sequence[Prediction]) -> Sequence[Quality]:
-        return self.seed_run.judges.judge(self.seed_run.settings.gate.by, predictions)
-
-    def validation_loss(self, model: Trained) -> float:
-        return self.seed_run.workshop.validation_loss(model)
-
-
-def make_gate(settings: GateSettings, scenario: Scenario, seed: int) -> Gate:
-    """The gate that a scenario chooses its pseudo-labels with."""
-    if scenario.gate == "random":
-        return RandomK(settings.k, seed=seed)
-    if settings.rule == "threshold":
-        return Threshold(settings.min_score, only_good=settings.only_good)
-    if settings.rule == "fraction":
-        return Fraction(settings.share, only_good=settings.only_good)
-    return BestK(settings.k, only_good=settings.only_good)

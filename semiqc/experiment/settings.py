@@ -2,19 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator, with_config
 
-from qc import ESTIMATORS
+from qc import CONSENSUS, ESTIMATORS
 from segmenters import SEGMENTERS, Augmentation, Training
 from semiqc.experiment.arguments import checked_arguments, unknown
-from semiqc.experiment.scenarios import SCENARIOS
+from semiqc.experiment.scenarios import (
+    RULE_TITLES,
+    SCENARIOS,
+    GrainName,
+    RepairName,
+    Rule,
+    Scenario,
+)
 
 # Settings that stand beside the code they steer are checked like those here.
 _strict = with_config(ConfigDict(extra="forbid"))
 _strict(Training)
 _strict(Augmentation)
+
+
+JUDGES = [name for name in ESTIMATORS if name != CONSENSUS]
+"""Estimators that judge by themselves; the consensus is learned from all there are."""
 
 
 class Section(BaseModel):
@@ -95,6 +106,14 @@ class SegmenterSettings(Section):
     """Filters of each resolution level."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of features dropped in training."""
+    members: Annotated[int, Field(ge=1)] = 1
+    """Networks, alike but for the seed, that segment the unlabelled studies together: by their
+    mean, and where they differ is evidence for the estimators. Each scenario's result is one
+    network."""
+    samples: Annotated[int, Field(ge=0)] = 0
+    """Where there is one member: samples of its dropout, which take the members' place."""
+    views: Annotated[int, Field(ge=0)] = 0
+    """Likewise: views of the image, turned, shifted and recoloured (test-time augmentation)."""
     clean: bool = False
     """Keep only the largest connected component of each class."""
 
@@ -130,8 +149,9 @@ class ReaderSettings(Section):
 class QcSettings(Section):
     """Who judges, and what they learn from."""
 
-    estimators: tuple[str, ...] = ("curve",)
-    """Names in ``qc.ESTIMATORS``."""
+    estimators: tuple[str, ...] | None = None
+    """Names in ``qc.ESTIMATORS``; all where not given, but that those who go by several opinions
+    are left out where there is one segmenter only."""
     reader: ReaderSettings = ReaderSettings()
     """Gives the verdicts where no file does."""
     verdicts: Path | None = None
@@ -164,20 +184,58 @@ class QcSettings(Section):
 
 
 class GateSettings(Section):
-    """Which of the judged studies become pseudo-labels."""
+    """Which of the judged studies become pseudo-labels, and which of their voxels."""
 
-    by: str = "curve"
-    """The estimator whose score decides."""
-    rule: Literal["best", "threshold", "fraction"] = "best"
-    """The ``k`` best, all from a score upwards, or the best share."""
+    by: str = CONSENSUS
+    """The estimator whose score decides, or ``consensus`` of all."""
+    rule: Rule = "best"
+    """The ``k`` best; all from a score upwards (``threshold``); the best share (``fraction``);
+    all, drawn the more often the better (``weighted``); good and unlike each other (``diverse``);
+    so that the mean Dice is promised (``risk``). As controls ``random``, ``all``, and ``oracle``,
+    which looks at the reference."""
     k: Annotated[int, Field(ge=1)] = 30
-    """With ``best``, and of the random choice without quality control; 30 in the paper."""
+    """With ``best``, ``diverse``, ``random`` and ``oracle``; 30 in the paper."""
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.5
     """With ``threshold``."""
     share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """With ``fraction``."""
     only_good: bool = False
     """Never admit what the estimator's own verdict calls erroneous."""
+    target: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    """With ``risk``: the mean Dice of what is admitted is at least this much,"""
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """but for this probability."""
+    trade_off: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """With ``diverse``: 0 looks at the score alone, 1 at the difference alone."""
+    grain: GrainName = "study"
+    """What is left unlabelled in an admitted study: nothing (``study``), or the frames, slices,
+    structures or voxels that are doubted."""
+    doubt_below: Annotated[float, Field(ge=0, le=1)] = 0.7
+    """Estimated Dice of a frame, slice or structure below which it is doubted."""
+    repair: tuple[RepairName, ...] = ()
+    """What is tried on every prediction before it is judged: frames judged bad derived from
+    their neighbours (``temporal``), or slices judged bad from the learned shapes
+    (``surrogate``). What is judged better is kept."""
+
+    propagate: bool = False
+    """Carry the experts' labels to the other frames of their studies by registration, and teach
+    those too."""
+
+    @property
+    def name(self) -> str:
+        """Of the scenario that this gate makes."""
+        chooser = self.by if self.rule == "best" else self.rule
+        parts = [chooser, *([self.grain] if self.grain != "study" else []), *self.repair]
+        return "-".join(["gate", *parts, *(["propagated"] if self.propagate else [])])
+
+    @property
+    def title(self) -> str:
+        """As tables and figures show it."""
+        chooser = RULE_TITLES.get(self.rule, "").format(by=self.by, k=self.k)
+        grain = f", by {self.grain}" if self.grain != "study" else ""
+        repaired = f", repaired ({', '.join(self.repair)})" if self.repair else ""
+        propagated = ", experts' labels propagated" if self.propagate else ""
+        return f"Gate: {chooser}{grain}{repaired}{propagated}"
 
 
 class EvaluationSettings(Section):
@@ -210,15 +268,52 @@ class Settings(Section):
     gate: GateSettings = GateSettings()
     scenarios: tuple[str, ...] = tuple(SCENARIOS)
     """Names of scenarios, in the order of the tables."""
+    gates: tuple[GateSettings, ...] = ()
+    """More scenarios, one for each gate, which share the first segmenter and all judgements: an
+    estimator's name, ``consensus`` or a rule, with a grain behind a slash if it is not the
+    study, such as ``[random, curve, consensus, consensus/voxel, risk, oracle]``; or settings as
+    of ``gate``. What is not said is as in ``gate``."""
     rounds: Annotated[int, Field(ge=1)] = 1
     """Rounds of self-training, at most."""
     evaluation: EvaluationSettings = EvaluationSettings()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out_gates(cls, given: Any) -> Any:  # noqa: ANN401
+        if not isinstance(given, Mapping) or not isinstance(given.get("gates"), list | tuple):
+            return given
+        gate = given.get("gate", {})
+        shared = gate.model_dump() if isinstance(gate, GateSettings) else gate
+        return {**given, "gates": [_spelt_out(one, shared) for one in given["gates"]]}
+
+    def compared(self) -> dict[str, Scenario]:
+        """All scenarios of the run by name, in the order of the tables."""
+        of_gates = {gate.name: Scenario(gate.title, gate="quality") for gate in self.gates}
+        return {name: SCENARIOS[name] for name in self.scenarios} | of_gates
+
+    def gate_of(self, scenario: str) -> GateSettings | None:
+        """What chooses the pseudo-labels of a scenario; None where there are none."""
+        for gate in self.gates:
+            if gate.name == scenario:
+                return gate
+        kind = SCENARIOS[scenario].gate
+        if kind == "none":
+            return None
+        if kind == "quality":
+            return self.gate
+        return self.gate.model_copy(update={"rule": "random", "grain": "study", "repair": ()})
+
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
         _check("segmenter.kind", [self.segmenter.kind], SEGMENTERS)
-        _check("qc.estimators", self.qc.estimators, ESTIMATORS)
-        _check("gate.by", [self.gate.by], self.qc.estimators)
+        _check("qc.estimators", self.judges, JUDGES)
+        for gate in (self.gate, *self.gates):
+            _check("gate.by", [gate.by], [*self.judges, CONSENSUS])
+            self._check_grain(gate)
+        self._check_evidence()
+        doubled = [gate.name for gate in self.gates]
+        if len(set(doubled)) != len(doubled):
+            raise ValueError(f"gates: two are alike: {', '.join(doubled)}")
         _check("scenarios", self.scenarios, SCENARIOS)
         names = [rung.name for rung in self.qc.ladder]
         if len(set(names)) != len(names):
@@ -226,6 +321,65 @@ class Settings(Section):
         if not self.qc.ladder:
             raise ValueError("qc.ladder: needs at least one rung")
         return self
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """Names of the estimators of the run."""
+        if self.qc.estimators is not None:
+            return self.qc.estimators
+        able = self.has_evidence
+        return tuple(n for n in JUDGES if able or not ESTIMATORS[n].needs_evidence)
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether predictions carry the evidence of several segmenters, or of one's samples."""
+        network = self.segmenter
+        return network.members > 1 or network.samples > 0 or network.views > 0
+
+    def _check_evidence(self) -> None:
+        network = self.segmenter
+        if network.samples and (network.samples < 2 or not network.dropout):
+            raise ValueError("segmenter.samples: needs at least 2, and segmenter.dropout above 0")
+        several = (network.members > 1, network.samples > 0, network.views > 0)
+        if sum(several) > 1 or network.views == 1:
+            raise ValueError(
+                "segmenter: several opinions come from members, from samples or from views (at"
+                " least 2), not from more than one of these"
+            )
+        blind = [name for name in self.judges if ESTIMATORS[name].needs_evidence]
+        if blind and not self.has_evidence:
+            raise ValueError(
+                f"qc.estimators: {blind[0]} needs several opinions; set segmenter.members,"
+                " segmenter.samples or segmenter.views"
+            )
+
+    def _check_grain(self, gate: GateSettings) -> None:
+        names = self.judges if gate.by == CONSENSUS else (gate.by,)
+        kinds = [ESTIMATORS[name] for name in names]
+        of_maps = any(kind.gives_maps for kind in kinds)
+        if gate.grain == "voxel" and not (of_maps or self.has_evidence):
+            raise ValueError(
+                f"{gate.name}: voxels are doubted by error maps, which {gate.by} does not give, or"
+                " by several opinions; set segmenter.members"
+            )
+        if "surrogate" in gate.repair and "manifold" not in self.judges:
+            raise ValueError(f"{gate.name}: surrogates come from qc.estimators' manifold")
+        of_slices = of_maps or any(kind.judges_slices for kind in kinds)
+        if gate.grain in ("frame", "slice", "structure") and not of_slices:
+            raise ValueError(
+                f"{gate.name}: {gate.by} does not judge slices, which this grain needs"
+            )
+
+
+def _spelt_out(gate: Any, shared: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Settings of a gate that may be given in short."""
+    if isinstance(gate, GateSettings):
+        return gate
+    if isinstance(gate, str):
+        chooser, _, grain = gate.partition("/")
+        chosen = {"rule": chooser} if chooser in get_args(Rule) else {"by": chooser}
+        gate = chosen | ({"grain": grain} if grain else {})
+    return {**shared, **gate} if isinstance(gate, Mapping) else gate
 
 
 def _check(setting: str, names: Sequence[str], known: Mapping[str, Any] | Sequence[str]) -> None:

@@ -1,19 +1,39 @@
 """Training, prediction and their caching, for one seed of a run."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from segmenters import CRF, SEGMENTERS, NetworkSegmenter, Segmenter, segment, snapshot_file
+from segmenters import (
+    CRF,
+    SEGMENTERS,
+    DropoutSamples,
+    Ensemble,
+    FeatureSpace,
+    Members,
+    NetworkSegmenter,
+    Views,
+    segment,
+    segment_with_evidence,
+    snapshot_file,
+)
 from semiqc.experiment.monitor import Monitor
 from semiqc.experiment.settings import Rung, Settings
 from semiqc.experiment.stages import RunFolder, Stage
 from semiqc.experiment.training_log import FILE, TrainingLog, last_value
-from semiqc.store import H5Voxels, PredictionWriter, Store, predicted_labels
+from semiqc.store import (
+    H5Voxels,
+    PredictionWriter,
+    Store,
+    predicted_evidence,
+    predicted_labels,
+)
 from semiqc.study import OnlyFrames, Prediction, Study
 
+MEMBERS_APART = 7919
+"""Between the seeds of a team's members."""
 WEIGHTS = "weights.safetensors"
 PREDICTIONS = "predictions.h5"
 
@@ -26,11 +46,13 @@ class Trained:
         stage: Its training.
         weights: File in the stage's folder.
         blank: Makes the segmenter, not yet fitted.
+        experts: Studies that it learned from, with their expert's labels.
     """
 
     stage: Stage
     weights: str
-    blank: Callable[[], Segmenter]
+    blank: Callable[[], NetworkSegmenter]
+    experts: Sequence[Study] = field(default=(), repr=False)
 
     @property
     def path(self) -> Path:
@@ -38,9 +60,25 @@ class Trained:
         return self.stage.folder / self.weights
 
     @cached_property
-    def segmenter(self) -> Segmenter:
+    def segmenter(self) -> NetworkSegmenter:
         """The fitted segmenter, read when first needed."""
         return self.blank().load(self.path)
+
+
+@dataclass(frozen=True, eq=False)
+class Team:
+    """Segmenters that predict together.
+
+    Args:
+        members: The first is the one that a scenario ends with.
+    """
+
+    members: tuple[Trained, ...]
+
+    @property
+    def first(self) -> Trained:
+        """The member that is used alone."""
+        return self.members[0]
 
 
 class Workshop:
@@ -72,7 +110,7 @@ class Workshop:
         self.seed = seed
         self.validation = validation
 
-    def blank(self, rung: Rung) -> NetworkSegmenter:
+    def blank(self, rung: Rung, member: int = 0) -> NetworkSegmenter:
         """A segmenter of the rung's width and number of steps, not yet fitted."""
         network = self.settings.segmenter
         training = self.settings.training
@@ -85,16 +123,40 @@ class Workshop:
             training=replace(
                 training,
                 steps=steps,
-                seed=training.seed + self.seed,
+                seed=training.seed + self.seed + MEMBERS_APART * member,
                 snapshots=snapshot_steps(rung, steps),
             ),
         )
 
+    def train_team(
+        self,
+        name: str,
+        rung: Rung,
+        experts: Sequence[Study],
+        pseudo: Sequence[Study] = (),
+        *,
+        members: int | None = None,
+    ) -> Team:
+        """As many segmenters of a rung as the settings say, which differ in their seed."""
+        count = self.settings.segmenter.members if members is None else members
+        return Team(
+            tuple(
+                self.train(name, rung, experts, pseudo, member=member) for member in range(count)
+            )
+        )
+
     def train(
-        self, name: str, rung: Rung, experts: Sequence[Study], pseudo: Sequence[Study] = ()
+        self,
+        name: str,
+        rung: Rung,
+        experts: Sequence[Study],
+        pseudo: Sequence[Study] = (),
+        *,
+        member: int = 0,
     ) -> Trained:
         """The segmenter of a rung, trained from scratch."""
-        blank = self.blank(rung)
+        blank = self.blank(rung, member)
+        name = f"{name}-member{member}" if member else name
         depends = {
             "segmenter": self.settings.segmenter.model_dump(mode="json", exclude={"clean"}),
             "training": asdict(blank.training),
@@ -121,31 +183,47 @@ class Workshop:
             fitted.save(unfinished / WEIGHTS)
 
         stage = self.folder.stage(f"train-{name}-seed{self.seed}", depends, make)
-        return Trained(stage, WEIGHTS, lambda: self.blank(rung))
+        return Trained(stage, WEIGHTS, lambda: self.blank(rung, member), experts)
 
-    def snapshots(self, trained: Trained, rung: Rung) -> dict[str, Trained]:
-        """What a rung's training left on its way, by a name that tells the step."""
+    def snapshots(self, team: Team, rung: Rung) -> dict[str, Team]:
+        """What the trainings of a rung left on their way, by a name that tells the step."""
         steps = self.blank(rung).training.steps
         on_the_way = {
-            f"{rung.name}@{step}": replace(trained, weights=snapshot_file(step))
+            f"{rung.name}@{step}": Team(
+                tuple(replace(one, weights=snapshot_file(step)) for one in team.members)
+            )
             for step in snapshot_steps(rung, steps)
         }
-        return on_the_way | ({f"{rung.name}@{steps}": trained} if 1.0 in rung.snapshots else {})
+        return on_the_way | ({f"{rung.name}@{steps}": team} if 1.0 in rung.snapshots else {})
 
     def predict(
         self,
         name: str,
-        trained: Trained,
+        team: Team,
         studies: Sequence[Study],
         *,
         crf: CRF | None = None,
         clean: bool | None = None,
+        evidence: bool = True,
     ) -> list[Prediction]:
-        """The studies segmented; only where they stand is kept in memory."""
+        """The studies segmented; only where they stand is kept in memory.
+
+        With several members, or with samples of dropout, predictions carry their evidence, unless
+        it is declined: then the team's first segments alone.
+        """
+        if not evidence:
+            team = Team((team.first,))
+
         clean = self.settings.segmenter.clean if clean is None else clean
+        is_alone = len(team.members) == 1
+        is_asked = evidence and is_alone
+        samples = self.settings.segmenter.samples if is_asked else 0
+        views = self.settings.segmenter.views if is_asked else 0
         depends = {
-            "trained": trained.stage.key,
-            "weights": trained.weights,
+            "trained": [one.stage.key for one in team.members],
+            "weights": [one.weights for one in team.members],
+            "samples": samples,
+            "views": views,
             "studies": [study.name for study in studies],
             "store": self.store.fingerprint(),
             "crf": asdict(crf) if crf else None,
@@ -153,21 +231,45 @@ class Workshop:
         }
 
         def make(unfinished: Path) -> None:
-            segmenter = trained.segmenter
+            members = self._members(team, samples, views)
             title = f"predict {name}"
             with (
                 PredictionWriter(unfinished / PREDICTIONS) as writer,
                 self.monitor.progress(title, len(studies)) as tick,
             ):
                 for number, study in enumerate(studies, start=1):
-                    writer.add(study, segment(segmenter, study, clean=clean, refine=crf))
+                    if members is None:
+                        alone = team.first.segmenter
+                        writer.add(study, segment(alone, study, clean=clean, refine=crf))
+                    else:
+                        together = segment_with_evidence(members, study, clean=clean, refine=crf)
+                        writer.add(study, together)
                     tick(number, {})
 
         stage = self.folder.stage(f"predict-{name}-seed{self.seed}", depends, make)
         file = stage.folder / PREDICTIONS
         return [
-            Prediction(s.name, s.image, predicted_labels(file, s.name), s.spacing) for s in studies
+            Prediction(
+                s.name,
+                s.image,
+                predicted_labels(file, s.name),
+                s.spacing,
+                evidence=predicted_evidence(file, s.name),
+            )
+            for s in studies
         ]
+
+    def _members(self, team: Team, samples: int, views: int) -> Members | None:
+        """Whose opinions are the evidence; None where there is one only."""
+        segmenters = [one.segmenter for one in team.members]
+        if len(segmenters) == 1 and not samples and not views:
+            return None
+        space = FeatureSpace.of(segmenters[0], team.first.experts)
+        if samples:
+            return DropoutSamples(segmenters[0], samples, seed=self.seed, space=space)
+        if views:
+            return Views(segmenters[0], views, seed=self.seed, space=space)
+        return Ensemble(segmenters, space=space)
 
     def validation_loss(self, trained: Trained) -> float:
         """Of the last step; NaN where no study is held out for validation."""
@@ -200,3 +302,9 @@ def label_file(study: Study) -> Path:
     if not isinstance(labels, H5Voxels):
         raise TypeError(f"{study.name}: a run works on stored labels, got {type(labels).__name__}")
     return labels.path
+
+
+def origin(prediction: Prediction) -> list[str]:
+    """Where a prediction stands; the folder's name holds the hash of how it was made."""
+    path: Path = prediction.labels.path  # type: ignore[attr-defined]
+    return [prediction.study, path.parent.name]

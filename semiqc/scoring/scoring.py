@@ -85,7 +85,7 @@ def score_images(
         left_out=left_out,
         scheme=suite.scheme,
         training=suite.training,
-        estimators=list(suite.estimators),
+        estimators=suite.names,
         flag_below=flag_below,
     )
     write_tables(report, output)

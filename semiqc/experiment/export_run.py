@@ -1,0 +1,95 @@
+"""What a scenario of a finished run learned from, as a data set for other programs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from semiqc.experiment.arguments import unknown
+from semiqc.experiment.data import open_data, with_teaching_frames
+from semiqc.experiment.monitor import Monitor
+from semiqc.experiment.results import Finished, RunError
+from semiqc.experiment.stages import RunFolder
+from semiqc.exporting import PSEUDO, ExportCase, Lineage, LineageRow, export_nnunet
+from semiqc.records import JudgementRow, PseudoRow, Row, SplitRow, read_rows
+from semiqc.store import Store, StoreError, predicted_labels
+from semiqc.study import OnlyFrames
+
+
+def export_run(
+    run: Path,
+    folder: Path,
+    *,
+    scenario: str,
+    seed: int | None = None,
+    overwrite: bool = False,
+    monitor: Monitor,
+) -> list[LineageRow]:
+    """Export the expert's frames of the labelled studies and a scenario's pseudo-labels.
+
+    Args:
+        run: Folder of the run.
+        folder: To write, named like ``Dataset501_Heart``.
+        scenario: One with pseudo-labels.
+        seed: Of the run; default: the first.
+        overwrite: Replace a data set that stands there.
+        monitor: Told if the run's data has to be imported anew.
+
+    Raises:
+        RunError: If ``run`` is not a finished run, the scenario has no pseudo-labels, or the
+            run's stages were deleted.
+        FileExistsError: If the folder is not empty and may not be replaced.
+    """
+    finished = Finished.read(run)
+    settings = finished.settings.model_copy(update={"output": run})
+    pseudo = _rows(run, "pseudo", PseudoRow)
+    known = sorted({row.scenario for row in pseudo})
+    if scenario not in known:
+        raise RunError(f"{run}: pseudo-labels of scenario {unknown(scenario, known)}")
+    seed = settings.seeds[0] if seed is None else seed
+    chosen = [row for row in pseudo if (row.scenario, row.seed) == (scenario, seed)]
+    if not chosen:
+        raise RunError(
+            f"{run}: no seed {seed}; its seeds are {', '.join(map(str, settings.seeds))}"
+        )
+    store = open_data(settings, RunFolder(run), monitor).store
+    judged = {
+        (row.study, row.round): row
+        for row in _rows(run, "judgements", JudgementRow)
+        if (row.scenario, row.seed) == (scenario, seed)
+    }
+    labelled = [row.study for row in _rows(run, "split", SplitRow) if row.role == "labelled"]
+
+    def cases() -> Iterator[ExportCase]:
+        experts = [store.study(name) for name in labelled]
+        scheme = store.scheme
+        for study in with_teaching_frames(experts, settings.frames, scheme, settings.split.seed):
+            yield ExportCase(study)
+        for row in chosen:
+            yield _case(run, store, row, judged[row.study, row.round])
+
+    return export_nnunet(cases(), folder, store.scheme, store.modalities, overwrite=overwrite)
+
+
+def _case(run: Path, store: Store, row: PseudoRow, judged: JudgementRow) -> ExportCase:
+    frames = tuple(int(frame) for frame in row.frames.split())
+    try:
+        labels = predicted_labels(run / row.file, row.study)
+    except (OSError, KeyError, StoreError) as error:
+        raise RunError(f"{run / row.file}: the pseudo-labels are gone ({error})") from error
+    lineage = Lineage(
+        PSEUDO,
+        model=judged.model,
+        round=row.round,
+        scores=judged.all_scores,
+        decision="admitted",
+        reason=judged.reason,
+        grain=judged.grain,
+        weight=judged.weight,
+        repair=judged.repair,
+    )
+    study = store.study(row.study).with_labels(OnlyFrames(labels, frames))
+    return ExportCase(study, dict.fromkeys(frames, lineage))
+
+
+def _rows(run: Path, table: str, kind: type[Row]) -> list[Row]:
+
+    return read_rows(run / "results" / f"{table}.csv", kind)

@@ -1,0 +1,146 @@
+"""Predictions repaired where that is judged to help, written once."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loops.repair import (
+    Repair,
+    SurrogateSlices,
+    TemporalConsistency,
+    keep_better,
+    propagated,
+)
+from qc import ManifoldSearch
+from semiqc.atomic import write_text
+from semiqc.experiment.judging import Judges
+from semiqc.experiment.settings import GateSettings
+from semiqc.experiment.workshop import PREDICTIONS, Workshop, origin
+from semiqc.store import PredictionWriter, predicted_labels
+from semiqc.study import OnlyFrames, Prediction, Study, Voxels
+
+REASONS = "reasons.json"
+FRAMES = "frames.json"
+MANIFOLD = "manifold"
+
+
+class Repairer:
+    """Tries the repairs of a gate on every prediction, and keeps what is judged better.
+
+    Args:
+        workshop: In whose run folder the labels are kept.
+        judges: Judge before and after.
+        gate: Names the repairs, and by whom they are judged.
+    """
+
+    def __init__(self, workshop: Workshop, judges: Judges, gate: GateSettings) -> None:
+        self.workshop = workshop
+        self.judges = judges
+        self.gate = gate
+
+    def __call__(
+        self, predictions: Sequence[Prediction], studies: Sequence[Study]
+    ) -> tuple[list[Prediction], dict[str, str]]:
+        """The predictions, repaired or as they were; and of each repaired one what was done.
+
+        Args:
+            predictions: Of the candidates.
+            studies: The candidates, in the same order.
+        """
+        depends = {
+            "repair": self.gate.repair,
+            "doubt_below": self.gate.doubt_below,
+            "judges": [self.judges.key(self.gate.by), *self._taught()],
+            "predictions": [origin(prediction) for prediction in predictions],
+        }
+
+        def make(unfinished: Path) -> None:
+            reasons = {}
+            with (
+                PredictionWriter(unfinished / PREDICTIONS) as writer,
+                self.workshop.monitor.progress("repair", len(predictions)) as tick,
+            ):
+                for number, (one, study) in enumerate(zip(predictions, studies, strict=True), 1):
+                    repaired, reason = self._repaired(one)
+                    if repaired is not one:
+                        reasons[one.study] = reason
+                        writer.add(study, _without_probabilities(repaired.labels))
+                    tick(number, {})
+            write_text(unfinished / REASONS, json.dumps(reasons, indent=1))
+
+        stage = self.workshop.folder.stage(
+            f"repair-{'-'.join(self.gate.repair)}-seed{self.workshop.seed}", depends, make
+        )
+        reasons = json.loads((stage.folder / REASONS).read_text(encoding="utf-8"))
+        file = stage.folder / PREDICTIONS
+        found = [
+            replace(one, labels=predicted_labels(file, one.study), evidence=None)
+            if one.study in reasons
+            else one
+            for one in predictions
+        ]
+        return found, reasons
+
+    def _repaired(self, prediction: Prediction) -> tuple[Prediction, str]:
+        said = []
+        judge = partial(self.judges.say, self.gate.by)
+        for name in self.gate.repair:
+            after = self._make(name)(prediction, judge(prediction))
+            kept = keep_better(prediction, after, judge)
+            if kept.prediction is not prediction:
+                said.append(f"{name}: {kept.reason}")
+            prediction = kept.prediction
+        return prediction, "; ".join(said)
+
+    def _make(self, name: str) -> Repair:
+        scheme, bound = self.workshop.store.scheme, self.gate.doubt_below
+        if name == "temporal":
+            return TemporalConsistency(scheme, bound)
+        manifold = self.judges.fitted[MANIFOLD][1]
+        assert isinstance(manifold, ManifoldSearch), "settings ask for the manifold"
+        return SurrogateSlices(scheme, manifold.surrogates, bound)
+
+    def _taught(self) -> list[str]:
+        needs_manifold = "surrogate" in self.gate.repair
+        return [self.judges.fitted[MANIFOLD][0].key] if needs_manifold else []
+
+
+def propagated_experts(workshop: Workshop, experts: Sequence[Study]) -> list[Study]:
+    """The studies with their labels carried to all frames, as far as registration is trusted."""
+    depends = {
+        "store": workshop.store.fingerprint(),
+        "experts": [[study.name, study.labelled_frames] for study in experts],
+    }
+
+    def make(unfinished: Path) -> None:
+        frames = {}
+        with (
+            PredictionWriter(unfinished / PREDICTIONS) as writer,
+            workshop.monitor.progress("propagate", len(experts)) as tick,
+        ):
+            for number, study in enumerate(experts, start=1):
+                carried = propagated(study)
+                writer.add(study, _without_probabilities(carried.labels))
+                frames[study.name] = carried.labelled_frames
+                tick(number, {})
+        write_text(unfinished / FRAMES, json.dumps(frames))
+
+    stage = workshop.folder.stage("propagate", depends, make)
+    known = json.loads((stage.folder / FRAMES).read_text(encoding="utf-8"))
+    file = stage.folder / PREDICTIONS
+    return [
+        study.with_labels(OnlyFrames(predicted_labels(file, study.name), tuple(known[study.name])))
+        for study in experts
+    ]
+
+
+def _without_probabilities(
+    labels: Voxels,
+) -> Iterator[tuple[NDArray[np.int8], NDArray[np.float32]]]:
+    nothing = np.empty(0, np.float32)
+    return ((np.asarray(labels[frame]), nothing) for frame in range(labels.shape[0]))

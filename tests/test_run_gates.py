@@ -1,0 +1,173 @@
+"""A run that compares gates, with several opinions, grains, repair and export."""
+
+import csv
+import json
+
+import nibabel
+import numpy as np
+import pytest
+from run_settings import TINY
+
+from semiqc.cli import main
+from semiqc.experiment import Silent, read_settings, run
+from semiqc.store import open_h5
+
+GATES = (
+    "random", "all", "oracle", "weighted", "diverse", "risk", "agreement", "consensus",
+    "consensus/voxel", "consensus/slice", "{by: consensus, repair: [temporal], propagate: true}",
+)  # fmt: skip
+SETTINGS = (
+    *TINY,
+    "split.validation=0",
+    "segmenter.views=2",
+    "qc.folds=2",
+    "qc.estimators=[curve, svr, agreement, slicewise]",
+    "qc.arguments={slicewise: {steps: 2, width: 4, size: [3, 32, 32]}}",
+    "scenarios=[few]",
+    "gate.by=consensus",
+    "gate.target=0.8",
+    f"gates=[{', '.join(GATES)}]",
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    output = tmp_path_factory.mktemp("gates") / "run"
+    run(read_settings(None, [*SETTINGS, f"output={output}"]), Silent())
+    return output
+
+
+def rows(run_folder, table):
+    with (run_folder / "results" / f"{table}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def judged(run_folder, scenario):
+    return [row for row in rows(run_folder, "judgements") if row["scenario"] == scenario]
+
+
+def admitted(run_folder, scenario):
+    return {row["study"] for row in judged(run_folder, scenario) if row["admitted"] == "True"}
+
+
+def scores_of(row):
+    return dict(part.split("=") for part in row["scores"].split(";"))
+
+
+def test_every_gate_is_a_scenario_that_is_evaluated(finished):
+    names = {row["scenario"] for row in rows(finished, "overlap")}
+
+    assert names == {
+        "few", "gate-random", "gate-all", "gate-oracle", "gate-weighted", "gate-diverse",
+        "gate-risk", "gate-agreement", "gate-consensus", "gate-consensus-voxel",
+        "gate-consensus-slice", "gate-consensus-temporal-propagated",
+    }  # fmt: skip
+
+
+def test_all_estimators_and_their_consensus_judge_every_candidate(finished):
+    for row in judged(finished, "gate-random"):
+        assert set(scores_of(row)) == {"curve", "svr", "agreement", "slicewise", "consensus"}
+
+
+def test_controls_do_what_they_are_for(finished):
+    everybody = {row["study"] for row in judged(finished, "gate-all")}
+    truth = {row["study"]: float(row["true_dice"]) for row in judged(finished, "gate-oracle")}
+
+    assert admitted(finished, "gate-all") == everybody
+    assert len(admitted(finished, "gate-random")) == 2
+    assert admitted(finished, "gate-oracle") == set(sorted(truth, key=truth.get)[-2:])
+
+
+def test_the_best_by_a_score_are_admitted(finished):
+    score = {r["study"]: float(r["score"]) for r in judged(finished, "gate-agreement")}
+
+    assert admitted(finished, "gate-agreement") == set(sorted(score, key=score.get)[-2:])
+    for row in judged(finished, "gate-agreement"):
+        assert float(scores_of(row)["agreement"]) == pytest.approx(float(row["score"]), abs=1e-5)
+
+
+def test_three_subjects_are_too_few_to_promise_anything_and_that_is_said(finished):
+    for row in judged(finished, "gate-risk"):
+        assert row["admitted"] == "False"
+        assert "calibration subjects" in row["reason"]
+        assert "has 3" in row["reason"]
+
+
+def test_weights_come_with_the_scores(finished):
+    found = judged(finished, "gate-weighted")
+    by_score = sorted(found, key=lambda row: float(row["score"]))
+    weights = [float(row["weight"]) for row in by_score]
+
+    assert weights == sorted(weights)
+    assert all(row["admitted"] == "True" for row in found)
+
+
+def test_doubted_voxels_are_left_unlabelled_and_counted(finished):
+    pseudo = [r for r in rows(finished, "pseudo") if r["scenario"] == "gate-consensus-voxel"]
+    known = {row["study"]: row for row in judged(finished, "gate-consensus-voxel")}
+
+    assert pseudo
+    for row in pseudo:
+        labels = open_h5(finished / row["file"])[f"{row['study']}/labels"][:]
+        assert 0 < np.mean(labels == -1) < 1
+        assert 0 < float(known[row["study"]]["kept"]) < 1
+        assert "of voxels kept" in known[row["study"]]["reason"]
+
+
+def test_a_study_of_which_every_slice_is_doubted_is_refused(finished):
+    # An estimator of two training steps and a bound of .7 trust nothing.
+    for row in judged(finished, "gate-consensus-slice"):
+        if row["admitted"] == "False":
+            assert "not" in row["reason"] or "refused" in row["reason"] or "rank" in row["reason"]
+        else:
+            assert float(row["kept"]) > 0
+
+
+def test_what_a_scenario_learned_from_is_exported_for_nnunet(finished, tmp_path):
+    folder = tmp_path / "Dataset501_Phantom"
+
+    assert main(["export", str(finished), str(folder), "--scenario", "gate-consensus-voxel"]) == 0
+
+    described = json.loads((folder / "dataset.json").read_text())
+    with (folder / "lineage.csv").open() as file:
+        lineage = list(csv.DictReader(file))
+    assert described["labels"]["ignore"] == 4
+    assert described["numTraining"] == len(lineage) == len(list((folder / "labelsTr").iterdir()))
+    experts = [row for row in lineage if row["source"] == "expert"]
+    pseudo = [row for row in lineage if row["source"] == "pseudo"]
+    assert len(experts) == 3 * 2
+    assert {row["study"] for row in pseudo} == admitted(finished, "gate-consensus-voxel")
+    assert all(row["model"] and row["scores"] and row["grain"] == "voxel" for row in pseudo)
+    labels = nibabel.load(folder / "labelsTr" / f"{pseudo[0]['case']}.nii.gz")
+    assert 4 in np.unique(labels.dataobj)
+
+
+def test_a_scenario_without_pseudo_labels_is_not_exported(finished, tmp_path, capsys):
+    folder = str(tmp_path / "Dataset502_Phantom")
+
+    assert main(["export", str(finished), folder, "--scenario", "few"]) == 2
+
+    assert "pseudo-labels of scenario unknown 'few'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["gates=[svm]"], "unknown 'svm'; did you mean 'svr'"),
+        (["gates=[curve/pixel]"], "grain"),
+        (["gates=[curve, curve]"], "two are alike"),
+        (["qc.estimators=[agreement]", "gate.by=agreement"], "needs several opinions"),
+        (["segmenter.samples=4"], "segmenter.dropout above 0"),
+        (["segmenter.samples=4", "segmenter.dropout=0.1", "segmenter.members=2"], "not from more"),
+        (["gates=[curve/voxel]"], "voxels are doubted by error maps"),
+        (["gates=[curve/slice]"], "does not judge slices"),
+        (["gate.repair=[surrogate]"], "surrogates come from"),
+    ],
+)
+def test_what_cannot_work_is_said_before_anything_is_trained(changes, message, capsys, tmp_path):
+    base = ["qc.estimators=[curve, svr]", "gate.by=curve", "segmenter.members=1"]
+    chosen = [part for one in [*TINY, *base, *changes] for part in ("--set", one)]
+
+    assert main(["run", *chosen, "-o", str(tmp_path / "run")]) == 2
+
+    assert message in capsys.readouterr().err
