@@ -15,7 +15,7 @@ def test_version_is_told(capsys):
     ("arguments", "message"),
     [
         (["run", "no.yaml"], "no.yaml"),
-        (["run", "--set", "gates.k=1"], "did you mean 'gate'?"),
+        (["run", "--set", "gaet.k=1"], "did you mean 'gate'?"),
         (["run", "--set", "data=no.h5", "-o", "{tmp}/out"], "no.h5: no such file"),
         (["run", "--set", "data={tmp}/text.h5", "-o", "{tmp}/out"], "not a readable HDF5 file"),
         (["run", "-o", "{tmp}"], "holds files and is not a run folder"),

@@ -98,6 +98,17 @@ def test_the_inverse_leads_back():
     assert there_and_back[..., 4:-4, 4:-4].abs().max() < 0.1
 
 
+def test_the_second_displacement_is_taken_where_the_first_leads():
+    shift = torch.tensor([0.0, 5.0]).view(1, 2, 1, 1).expand(1, 2, *SIZE)
+    stretch = torch.zeros(1, 2, *SIZE)
+    stretch[0, 1] = 0.1 * torch.arange(SIZE[1])
+
+    found = composed(shift, stretch)[0, 1, 20, 10]
+
+    # From column 10 to 15, and from there 1.5 further.
+    assert found == pytest.approx(6.5, abs=1e-4)
+
+
 def test_each_pair_is_registered_as_if_alone():
     moving = torch.cat([slice_of_discs(0), slice_of_discs(1), torch.zeros(1, 1, *SIZE)])
     fixed = warp(moving, torch.cat([exponential(swelling(s)) for s in (3.0, -2.0, 1.0)]))
@@ -220,6 +231,15 @@ def test_a_strong_prior_keeps_scale_and_turn_but_not_the_shift():
 
     assert held[:, 3:].abs().max() < 0.02
     assert torch.allclose(free, shifted, atol=0.02)
+
+
+def test_the_prior_draws_a_pose_back_that_the_images_do_not_hold():
+    flat = Volume(torch.zeros(1, 7, 40, 40), (8.0, 2.0, 2.0))
+
+    found = register_affine(flat, flat, POSE, prior=1.0)[0]
+
+    assert found[:, 3:].abs().max() < 0.1
+    assert torch.equal(found[:, :3], POSE[:, :3])
 
 
 @pytest.mark.parametrize("size", [(1, 12, 12), (7, 1, 9), (2, 3, 2)])

