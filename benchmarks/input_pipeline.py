@@ -32,7 +32,8 @@ from semiqc.importing import import_data
 from semiqc.nifti import write_labels
 from semiqc.optimise import optimise
 from semiqc.phantom import write_phantoms
-from semiqc.store import PredictionWriter, Store
+from semiqc.prediction_file import PredictionWriter
+from semiqc.store import Store
 
 PATCH = (128, 128)
 BATCH = 16

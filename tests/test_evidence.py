@@ -21,7 +21,7 @@ from segmenters import (
 )
 from segmenters.evidence import mean_confidence, pairwise_dice, relative_entropy
 from semiqc.frames import prediction_of_frame, study_of_frame
-from semiqc.store import PredictionWriter, predicted_evidence, predicted_labels
+from semiqc.prediction_file import PredictionWriter, predicted_evidence, predicted_labels
 from semiqc.study import AORTA, SHORT_AXIS, Prediction
 
 STUDY = bright_square("new", frames=3, seed=4)

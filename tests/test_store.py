@@ -11,14 +11,8 @@ import numpy as np
 import pytest
 from builders import study_of
 
-from semiqc.store import (
-    PredictionWriter,
-    Store,
-    StoreError,
-    StoreWriter,
-    predicted_labels,
-    predicted_probabilities,
-)
+from semiqc.prediction_file import PredictionWriter, predicted_labels, predicted_probabilities
+from semiqc.store import Store, StoreError, StoreWriter
 from semiqc.study import SHORT_AXIS, UNLABELLED, Geometry
 
 

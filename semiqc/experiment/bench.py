@@ -22,7 +22,7 @@ from semiqc.experiment.evaluation import true_dice
 from semiqc.experiment.graining import Grainer, Outcome
 from semiqc.experiment.judging import Judges
 from semiqc.experiment.repairing import Repairer, propagated_experts
-from semiqc.experiment.settings import GateSettings, Rung
+from semiqc.experiment.sections import GateSettings, Rung
 from semiqc.experiment.workshop import Team, Workshop
 from semiqc.study import Prediction, Study
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from semiqc.atomic import write_text
 from semiqc.experiment.monitor import Monitor
-from semiqc.experiment.settings import FramesSettings, Settings
+from semiqc.experiment.sections import FramesSettings
+from semiqc.experiment.settings import Settings
 from semiqc.experiment.stages import RunFolder
 from semiqc.importing import import_data, read_scheme
 from semiqc.measures import curve

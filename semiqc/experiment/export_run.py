@@ -9,8 +9,9 @@ from semiqc.experiment.monitor import Monitor
 from semiqc.experiment.results import Finished, RunError
 from semiqc.experiment.stages import RunFolder
 from semiqc.exporting import PSEUDO, ExportCase, Lineage, LineageRow, export_nnunet
+from semiqc.prediction_file import predicted_labels
 from semiqc.records import JudgementRow, PseudoRow, Row, SplitRow, read_rows
-from semiqc.store import Store, StoreError, predicted_labels
+from semiqc.store import Store, StoreError
 from semiqc.study import OnlyFrames
 
 

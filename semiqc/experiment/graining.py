@@ -12,9 +12,9 @@ from qc.grains import GRAINS, Grain, Kept, PartialLabels, after_grain
 from semiqc.atomic import write_text
 from semiqc.experiment.judging import Judges
 from semiqc.experiment.quality_file import quality_to_json
-from semiqc.experiment.settings import GateSettings
+from semiqc.experiment.sections import GateSettings
 from semiqc.experiment.workshop import PREDICTIONS, Workshop, origin
-from semiqc.store import PredictionWriter, predicted_labels
+from semiqc.prediction_file import PredictionWriter, predicted_labels
 from semiqc.study import OnlyFrames, Prediction, Study
 
 OUTCOMES = "outcomes.json"

@@ -27,7 +27,8 @@ from qc.gates import Calibration
 from qc.saving import load_estimator, save_estimator
 from semiqc.experiment.arguments import checked_arguments
 from semiqc.experiment.quality_file import read_qualities, write_qualities
-from semiqc.experiment.settings import Rung, Settings
+from semiqc.experiment.sections import Rung
+from semiqc.experiment.settings import Settings
 from semiqc.experiment.stages import Stage
 from semiqc.experiment.workshop import Team, Workshop, origin
 from semiqc.records import mean

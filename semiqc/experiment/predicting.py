@@ -16,6 +16,7 @@ from semiqc.experiment.results import Finished, RunError, judge_file, model_file
 from semiqc.importing import Refusal, read_images
 from semiqc.measures import clinical
 from semiqc.nifti import write_labels
+from semiqc.prediction_file import PredictionWriter, predicted_labels
 from semiqc.records import (
     ClinicalRow,
     CorrectionRow,
@@ -24,7 +25,7 @@ from semiqc.records import (
     scores_text,
     write_rows,
 )
-from semiqc.store import PredictionWriter, Store, predicted_labels
+from semiqc.store import Store
 from semiqc.study import Prediction, Study
 
 SPACING_TOLERANCE = 0.02

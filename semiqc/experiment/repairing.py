@@ -19,9 +19,9 @@ from loops.repair import (
 from qc import ManifoldSearch
 from semiqc.atomic import write_text
 from semiqc.experiment.judging import Judges
-from semiqc.experiment.settings import GateSettings
+from semiqc.experiment.sections import GateSettings
 from semiqc.experiment.workshop import PREDICTIONS, Workshop, origin
-from semiqc.store import PredictionWriter, predicted_labels
+from semiqc.prediction_file import PredictionWriter, predicted_labels
 from semiqc.study import OnlyFrames, Prediction, Study, Voxels
 
 REASONS = "reasons.json"

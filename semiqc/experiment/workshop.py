@@ -20,16 +20,12 @@ from segmenters import (
     snapshot_file,
 )
 from semiqc.experiment.monitor import Monitor
-from semiqc.experiment.settings import Rung, Settings
+from semiqc.experiment.sections import Rung
+from semiqc.experiment.settings import Settings
 from semiqc.experiment.stages import RunFolder, Stage
 from semiqc.experiment.training_log import FILE, TrainingLog, last_value
-from semiqc.store import (
-    H5Voxels,
-    PredictionWriter,
-    Store,
-    predicted_evidence,
-    predicted_labels,
-)
+from semiqc.prediction_file import PredictionWriter, predicted_evidence, predicted_labels
+from semiqc.store import H5Voxels, Store
 from semiqc.study import OnlyFrames, Prediction, Study
 
 MEMBERS_APART = 7919
