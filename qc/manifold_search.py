@@ -39,11 +39,15 @@ class ManifoldSearch(FrameEstimator):
     Reference:
         Wang et al., "Deep generative model-based quality control for cardiac MRI segmentation",
         MICCAI 2020. https://doi.org/10.1007/978-3-030-59719-1_9
+        Im et al., "Denoising criterion for variational auto-encoding framework", AAAI 2017: an
+        encoder that sees a spoilt input. https://arxiv.org/abs/1511.06406
         Ours: all structures at once; the Kullback-Leibler divergence is averaged over the latent
         dimensions, which the paper leaves open; the region lies around the segmentation's median
-        voxel and its 1st and 99th percentiles become 0 and 1; augmentation; a fixed number of
-        steps with a falling learning rate instead of early stopping; Adam in the search; good
-        predictions as further pairs; the calibration.
+        voxel and its 1st and 99th percentiles become 0 and 1; augmentation; the encoder is shown
+        segmentations that were lost, confused, shifted or holed, and so starts the search nearer
+        to a good pair; a fixed number of steps with a falling learning rate instead of early
+        stopping; Adam in the search, where the image weighs more; good predictions as further
+        pairs; the calibration.
 
     Args:
         scheme: Label values and structures of the predictions it judges.
@@ -56,6 +60,8 @@ class ManifoldSearch(FrameEstimator):
         batch_size: Slices in a step.
         learning_rate: Of Adam in training, at its highest.
         augmentation: Probability of each change to a pair.
+        spoiling: Probability that the encoder is shown a pair with its segmentation spoilt; 0 in
+            the paper.
         min_dice: Predictions of at least this mean Dice are learned from, too; None for
             references only.
         search_steps: At most.
@@ -90,7 +96,8 @@ class ManifoldSearch(FrameEstimator):
         steps: int = 3000,
         batch_size: int = 16,
         learning_rate: float = 2e-3,
-        augmentation: float = 0.3,
+        augmentation: float = 0.5,
+        spoiling: float = 0.7,
         min_dice: float | None = None,
         search_steps: int = 25,
         search_rate: float = 0.2,
@@ -111,6 +118,7 @@ class ManifoldSearch(FrameEstimator):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.augmentation = augmentation
+        self.spoiling = spoiling
         self.min_dice = min_dice
         self.search_steps = search_steps
         self.search_rate = search_rate
@@ -170,6 +178,7 @@ class ManifoldSearch(FrameEstimator):
             learning_rate=self.learning_rate,
             beta=self.beta,
             augmentation=self.augmentation,
+            spoiling=self.spoiling,
             mirror_axes=self.scheme.mirror_axes,
             seed=self.seed,
         )

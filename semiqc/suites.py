@@ -38,7 +38,9 @@ DEFAULT_ESTIMATORS = tuple(
     if name not in ("curve", CONSENSUS) and not kind.needs_evidence
 )
 """All that learn from single frames of anybody's segmentation. The curve classifier learns from a
-reader's verdicts on whole cines, and others from what segmenters say beside: in ``semiqc run``."""
+reader's verdicts on whole cines: in ``semiqc run``."""
+KNOWN_ESTIMATORS = tuple(name for name in ESTIMATORS if name not in ("curve", CONSENSUS))
+"""With those that go by what segmenters say beside, where a source leaves that."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,8 @@ class SuiteSettings:
 
     def __post_init__(self) -> None:
         for name in self.estimators:
-            if name not in DEFAULT_ESTIMATORS:
-                raise ValueError(f"estimator {unknown(name, DEFAULT_ESTIMATORS)}")
+            if name not in KNOWN_ESTIMATORS:
+                raise ValueError(f"estimator {unknown(name, KNOWN_ESTIMATORS)}")
         for name in self.sources:
             if name not in SOURCES:
                 raise ValueError(f"source {unknown(name, list(SOURCES))}")

@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 import torch
 from curve_builders import SPACING, graded_hearts, heart, prediction_of
+from lightning_fabric import Fabric
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from qc.base import Graded
+from qc.base import Graded, unobserved
 from qc.frames import graded_frames
 from qc.manifold_network import Pairs, PairVAE, divergence, pair_losses
 from qc.manifold_pairs import good_regions, pairs_of, region_of
 from qc.manifold_path import Search
 from qc.manifold_search import ManifoldSearch, curve
+from qc.manifold_training import PairTraining, confused, holed, lost, shifted, spoilt
 from qc.saving import load_estimator, save_estimator
 from semiqc.study import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED, Prediction
 
@@ -199,10 +201,14 @@ def test_a_region_is_scaled_to_its_own_percentiles():
 def test_a_region_beyond_the_frame_is_black_and_unlabelled():
     labels = np.ones((1, 20, 48), np.int8)
 
-    region = region_of(np.full((1, 1, 20, 48), np.nan, np.float32), labels, (32, 48))
+    unknown, cold = (
+        region_of(np.full((1, 1, 20, 48), value, np.float32), labels, (32, 48))
+        for value in (np.nan, -5)
+    )
 
-    assert (region.labels == UNLABELLED).sum() == 12 * 48
-    assert (region.images == 0).all()
+    assert (unknown.labels == UNLABELLED).sum() == 12 * 48
+    assert (unknown.images == 0).all()
+    assert (cold.images[:, 0][cold.labels == UNLABELLED] == 0).all()
 
 
 def test_references_teach_once_and_predictions_from_a_dice():
@@ -220,20 +226,71 @@ def test_references_teach_once_and_predictions_from_a_dice():
     assert counts == [2, 4, 6]
 
 
-def test_slices_that_nobody_labelled_teach_nothing():
-    truth = heart("partly", frames=1)
-    partly = truth.copy()
-    partly[:, 2:] = UNLABELLED
-    first = Graded(prediction_of("a", truth, truth=truth), partly)
-    other = prediction_of("a", truth, truth=truth)
-    other.image[:, :, 2:] = other.image[:, :, 2:].mean()
-    estimators = [
-        ManifoldSearch(SHORT_AXIS, **SMALL | {"steps": 3}).fit([one])
-        for one in (first, replace(first, prediction=other))
-    ]
+def test_a_spoilt_segmentation_is_lost_confused_shifted_or_holed():
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.zeros(30, 48, dtype=torch.int64)
+    labels[12:18, 20:28], labels[14:16, 22:26] = 1, 2
 
-    weights = [estimator.arrays()["network/decoder.0.weight"] for estimator in estimators]
-    np.testing.assert_allclose(*weights, atol=5e-2)
+    assert not lost(labels, 3, generator).any()
+    for _ in range(20):
+        swap, move, hole = (kind(labels, 3, generator) for kind in (confused, shifted, holed))
+
+        # One of two classes keeps its place; the other has gone to one class throughout.
+        kept = [bool((swap[labels == c] == c).all()) for c in (1, 2)]
+        assert any(kept)
+        assert all(len(swap[labels == c].unique()) == 1 for c in (0, 1, 2))
+        assert (move.bincount() == labels.bincount()).all()
+        rows, columns = torch.nonzero(move).T
+        assert abs(rows.float().mean() - 14.5) <= 6
+        assert abs(columns.float().mean() - 23.5) <= 10
+        missing = torch.nonzero(hole != labels)
+        assert (hole[hole != labels] == 0).all()
+        assert (
+            not len(missing) or (missing.amax(0) - missing.amin(0) < torch.tensor([11, 17])).all()
+        )
+
+
+def test_as_many_segmentations_are_spoilt_as_asked_for():
+    labels = torch.full((400, 9, 12), UNLABELLED)
+    labels[:, 3:6] = 1
+
+    def share(probability):
+        shown = spoilt(labels, 2, probability, torch.Generator().manual_seed(1))
+        assert (shown[labels == UNLABELLED] == UNLABELLED).all()
+        return (shown != labels).flatten(1).any(dim=1).float().mean()
+
+    # A shift along the rows, a hole beside and a class taken for itself are not seen.
+    assert share(0.0) == 0
+    assert 0.5 < share(1.0) < 1
+    assert 0.2 < share(0.5) / share(1.0) < 0.8
+
+
+def test_slices_that_nobody_labelled_are_not_drawn():
+    labels = torch.full((5, 16, 16), UNLABELLED)
+    labels[3] = 1
+    images = torch.full((5, 1, 16, 16), torch.nan)
+    images[3] = 0.5
+    training = PairTraining(
+        steps=4, batch_size=3, learning_rate=1e-3, beta=0.0, augmentation=0.0, spoiling=0.0,
+        mirror_axes=(), seed=0,
+    )  # fmt: skip
+    network = PairVAE(1, 2, (16, 16), latent=2, width=2)
+
+    training.run(network, Pairs(images, labels), Fabric(accelerator="cpu"), unobserved)
+
+    assert all(weight.isfinite().all() for weight in network.parameters())
+
+
+def test_unlabelled_voxels_are_of_no_class_to_the_encoder():
+    seen = []
+    network = PairVAE(1, 3, (16, 16), latent=2, width=2)
+    network.encoder.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    labels = torch.full((1, 16, 16), UNLABELLED)
+    labels[0, 0, :3] = torch.arange(3)
+
+    network.encode(Pairs(torch.rand(1, 1, 16, 16), labels))
+
+    assert seen[0][0, 1:, 0, :4].T.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0]]
 
 
 def test_a_calibrating_line_rises_through_the_true_dice():

@@ -170,6 +170,13 @@ class Finished:
         """Of the data the run worked on."""
         return LabelScheme.from_json(self.data["scheme"])
 
+    def _reference(self) -> str:
+        """The scenario that the report compares with the others."""
+        compared = self.settings.compared()
+        gated = [name for name, one in compared.items() if one.gate == "quality"]
+        main = [name for name in ("semiqc", f"gate-{self.settings.gate.by}") if name in compared]
+        return [*main, *gated, *compared][0]
+
     def report_data(self) -> ReportData:
         """All that the report shows."""
         folder = self.folder / "results"
@@ -187,6 +194,7 @@ class Finished:
             overlays=_read_overlays(folder / "overlays.h5"),
             left_out=self.data["left_out"],
             estimator_figures=self.data["estimators"],
+            reference_scenario=self._reference(),
             **rows,
         )
 

@@ -58,10 +58,15 @@ def gate_table(data: ReportData) -> Table:
 
 
 def estimators_table(data: ReportData) -> Table:
-    """What each estimator would have admitted in the reference scenario's first round."""
+    """What each estimator would have admitted in the first round.
+
+    In that of the reference scenario, or of the first that has one: all gates judge the same.
+    """
     judged: dict[tuple[str, int], list[JudgementRow]] = {}
+    gated = [row.scenario for row in data.judgements]
+    looked_at = [data.reference_scenario] if data.reference_scenario in gated else gated[:1]
     for row in data.judgements:
-        if row.scenario == data.reference_scenario and row.round == 1:
+        if row.scenario in looked_at and row.round == 1:
             for name, score in row.all_scores.items():
                 judged.setdefault((name, row.seed), []).append(replace(row, score=score))
     rows: list[dict[str, Cell]] = [

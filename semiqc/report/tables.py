@@ -7,6 +7,7 @@ frames of one heart are not two patients.
 import math
 from collections.abc import Sequence
 
+from semiqc.report.choices import choices_table
 from semiqc.report.clinical import agreement_table, clinical_table, corrections_table
 from semiqc.report.data import ReportData
 from semiqc.report.gate import estimators_table, gate_table
@@ -44,6 +45,7 @@ def summary_tables(data: ReportData) -> list[Table]:
         clinical_table(data),
         agreement_table(data),
         corrections_table(data),
+        choices_table(data),
         gate_table(data),
         estimators_table(data),
         split_table(data),

@@ -1,0 +1,52 @@
+"""What choosing pseudo-labels was worth: every gate against a choice by chance."""
+
+from semiqc.report.data import ReportData
+from semiqc.report.table import Cell, Table, count, interval, number, p_value, text
+from semiqc.statistics import compare, holm
+
+BY_CHANCE = ("gate-random", "random")
+"""Scenarios without quality control, the one to compare with first."""
+
+
+def choices_table(data: ReportData) -> Table:
+    """Paired differences in mean Dice of every gated scenario from the choice by chance."""
+    gated = {row.scenario for row in data.judgements}
+    control = next((name for name in BY_CHANCE if name in gated), None)
+    rows: list[dict[str, Cell]] = []
+    for key, title in data.scenarios if control else ():
+        found = compare(data.overlap_of(key), data.overlap_of(control or ""))
+        if key in gated and key != control and found.n:
+            rows.append(
+                {
+                    "scenario": key,
+                    "title": title,
+                    "n": found.n,
+                    "difference": found.mean_difference,
+                    "difference low": found.interval[0],
+                    "difference high": found.interval[1],
+                    "p": found.t_p,
+                    "wilcoxon p": found.wilcoxon_p,
+                }
+            )
+    for name in ("p", "wilcoxon p"):
+        for row, adjusted in zip(rows, holm([float(row[name]) for row in rows]), strict=True):
+            row[f"{name} holm"] = adjusted
+    columns = [
+        text("title", "Scenario"),
+        count("n", "Pairs"),
+        number("difference", "Difference", 3, signed=True),
+        interval("difference", "95 % interval", 3),
+        p_value("p", "p, t-test"),
+        p_value("p holm", "Holm"),
+        p_value("wilcoxon p", "p, Wilcoxon"),
+        p_value("wilcoxon p holm", "Holm"),
+    ]
+    return Table(
+        "choices",
+        "Test Dice against pseudo-labels taken by chance",
+        rows,
+        columns,
+        "Mean over structures, each test study compared with itself; positive is better than"
+        " chance. The columns headed Holm correct for all rows.",
+        "No scenario takes its pseudo-labels by chance, or none chooses them otherwise.",
+    )
