@@ -282,6 +282,32 @@ def test_the_gate_table_tells_a_good_choice_from_chance():
     assert 0.7 < good["share of possible"] <= 1 > 0.5 > chance["share of possible"]
 
 
+def test_every_choice_is_compared_with_chance_study_by_study():
+    data = full_report()
+    rows = {row["scenario"]: row for row in table_of(data, "choices").rows}
+    by_chance, chosen = data.overlap_of("random"), data.overlap_of("semiqc")
+
+    assert set(rows) == {"crf", "semiqc"}
+    assert rows["semiqc"]["n"] == 15
+    expected = np.mean([chosen[study] - by_chance[study] for study in chosen])
+    assert rows["semiqc"]["difference"] == pytest.approx(expected)
+    assert rows["semiqc"]["p"] <= rows["semiqc"]["p holm"]
+
+
+def test_without_a_choice_by_chance_there_is_nothing_to_compare_with():
+    data = full_report()
+    judged = [row for row in data.judgements if row.scenario != "random"]
+
+    assert not table_of(replace(data, judgements=judged), "choices").rows
+
+
+def test_estimators_are_shown_whichever_scenario_judged():
+    data = full_report()
+    judged = [row for row in data.judgements if row.scenario == "random"]
+
+    assert len(estimators_table(replace(data, judgements=judged)).rows) == 2
+
+
 def test_the_best_choice_reaches_all_that_was_possible():
     names = [f"s{n}" for n in range(20)]
     rows = [r for r in judgement_rows(names) if r.scenario == "semiqc"]
