@@ -238,6 +238,20 @@ def predict(
 
 
 @app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    store: Annotated[Path, typer.Argument(help="Store of labelled studies it does not know.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+) -> None:
+    """Compare the scenarios of a run on another data set."""
+    from semiqc.experiment import Terminal, evaluate_elsewhere, show
+
+    for table in evaluate_elsewhere(run, store, output, Terminal(console)):
+        show(table, console)
+    console.print(f"tables: {output}", highlight=False)
+
+
+@app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     folder: Annotated[Path, typer.Argument(help="To write, named like Dataset501_Heart.")],

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import nibabel
 import numpy as np
@@ -10,7 +11,8 @@ from run_settings import TINY
 
 from semiqc.cli import main
 from semiqc.experiment import Silent, read_settings, run
-from semiqc.store import open_h5
+from semiqc.phantom import write_phantoms
+from semiqc.store import Store, StoreWriter, open_h5
 
 GATES = (
     "random", "all", "oracle", "weighted", "diverse", "risk", "agreement", "consensus",
@@ -171,3 +173,35 @@ def test_what_cannot_work_is_said_before_anything_is_trained(changes, message, c
     assert main(["run", *chosen, "-o", str(tmp_path / "run")]) == 2
 
     assert message in capsys.readouterr().err
+
+
+def test_a_run_is_evaluated_on_other_data(finished, tmp_path, capsys):
+    others = tmp_path / "others.h5"
+    write_phantoms(others, studies=3, size=32, slices=3, frames=2, seed=9)
+    renamed = tmp_path / "renamed.h5"
+    with StoreWriter(renamed, Store(others).scheme, Store(others).modalities) as writer:
+        for study in Store(others):
+            spacing = (study.spacing[0], *in_plane(finished))
+            writer.add(replace(study, name=f"new-{study.name}", subject="", spacing=spacing))
+
+    assert main(["evaluate", str(finished), str(renamed), "-o", str(tmp_path / "out")]) == 0
+
+    with (tmp_path / "out" / "overlap.csv").open() as file:
+        found = list(csv.DictReader(file))
+    assert {row["study"] for row in found} == {f"new-phantom-000{n}" for n in range(3)}
+    assert {row["scenario"] for row in found} >= {"few", "gate-all", "gate-consensus-voxel"}
+    assert (tmp_path / "out" / "tables" / "choices.csv").exists()
+    assert "Gate: all" in capsys.readouterr().out
+
+
+def in_plane(run_folder):
+    described = json.loads((run_folder / "results" / "data.json").read_text())
+    return described["spacing_mm"], described["spacing_mm"]
+
+
+def test_a_run_is_not_evaluated_on_its_own_subjects(finished, tmp_path, capsys):
+    own = next((finished / "stages").glob("phantom-*/store.h5"))
+
+    assert main(["evaluate", str(finished), str(own), "-o", str(tmp_path / "out")]) == 2
+
+    assert "took part in the run" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """The staged run: settings in, compared and reported results out."""
 
+from semiqc.experiment.elsewhere import evaluate_elsewhere
 from semiqc.experiment.export_run import export_run
 from semiqc.experiment.monitor import Monitor, Silent, Terminal
 from semiqc.experiment.predicting import predict_images
@@ -7,7 +8,7 @@ from semiqc.experiment.results import Finished, RunError, write_report
 from semiqc.experiment.run import run
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.settings_file import SettingsError, json_schema, read_settings
-from semiqc.experiment.summary import write_summary
+from semiqc.experiment.summary import show, write_summary
 
 __all__ = [
     "Finished",
@@ -17,11 +18,13 @@ __all__ = [
     "SettingsError",
     "Silent",
     "Terminal",
+    "evaluate_elsewhere",
     "export_run",
     "json_schema",
     "predict_images",
     "read_settings",
     "run",
+    "show",
     "write_report",
     "write_summary",
 ]

@@ -103,19 +103,24 @@ def _studies(finished: Finished, images: Path, layout: str) -> Iterator[Study | 
         )
         return
     for study in Store(images):
-        in_plane = study.spacing[1:]
-        if study.image.shape[0] != modalities:
-            reason = f"{study.image.shape[0]} modalities, the run has {modalities}"
-            yield Refusal(study.name, reason)
-        elif max(abs(mm / spacing - 1) for mm in in_plane) > SPACING_TOLERANCE:
-            reason = f"spacing {in_plane[0]:.3g} mm in plane, the run has {spacing:.3g}; import it"
-            yield Refusal(study.name, f"{reason} with --spacing {spacing:.6g}")
-        else:
-            yield study.without_labels()
+        reason = refusal_of(finished, study)
+        yield Refusal(study.name, reason) if reason else study.without_labels()
 
 
-def load_segmenter(finished: Finished, scenario: str) -> Segmenter:
-    """The fitted segmenter of a scenario.
+def refusal_of(finished: Finished, study: Study) -> str:
+    """Why a study of a store does not suit a run; empty where it does."""
+    spacing, modalities = finished.data["spacing_mm"], len(finished.data["modalities"])
+    in_plane = study.spacing[1:]
+    if study.image.shape[0] != modalities:
+        return f"{study.image.shape[0]} modalities, the run has {modalities}"
+    if max(abs(mm / spacing - 1) for mm in in_plane) > SPACING_TOLERANCE:
+        reason = f"spacing {in_plane[0]:.3g} mm in plane, the run has {spacing:.3g}; import it"
+        return f"{reason} with --spacing {spacing:.6g}"
+    return ""
+
+
+def load_segmenter(finished: Finished, scenario: str, seed: int | None = None) -> Segmenter:
+    """The fitted segmenter of a scenario; of the run's first seed, where none is said.
 
     Raises:
         RunError: If the run did not train it.
@@ -132,7 +137,8 @@ def load_segmenter(finished: Finished, scenario: str) -> Segmenter:
         dropout=network.dropout,
         training=settings.training,
     )
-    return blank.load(model_file(finished.folder, scenario, settings.seeds[0]))
+    chosen = settings.seeds[0] if seed is None else seed
+    return blank.load(model_file(finished.folder, scenario, chosen))
 
 
 def _segment(

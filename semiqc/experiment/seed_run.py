@@ -212,7 +212,7 @@ class SeedRun:
     def _add_judgements(self, bench: ScenarioBench, record: Round[Team], model: Team) -> None:
         """Rows of what ``model`` predicted, and what was thought of it."""
         studies = {study.name: study for study in self.candidates}
-        scores = self._all_scores(record.predictions)
+        scores = self._all_scores(record.predictions) if record.predictions else []
         judged = zip(record.predictions, record.qualities, record.decisions, scores, strict=True)
         for prediction, quality, decision, of_all in judged:
             study = studies[quality.study]

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from semiqc.experiment.results import Finished
+from semiqc.report import Table as ReportTable
 from semiqc.report import findings, summary_tables
 
 SHOWN = ("dice", "clinical", "gate")
@@ -20,13 +21,20 @@ def write_summary(run: Path, console: Console) -> None:
     """Print what a finished run found."""
     data = Finished.read(run).report_data()
     for table in summary_tables(data):
-        if table.name in SHOWN and table.body:
-            shown = Table(title=escape(table.title), title_justify="left")
-            kept = [n for n, title in enumerate(table.header) if title not in ON_THE_PAGE]
-            for column in kept:
-                shown.add_column(escape(table.header[column]), overflow="fold")
-            for row in table.body:
-                shown.add_row(*(escape(row[column]) for column in kept))
-            console.print(shown)
+        if table.name in SHOWN:
+            show(table, console)
     for finding in findings(data):
         console.print(finding, markup=False, highlight=False)
+
+
+def show(table: ReportTable, console: Console) -> None:
+    """Print a table of a report, unless it is empty."""
+    if not table.body:
+        return
+    shown = Table(title=escape(table.title), title_justify="left")
+    kept = [n for n, title in enumerate(table.header) if title not in ON_THE_PAGE]
+    for column in kept:
+        shown.add_column(escape(table.header[column]), overflow="fold")
+    for row in table.body:
+        shown.add_row(*(escape(row[column]) for column in kept))
+    console.print(shown)

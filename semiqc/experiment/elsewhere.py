@@ -1,0 +1,92 @@
+"""The scenarios of a finished run, evaluated on labelled studies that it knows nothing of."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from segmenters import predict
+from semiqc.atomic import write_text
+from semiqc.experiment.evaluation import overlap_rows
+from semiqc.experiment.monitor import Monitor
+from semiqc.experiment.predicting import load_segmenter, refusal_of
+from semiqc.experiment.results import Finished
+from semiqc.records import OverlapRow, SplitRow, read_rows, write_rows
+from semiqc.report import Table
+from semiqc.report.choices import choices_table
+from semiqc.report.tables import comparison_table, dice_table
+from semiqc.store import Store
+from semiqc.study import Study
+
+
+def evaluate_elsewhere(run: Path, store: Path, output: Path, monitor: Monitor) -> list[Table]:
+    """Segment another store's labelled studies by every scenario's models, and compare.
+
+    ``overlap.csv`` gets a row for each figure, and ``tables/`` the tables that are returned: Dice,
+    differences from the reference scenario and from a choice by chance.
+
+    Args:
+        run: Folder of a finished run.
+        store: Of studies prepared like the run's.
+        output: Folder to write.
+        monitor: Told how it goes on.
+
+    Raises:
+        RunError: If ``run`` is not a finished run.
+        FileExistsError: If the output folder holds something.
+        ValueError: If the store has no labelled study that suits the run, or one of its subjects
+            took part in it.
+    """
+    finished = Finished.read(run)
+    if output.exists() and any(output.iterdir()):
+        raise FileExistsError(f"{output}: not empty; name another folder")
+    studies = _studies(finished, Store(store))
+    _refuse_known(run, studies)
+    rows: list[OverlapRow] = []
+    scenarios = finished.settings.compared()
+    jobs = [(name, seed) for seed in finished.settings.seeds for name in scenarios]
+    with monitor.progress("evaluate", len(jobs)) as tick:
+        for number, (name, seed) in enumerate(jobs, start=1):
+            rows += _rows(finished, studies, name, seed)
+            tick(number, {})
+    write_rows(output / "overlap.csv", OverlapRow, rows)
+    data = replace(finished.report_data(), overlap=rows)
+    tables = [dice_table(data), comparison_table(data), choices_table(data)]
+    for table in tables:
+        write_text(output / "tables" / f"{table.name}.csv", table.csv_text())
+    return tables
+
+
+def _studies(finished: Finished, store: Store) -> list[Study]:
+    found = [study for study in store if study.labelled_frames]
+    for study in found:
+        reason = refusal_of(finished, study)
+        if reason:
+            raise ValueError(f"{study.name}: {reason}")
+    if not found:
+        raise ValueError(f"{store.path}: has no labelled study")
+    return found
+
+
+def _refuse_known(run: Path, studies: Iterable[Study]) -> None:
+    rows = read_rows(run / "results" / "split.csv", SplitRow)
+    known = {row.subject for row in rows if row.role not in ("test", "unused")}
+    seen = sorted({study.subject for study in studies} & known)
+    if seen:
+        raise ValueError(f"{seen[0]}: took part in the run; evaluate it on other subjects")
+
+
+def _rows(finished: Finished, studies: Iterable[Study], name: str, seed: int) -> list[OverlapRow]:
+    settings = finished.settings
+    segmenter = load_segmenter(finished, name, seed)
+    found = []
+    for study in studies:
+        prediction = predict(segmenter, study.without_labels(), clean=settings.segmenter.clean)
+        found += overlap_rows(
+            prediction,
+            study,
+            finished.scheme,
+            tolerance_mm=settings.evaluation.nsd_tolerance_mm,
+            scenario=name,
+            seed=seed,
+        )
+    return found
