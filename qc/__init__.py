@@ -14,6 +14,7 @@ from qc.mahalanobis import Mahalanobis
 from qc.manifold_search import ManifoldSearch
 from qc.physiology import Physiology
 from qc.qcresunet import QCResUNet
+from qc.reverse_classification import ReverseClassification
 from qc.slicewise_dice import SlicewiseDice
 from qc.suite import Scored, Suite
 from qc.uncertainty import Uncertainty
@@ -43,6 +44,7 @@ __all__ = [
     "Quality",
     "QualityEstimator",
     "RandomK",
+    "ReverseClassification",
     "Scored",
     "SimulatedReader",
     "SlicewiseDice",

@@ -13,6 +13,7 @@ from qc.mahalanobis import Mahalanobis
 from qc.manifold_search import ManifoldSearch
 from qc.physiology import Physiology
 from qc.qcresunet import QCResUNet
+from qc.reverse_classification import ReverseClassification
 from qc.slicewise_dice import SlicewiseDice
 from qc.uncertainty import Uncertainty
 from semiqc.study import LabelScheme
@@ -24,6 +25,7 @@ ESTIMATORS: dict[str, type[QualityEstimator]] = {
     "slicewise": SlicewiseDice,
     "qcresunet": QCResUNet,
     "manifold": ManifoldSearch,
+    "rca": ReverseClassification,
     "physiology": Physiology,
     "agreement": Agreement,
     "uncertainty": Uncertainty,

@@ -20,6 +20,7 @@ SMALL = {
         "size": (32, 48), "width": 8, "steps": 150, "learning_rate": 1e-2, "search_steps": 10,
     },
     "uncertainty": {"trees": 20},
+    "rca": {"references": 12},
     "consensus": {"members": ("physiology",), "folds": 1},
 }  # fmt: skip
 """Arguments of estimators that would otherwise learn for minutes."""
