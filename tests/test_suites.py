@@ -219,3 +219,43 @@ def test_the_documented_example_runs_as_it_stands(suite, store, monkeypatch):
     exec(example, names)
 
     assert 0 <= names["scored"].score <= 1
+
+
+@pytest.fixture(scope="module")
+def weighed(store, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("weighed") / "suite"
+    command = ["qc", "fit", str(store), "-o", str(folder), "--estimators", "svr,physiology"]
+    options = ["--sources", "seggen", "--folds", "2", "--set", "seggen.times=1"]
+    assert main([*command, *options, "--calibrate", "2", "--test", "1"]) == 0
+    return folder
+
+
+def test_subjects_that_teach_the_weights_teach_no_estimator(weighed, store):
+    split = {row["study"]: row["role"] for row in rows(weighed / "split.csv")}
+    taught = set(GradedSet(weighed / "graded.h5", Store(store)).studies.tolist())
+    weighs = set(GradedSet(weighed / "calibration.h5", Store(store)).studies.tolist())
+
+    assert taught == {name for name, role in split.items() if role == "labelled"}
+    assert weighs == {name for name, role in split.items() if role == "qc"}
+    assert set(Suite.load(weighed).training.names) == taught | weighs
+
+
+def test_the_score_of_a_suite_with_weights_is_that_of_its_consensus(weighed, store):
+    study = Store(store).study("phantom-0002")
+    image, labels = np.asarray(study.image[0, 0]), np.asarray(study.labels[0])
+
+    scored = Suite.load(weighed).score(image, labels, study.spacing)
+
+    assert list(scored.qualities) == ["physiology", "svr", "consensus"]
+    assert scored.score == scored.qualities["consensus"].score
+    # Two subjects are too few for any interval but the whole range.
+    assert scored.qualities["consensus"].interval["LV"] == (0.0, 1.0)
+
+
+def test_the_consensus_is_evaluated_beside_its_members(weighed, tmp_path):
+    output = tmp_path / "evaluation"
+
+    assert main(["qc", "evaluate", str(weighed), str(weighed / "test.h5"), "-o", str(output)]) == 0
+
+    judged = rows(output / "judgements.csv")
+    assert {row["estimator"] for row in judged} == {"svr", "physiology", "consensus"}
