@@ -1,6 +1,6 @@
 """Crop the studies of a store around their labels, as the cine studies of the examples are.
 
-    python benchmarks/crop_store.py acdc_all.h5 crops.h5 --role test examples/acdc_gates_split.csv
+    python benchmarks/crop_store.py acdc_all.h5 crops.h5 --unseen examples/acdc_gates_split.csv
 
 The box is that of all labels with a margin of 10 mm in plane; the first and the last slice with a
 label are left out, as the crops of the cine studies lack base and apex.
@@ -39,14 +39,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("store", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--role", nargs=2, metavar=("ROLE", "SPLIT"), help="Only these studies.")
+    parser.add_argument("--unseen", type=Path, help="Split whose other roles are left out.")
     options = parser.parse_args()
     given = Store(options.store)
     names = set(given.names)
-    if options.role:
-        role, split = options.role
-        with open(split, newline="", encoding="utf-8") as file:
-            names = {row["study"] for row in csv.DictReader(file) if row["role"] == role}
+    if options.unseen:
+        with options.unseen.open(newline="", encoding="utf-8") as file:
+            names -= {row["study"] for row in csv.DictReader(file) if row["role"] != "test"}
     with StoreWriter(options.output, given.scheme, given.modalities) as writer:
         for name in given.names:
             if name in names:

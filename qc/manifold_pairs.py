@@ -33,6 +33,12 @@ class Region:
     images: NDArray[np.float16]
     labels: NDArray[np.int8]
 
+    def put_back(self, inside: NDArray[np.int8], outside: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Labels of the region in their place in those of the frame, ``[Z, Y, X]`` all."""
+        slices, rows, columns = outside.shape
+        placed = self.box.put_back(inside, (slices, rows, columns), UNLABELLED)
+        return np.where(placed == UNLABELLED, outside, placed).astype(np.int8)
+
 
 def region_of(
     image: NDArray[np.float32], labels: NDArray[np.int8], size: tuple[int, int]

@@ -20,7 +20,7 @@ from qc.manifold_pairs import Region, good_regions, pairs_of, region_of
 from qc.manifold_path import Passed, Search, unwatched
 from qc.manifold_training import PairTraining
 from qc.network_estimator import Precision, mean_of_known
-from semiqc.study import BACKGROUND, UNLABELLED, LabelScheme, Prediction
+from semiqc.study import BACKGROUND, LabelScheme, Prediction
 
 CALIBRATION_SHARE = 0.2
 """Of the studies, which the autoencoder then does not see."""
@@ -143,7 +143,7 @@ class ManifoldSearch(FrameEstimator):
             numbers = range(first, min(first + FRAMES_AT_ONCE, prediction.frames))
             frames = [frame_of(prediction, number) for number in numbers]
             for frame, (region, labels) in zip(frames, self._nearest(frames), strict=True):
-                found.append(_put_back(region, labels, frame.labels))
+                found.append(region.put_back(labels, frame.labels))
         return np.stack(found)
 
     def _learn(self, frames: Sequence[GradedFrame], observe: Observer) -> None:
@@ -201,7 +201,7 @@ class ManifoldSearch(FrameEstimator):
     ) -> Judged:
         nothing = np.full_like(labels, BACKGROUND)
         predicted = masks(labels, self.scheme)
-        near = masks(_put_back(region, surrogate, nothing), self.scheme)
+        near = masks(region.put_back(surrogate, nothing), self.scheme)
         dice = np.nan_to_num(frame_dice(predicted, near))
         for number, line in enumerate(self.curves_):
             dice[number] = np.interp(dice[number], *line)
@@ -294,12 +294,3 @@ def curve(estimated: NDArray[np.float64], true: NDArray[np.float64]) -> NDArray[
         return np.array([[0.0, 1.0], [0.0, 1.0]])
     fitted = IsotonicRegression(y_min=0, y_max=1).fit(estimated[known], true[known])
     return np.stack([fitted.X_thresholds_, fitted.y_thresholds_]).astype(np.float64)
-
-
-def _put_back(
-    region: Region, inside: NDArray[np.int8], outside: NDArray[np.int8]
-) -> NDArray[np.int8]:
-    """A region's labels in its place in those of the frame, ``[Z, Y, X]``."""
-    slices, rows, columns = outside.shape
-    placed = region.box.put_back(inside, (slices, rows, columns), UNLABELLED)
-    return np.where(placed == UNLABELLED, outside, placed).astype(np.int8)

@@ -43,8 +43,8 @@ class ReverseClassification(FrameEstimator):
       in it once, and the segmentation then meets all references at once.
     - ``forest``: a small forest learns the segmentation from its own image, and segments the
       references that look most like it.
-    - ``pairwise``: SimpleITK registers the image to each reference by itself, which takes about
-      half a second each. Kept to compare with; needs the extra ``pairwise``.
+    - ``pairwise``: SimpleITK registers the image to each reference by itself, which takes many
+      times as long. Kept to compare with; needs the extra ``pairwise``.
 
     A structure that is not predicted has quality 0. Of a series of more than ``SHARED`` frames,
     as many neighbours share the registration of one of them.

@@ -71,7 +71,7 @@ class SeenByForest:
         dice = np.full((len(atlas.labels), len(scheme.structures)), np.nan)
         labels = labels_at(frame.labels, frame.spacing, self.placed.straight, UNLABELLED)
         forest = _taught(self.own, labels.ravel(), self.way.seed)
-        beyond = lost(frame, self.placed, atlas, scheme)
+        beyond = lost(frame, self.placed.matrix, self.placed.shift, atlas, scheme)
         for number, features in zip(self.chosen, self.references, strict=True):
             found = forest.predict(features).astype(np.int8).reshape(labels.shape)
             dice[number] = dice_with(found, beyond, atlas.labels[number][None], scheme)[0]

@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.frames import Frame, masks
+from qc.frames import Frame
 from qc.reverse_atlas import Atlas, Placed
-from qc.reverse_ways import dice_with
+from qc.reverse_ways import dice_with, lost
 from semiqc.study import BACKGROUND, LabelScheme
 
 Array = NDArray[np.float64]
 
-SHRINK = (4, 2, 1)
+SHRINK = (2, 1)
 """Of rows and columns, at each level."""
-SMOOTHING = (2.0, 1.0, 0.0)
+SMOOTHING = (1.0, 0.0)
 """Standard deviation of the Gaussian at each level, in voxels."""
-SAMPLED = 0.2
+SAMPLED = 0.3
 """Share of the voxels at which the images are compared."""
-STEPS = 100
+STEPS, FIRST_STEP_MM, LAST_STEP_MM = 100, 0.1, 1e-4
 SMALLEST = 16
 """Rows or columns below which an image is not made coarser."""
 NO_SIMPLE_ITK = (
@@ -33,8 +33,8 @@ NO_SIMPLE_ITK = (
 class PairwiseWay:
     """Registers the image to every reference by an affine transformation of its own.
 
-    Mattes mutual information of 32 bins is made large by gradient descent at three resolutions,
-    beginning where the references' common space was found in the image.
+    The correlation within the region where references have structures is made large by gradient
+    descent at two resolutions, beginning where their common space was found in the image.
 
     Args:
         atlas: The references, at the resolution and in the pose in which they are kept.
@@ -53,13 +53,15 @@ class PairwiseWay:
         sitk = simple_itk()
         image = _image(sitk, frame.image.mean(axis=0), frame.spacing)
         placed = self.atlas.place(frame)
+        inside = (self.atlas.weights == self.atlas.weights.max()).astype(np.uint8)
+        region = _image(sitk, inside, self.atlas.spacing)
         count = len(self.atlas.images)
         found: list[Any] = [None] * count
         likeness = np.full(count, -1.0)
         for number in np.flatnonzero(allowed):
             fixed = self._reference(sitk, int(number))
             start = _start(sitk, placed, fixed, image)
-            found[number], likeness[number] = _registered(sitk, image, fixed, start)
+            found[number], likeness[number] = _registered(sitk, image, fixed, region, start)
         return RegisteredToEach(self, found, likeness)
 
     def _reference(self, sitk: ModuleType, number: int) -> Any:  # noqa: ANN401
@@ -81,7 +83,6 @@ class RegisteredToEach:
         atlas, scheme = self.way.atlas, self.way.scheme
         dice = np.full((len(atlas.labels), len(scheme.structures)), np.nan)
         labels = _image(sitk, frame.labels.astype(np.uint8), frame.spacing)
-        whole = masks(frame.labels, scheme).sum(axis=(1, 2, 3)) * np.prod(frame.spacing)
         for number, transformation in enumerate(self.transformations):
             if transformation is None:
                 continue
@@ -89,9 +90,8 @@ class RegisteredToEach:
             carried = sitk.GetArrayFromImage(
                 sitk.Resample(labels, fixed, transformation, sitk.sitkNearestNeighbor, BACKGROUND)
             ).astype(np.int8)
-            voxel = np.prod(atlas.spacing) * abs(np.linalg.det(_matrix(transformation)))
-            beyond = whole / voxel - masks(carried, scheme).sum(axis=(1, 2, 3))
-            beyond = np.where(beyond > 0.1 * whole / voxel, beyond, 0.0)
+            matrix, shift = _in_mm(transformation, _middle(fixed), _middle(labels))
+            beyond = lost(frame, matrix, shift, atlas, scheme)
             dice[number] = dice_with(carried, beyond, atlas.labels[number][None], scheme)[0]
         return dice
 
@@ -123,15 +123,17 @@ def _registered(
     sitk: ModuleType,
     moving: Any,  # noqa: ANN401
     fixed: Any,  # noqa: ANN401
+    region: Any,  # noqa: ANN401
     start: Any,  # noqa: ANN401
 ) -> tuple[Any, float]:
-    """From the fixed image into the moving one, and the mutual information that was reached."""
+    """From the fixed image into the moving one, and the squared correlation that was reached."""
     method = sitk.ImageRegistrationMethod()
-    method.SetMetricAsMattesMutualInformation(32)
+    method.SetMetricAsCorrelation()
+    method.SetMetricFixedMask(region)
     method.SetMetricSamplingStrategy(method.REGULAR)
     method.SetMetricSamplingPercentage(SAMPLED)
     method.SetInterpolator(sitk.sitkLinear)
-    method.SetOptimizerAsRegularStepGradientDescent(1.0, 1e-3, STEPS, 0.6)
+    method.SetOptimizerAsRegularStepGradientDescent(FIRST_STEP_MM, LAST_STEP_MM, STEPS, 0.6)
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetShrinkFactorsPerLevel([1])
     method.SetSmoothingSigmasPerLevel([0.0])
@@ -170,5 +172,8 @@ def _middle(image: Any) -> Array:  # noqa: ANN401
     return middle
 
 
-def _matrix(transformation: Any) -> Array:  # noqa: ANN401
-    return np.array(transformation.GetMatrix()).reshape(3, 3)
+def _in_mm(transformation: Any, centre: Array, there: Array) -> tuple[Array, Array]:  # noqa: ANN401
+    """A transformation as a matrix and a shift between the images' centres, ordered (z, y, x)."""
+    matrix = np.array(transformation.GetMatrix()).reshape(3, 3)[::-1, ::-1]
+    shift = np.array(transformation.TransformPoint(centre.tolist())) - there
+    return matrix, shift[::-1]

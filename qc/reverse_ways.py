@@ -76,24 +76,31 @@ class PlacedOnce:
         """See ``Looked``."""
         scheme = self.way.scheme
         carried = labels_at(frame.labels, frame.spacing, self.placed.points, BACKGROUND)
-        beyond = lost(frame, self.placed, self.way.atlas, scheme)
+        beyond = lost(frame, self.placed.matrix, self.placed.shift, self.way.atlas, scheme)
         dice = dice_with(carried, beyond, self.way.atlas.deformed, scheme)
         dice[~self.allowed] = np.nan
         return dice
 
 
-def lost(frame: Frame, placed: Placed, atlas: Atlas, scheme: LabelScheme) -> Array:
+def lost(frame: Frame, matrix: Array, shift: Array, atlas: Atlas, scheme: LabelScheme) -> Array:
     """How much of each structure lies beside the space, in voxels of the space, ``[S]``.
 
     Slices that lie before its first or after its last say nothing.
+
+    Args:
+        frame: The segmentation.
+        matrix: From mm in the space to mm in the frame, ``[3, 3]``.
+        shift: Added to it, in mm, ``[3]``.
+        atlas: The space.
+        scheme: Of the labels.
     """
     halves = np.array(atlas.weights.shape) * atlas.spacing / 2
-    inverse = np.linalg.inv(placed.matrix)
+    inverse = np.linalg.inv(matrix)
     voxel = np.prod(frame.spacing) / np.prod(atlas.spacing) * abs(np.linalg.det(inverse))
     found = []
     for mask in masks(frame.labels, scheme):
         places = (np.argwhere(mask) - (np.array(mask.shape) - 1) / 2) * frame.spacing
-        away = np.abs((places - placed.shift) @ inverse.T) > halves
+        away = np.abs((places - shift) @ inverse.T) > halves
         found.append(voxel * np.count_nonzero(~away[:, 0] & away[:, 1:].any(axis=1)))
     return np.array(found)
 

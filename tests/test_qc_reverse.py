@@ -205,14 +205,16 @@ def test_what_lies_beside_the_references_view_counts_as_lost(fitted):
     labels = np.pad(frame.labels, far)
     wide = replace(frame, image=np.pad(frame.image, ((0, 0), *far)), labels=labels)
     # The centre of the wide frame lies 30 rows further.
-    there = replace(placed, shift=placed.shift - [0, 30 * frame.spacing[1], 0])
+    there = placed.shift - [0, 30 * frame.spacing[1], 0]
     stray = labels.copy()
     stray[:, -10:, :20] = 1
 
-    clean = lost(wide, there, fitted.atlas_, SHORT_AXIS)
-    spoilt = lost(replace(wide, labels=stray), there, fitted.atlas_, SHORT_AXIS)
+    clean = lost(wide, placed.matrix, there, fitted.atlas_, SHORT_AXIS)
+    spoilt = lost(replace(wide, labels=stray), placed.matrix, there, fitted.atlas_, SHORT_AXIS)
 
-    assert clean == pytest.approx(lost(frame, placed, fitted.atlas_, SHORT_AXIS))
+    assert clean == pytest.approx(
+        lost(frame, placed.matrix, placed.shift, fitted.atlas_, SHORT_AXIS)
+    )
     voxel = np.prod(frame.spacing) / np.prod(fitted.atlas_.spacing)
     voxel /= np.linalg.det(placed.matrix)
     added = round((spoilt - clean)[NAMES.index("RV")] / voxel)
