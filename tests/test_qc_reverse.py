@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from qc.base import Graded
 from qc.frames import Frame, graded_frames
+from qc.reverse_atlas import Atlas
 from qc.reverse_build import atlas_of
 from qc.reverse_classification import ReverseClassification, rca_dice, summary
 from qc.reverse_references import by_image, chosen_references
@@ -222,6 +223,25 @@ def test_what_lies_beside_the_references_view_counts_as_lost(fitted):
     assert added in (400, 600, 800)
 
 
+def test_slices_before_and_after_the_references_are_not_lost():
+    space = np.zeros((2, 10, 10), np.float32)
+    atlas = Atlas((10.0, 2.0, 2.0), space, space[None], space[None, None], space[None], space)
+    labels = np.zeros((6, 10, 30), np.int8)
+    labels[:, 4, [0, 14]] = 3
+    frame = Frame("any", labels[None].astype(np.float32), labels, (10.0, 2.0, 2.0))
+
+    found = lost(frame, np.eye(3), np.zeros(3), atlas, SHORT_AXIS)
+    larger = lost(frame, np.diag([1.0, 2, 4]), np.zeros(3), atlas, SHORT_AXIS)
+
+    # Column 0 lies 29 mm from the centre, beyond 10 mm; 2 of the 6 slices are those of the space.
+    assert found == pytest.approx([2, 0, 0])
+    # Within 40 mm, where the space covers four times as many columns.
+    assert larger == pytest.approx([0, 0, 0])
+    # Slices are now half as thick in the space, which reaches 20 mm from the centre, to 4 of them.
+    halved = lost(frame, np.diag([2.0, 1, 1]), np.zeros(3), atlas, SHORT_AXIS)
+    assert halved == pytest.approx([4 / 2, 0, 0])
+
+
 def test_a_summary_is_led_by_the_best():
     dice = np.array([[0.2, np.nan], [0.8, np.nan], [0.4, np.nan], [np.nan, np.nan]])
     likeness = np.array([0.9, 0.1, 0.5, -np.inf])
@@ -274,6 +294,17 @@ def test_frames_of_a_series_have_each_their_own_quality(fitted):
 
     assert bad.argmin() == 5
     assert bad.min() < together < bad.max()
+
+
+@pytest.mark.parametrize(("frames", "registered"), [(2, 2), (4, 4), (8, 2), (9, 3)])
+def test_neighbours_in_a_longer_series_share_a_registration(fitted, frames, registered):
+    labels = heart("long", frames=frames)
+    fitted.atlas_.lately.clear()
+
+    fitted.predict([prediction_of("long", labels, truth=labels)])
+
+    # Of 8 frames at once, groups of 4; what is left over is registered frame by frame.
+    assert len(fitted.atlas_.lately) == registered
 
 
 def test_other_schemes_are_judged_alike():
