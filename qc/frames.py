@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from qc.base import Graded
 from semiqc.frames import evidence_of_frame
-from semiqc.metrics import overlap
+from semiqc.metrics import NSD_TOLERANCE_MM
 from semiqc.study import UNLABELLED, Evidence, LabelScheme, Prediction
+from semiqc.surfaces import surface_dice
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +74,8 @@ class GradedFrame:
         if self.graded.nsd is not None:
             return np.asarray(self.graded.nsd[self.number])
         frame = self.frame()
-        found = overlap(frame.labels, self.reference(), frame.spacing, scheme)
-        return np.array([found[structure.name].nsd for structure in scheme.structures])
+        pair = compared(frame.labels, self.reference(), scheme)
+        return surface_dice(*pair, frame.spacing, NSD_TOLERANCE_MM)
 
 
 def frame_of(prediction: Prediction, number: int) -> Frame:

@@ -1,25 +1,20 @@
 """How well a segmentation agrees with a reference: Dice, surface Dice and Hausdorff distance.
 
-The metrics are MONAI's. What they leave open is decided here, once: a structure that is in
-neither segmentation has nothing to agree on and is NaN; a structure that was missed, or found
-where there is none, scores worst: Dice 0, surface Dice 0, and as distance the diagonal of the
-image, which no distance within it exceeds. So a mean over studies counts every failure.
+The values are those of MONAI's metrics. What they leave open is decided here, once: a structure
+that is in neither segmentation has nothing to agree on and is NaN; a structure that was missed,
+or found where there is none, scores worst: Dice 0, surface Dice 0, and as distance the diagonal
+of the image, which no distance within it exceeds. So a mean over studies counts every failure.
 Voxels that the reference leaves ``UNLABELLED`` are ignored: they are in no structure of either.
 """
 
 import math
-import warnings
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from monai.metrics.hausdorff_distance import compute_hausdorff_distance
-from monai.metrics.meandice import compute_dice
-from monai.metrics.surface_dice import compute_surface_dice
 from numpy.typing import NDArray
 
 from semiqc.study import UNLABELLED, LabelScheme, Structure
+from semiqc.surfaces import hausdorff95, surface_dice
 
 NSD_TOLERANCE_MM = 2.0
 """Surface distance forgiven where no other is asked for; about a pixel of cine MR."""
@@ -72,9 +67,8 @@ def overlap(
 ) -> dict[str, Overlap]:
     """Dice, surface Dice and Hausdorff distance of every structure in one frame.
 
-    A surface is made of the structure's outermost voxels, in three dimensions; those of the first
-    and last slice belong to it. In a study of one slice it is the contour. A border to
-    unlabelled voxels counts as surface of both segmentations.
+    For what a surface is, see ``semiqc.surfaces``. A border to unlabelled voxels counts as surface
+    of both segmentations.
 
     Reference:
         Nikolov et al., "Clinically applicable segmentation of head and neck anatomy for
@@ -97,9 +91,13 @@ def overlap(
     """
     if reference.ndim != 3:
         raise ValueError(f"a frame must have axes [Z, Y, X], got shape {reference.shape}")
+    pairs = [_masks(predicted, reference, structure) for structure in scheme.structures]
+    of_predicted, of_reference = (np.stack(side) for side in zip(*pairs, strict=True))
+    nsd = surface_dice(of_predicted, of_reference, spacing, tolerance_mm)
+    hd95_mm = hausdorff95(of_predicted, of_reference, spacing)
     return {
-        structure.name: _agreement(*_masks(predicted, reference, structure), spacing, tolerance_mm)
-        for structure in scheme.structures
+        structure.name: Overlap(_dice(*pair), float(near), float(far))
+        for structure, pair, near, far in zip(scheme.structures, pairs, nsd, hd95_mm, strict=True)
     }
 
 
@@ -115,62 +113,5 @@ def _masks(
 
 
 def _dice(predicted: NDArray[np.bool_], reference: NDArray[np.bool_]) -> float:
-    if not predicted.any() and not reference.any():
-        return math.nan
-    # MONAI gives NaN for any empty reference unless told otherwise, also for a false positive.
-    found = compute_dice(_as_batch(predicted), _as_batch(reference), ignore_empty=False)
-    return float(found)
-
-
-def _agreement(
-    predicted: NDArray[np.bool_],
-    reference: NDArray[np.bool_],
-    spacing: tuple[float, float, float],
-    tolerance_mm: float,
-) -> Overlap:
-    diagonal_mm = math.dist((0, 0, 0), np.multiply(reference.shape, spacing))
-    if not predicted.any() and not reference.any():
-        return Overlap(math.nan, math.nan, math.nan)
-    if not predicted.any() or not reference.any():
-        return Overlap(0.0, 0.0, diagonal_mm)
-    predicted, reference, sampling = _in_view(predicted, reference, spacing)
-    nsd, hd95_mm = _surface_agreement(predicted, reference, sampling, tolerance_mm)
-    return Overlap(_dice(predicted, reference), nsd, hd95_mm)
-
-
-def _in_view(
-    predicted: NDArray[np.bool_],
-    reference: NDArray[np.bool_],
-    spacing: tuple[float, ...],
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], tuple[float, ...]]:
-    """Both cut to their joint bounding box; a study of one slice loses that axis."""
-    if reference.shape[0] == 1:
-        # In a volume one voxel thick, every voxel would be surface.
-        predicted, reference, spacing = predicted[0], reference[0], spacing[1:]
-    occupied = np.nonzero(predicted | reference)
-    box = tuple(slice(indices.min(), indices.max() + 1) for indices in occupied)
-    return predicted[box], reference[box], tuple(float(mm) for mm in spacing)
-
-
-def _surface_agreement(
-    predicted: NDArray[np.bool_],
-    reference: NDArray[np.bool_],
-    spacing: Sequence[float],
-    tolerance_mm: float,
-) -> tuple[float, float]:
-    """Surface Dice and 95 % Hausdorff distance in mm of two masks that are not empty."""
-    masks = _as_batch(predicted), _as_batch(reference)
-    with warnings.catch_warnings():
-        # MONAI 1.6 calls itself with an argument that it has deprecated.
-        warnings.filterwarnings("ignore", ".*always_return_as_numpy", FutureWarning)
-        nsd = compute_surface_dice(
-            *masks, [tolerance_mm], include_background=True, spacing=spacing
-        )
-        hd95_mm = compute_hausdorff_distance(
-            *masks, include_background=True, percentile=95, spacing=spacing
-        )
-    return float(nsd), float(hd95_mm)
-
-
-def _as_batch(mask: NDArray[np.bool_]) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(mask))[None, None]
+    total = np.count_nonzero(predicted) + np.count_nonzero(reference)
+    return 2 * np.count_nonzero(predicted & reference) / total if total else math.nan

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from builders import SPACING, study_of
 
-from qc.frames import compared, graded_frames, masks
+from qc.frames import graded_frames
 from qc.graded import (
     GradedSet,
     GradedWriter,
@@ -16,10 +16,8 @@ from qc.graded import (
     error_maps,
     multi_class_dice,
     mvsf,
-    surface_dice,
 )
 from qc.graded.store import store_of
-from semiqc.metrics import overlap
 from semiqc.store import Store, StoreWriter
 from semiqc.study import SHORT_AXIS, UNLABELLED, Evidence
 
@@ -328,27 +326,3 @@ def test_error_maps_show_what_is_wrongly_in_or_out():
     assert maps[LV, 0, 0].tolist() == [False, True, True, True, False]
     assert maps[RV, 0, 0].tolist() == [False, False, False, True, False]
     assert not maps[MYO].any()
-
-
-@pytest.mark.parametrize("slices", [1, 4])
-@pytest.mark.parametrize("tolerance_mm", [1.0, 2.6, 9.0])
-def test_surface_dice_is_that_of_the_metrics_for_any_shape(slices, tolerance_mm):
-    rng = np.random.default_rng(slices)
-    coarse = rng.integers(0, 3, (2, slices, 4, 3)).astype(np.int8)
-    predicted, reference = coarse.repeat(3, axis=2).repeat(4, axis=3)
-    reference[:, :2] = UNLABELLED
-
-    expected = overlap(predicted, reference, SPACING, SHORT_AXIS, tolerance_mm=tolerance_mm)
-    found = surface_dice(*compared(predicted, reference, SHORT_AXIS), SPACING, tolerance_mm)
-    np.testing.assert_allclose(found, [one.nsd for one in expected.values()], rtol=1e-6)
-
-
-def test_surface_dice_is_zero_where_one_lacks_the_structure_and_nan_where_both_do():
-    lv = study_of().labels[1]
-    found = surface_dice(
-        masks(lv, SHORT_AXIS), masks(np.where(lv == 3, 2, lv), SHORT_AXIS), SPACING, 2.0
-    )
-
-    np.testing.assert_array_equal(found, [0, 0, np.nan])
-    empty = np.zeros((3, 2, 5, 6), bool)
-    assert np.isnan(surface_dice(empty, empty, SPACING, 2.0)).all()

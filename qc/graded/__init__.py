@@ -13,7 +13,7 @@ from qc.graded.seggen import SegGen
 from qc.graded.snapshots import Snapshots
 from qc.graded.source import Made, Source
 from qc.graded.store import GradedSet, GradedWriter
-from qc.graded.truth import error_maps, multi_class_dice, mvsf, surface_dice
+from qc.graded.truth import error_maps, multi_class_dice, mvsf
 
 __all__ = [
     "SOURCES",
@@ -36,7 +36,6 @@ __all__ = [
     "multi_class_dice",
     "mvsf",
     "subject_folds",
-    "surface_dice",
 ]
 
 SOURCES: dict[str, Callable[..., Source]] = {

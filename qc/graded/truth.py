@@ -1,7 +1,6 @@
 """What is true of a segmentation whose reference is known, beyond ``semiqc.metrics``."""
 
 import math
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,72 +75,3 @@ def error_maps(
     """
     in_predicted, in_reference = compared(predicted, reference, scheme)
     return in_predicted ^ in_reference
-
-
-def surface_dice(
-    predicted: NDArray[np.bool_],
-    reference: NDArray[np.bool_],
-    spacing: tuple[float, float, float],
-    tolerance_mm: float,
-) -> NDArray[np.float64]:
-    """Normalised surface Dice of masks ``[S, Z, Y, X]``, as ``semiqc.metrics.overlap`` gives it.
-
-    Dilates surfaces by the tolerance rather than work out all distances, which for a tolerance
-    of a few voxels takes a small part of the time.
-
-    Args:
-        predicted: One mask per structure.
-        reference: Likewise.
-        spacing: Distance in mm between voxel centres, ordered ``(z, y, x)``.
-        tolerance_mm: Surface distance that is forgiven.
-
-    Returns:
-        ``[S]``, in [0, 1]; 0 where only one of the two has the structure, NaN where neither has.
-    """
-    occupied = np.nonzero((predicted | reference).any(axis=0))
-    if not len(occupied[0]):
-        return np.full(len(predicted), np.nan)
-    box = (slice(None), *(slice(int(at.min()), int(at.max()) + 1) for at in occupied))
-    # In a volume one voxel thick, every voxel would be surface.
-    axes = (1, 2, 3) if reference.shape[1] > 1 else (2, 3)
-    first, second = (_surfaces(masks[box], axes) for masks in (predicted, reference))
-    forgiven = (first & _within(second, spacing, tolerance_mm)).sum(axis=(1, 2, 3))
-    forgiven += (second & _within(first, spacing, tolerance_mm)).sum(axis=(1, 2, 3))
-    with np.errstate(invalid="ignore"):
-        shares: NDArray[np.float64] = forgiven / (
-            first.sum(axis=(1, 2, 3), dtype=np.float64) + second.sum(axis=(1, 2, 3))
-        )
-    return shares
-
-
-def _surfaces(masks: NDArray[np.bool_], axes: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The voxels of masks ``[S, Z, Y, X]`` that have a neighbour outside along one of ``axes``."""
-    padding = [(int(axis in axes),) * 2 for axis in range(masks.ndim)]
-    padded = np.pad(masks, padding)
-    inside = masks.copy()
-    for axis in axes:
-        for start in (0, 2):
-            window = [
-                slice(before, before + n)
-                for (before, _), n in zip(padding, masks.shape, strict=True)
-            ]
-            window[axis] = slice(start, start + masks.shape[axis])
-            inside &= padded[tuple(window)]
-    return masks & ~inside
-
-
-def _within(
-    masks: NDArray[np.bool_], spacing: tuple[float, float, float], distance_mm: float
-) -> NDArray[np.bool_]:
-    """The voxels that lie no further than a distance from masks ``[S, Z, Y, X]``."""
-    reach = [int(distance_mm / mm) for mm in spacing]
-    padded = np.pad(masks, [(0, 0), *((n, n) for n in reach)])
-    within = np.zeros_like(masks)
-    for offset in product(*(range(-n, n + 1) for n in reach)):
-        if math.hypot(*(n * mm for n, mm in zip(offset, spacing, strict=True))) <= distance_mm:
-            window = (
-                slice(n + step, n + step + length)
-                for n, step, length in zip(reach, offset, masks.shape[1:], strict=True)
-            )
-            within |= padded[(slice(None), *window)]
-    return within

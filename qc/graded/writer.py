@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from qc.frames import compared, frame_dice, slice_dice
 from qc.graded.source import Made
-from qc.graded.truth import multi_class_dice, mvsf, surface_dice
+from qc.graded.truth import multi_class_dice, mvsf
 from semiqc.atomic import require_space, whole_file
 from semiqc.evidence_file import GROUP, MAPS, in_8_bits
 from semiqc.metrics import NSD_TOLERANCE_MM
 from semiqc.store import Store
 from semiqc.study import Evidence, LabelScheme, Study
+from semiqc.surfaces import surface_dice
 
 FORMAT = "semiqc-graded"
 VERSION = 1
