@@ -17,6 +17,7 @@ from semiqc.store import Store, StoreWriter, open_h5
 GATES = (
     "random", "all", "oracle", "weighted", "diverse", "risk", "agreement", "consensus",
     "consensus/voxel", "consensus/slice", "{by: consensus, repair: [temporal], propagate: true}",
+    "{by: agreement, rounds: 2}",
 )  # fmt: skip
 SETTINGS = (
     *TINY,
@@ -63,6 +64,7 @@ def test_every_gate_is_a_scenario_that_is_evaluated(finished):
         "few", "gate-random", "gate-all", "gate-oracle", "gate-weighted", "gate-diverse",
         "gate-risk", "gate-agreement", "gate-consensus", "gate-consensus-voxel",
         "gate-consensus-slice", "gate-consensus-temporal-propagated",
+        "gate-agreement-2rounds",
     }  # fmt: skip
 
 
@@ -78,6 +80,15 @@ def test_controls_do_what_they_are_for(finished):
     assert admitted(finished, "gate-all") == everybody
     assert len(admitted(finished, "gate-random")) == 2
     assert admitted(finished, "gate-oracle") == set(sorted(truth, key=truth.get)[-2:])
+
+
+def test_a_gate_may_have_rounds_of_its_own(finished):
+    rounds = {
+        scenario: {row["round"] for row in judged(finished, scenario)}
+        for scenario in ("gate-agreement", "gate-agreement-2rounds")
+    }
+
+    assert rounds == {"gate-agreement": {"1"}, "gate-agreement-2rounds": {"1", "2"}}
 
 
 def test_the_best_by_a_score_are_admitted(finished):

@@ -117,5 +117,7 @@ def test_the_schema_describes_every_section_for_editors():
     schema = json.loads(json_schema())
 
     assert schema["additionalProperties"] is False
-    assert schema["properties"]["rounds"]["description"] == "Rounds of self-training, at most."
+    assert schema["properties"]["rounds"]["description"] == (
+        "Rounds of self-training, at most; a gate may have its own."
+    )
     assert schema["$defs"]["Training"]["additionalProperties"] is False

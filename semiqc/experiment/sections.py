@@ -199,17 +199,20 @@ class GateSettings(Section):
     """What is tried on every prediction before it is judged: frames judged bad derived from
     their neighbours (``temporal``), or slices judged bad from the learned shapes
     (``surrogate``). What is judged better is kept."""
-
     propagate: bool = False
     """Carry the experts' labels to the other frames of their studies by registration, and teach
     those too."""
+    rounds: Annotated[int, Field(ge=1)] | None = None
+    """Of self-training with this gate; those of the run where not given."""
 
     @property
     def name(self) -> str:
         """Of the scenario that this gate makes."""
         chooser = self.by if self.rule == "best" else self.rule
         parts = [chooser, *([self.grain] if self.grain != "study" else []), *self.repair]
-        return "-".join(["gate", *parts, *(["propagated"] if self.propagate else [])])
+        parts += ["propagated"] if self.propagate else []
+        parts += [f"{self.rounds}rounds"] if self.rounds else []
+        return "-".join(["gate", *parts])
 
     @property
     def title(self) -> str:
@@ -218,7 +221,8 @@ class GateSettings(Section):
         grain = f", by {self.grain}" if self.grain != "study" else ""
         repaired = f", repaired ({', '.join(self.repair)})" if self.repair else ""
         propagated = ", experts' labels propagated" if self.propagate else ""
-        return f"Gate: {chooser}{grain}{repaired}{propagated}"
+        rounds = f", {self.rounds} rounds" if self.rounds else ""
+        return f"Gate: {chooser}{grain}{repaired}{propagated}{rounds}"
 
 
 class EvaluationSettings(Section):

@@ -109,7 +109,7 @@ class SeedRun:
             name,
             self.settings.gate_of(name),
             crf=CRF() if scenario.refine else None,
-            rounds=self.settings.rounds,
+            rounds=self.settings.rounds_of(name),
         )
         kept = self.first
         pseudo: list[PseudoRow] = []
@@ -130,7 +130,7 @@ class SeedRun:
             self.experts,
             self.candidates,
             gate=bench.choose,
-            rounds=self.settings.rounds,
+            rounds=bench.rounds,
         )
 
     def _experts(self, scenario: Scenario) -> list[Study]:

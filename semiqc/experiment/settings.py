@@ -65,7 +65,7 @@ class Settings(Section):
     study, such as ``[random, curve, consensus, consensus/voxel, risk, oracle]``; or settings as
     of ``gate``. What is not said is as in ``gate``."""
     rounds: Annotated[int, Field(ge=1)] = 1
-    """Rounds of self-training, at most."""
+    """Rounds of self-training, at most; a gate may have its own."""
     evaluation: EvaluationSettings = EvaluationSettings()
 
     @model_validator(mode="before")
@@ -93,6 +93,11 @@ class Settings(Section):
         if kind == "quality":
             return self.gate
         return self.gate.model_copy(update={"rule": "random", "grain": "study", "repair": ()})
+
+    def rounds_of(self, scenario: str) -> int:
+        """How often a scenario judges, chooses and trains anew, at most."""
+        gate = self.gate_of(scenario)
+        return gate.rounds if gate and gate.rounds else self.rounds
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
