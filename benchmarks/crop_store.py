@@ -1,6 +1,7 @@
 """Crop the studies of a store around their labels, as the cine studies of the examples are.
 
     python benchmarks/crop_store.py acdc_all.h5 crops.h5 --unseen examples/acdc_gates_split.csv
+    python benchmarks/crop_store.py acdc_all.h5 acdc_hearts.h5 --wider-than 150
 
 The box is that of all labels with a margin of 10 mm in plane; the first and the last slice with a
 label are left out, as the crops of the cine studies lack base and apex.
@@ -40,6 +41,9 @@ if __name__ == "__main__":
     parser.add_argument("store", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--unseen", type=Path, help="Split whose other roles are left out.")
+    parser.add_argument(
+        "--wider-than", type=int, default=0, help="Rows; what has fewer is left as it is."
+    )
     options = parser.parse_args()
     given = Store(options.store)
     names = set(given.names)
@@ -49,5 +53,7 @@ if __name__ == "__main__":
     with StoreWriter(options.output, given.scheme, given.modalities) as writer:
         for name in given.names:
             if name in names:
-                writer.add(cropped(given.study(name)))
+                study = given.study(name)
+                is_wide = study.image.shape[-2] > options.wider_than
+                writer.add(cropped(study) if is_wide else study)
     print(f"wrote {len(names)} studies to {options.output}")
