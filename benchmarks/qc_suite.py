@@ -5,6 +5,7 @@
     python benchmarks/qc_suite.py shifted suite store.h5      # another scanner's images
     python benchmarks/qc_suite.py correction suite store.h5   # a damaged slice in each study
     python benchmarks/qc_suite.py consensus suite store.h5    # learned on half of the held-out
+    python benchmarks/qc_suite.py taught suite store.h5       # a network that RCA has taught
     python benchmarks/qc_suite.py learning suite store.h5 learning.png   # share of the studies
     python benchmarks/qc_suite.py speed suite                 # a cine of 30 frames, 10 slices
 
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, zoom
 from sklearn.base import clone
 
-from qc.base import Graded, Quality
+from qc.base import Graded, Quality, QualityEstimator
 from qc.blend import Blend, absent_structures
 from qc.calibration import DiceCalibration, true_dice
 from qc.evaluation import (
@@ -36,10 +37,18 @@ from qc.evaluation import (
     save,
 )
 from qc.evaluation.markdown import markdown_of
-from qc.graded import ForestSource, GradedSet, NoiseAttack, grade_held_out
+from qc.graded import (
+    ForestSource,
+    GradedSet,
+    NoiseAttack,
+    balanced_subset,
+    grade_held_out,
+)
 from qc.graded.models import default_training
+from qc.reverse_classification import ReverseClassification
 from qc.slice_correction import corrected_curves
 from qc.suite import Suite
+from qc.teaching import graded_by
 from segmenters import Training, UNet, segment
 from semiqc.frames import study_of_frame
 from semiqc.phantom import short_axis_study
@@ -178,6 +187,25 @@ def consensus(suite: Suite, folder: Path, store: Store) -> None:
         print(f"{name:28}{r:8.3f}{r_sd:8.3f}{mae:8.3f}{mae_sd:8.3f}")
 
 
+def taught(suite: Suite, folder: Path, store: Store) -> None:
+    """A network that learns from reverse classification, beside its teacher and true Dice.
+
+    Robinson et al., MICCAI 2018, experiment 2. The teacher knows the references of some frames
+    and no Dice; the pupil what the teacher says of the suite's graded segmentations. The network
+    of the suite itself has learned from the true Dice of the same segmentations.
+    """
+    graded, test = (GradedSet(folder / name, store) for name in ("graded.h5", "test.h5"))
+    teacher = ReverseClassification(suite.scheme, calibrate=False).fit(graded)
+    lessons = list(graded_by(teacher, (one.prediction for one in graded)))
+    found: dict[str, QualityEstimator] = {
+        "reverse classification": teacher,
+        "network, its pupil": clone(suite.estimators["cnn"]).fit(lessons),
+        "network, true Dice": suite.estimators["cnn"],
+    }
+    held = test.subset(balanced_subset(test.mean_dice, np.random.default_rng(0)))
+    print(markdown_of(evaluate(found, held, suite.scheme).table()))
+
+
 def _agreement(qualities: Sequence[Quality], true: NDArray[np.float64]) -> tuple[float, float]:
     scores = np.array([quality.score for quality in qualities])
     return float(np.corrcoef(scores, true)[0, 1]), float(np.abs(scores - true).mean())
@@ -269,4 +297,5 @@ if __name__ == "__main__":
             "shifted": shifted,
             "correction": correction,
             "consensus": consensus,
+            "taught": taught,
         }[table](Suite.load(folder), folder, Store(Path(sys.argv[3])))

@@ -17,6 +17,7 @@ from qc.qcresunet import QCResUNet
 from qc.reverse_classification import ReverseClassification
 from qc.slicewise_dice import SlicewiseDice
 from qc.suite import Scored, Suite
+from qc.teaching import graded_by
 from qc.uncertainty import Uncertainty
 from qc.verdicts import SimulatedReader, Verdict, balanced, read_verdicts, with_verdict
 
@@ -53,6 +54,7 @@ __all__ = [
     "Uncertainty",
     "Verdict",
     "balanced",
+    "graded_by",
     "read_verdicts",
     "with_verdict",
 ]

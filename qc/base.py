@@ -29,16 +29,17 @@ class Graded:
     Args:
         prediction: Made by a segmenter that did not learn from the study.
         reference: The study's labels, ``UNLABELLED`` where nobody annotated; None where only a
-            verdict is known.
+            verdict or Dice is known.
         is_good: A reader's verdict on the whole prediction; None where nobody gave one.
         source: What made the prediction, such as the rung of a ladder of segmenters.
         group: The study's group.
-        dice: Of each frame and structure, ``[T, S]``, where it has been worked out already; NaN
-            where a frame has no reference or neither has the structure.
+        dice: Of each frame and structure, ``[T, S]``, where it has been worked out already, or
+            estimated by another (``qc.teaching``); NaN where it is unknown.
         nsd: Normalised surface Dice, likewise.
 
     Raises:
-        ValueError: If neither a reference nor a verdict is given, or their shapes disagree.
+        ValueError: If neither a reference nor a verdict nor Dice is given, or their shapes
+            disagree.
     """
 
     prediction: Prediction
@@ -50,8 +51,10 @@ class Graded:
     nsd: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        if self.reference is None and self.is_good is None:
-            raise ValueError(f"{self.prediction.study}: graded needs a reference or a verdict")
+        if self.reference is None and self.is_good is None and self.dice is None:
+            raise ValueError(
+                f"{self.prediction.study}: graded needs a reference, a verdict or Dice"
+            )
         shape = tuple(self.prediction.labels.shape)
         if self.reference is not None and tuple(self.reference.shape) != shape:
             raise ValueError(

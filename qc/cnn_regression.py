@@ -22,6 +22,8 @@ FULL_WIDTH = 64
 class CNNRegression(NetworkEstimator):
     """Regresses the Dice of each structure; it says nothing of slices or voxels.
 
+    Learns from true Dice, or from that which another estimator gives: see ``qc.teaching``.
+
     Reference:
         Robinson et al., "Real-time prediction of segmentation quality", MICCAI 2018: 3-D
         ResNet-50 on image and one-hot segmentation, mean squared error; outputs for background,
@@ -40,6 +42,8 @@ class CNNRegression(NetworkEstimator):
         width: Filters of its first layer; 64 as published.
         See ``NetworkEstimator`` for the others.
     """
+
+    needs_reference = False
 
     def __init__(
         self,

@@ -34,7 +34,7 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class GradedFrame:
-    """A frame that has a reference; voxels are read when they are asked for.
+    """A frame whose quality is known; voxels are read when they are asked for.
 
     Args:
         graded: The prediction it is part of.
@@ -57,10 +57,12 @@ class GradedFrame:
         """Class of each voxel or ``UNLABELLED``, ``[Z, Y, X]``.
 
         Raises:
-            ValueError: If the prediction has none.
+            ValueError: If there is none.
         """
         if self.graded.reference is None:
-            raise ValueError(f"{self.study}: graded without a reference")
+            raise ValueError(
+                f"{self.study}: graded without a reference, which this estimator learns from"
+            )
         return np.asarray(self.graded.reference[self.number])
 
     def dice(self, scheme: LabelScheme) -> NDArray[np.float64]:
@@ -70,9 +72,11 @@ class GradedFrame:
         return frame_dice(*compared(self.frame().labels, self.reference(), scheme))
 
     def nsd(self, scheme: LabelScheme) -> NDArray[np.float64]:
-        """Normalised surface Dice of each structure, ``[S]``; NaN where it is in neither."""
+        """Normalised surface Dice of each structure, ``[S]``; NaN where it is unknown."""
         if self.graded.nsd is not None:
             return np.asarray(self.graded.nsd[self.number])
+        if self.graded.reference is None:
+            return np.full(len(scheme.structures), np.nan)
         frame = self.frame()
         pair = compared(frame.labels, self.reference(), scheme)
         return surface_dice(*pair, frame.spacing, NSD_TOLERANCE_MM)
@@ -91,7 +95,7 @@ def frame_of(prediction: Prediction, number: int) -> Frame:
 
 
 def graded_frames(graded: Sequence[Graded]) -> list[GradedFrame]:
-    """The frames of graded predictions that have a reference.
+    """The frames of graded predictions that have a reference, or whose Dice is known.
 
     Raises:
         ValueError: If there is none.
@@ -101,7 +105,7 @@ def graded_frames(graded: Sequence[Graded]) -> list[GradedFrame]:
     found = [GradedFrame(one, number) for one in graded for number in _labelled(one)]
     if not found:
         raise ValueError(
-            f"fit needs at least one frame with a reference, got none in {len(graded)}"
+            f"fit needs at least one frame with a reference or Dice, got none in {len(graded)}"
             " graded predictions"
         )
     return found
@@ -110,7 +114,8 @@ def graded_frames(graded: Sequence[Graded]) -> list[GradedFrame]:
 def _labelled(graded: Graded) -> tuple[int, ...]:
     reference = graded.reference
     if reference is None:
-        return ()
+        dice = np.empty((0, 0)) if graded.dice is None else graded.dice
+        return tuple(np.flatnonzero(np.isfinite(dice).any(axis=1)).tolist())
     known: tuple[int, ...] | None = getattr(reference, "labelled_frames", None)
     if known is not None:
         return known

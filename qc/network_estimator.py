@@ -79,6 +79,9 @@ class NetworkEstimator(FrameEstimator):
         networks_: One per member.
     """
 
+    needs_reference = True
+    """Whether it learns from voxels of the reference, and not from Dice alone."""
+
     needs_nsd = False
     """Whether the surface Dice is learned, which takes longer to work out than the rest."""
 
@@ -157,7 +160,8 @@ class NetworkEstimator(FrameEstimator):
     def _batch(self, known: "_Known", drawn: NDArray[np.intp]) -> Batch:
         images, labels, references = [], [], []
         for index in drawn:
-            frame, reference = known.frames[index].frame(), known.frames[index].reference()
+            graded = known.frames[index]
+            frame, reference = graded.frame(), self._reference(graded)
             box = box_around(frame.labels, self.size)
             images.append(box.cut(frame.image, 0))
             labels.append(box.cut(frame.labels, BACKGROUND))
@@ -169,6 +173,11 @@ class NetworkEstimator(FrameEstimator):
             dice=torch.from_numpy(known.dice[drawn]).float(),
             nsd=torch.from_numpy(known.nsd[drawn]).float(),
         )
+
+    def _reference(self, graded: GradedFrame) -> NDArray[np.int8]:
+        if graded.graded.reference is None and not self.needs_reference:
+            return np.full(graded.graded.prediction.labels.shape[1:], UNLABELLED, dtype=np.int8)
+        return graded.reference()
 
     @torch.no_grad()
     def _judge(self, frames: Sequence[Frame]) -> list[Judged]:

@@ -18,7 +18,7 @@ from qc.reverse_forest import ForestWay
 from qc.reverse_pairwise import PairwiseWay, simple_itk
 from qc.reverse_references import by_image, chosen_references
 from qc.reverse_ways import AtlasWay, Way
-from semiqc.study import LabelScheme, Prediction
+from semiqc.study import LabelScheme
 
 Array = NDArray[np.float64]
 
@@ -183,25 +183,6 @@ class ReverseClassification(FrameEstimator):
             if self.calibrate
         }
         return self
-
-
-def rca_dice(estimator: ReverseClassification, predictions: Sequence[Prediction]) -> Array:
-    """Best Dice with references of each prediction and structure, ``[N, S]``, the frames' mean.
-
-    It needs no calibration, and so no Dice that is known: labels for another estimator to learn
-    from, as in Robinson et al., MICCAI 2018, experiment 2.
-
-    Raises:
-        sklearn.exceptions.NotFittedError: If the estimator is not fitted.
-    """
-    check_is_fitted(estimator)
-    raw = ReverseClassification(**{**estimator.get_params(deep=False), "calibrate": False})
-    raw.atlas_, raw.studies_, raw.machines_ = estimator.atlas_, estimator.studies_, {}
-    names = [structure.name for structure in estimator.scheme.structures]
-    found = raw.predict(predictions)
-    return np.array([[quality.dice[name] for name in names] for quality in found]).reshape(
-        -1, len(names)
-    )
 
 
 def summary(dice: Array, likeness: Array, nearest: int) -> Array:

@@ -13,7 +13,7 @@ from qc.base import Graded
 from qc.frames import Frame, graded_frames
 from qc.reverse_atlas import Atlas
 from qc.reverse_build import atlas_of
-from qc.reverse_classification import ReverseClassification, rca_dice, summary
+from qc.reverse_classification import ReverseClassification, summary
 from qc.reverse_references import by_image, chosen_references
 from qc.reverse_ways import AtlasWay, dice_with, lost
 from qc.saving import load_estimator, save_estimator
@@ -102,20 +102,17 @@ def test_no_frame_meets_a_reference_of_its_own_study(way):
 
 def test_without_calibration_the_best_dice_is_the_estimate(fitted):
     raw = clone(fitted).set_params(calibrate=False).fit(GRADED)
-    predictions = [one.prediction for one in UNSEEN]
 
-    found = rca_dice(fitted, predictions)
+    found = dice_of(raw, UNSEEN)
 
-    np.testing.assert_array_equal(found, dice_of(raw, UNSEEN))
     assert not np.array_equal(found, dice_of(fitted, UNSEEN))
     assert (found[::3] > found[2::3]).all()
-    assert rca_dice(fitted, []).shape == (0, 3)
 
 
 def test_graded_frames_without_a_known_dice_are_enough_for_labels():
     truths = [Graded(replace(one.prediction), one.reference) for one in GRADED[::3]]
 
-    found = rca_dice(small(calibrate=False).fit(truths), [UNSEEN[0].prediction])
+    found = dice_of(small(calibrate=False).fit(truths), UNSEEN[:1])
 
     assert (found > 0.6).all()
 
@@ -345,8 +342,6 @@ def test_the_contract_of_estimators_holds(tmp_path, way):
         estimator.predict(PREDICTIONS)
     with pytest.raises(NotFittedError):
         estimator.arrays()
-    with pytest.raises(NotFittedError):
-        rca_dice(estimator, PREDICTIONS)
     assert estimator.fit(GRADED[:6]) is estimator
     some = PREDICTIONS[:4]
     learned = {name: array.copy() for name, array in estimator.arrays().items()}
