@@ -1,6 +1,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
@@ -9,6 +10,7 @@ from source_builders import AFFINE, FRAMES, SHAPE, heart, pixels, save
 
 from qc import CNNRegression
 from qc.base import Graded, Quality, QualityEstimator
+from qc.blend import Blend
 from qc.suite import Suite, Training
 from semiqc.scoring import score_images
 from semiqc.scoring.pictures import MOST_SHOWN
@@ -30,9 +32,12 @@ STRUCTURES = ("LV", "MYO", "RV")
 class Told(QualityEstimator):
     """Says what it was told: a Dice by study, and where asked slices, errors and a verdict."""
 
-    def __init__(self, scheme, dice, *, slices=False, error=None, erroneous=(), refused=()):
+    def __init__(
+        self, scheme, dice, *, slices=False, error=None, erroneous=(), refused=(), interval=None
+    ):
         self.scheme = scheme
         self.dice = dice
+        self.interval = interval
         self.slices = slices
         self.error = error
         self.erroneous = erroneous
@@ -67,6 +72,7 @@ class Told(QualityEstimator):
             nsd={"LV": dice / 2},
             slice_dice=slice_dice if self.slices else {},
             error_maps={"LV": error_map} if self.error else {},
+            interval={"LV": self.interval} if self.interval else {},
             reasons=("walls too thin",) if dice < 0.5 else (),
         )
 
@@ -135,6 +141,32 @@ def test_structures_and_slices_have_a_row_each(tmp_path):
     assert len(slices) == 2 * FRAMES * SHAPE[2]
     worst = [row for row in slices if row["dice"] == "0.4"]
     assert [(row["structure"], row["frame"], row["slice"]) for row in worst] == [("LV", "0", "2")]
+
+
+def test_intervals_stand_in_the_tables_and_on_the_page(tmp_path):
+    suite = suite_of(told=Told(SHORT_AXIS, {"a": 0.3}, interval=(0.125, 0.5)))
+    page = page_of(tmp_path, suite, still(tmp_path, "a"))
+
+    lv, myo, _ = rows(tmp_path / "out" / "structures.csv")
+    assert (lv["dice_low"], lv["dice_high"]) == ("0.125", "0.5")
+    assert (myo["dice_low"], myo["dice_high"]) == ("nan", "nan")
+    assert page.count("0.30 (0.12 to 0.50)") == 1
+    assert 'style="left:12%;right:50%"' in page
+
+
+def test_the_level_of_intervals_is_that_of_the_consensus(tmp_path):
+    told = Told(SHORT_AXIS, {name: 0.3 for name in "abc"})
+    predictions = [
+        Prediction(n, np.zeros((1, 1, *SHAPE)), heart()[None], (8, 1, 1)) for n in "abc"
+    ]
+    graded = [Graded(one, one.labels) for one in predictions]
+    blend = Blend(SHORT_AXIS, level=0.75).fit({"told": told.predict(predictions)}, graded)
+    suite = replace(suite_of(told=told), blend=blend)
+    page = page_of(tmp_path, suite, still(tmp_path, "a"), flag_below=1)
+
+    described = json.loads((tmp_path / "out" / "quality.json").read_text(encoding="utf-8"))
+    assert described["interval_level"] == 0.75
+    assert "lies in about 75 of 100 studies" in page
 
 
 def test_the_json_holds_everything_and_null_for_what_is_not_known(tmp_path):

@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from semiqc.atomic import write_text
 from semiqc.report.drawing import Picture
-from semiqc.report.table import NOTHING, number_text
+from semiqc.report.table import NOTHING, interval_text, number_text
 from semiqc.scoring.pictures import (
     WorstSlices,
     frames_across,
@@ -27,17 +27,23 @@ class Bar:
     Args:
         text: The number as it is read.
         percent: Length of the bar.
+        ends: Of the number's interval, in the same percent; None where there is none.
     """
 
     text: str
     percent: float
+    ends: tuple[float, float] | None = None
 
     @classmethod
-    def of(cls, value: float | None) -> "Bar":
+    def of(cls, value: float | None, interval: tuple[float, float] | None = None) -> "Bar":
         """Without a bar where there is no number."""
         if value is None or value != value:
             return cls(NOTHING, 0)
-        return cls(number_text(value, 2), 100 * min(1.0, max(0.0, value)))
+        text, percent = number_text(value, 2), 100 * min(1.0, max(0.0, value))
+        if interval is None:
+            return cls(text, percent)
+        low, high = interval
+        return cls(f"{text} ({interval_text(interval, 2)})", percent, (100 * low, 100 * high))
 
 
 @dataclass(frozen=True)
@@ -150,13 +156,19 @@ def shown_studies(report: ScoreReport, worst: WorstSlices) -> list[Shown]:
 
 def _bars(one: StudyScore) -> tuple[list[str], list[tuple[str, list[Bar]]]]:
     given = {
-        f"{name} {title}": values
+        f"{name} {title}": (values, intervals)
         for name, quality in one.qualities.items()
-        for title, values in (("Dice", quality.dice), ("NSD", quality.nsd))
+        for title, values, intervals in (
+            ("Dice", quality.dice, quality.interval),
+            ("NSD", quality.nsd, {}),
+        )
         if values
     }
-    structures = dict.fromkeys(name for values in given.values() for name in values)
-    rows = [(name, [Bar.of(values.get(name)) for values in given.values()]) for name in structures]
+    structures = dict.fromkeys(name for values, _ in given.values() for name in values)
+    rows = [
+        (name, [Bar.of(values.get(name), ends.get(name)) for values, ends in given.values()])
+        for name in structures
+    ]
     return list(given), rows
 
 

@@ -56,6 +56,7 @@ class ScoreReport:
         training: What the suite learned from.
         estimators: Names, in the suite's order.
         flag_below: Score below which a study is flagged.
+        interval_level: Of the consensus's intervals; None where there is no consensus.
     """
 
     studies: Sequence[StudyScore]
@@ -64,6 +65,7 @@ class ScoreReport:
     training: Training
     estimators: Sequence[str]
     flag_below: float
+    interval_level: float | None = None
 
     @property
     def flagged(self) -> Sequence[StudyScore]:

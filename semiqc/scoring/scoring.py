@@ -87,6 +87,7 @@ def score_images(
         training=suite.training,
         estimators=suite.names,
         flag_below=flag_below,
+        interval_level=suite.blend.level if suite.blend else None,
     )
     write_tables(report, output)
     write_page(report, worst, output / "report.html")

@@ -18,13 +18,18 @@ from semiqc.scoring.scores import ScoreReport, StudyScore
 
 @dataclass(frozen=True)
 class StructureRow:
-    """What one estimator says of one structure of a study; NaN where it says nothing."""
+    """What one estimator says of one structure of a study; NaN where it says nothing.
+
+    ``dice_low`` and ``dice_high`` are the ends of the consensus's conformal interval.
+    """
 
     study: str
     estimator: str
     structure: str
     dice: float
     nsd: float
+    dice_low: float
+    dice_high: float
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,8 @@ def _structures(report: ScoreReport) -> Iterator[StructureRow]:
         for name, quality in one.qualities.items():
             for structure in dict.fromkeys([*quality.dice, *quality.nsd]):
                 dice, nsd = quality.dice.get(structure, NAN), quality.nsd.get(structure, NAN)
-                yield StructureRow(one.study, name, structure, dice, nsd)
+                ends = quality.interval.get(structure, (NAN, NAN))
+                yield StructureRow(one.study, name, structure, dice, nsd, *ends)
 
 
 def _slices(report: ScoreReport) -> Iterator[SliceRow]:
@@ -88,6 +94,7 @@ def as_json(report: ScoreReport) -> dict[str, Any]:
                 "estimators": list(report.estimators),
             },
             "flag_below": report.flag_below,
+            "interval_level": report.interval_level,
             "studies": [
                 {
                     "study": one.study,
