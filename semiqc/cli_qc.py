@@ -71,16 +71,36 @@ def evaluate(
     ] = False,
 ) -> None:
     """Tell how well the estimators of a suite judge studies they never saw."""
+    from qc.evaluation.judging import ALL
+    from semiqc.report.table import number_text
     from semiqc.suites import evaluate_suite
 
     found = evaluate_suite(suite, graded, store=store, balanced=balanced)
-    found.evaluation.write(output)
-    console.print((output / "table.md").read_text(encoding="utf-8"), markup=False, highlight=False)
+    figures = found.evaluation.write(output)
+    print_table(
+        "mean over structures",
+        ("estimator", "of", "n", "r", "MAE", "accuracy", "AURC", "error map", "ms"),
+        [
+            (
+                row.estimator,
+                row.quality,
+                row.n,
+                *(
+                    number_text(value, 3)
+                    for value in (row.pearson, row.mae, row.accuracy, row.aurc)
+                ),
+                number_text(row.error_map_dice, 3),
+                number_text(row.ms, 0),
+            )
+            for row in figures
+            if row.by == row.structure == ALL
+        ],
+    )
     if found.left_out:
         console.print(
             f"left out {len(found.left_out)} studies that taught the suite", highlight=False
         )
-    console.print(f"tables and pictures: {output}", highlight=False)
+    console.print(f"each structure, group and source, and pictures: {output}", highlight=False)
 
 
 def score(

@@ -124,7 +124,12 @@ def test_a_suite_is_evaluated_on_those_held_out(suite, tmp_path, capsys):
     judged = rows(output / "judgements.csv")
     assert {row["study"] for row in judged} == held_out
     assert {row["estimator"] for row in judged} == {"svr", "cnn", "slicewise", "qcresunet"}
-    assert "left out" not in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "left out" not in shown
+    table = [line for line in shown.splitlines() if line.startswith("│")]
+    # Four estimators of Dice; two of them of surface Dice, too.
+    assert len(table) == 6
+    assert max(len(line) for line in table) <= 80
 
 
 def test_a_balanced_evaluation_draws_as_many_from_each_tenth_of_the_dice(suite, store, tmp_path):

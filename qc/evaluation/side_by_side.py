@@ -36,10 +36,13 @@ class Evaluation:
         """The figures: estimator by quality and structure, overall, by group and by source."""
         return table_of(self.judgements, self.thresholds)
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path) -> list[FigureRow]:
         """Write figures and single judgements as CSV, a Markdown table, and pictures as PNG.
 
         Files of these names are replaced.
+
+        Returns:
+            The figures, as ``table`` gives them.
         """
         rows = self.table()
         write_rows(folder / FIGURES, FigureRow, rows)
@@ -47,6 +50,7 @@ class Evaluation:
         write_text(folder / TABLE, markdown_of(rows))
         for name, figure in pictures(self.judgements).items():
             save(figure, folder / f"{name}.png")
+        return rows
 
 
 def evaluate(
