@@ -30,7 +30,8 @@ class FeatureSVR(FrameEstimator):
     count by the inverse of how many share their bin of mean Dice, of ten, so that rare qualities
     weigh as much as common ones. A frame in which a structure is not predicted teaches nothing of
     it and gets 0, which is its Dice whenever that is defined. So does every frame where no
-    training prediction had the structure.
+    training prediction had the structure. Where no surface Dice was known, as of frames that
+    another estimator graded, none is given.
 
     Reference:
         Albà et al., "Automatic initialization and quality control of large-scale cardiac MRI
@@ -51,7 +52,7 @@ class FeatureSVR(FrameEstimator):
         seed: Of that draw.
 
     Attributes:
-        machines_: By ``dice/NAME`` and ``nsd/NAME`` of each structure.
+        machines_: By ``dice/NAME`` and, where it was known, ``nsd/NAME`` of each structure.
         means_: Of the features.
         scales_: Their standard deviations; 1 for what is the same in all training frames.
     """
@@ -85,13 +86,14 @@ class FeatureSVR(FrameEstimator):
         self.scales_ = np.where(spread > 1e-9, spread, 1.0)
         given, present = self._standardised(found), self._present(found)
         parts = self.scheme.structures
+        targets = {"dice": dice} | ({"nsd": nsd} if np.isfinite(nsd).any() else {})
         self.machines_: dict[str, Machine] = {}
-        for kind, target in (("dice", dice), ("nsd", nsd)):
+        for kind, target in targets.items():
             for number, part in enumerate(parts):
                 self.machines_[f"{kind}/{part.name}"] = self._machine(
                     given, target[:, number], present[:, number], weights
                 )
-                observe(len(self.machines_), 2 * len(parts))
+                observe(len(self.machines_), len(targets) * len(parts))
 
     def _chosen(self, dice: Array) -> NDArray[np.intp]:
         if len(dice) <= self.most_frames:
@@ -118,18 +120,17 @@ class FeatureSVR(FrameEstimator):
     def _judge(self, frames: Sequence[Frame]) -> list[Judged]:
         found = features_of(frames, self.scheme)
         given, present = self._standardised(found), self._present(found)
-        estimates = {
-            kind: np.stack(
-                [
-                    self.machines_[f"{kind}/{part.name}"].predict(given)
-                    for part in self.scheme.structures
-                ],
-                axis=1,
-            )
-            for kind in ("dice", "nsd")
-        }
-        dice, nsd = (np.where(present, np.clip(estimates[k], 0, 1), 0) for k in ("dice", "nsd"))
+        dice = self._estimates("dice", given, present)
+        if f"nsd/{self.scheme.structures[0].name}" not in self.machines_:
+            return [Judged(of_frame) for of_frame in dice]
+        nsd = self._estimates("nsd", given, present)
         return [Judged(*pair) for pair in zip(dice, nsd, strict=True)]
+
+    def _estimates(self, kind: str, given: Array, present: NDArray[np.bool_]) -> Array:
+        """``dice`` or ``nsd`` of each frame and structure, ``[N, S]``."""
+        machines = [self.machines_[f"{kind}/{part.name}"] for part in self.scheme.structures]
+        found = np.stack([machine.predict(given) for machine in machines], axis=1)
+        return np.where(present, np.clip(found, 0, 1), 0)
 
     def _standardised(self, found: Array) -> Array:
         from_mean = (found - self.means_) / self.scales_
@@ -159,6 +160,7 @@ class FeatureSVR(FrameEstimator):
             )
             for kind in ("dice", "nsd")
             for part in self.scheme.structures
+            if f"machines/{kind}/{part.name}/gamma" in arrays
         }
         return self
 

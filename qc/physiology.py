@@ -27,13 +27,13 @@ MOST_REASONS = 6
 class Physiology(QualityEstimator):
     """What a segmentation costs in Dice that breaks the rules of ``qc.physiology_rules``.
 
-    What is usual is learned from the references, their quantiles giving the bounds; what it costs
-    to lie beyond, from the predictions: a sum over rules, each a piecewise linear function that
-    can only rise with the distance from what is usual, fitted by ridge regression with no
-    negative coefficient. A first sum judges each frame by its shapes, of the structure itself and
-    of the others. A second one takes from a study's mean what its curves and jumps cost. Rules on
-    which the training is silent, such as those on curves where it is of single frames, have a
-    small cost each.
+    What is usual is learned from the references, their quantiles giving the bounds; without any,
+    the rules' own bounds stand. What it costs to lie beyond is learned from the Dice of the
+    predictions: a sum over rules, each a piecewise linear function that can only rise with the
+    distance from what is usual, fitted by ridge regression with no negative coefficient. A first
+    sum judges each frame by its shapes, of the structure itself and of the others. A second one
+    takes from a study's mean what its curves and jumps cost. Rules on which the training is
+    silent, such as those on curves where it is of single frames, have a small cost each.
 
     A structure that is not predicted has Dice 0, as has a study in which nothing is.
 
@@ -84,7 +84,7 @@ class Physiology(QualityEstimator):
         return findings(prediction.labels, self.scheme, prediction.spacing)
 
     def _references(self, frames: Sequence[GradedFrame]) -> Iterator[Findings]:
-        """Of each reference once, however many predictions it has graded."""
+        """Of each reference once, however many predictions it has graded; of none, none."""
         numbers: dict[int, list[int]] = {}
         for frame in frames:
             numbers.setdefault(id(frame.graded), []).append(frame.number)
@@ -92,7 +92,8 @@ class Physiology(QualityEstimator):
         seen: set[tuple[str, bytes]] = set()
         for key, chosen in numbers.items():
             one = owners[key]
-            assert one.reference is not None
+            if one.reference is None:
+                continue
             labels = [np.asarray(one.reference[number]) for number in chosen]
             complete = [n for n, frame in zip(chosen, labels, strict=True) if _is_whole(frame)]
             digest = hashlib.sha256(b"".join(frame.tobytes() for frame in labels)).digest()

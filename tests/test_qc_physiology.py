@@ -7,6 +7,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from qc.base import Graded
+from qc.frames import graded_frames
 from qc.physiology import Physiology
 from qc.physiology_bounds import Bounds, learned_costs
 from qc.physiology_findings import findings
@@ -300,6 +301,22 @@ def test_a_reference_that_is_labelled_in_part_sets_no_bounds():
 
     row = [rule.name for rule in FRAME_RULES].index("length")
     assert estimator.bounds_[0].high[row].tolist() == [150] * 3
+
+
+def test_dice_without_references_teaches_what_breaking_a_rule_costs():
+    told = [
+        Graded(one.prediction, dice=np.stack([f.dice(SHORT_AXIS) for f in graded_frames([one])]))
+        for one in GRADED
+    ]
+    unseen = graded_hearts(6, first=200)
+
+    estimator = Physiology(SHORT_AXIS).fit(told)
+
+    row = [rule.name for rule in FRAME_RULES].index("length")
+    assert estimator.bounds_[0].high[row].tolist() == [150] * 3
+    scores = np.array([q.score for q in estimator.predict([one.prediction for one in unseen])])
+    is_good = np.array([one.is_good for one in unseen])
+    assert np.mean(np.greater.outer(scores[is_good], scores[~is_good])) > 0.8
 
 
 def test_what_was_learned_comes_back_from_a_file(fitted, tmp_path):

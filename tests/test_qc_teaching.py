@@ -5,9 +5,16 @@ import pytest
 from curve_builders import heart, prediction_of
 from sklearn.exceptions import NotFittedError
 
-from qc import CNNRegression, FeatureSVR, ReverseClassification, graded_by
+from qc import (
+    CNNRegression,
+    Consensus,
+    FeatureSVR,
+    ReverseClassification,
+    graded_by,
+)
 from qc.base import Graded
-from qc.estimators import make_estimator
+from qc.estimators import ESTIMATORS, make_estimator
+from qc.saving import load_estimator, save_estimator
 from semiqc.study import SHORT_AXIS
 
 SHIFTS = (0, 3, 6, 10)
@@ -51,6 +58,7 @@ def test_every_frame_gets_the_dice_that_the_teacher_tells(teacher):
     [
         (CNNRegression, {"width": 8, "size": (4, 32, 32), "steps": 60, "batch_size": 8}),
         (FeatureSVR, {}),
+        (Consensus, {}),
     ],
 )
 def test_without_any_reference_of_its_own_the_pupil_ranks_the_unseen(taught, kind, settings):
@@ -60,6 +68,19 @@ def test_without_any_reference_of_its_own_the_pupil_ranks_the_unseen(taught, kin
 
     by_shift = np.mean(np.reshape(scores, (3, len(SHIFTS))), axis=0)
     assert by_shift[0] > by_shift[2] > by_shift[3]
+
+
+@pytest.mark.parametrize("name", ["svr", "consensus"])
+def test_who_was_told_no_surface_dice_tells_none(taught, name, tmp_path):
+    predictions = [one.prediction for one in shifted("x")]
+    pupil = make_estimator(name, SHORT_AXIS, 1).fit(taught)
+
+    save_estimator(pupil, tmp_path / "pupil.safetensors")
+    back = load_estimator(tmp_path / "pupil.safetensors", ESTIMATORS, SHORT_AXIS)
+
+    for quality in (*pupil.predict(predictions), *back.predict(predictions)):
+        assert set(quality.dice) == {structure.name for structure in SHORT_AXIS.structures}
+        assert not quality.nsd
 
 
 @pytest.mark.parametrize("name", ["slicewise", "qcresunet", "manifold", "rca"])
