@@ -52,7 +52,8 @@ class Lineage:
         decision: Of the gate, such as ``admitted``.
         reason: Of the decision, in words.
         grain: What was decided on: study, frame, slice, structure or voxel.
-        weight: Of the labels in the loss; nnU-Net takes no weights, so this is a record only.
+        weight: How often training drew the study beside others; nnU-Net takes no weights, so
+            this is a record only.
         repair: What was done to the labels before, in words.
     """
 

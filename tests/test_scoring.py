@@ -15,6 +15,7 @@ from qc.suite import Suite, Training
 from semiqc.scoring import score_images
 from semiqc.scoring.pictures import MOST_SHOWN
 from semiqc.scoring.scores import mean_slice_dice
+from semiqc.scoring.scoring import mean_error_maps
 from semiqc.study import SHORT_AXIS, Prediction
 
 TRAINING = Training(
@@ -221,6 +222,23 @@ def test_slices_are_averaged_over_the_estimators_that_know_them():
     found = mean_slice_dice({"first": first, "second": second, "third": Quality("a", 0.5)})
 
     np.testing.assert_array_equal(found["LV"], [[0.75, 0.25, np.nan]])
+
+
+def test_the_consensus_stands_for_its_members_and_is_not_averaged_with_them():
+    def quality(number, shape=(1, 1)):
+        return Quality(
+            "a",
+            0.5,
+            slice_dice={"LV": np.full(shape, number)},
+            error_maps={"LV": np.full((*shape, 2, 2), number)},
+        )
+
+    members = {"first": quality(0.25), "second": quality(0.75)}
+    silent = {**members, "consensus": Quality("a", 0.5)}
+    both = {**members, "consensus": quality(0.375)}
+
+    assert mean_slice_dice(both)["LV"] == mean_error_maps(both)["LV"][0, 0, 0, 0] == 0.375
+    assert mean_slice_dice(silent)["LV"] == mean_error_maps(silent)["LV"][0, 0, 0, 0] == 0.5
 
 
 def test_warnings_stand_in_every_output(tmp_path):

@@ -16,7 +16,8 @@ class Decision:
         study: Name of the study.
         admitted: Whether its predicted labels are taught from.
         reason: In words, for the table of a run.
-        weight: Of its labels in the loss, in (0, 1]; of no account unless it is admitted.
+        weight: How often training draws it beside others, in (0, 1]; of no account unless it is
+            admitted.
 
     Raises:
         ValueError: If the weight is out of range.

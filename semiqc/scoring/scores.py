@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.base import Quality
+from qc.base import CONSENSUS, Quality
 from qc.suite import Training
 from semiqc.raw import Refusal
 from semiqc.study import LabelScheme
@@ -18,7 +19,7 @@ class StudyScore:
 
     Args:
         study: Its name.
-        score: Mean score of the estimators.
+        score: Of the consensus; without one, the mean of the estimators'.
         flagged: Whether somebody should look at it.
         qualities: By estimator's name, without error maps.
         warnings: Where the data is unlike what the suite learned from, or its file is odd.
@@ -85,12 +86,22 @@ def is_flagged(score: float, qualities: Mapping[str, Quality], flag_below: float
 
 
 def mean_slice_dice(qualities: Mapping[str, Quality]) -> dict[str, NDArray[np.float64]]:
-    """Dice of each structure, ``[T, Z]``, averaged over the estimators that give it."""
+    """Dice of each structure, ``[T, Z]``: the consensus's, or the mean of those who give it."""
     found: dict[str, list[NDArray[np.float64]]] = {}
-    for quality in qualities.values():
+    for quality in those_who_count(qualities, "slice_dice"):
         for structure, dice in quality.slice_dice.items():
             found.setdefault(structure, []).append(dice)
     return {structure: mean_known(np.stack(dice)) for structure, dice in found.items()}
+
+
+def those_who_count(
+    qualities: Mapping[str, Quality], what: Literal["slice_dice", "error_maps"]
+) -> list[Quality]:
+    """The consensus alone where it tells ``what``, for it has weighed the others; else all."""
+    together = qualities.get(CONSENSUS)
+    if together is not None and getattr(together, what):
+        return [together]
+    return list(qualities.values())
 
 
 def mean_known(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from semiqc.raw import Entry, Refusal, UnusableError, safe_name
 from semiqc.readers.pairs import find_pairs
 from semiqc.scoring.page import write_page
 from semiqc.scoring.pictures import WorstSlices, worst_slice
-from semiqc.scoring.scores import ScoreReport, StudyScore, is_flagged
+from semiqc.scoring.scores import ScoreReport, StudyScore, is_flagged, those_who_count
 from semiqc.scoring.tables import write_tables
 from semiqc.study import Study
 
@@ -43,7 +43,7 @@ def score_images(
 
     Written are ``studies.csv``, ``structures.csv``, ``slices.csv``, ``quality.json``,
     ``report.html`` and, where an estimator gives them, ``error_maps/STUDY_STRUCTURE.nii.gz`` on
-    each segmentation's own grid; maps of several estimators are averaged.
+    each segmentation's own grid: that of the consensus, or without one the estimators' mean.
 
     Args:
         suite: Folder of a suite, or a suite.
@@ -135,9 +135,12 @@ def _scored(suite: Suite, study: Study) -> Scored:
 
 
 def mean_error_maps(qualities: Mapping[str, Quality]) -> dict[str, NDArray[np.floating]]:
-    """Error map of each structure, ``[T, Z, Y, X]``, averaged over the estimators that give it."""
+    """Error map of each structure, ``[T, Z, Y, X]``.
+
+    It is the consensus's, or the mean of the estimators that give it.
+    """
     found: dict[str, list[NDArray[np.floating]]] = {}
-    for quality in qualities.values():
+    for quality in those_who_count(qualities, "error_maps"):
         for structure, error_map in quality.error_maps.items():
             found.setdefault(structure, []).append(error_map[:])
     return {
