@@ -1,98 +1,27 @@
 """Estimators that judge together, kept in a folder with what they were made for."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qc.base import CONSENSUS, Graded, Quality, QualityEstimator
+from qc.base import CONSENSUS, Quality, QualityEstimator
 from qc.blend import Blend, absent_structures
 from qc.estimators import ESTIMATORS
 from qc.saving import load_estimator, save_estimator
+from qc.suite_training import Training
 from semiqc.atomic import write_text
 from semiqc.importing import prepared
 from semiqc.raw import RawStudy, UnusableError
+from semiqc.resample import acquired_mm
 from semiqc.study import BACKGROUND, LabelScheme, Prediction, Study
 
 SUITE = "suite.json"
 VERSION = 1
-BEYOND = 0.25
-"""Share by which a spacing or intensity may lie outside the range of the training."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """What a suite learned from, and so what it may be asked about.
-
-    Args:
-        modalities: Number of modalities.
-        spacing_mm: In plane; images are resampled to it.
-        slice_mm: Smallest and largest slice distance.
-        brightness: Lowest and highest median of a frame's normalised intensities within the
-            segmentation.
-        names: Of the studies, which it must not be evaluated on.
-        segmentations: Number of graded frames.
-        sources: How many of them came from each source.
-    """
-
-    modalities: int
-    spacing_mm: float
-    slice_mm: tuple[float, float]
-    brightness: tuple[float, float]
-    names: tuple[str, ...]
-    segmentations: int
-    sources: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def studies(self) -> int:
-        """Number of studies."""
-        return len(self.names)
-
-    @classmethod
-    def of(cls, graded: Sequence[Graded]) -> Self:
-        """What graded predictions of one in-plane spacing and as many modalities tell.
-
-        Raises:
-            ValueError: If there are none.
-        """
-        if not graded:
-            raise ValueError("a suite needs at least one graded prediction, got none")
-        found = [one.prediction for one in graded]
-        brightness = [b for p in found if (b := brightness_of(p)) is not None]
-        distances = [p.spacing[0] for p in found]
-        sources: dict[str, int] = {}
-        for one in graded:
-            kind = one.source.partition("-")[0]
-            sources[kind] = sources.get(kind, 0) + 1
-        return cls(
-            modalities=found[0].image.shape[0],
-            spacing_mm=float(np.median([np.mean(p.spacing[1:]) for p in found])),
-            slice_mm=(min(distances), max(distances)),
-            brightness=(min(brightness, default=0.0), max(brightness, default=1.0)),
-            names=tuple(sorted({p.study for p in found})),
-            segmentations=len(found),
-            sources=sources,
-        )
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """From what ``dataclasses.asdict`` gave, through JSON."""
-        slice_mm, brightness = (
-            (float(stored[name][0]), float(stored[name][1])) for name in ("slice_mm", "brightness")
-        )
-        return cls(
-            modalities=int(stored["modalities"]),
-            spacing_mm=float(stored["spacing_mm"]),
-            slice_mm=slice_mm,
-            brightness=brightness,
-            names=tuple(str(name) for name in stored["names"]),
-            segmentations=int(stored["segmentations"]),
-            sources={str(name): int(count) for name, count in stored["sources"].items()},
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +55,7 @@ class Suite:
     Example:
         >>> suite = Suite.load(Path("suite"))
         >>> scored = suite.score(image, segmentation, spacing=(10.0, 1.4, 1.4))
-        >>> scored.qualities["resnet18"].dice["LV"]
+        >>> scored.qualities["cnn"].dice["LV"]
 
     Args:
         scheme: Label values and structures of the segmentations it judges.
@@ -213,8 +142,9 @@ class Suite:
             ValueError: If the arrays are not such, or not what the suite was made for.
         """
         intensities, labels = np.asarray(image), np.asarray(segmentation)
-        intensities = intensities[(None,) * max(0, 5 - intensities.ndim)]
-        labels = labels[(None,) * max(0, 4 - labels.ndim)]
+        _check_axes(name, intensities.ndim, labels.ndim)
+        intensities = intensities[(None,) * (5 - intensities.ndim)]
+        labels = labels[(None,) * (4 - labels.ndim)]
         self._check(name, intensities, labels)
         raw = RawStudy(
             name=name,
@@ -246,10 +176,11 @@ class Suite:
         if self.blend and qualities:
             absent = absent_structures(prediction, self.scheme)
             qualities[CONSENSUS] = self.blend.combine(qualities, absent=absent)
-        return Scored(study.name, qualities, prediction, tuple(self._oddities(prediction)))
+        oddities = self.training.oddities(prediction, acquired_mm(study))
+        return Scored(study.name, qualities, prediction, tuple(oddities))
 
     def _check(self, name: str, image: NDArray[np.generic], labels: NDArray[np.generic]) -> None:
-        if image.ndim != 5 or labels.shape != image.shape[1:]:
+        if labels.shape != image.shape[1:]:
             raise UnusableError(
                 f"{name}: segmentation of shape {labels.shape} [T, Z, Y, X] does not fit an image"
                 f" of shape {image.shape} [M, T, Z, Y, X]"
@@ -263,22 +194,6 @@ class Suite:
                 f" {self.scheme.name} ({', '.join(self.scheme.classes)})"
             )
 
-    def _oddities(self, prediction: Prediction) -> Iterable[str]:
-        low, high = self.training.slice_mm
-        distance = prediction.spacing[0]
-        if not low * (1 - BEYOND) <= distance <= high * (1 + BEYOND):
-            yield f"slices {distance:.3g} mm apart, the suite learned from {low:.3g} to {high:.3g}"
-        brightness = brightness_of(prediction)
-        low, high = self.training.brightness
-        margin = BEYOND * max(high - low, 0.1)
-        if brightness is None:
-            yield "nothing is segmented"
-        elif not low - margin <= brightness <= high + margin:
-            yield (
-                f"median intensity {brightness:.2f} in the segmentation, the suite learned from"
-                f" {low:.2f} to {high:.2f}"
-            )
-
 
 def refuse_suite(folder: Path) -> None:
     """Make sure that nothing is overwritten.
@@ -290,13 +205,17 @@ def refuse_suite(folder: Path) -> None:
         raise FileExistsError(f"{folder}: holds a suite already; name another folder")
 
 
-def brightness_of(prediction: Prediction) -> float | None:
-    """Median normalised intensity in the segmentation of the first frame that has one."""
-    for frame in range(prediction.frames):
-        segmented = np.asarray(prediction.labels[frame]) > BACKGROUND
-        if segmented.any():
-            return float(np.median(np.asarray(prediction.image[0, frame])[segmented]))
-    return None
+def _check_axes(name: str, of_image: int, of_labels: int) -> None:
+    """Refuse a single slice above all, for nobody says which axis it lacks."""
+    if not 3 <= of_image <= 5:
+        raise UnusableError(
+            f"{name}: image must have axes [Z, Y, X], [T, Z, Y, X] or [M, T, Z, Y, X],"
+            f" got {of_image} axes"
+        )
+    if not 3 <= of_labels <= 4:
+        raise UnusableError(
+            f"{name}: segmentation must have axes [Z, Y, X] or [T, Z, Y, X], got {of_labels} axes"
+        )
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.study import BACKGROUND, UNLABELLED, Geometry
+from semiqc.study import BACKGROUND, UNLABELLED, Geometry, Study
 
 Kernel = Literal["cubic", "linear"]
 
@@ -64,6 +64,15 @@ def resample_labels(
         target_mm: Spacing ``(y, x)`` wanted.
     """
     return _most_covered(slices, *_weights(slices.shape, source_mm, target_mm, "linear"))
+
+
+def acquired_mm(study: Study) -> float:
+    """Spacing in plane of the study's source, before it was resampled; of rows and columns, mean.
+
+    That of the study itself where no source is known.
+    """
+    recorded = study.geometry.to_source if study.geometry else {}
+    return float(np.mean(recorded.get("source_spacing", study.spacing)[1:]))
 
 
 def to_source(labels: NDArray[np.int8], geometry: Geometry) -> NDArray[np.int8]:

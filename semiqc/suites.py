@@ -16,7 +16,8 @@ from qc.evaluation import Evaluation, evaluate
 from qc.graded import SOURCES, GradedSet, Source, balanced_subset, grade, grade_held_out
 from qc.graded.store import store_of
 from qc.saving import load_estimator, save_estimator
-from qc.suite import Suite, Training, refuse_suite
+from qc.suite import Suite, refuse_suite
+from qc.suite_training import Training
 from semiqc.atomic import whole_file
 from semiqc.experiment.arguments import checked_arguments, unknown
 from semiqc.experiment.monitor import Monitor, Tick
@@ -159,7 +160,7 @@ class SuiteMaker:
         if calibrate:
             known, _ = self._graded(CALIBRATED_BY, train, calibrate)
             blend = self._weighed(fitted, known)
-        training = Training.of(graded)
+        training = Training.of(graded, [self.store.study(name) for name in train])
         training = replace(training, names=tuple(sorted({*training.names, *calibrate})))
         suite = Suite(self.store.scheme, fitted, training, blend)
         suite.save(self.output)

@@ -11,7 +11,8 @@ from source_builders import AFFINE, FRAMES, SHAPE, heart, pixels, save
 from qc import CNNRegression
 from qc.base import Graded, Quality, QualityEstimator
 from qc.blend import Blend
-from qc.suite import Suite, Training
+from qc.suite import Suite
+from qc.suite_training import Training
 from semiqc.scoring import score_images
 from semiqc.scoring.pictures import MOST_SHOWN
 from semiqc.scoring.scores import mean_slice_dice

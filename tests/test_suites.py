@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 
 from qc.graded import GradedSet
 from qc.suite import SUITE, Suite
+from qc.suite_training import Training
 from semiqc.cli import main
 from semiqc.phantom import write_phantoms
 from semiqc.store import Store
+from semiqc.study import Geometry
 
 SMALL = [
     "--estimators", "svr,cnn,slicewise,qcresunet",
@@ -87,6 +90,9 @@ def test_the_scale_of_intensities_does_not_matter(suite, store):
         (lambda i, s: (i, np.where(s == 3, 7, s)), "unknown label values.*7"),
         (lambda i, s: (np.stack([i[None], i[None]]), s), "2 modalities, the suite was made for 1"),
         (lambda i, s: (i, s[:-1]), "does not fit an image"),
+        (lambda i, s: (i[0], s[0]), r"image must have axes \[Z, Y, X\].*got 2 axes"),
+        (lambda i, s: (i[None, None, None], s), "image must have axes.*got 6 axes"),
+        (lambda i, s: (i[:1], s[0]), r"segmentation must have axes \[Z, Y, X\].*got 2 axes"),
         (lambda i, s: (np.where(i > 0.5, np.nan, i), s), "not finite"),
         (lambda i, s: (np.zeros_like(i), s), "is 0 everywhere"),
     ],
@@ -109,10 +115,42 @@ def test_unusual_data_is_judged_with_a_warning(suite, store):
     in_the_dark = Suite.load(suite).score(dark, labels, study.spacing)
     empty = Suite.load(suite).score(image, np.zeros_like(labels), study.spacing)
 
+    coarse = Suite.load(suite).score(image, labels, (study.spacing[0], 1.5 * y, 1.5 * x))
+
     assert "slices 60 mm apart" in far_apart.warnings[0]
+    pixels = f"{1.5 * y:.3g} mm, the suite learned from {y:.3g} to {y:.3g}"
+    assert coarse.warnings == (f"pixels of {pixels}",)
     assert "median intensity" in in_the_dark.warnings[0]
     assert empty.warnings == ("nothing is segmented",)
     assert Suite.load(suite).score(image, labels, study.spacing).warnings == ()
+
+
+@pytest.mark.parametrize(("factor", "is_odd"), [(0.45, True), (0.6, False), (2.2, True)])
+def test_a_suite_of_old_minds_pixels_far_from_those_it_sees(suite, store, factor, is_odd):
+    study = Store(store).study("phantom-0001")
+    described = json.loads((suite / SUITE).read_text())["training"]
+    del described["acquired_mm"]
+    old = replace(Suite.load(suite), estimators={}, training=Training.from_json(described))
+    z, y, x = study.spacing
+
+    scored = old.score(study.image[0, 0], study.labels[0], (z, factor * y, factor * x))
+
+    expected = f"pixels of {factor * y:.3g} mm, the suite sees {y:.3g} mm"
+    assert scored.warnings == ((expected,) if is_odd else ())
+
+
+def test_the_range_of_pixels_is_that_in_which_studies_were_acquired(suite, store):
+    known = [
+        replace(
+            Store(store).study(name),
+            geometry=Geometry(np.eye(4), (4, 4, 4), to_source={"source_spacing": [8, *pixel]}),
+        )
+        for name, pixel in (("phantom-0001", (1.0, 1.2)), ("phantom-0002", (0.7, 0.7)))
+    ]
+
+    found = Training.of(GradedSet(suite / "graded.h5", Store(store)), known)
+
+    assert found.acquired_mm == pytest.approx((0.7, 1.1))
 
 
 def test_a_suite_is_evaluated_on_those_held_out(suite, tmp_path, capsys):

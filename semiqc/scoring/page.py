@@ -128,8 +128,13 @@ def trained_on(report: ScoreReport) -> list[tuple[str, str]]:
         ("Studies learned from", str(training.studies)),
         ("Segmentations learned from", f"{training.segmentations} ({sources})"),
         ("Spacing in plane", f"{training.spacing_mm:.3g} mm; images are resampled to it"),
+        *_acquired(training.acquired_mm),
         ("Slice distance", f"{low:.3g} to {high:.3g} mm"),
     ]
+
+
+def _acquired(known: tuple[float, float] | None) -> list[tuple[str, str]]:
+    return [("Acquired in plane", f"{known[0]:.3g} to {known[1]:.3g} mm")] if known else []
 
 
 def shown_studies(report: ScoreReport, worst: WorstSlices) -> list[Shown]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.base import CONSENSUS, Quality
-from qc.suite import Training
+from qc.suite_training import Training
 from semiqc.raw import Refusal
 from semiqc.study import LabelScheme
 

@@ -1,0 +1,146 @@
+"""What a suite learned from, and where a study is unlike that."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+
+from qc.base import Graded
+from semiqc.resample import acquired_mm
+from semiqc.study import BACKGROUND, Prediction, Study
+
+Range = tuple[float, float]
+
+BEYOND = 0.25
+"""Share by which a spacing or intensity may lie outside the range of the training."""
+FACTOR = 2.0
+"""By which pixels may be larger or smaller than the suite's where no more is known."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a suite learned from, and so what it may be asked about.
+
+    Args:
+        modalities: Number of modalities.
+        spacing_mm: In plane; images are resampled to it.
+        slice_mm: Smallest and largest slice distance.
+        brightness: Lowest and highest median of a frame's normalised intensities within the
+            segmentation.
+        names: Of the studies, which it must not be evaluated on.
+        segmentations: Number of graded frames.
+        sources: How many of them came from each source.
+        acquired_mm: Smallest and largest in-plane spacing in which the studies were acquired; None
+            where that is not known.
+    """
+
+    modalities: int
+    spacing_mm: float
+    slice_mm: Range
+    brightness: Range
+    names: tuple[str, ...]
+    segmentations: int
+    sources: Mapping[str, int] = field(default_factory=dict)
+    acquired_mm: Range | None = None
+
+    @property
+    def studies(self) -> int:
+        """Number of studies."""
+        return len(self.names)
+
+    @classmethod
+    def of(cls, graded: Sequence[Graded], studies: Iterable[Study] = ()) -> Self:
+        """What graded predictions of one in-plane spacing and as many modalities tell.
+
+        Args:
+            graded: What estimators learn from.
+            studies: Of which the predictions are; they know how they were acquired.
+
+        Raises:
+            ValueError: If there are none.
+        """
+        if not graded:
+            raise ValueError("a suite needs at least one graded prediction, got none")
+        found = [one.prediction for one in graded]
+        brightness = [b for p in found if (b := brightness_of(p)) is not None]
+        distances = [p.spacing[0] for p in found]
+        acquired = [acquired_mm(study) for study in studies]
+        sources: dict[str, int] = {}
+        for one in graded:
+            kind = one.source.partition("-")[0]
+            sources[kind] = sources.get(kind, 0) + 1
+        return cls(
+            modalities=found[0].image.shape[0],
+            spacing_mm=float(np.median([np.mean(p.spacing[1:]) for p in found])),
+            slice_mm=(min(distances), max(distances)),
+            brightness=(min(brightness, default=0.0), max(brightness, default=1.0)),
+            names=tuple(sorted({p.study for p in found})),
+            segmentations=len(found),
+            sources=sources,
+            acquired_mm=(min(acquired), max(acquired)) if acquired else None,
+        )
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """From what ``dataclasses.asdict`` gave, through JSON."""
+        return cls(
+            modalities=int(stored["modalities"]),
+            spacing_mm=float(stored["spacing_mm"]),
+            slice_mm=_range(stored["slice_mm"]),
+            brightness=_range(stored["brightness"]),
+            names=tuple(str(name) for name in stored["names"]),
+            segmentations=int(stored["segmentations"]),
+            sources={str(name): int(count) for name, count in stored["sources"].items()},
+            acquired_mm=_range(acquired) if (acquired := stored.get("acquired_mm")) else None,
+        )
+
+    def oddities(self, prediction: Prediction, pixel_mm: float) -> Iterator[str]:
+        """Where a prediction is unlike what was learned from, in words.
+
+        Args:
+            prediction: As the estimators see it.
+            pixel_mm: In-plane spacing of the image before it was resampled.
+        """
+        distance = prediction.spacing[0]
+        if _is_outside(distance, self.slice_mm):
+            yield f"slices {distance:.3g} mm apart, the suite learned from {_words(self.slice_mm)}"
+        if self.acquired_mm is None:
+            if not 1 / FACTOR <= pixel_mm / self.spacing_mm <= FACTOR:
+                yield f"pixels of {pixel_mm:.3g} mm, the suite sees {self.spacing_mm:.3g} mm"
+        elif _is_outside(pixel_mm, self.acquired_mm):
+            learned = _words(self.acquired_mm)
+            yield f"pixels of {pixel_mm:.3g} mm, the suite learned from {learned}"
+        yield from self._odd_brightness(brightness_of(prediction))
+
+    def _odd_brightness(self, brightness: float | None) -> Iterator[str]:
+        low, high = self.brightness
+        margin = BEYOND * max(high - low, 0.1)
+        if brightness is None:
+            yield "nothing is segmented"
+        elif not low - margin <= brightness <= high + margin:
+            yield (
+                f"median intensity {brightness:.2f} in the segmentation, the suite learned from"
+                f" {low:.2f} to {high:.2f}"
+            )
+
+
+def brightness_of(prediction: Prediction) -> float | None:
+    """Median normalised intensity in the segmentation of the first frame that has one."""
+    for frame in range(prediction.frames):
+        segmented = np.asarray(prediction.labels[frame]) > BACKGROUND
+        if segmented.any():
+            return float(np.median(np.asarray(prediction.image[0, frame])[segmented]))
+    return None
+
+
+def _range(stored: Sequence[Any]) -> Range:
+    return float(stored[0]), float(stored[1])
+
+
+def _is_outside(value: float, known: Range) -> bool:
+    return not known[0] * (1 - BEYOND) <= value <= known[1] * (1 + BEYOND)
+
+
+def _words(known: Range) -> str:
+    return f"{known[0]:.3g} to {known[1]:.3g}"
