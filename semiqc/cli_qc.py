@@ -75,7 +75,8 @@ def evaluate(
     from semiqc.report.table import number_text
     from semiqc.suites import evaluate_suite
 
-    found = evaluate_suite(suite, graded, store=store, balanced=balanced)
+    with bar("evaluate") as tick:
+        found = evaluate_suite(suite, graded, store=store, balanced=balanced, observe=tick)
     figures = found.evaluation.write(output)
     print_table(
         "mean over structures",

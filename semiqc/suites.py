@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from qc.base import CONSENSUS, Quality, QualityEstimator
+from qc.base import CONSENSUS, Observer, Quality, QualityEstimator, unobserved
 from qc.blend import Blend
 from qc.estimators import ESTIMATORS, make_estimator
 from qc.evaluation import Evaluation, evaluate
@@ -252,6 +252,7 @@ def evaluate_suite(
     store: Path | None = None,
     balanced: bool = False,
     seed: int = 0,
+    observe: Observer = unobserved,
 ) -> Evaluated:
     """Judge the estimators of a suite on graded segmentations of studies it never saw.
 
@@ -261,6 +262,7 @@ def evaluate_suite(
         store: That they were made of; by default where it then was.
         balanced: Draw as many from each tenth of the mean Dice, as the papers do.
         seed: Of that draw.
+        observe: Told how many segmentations are judged, and of how many.
 
     Raises:
         ValueError: If no study is left but those that taught the suite.
@@ -277,5 +279,5 @@ def evaluate_suite(
         )
     if balanced:
         unseen = unseen.subset(balanced_subset(unseen.mean_dice, np.random.default_rng(seed)))
-    found = evaluate(suite.estimators, unseen, suite.scheme, blend=suite.blend)
+    found = evaluate(suite.estimators, unseen, suite.scheme, blend=suite.blend, observe=observe)
     return Evaluated(found, tuple(seen))

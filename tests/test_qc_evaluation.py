@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from qc import Graded, Quality, QualityEstimator
+from qc.blend import Blend
 from qc.evaluation import (
     aurc,
     between_grades,
@@ -25,6 +26,7 @@ from qc.evaluation import (
     share_within,
 )
 from qc.evaluation.agreement import absolute_error
+from semiqc.frames import prediction_of_frame
 from semiqc.study import UNLABELLED, LabelScheme, Prediction, Structure
 
 NAN = float("nan")
@@ -448,6 +450,57 @@ def test_time_is_that_of_the_estimator():
 
     assert row_of(rows, estimator="slow", structure="all").ms >= 20
     assert row_of(rows, estimator="quick", structure="all").ms < 20
+
+
+def test_time_is_told_of_images_that_are_new_to_the_estimator():
+    first, second = graded_of("s1"), graded_of("s1", a=2)
+    cine = Prediction("s2", np.zeros((1, 2, 2, 5, 6)), np.zeros((2, 2, 5, 6)), (8.0, 1.5, 1.25))
+    frames = [
+        Graded(prediction_of_frame(cine, frame), dice=np.full((1, 2), 0.5)) for frame in (0, 1, 1)
+    ]
+    said = [Quality("", 0.5, dice={"A": 0.5, "B": 0.5})] * 6
+    graded = [first, second, *frames, Graded(cine, dice=np.full((2, 2), 0.5))]
+    blend = Blend(SCHEME).fit({"e": said, "f": said}, graded)
+    both = {name: told({"s1": 0.5, "s2": 0.5}) for name in ("e", "f")}
+
+    found = evaluate(both, graded, SCHEME, blend=blend)
+
+    ms = {
+        name: np.array([row.ms for row in found.judgements if row.estimator == name])[::3]
+        for name in ("e", "f", "consensus")
+    }
+    is_new = [True, False, True, True, False, False]
+    assert all(np.isfinite(times).tolist() == is_new for times in ms.values())
+    assert (ms["consensus"][is_new] >= (ms["e"] + ms["f"])[is_new]).all()
+    assert row_of(found.table(), estimator="e", structure="all").ms == np.median(ms["e"][is_new])
+
+
+def test_an_image_that_only_another_could_judge_is_new():
+    class Later(Told):
+        def can_judge(self, prediction):
+            return prediction.labels.any()
+
+    qualities = told({"s1": 0.5}).qualities
+    nothing = replace(graded_of("s1").prediction, labels=np.zeros((1, 2, 5, 6)))
+    empty = Graded(nothing, is_good=True)
+
+    found = evaluate({"e": Later(SCHEME, qualities)}, [empty, graded_of("s1")], SCHEME)
+
+    assert all(np.isfinite(row.ms) for row in found.judgements)
+
+
+def test_an_observer_is_told_of_every_prediction():
+    told_of = []
+    graded = [graded_of("s1"), graded_of("s2")]
+
+    evaluate(
+        {"e": told({"s1": 0.5, "s2": 0.5})},
+        graded,
+        SCHEME,
+        observe=lambda done, total: told_of.append((done, total)),
+    )
+
+    assert told_of == [(1, 2), (2, 2)]
 
 
 class Counting(QualityEstimator):

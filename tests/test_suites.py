@@ -2,6 +2,7 @@
 
 import csv
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,8 +154,12 @@ def test_the_range_of_pixels_is_that_in_which_studies_were_acquired(suite, store
     assert found.acquired_mm == pytest.approx((0.7, 1.1))
 
 
-def test_a_suite_is_evaluated_on_those_held_out(suite, tmp_path, capsys):
-    output = tmp_path / "evaluation"
+def test_a_suite_is_evaluated_on_those_held_out(suite, store, tmp_path, capsys, monkeypatch):
+    output, ticks = tmp_path / "evaluation", []
+    monkeypatch.setattr(
+        "semiqc.cli_qc.bar",
+        lambda title: nullcontext(lambda done, total: ticks.append((done, total))),
+    )
 
     assert main(["qc", "evaluate", str(suite), str(suite / "test.h5"), "-o", str(output)]) == 0
 
@@ -162,6 +167,8 @@ def test_a_suite_is_evaluated_on_those_held_out(suite, tmp_path, capsys):
     judged = rows(output / "judgements.csv")
     assert {row["study"] for row in judged} == held_out
     assert {row["estimator"] for row in judged} == {"svr", "cnn", "slicewise", "qcresunet"}
+    count = len(GradedSet(suite / "test.h5", Store(store)))
+    assert ticks == [(done, count) for done in range(1, count + 1)]
     shown = capsys.readouterr().out
     assert "left out" not in shown
     table = [line for line in shown.splitlines() if line.startswith("│")]

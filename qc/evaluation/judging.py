@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.base import CONSENSUS, Graded, Quality, QualityEstimator
+from qc.base import CONSENSUS, Graded, Observer, Quality, QualityEstimator, unobserved
 from qc.blend import Blend, absent_structures
 from qc.evaluation.agreement import NAN
 from qc.evaluation.error_maps import error_map_dice
 from qc.frames import GradedFrame, graded_frames
+from semiqc.frames import OneFrame
 from semiqc.study import UNLABELLED, LabelScheme, Prediction
 
 ALL = "all"
@@ -40,7 +41,8 @@ class Judgement:
             of the evaluation estimates it and nobody had worked it out.
         nsd: Estimated.
         error_map_dice: Agreement of the error map with the true errors, mean over those frames.
-        ms: Time the estimator took for the whole prediction, reading included.
+        ms: Time the estimator took for the whole prediction, reading included; NaN where it had
+            judged another segmentation of the same image, for some remember images.
     """
 
     estimator: str
@@ -64,6 +66,8 @@ def judge(
     graded: Sequence[Graded],
     scheme: LabelScheme,
     blend: Blend | None = None,
+    *,
+    observe: Observer = unobserved,
 ) -> list[Judgement]:
     """Let every estimator judge every prediction; voxels of one at a time stand in memory.
 
@@ -75,6 +79,7 @@ def judge(
         graded: Read once, from first to last.
         scheme: Whose structures are judged.
         blend: Judges too, by what all of them say, as ``CONSENSUS``.
+        observe: Told how many predictions are judged, and of how many.
 
     Raises:
         ValueError: If there is no estimator or no graded prediction.
@@ -86,12 +91,9 @@ def judge(
         )
     stored_dice, stored_nsd = _stored(graded, "dice"), _stored(graded, "nsd")
     found: list[Judgement] = []
+    seen: set[tuple[str, str, int]] = set()
     for item, one in enumerate(graded):
-        timed = {
-            name: _timed(estimator, one)
-            for name, estimator in estimators.items()
-            if estimator.can_judge(one.prediction)
-        }
+        timed = _timed(estimators, one.prediction, seen)
         if blend and timed:
             timed[CONSENSUS] = _blended(blend, timed, one.prediction)
         frames = _frames(one)
@@ -111,13 +113,36 @@ def judge(
             maps = _error_maps(quality, frames, scheme)
             about = _about(name, item, one, quality.score, ms)
             found += _rows(about, quality, dice, nsd, maps, scheme)
+        observe(item + 1, len(graded))
     return found
 
 
-def _timed(estimator: QualityEstimator, one: Graded) -> tuple[Quality, float]:
-    start = time.perf_counter()
-    (quality,) = estimator.predict([one.prediction])
-    return quality, 1000 * (time.perf_counter() - start)
+def _timed(
+    estimators: Mapping[str, QualityEstimator],
+    prediction: Prediction,
+    seen: set[tuple[str, str, int]],
+) -> dict[str, tuple[Quality, float]]:
+    """What those say who can judge a prediction, and in how many ms.
+
+    Args:
+        estimators: By name.
+        prediction: Of any number of frames.
+        seen: Who judged which frame of which study before, which makes a time NaN; those of the
+            prediction are added.
+    """
+    image = prediction.image
+    frames = [image.frame] if isinstance(image, OneFrame) else range(prediction.frames)
+    found = {}
+    for name, estimator in estimators.items():
+        if not estimator.can_judge(prediction):
+            continue
+        images = {(name, prediction.study, frame) for frame in frames}
+        start = time.perf_counter()
+        (quality,) = estimator.predict([prediction])
+        ms = 1000 * (time.perf_counter() - start)
+        found[name] = quality, ms if images.isdisjoint(seen) else NAN
+        seen.update(images)
+    return found
 
 
 def _blended(

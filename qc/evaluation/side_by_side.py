@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from qc.base import Graded, QualityEstimator
+from qc.base import Graded, Observer, QualityEstimator, unobserved
 from qc.blend import Blend
 from qc.evaluation.drawing import save
 from qc.evaluation.judging import Judgement, judge
@@ -60,6 +60,7 @@ def evaluate(
     *,
     threshold: Threshold = THRESHOLD,
     blend: Blend | None = None,
+    observe: Observer = unobserved,
 ) -> Evaluation:
     """Judge estimators on predictions of known quality that none of them learned from.
 
@@ -73,10 +74,11 @@ def evaluate(
         threshold: Quality from which a segmentation is good; one, or one for each structure and,
             where it is not to be their mean, for ``all``.
         blend: Judges too, by what all estimators say.
+        observe: Told how many predictions are judged, and of how many.
 
     Raises:
         ValueError: If there is no estimator or no graded prediction, or the threshold lacks a
             structure or is not in [0, 1].
     """
     thresholds = thresholds_of(threshold, scheme)
-    return Evaluation(judge(estimators, graded, scheme, blend), thresholds)
+    return Evaluation(judge(estimators, graded, scheme, blend, observe=observe), thresholds)

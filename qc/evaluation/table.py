@@ -74,7 +74,7 @@ class FigureRow:
         verdict_ks: Kolmogorov-Smirnov distance of the estimates of what readers called good and
             erroneous.
         verdict_p: Its p.
-        ms: Median time for one prediction.
+        ms: Median time for one prediction whose image is new to the estimator; NaN where none is.
     """
 
     estimator: str
@@ -241,9 +241,15 @@ def _row(
         n_maps=map_figures.n,
         verdict_ks=verdict.statistic,
         verdict_p=verdict.p,
-        ms=float(np.median([row.ms for row in rows])),
+        ms=_median([row.ms for row in rows]),
         **figures,
     )
+
+
+def _median(values: Sequence[float]) -> float:
+    """Of what is a number; NaN where nothing is."""
+    known = [value for value in values if math.isfinite(value)]
+    return float(np.median(known)) if known else NAN
 
 
 def _rank_figures(
