@@ -1,5 +1,6 @@
 """Where a network looks when it estimates a quality."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -11,13 +12,22 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from qc.crop import box_around
 from qc.frames import frame_of
 from qc.network_estimator import NetworkEstimator, network_input
 from semiqc.study import BACKGROUND, Prediction, Structure
 
+Reading = Callable[[Any, Tensor], Tensor]
+"""From a network's output and what it was given to ``[B, K]``."""
 
-def grad_cam(network: nn.Module, given: Tensor, output: int, layer: str) -> NDArray[np.float64]:
+
+def _as_it_is(output: Tensor, given: Tensor) -> Tensor:
+    """The output of a network that gives ``[B, K]``."""
+    return output
+
+
+def grad_cam(
+    network: nn.Module, given: Tensor, output: int, layer: str, read: Reading = _as_it_is
+) -> NDArray[np.float64]:
     """How much each voxel speaks for a high value of one output of a network.
 
     Reference:
@@ -26,11 +36,13 @@ def grad_cam(network: nn.Module, given: Tensor, output: int, layer: str) -> NDAr
         Ours: the gradient is that of a regressed value in place of a class's score.
 
     Args:
-        network: From ``[B, C, ...]`` to ``[B, K]``; left as it was.
+        network: From ``[B, C, ...]`` to what is read; left as it was.
         given: Of one frame, ``[1, C, ...]``.
         output: Which of the ``K``.
         layer: Name of the layer whose features are weighed, as in ``named_modules``. In a
-            network that takes a volume's slices one by one, they may be those of ``Z`` slices.
+            network that takes a volume's slices one by one, they may be those of ``Z`` slices;
+            in one that pads its input at the ends, of more rows and columns.
+        read: Makes ``[B, K]`` of the network's output.
 
     Returns:
         In [0, 1], of the spatial shape of ``given``; 0 everywhere where nothing speaks for it.
@@ -42,12 +54,14 @@ def grad_cam(network: nn.Module, given: Tensor, output: int, layer: str) -> NDAr
         raise ValueError(f"{type(network).__name__} has no layer '{layer}'")
     # MONAI's hooks stay on the network they are given.
     with torch.enable_grad():
-        explainer: Any = GradCAM(deepcopy(network), layer)
+        reader = _Reader(deepcopy(network), read)
+        explainer: Any = GradCAM(reader, f"network.{layer}")
         watched = given.detach().clone().requires_grad_()
         found: Tensor = explainer.compute_map(watched, class_idx=output).detach().float()
     spatial = given.shape[2:]
     if found.ndim < given.ndim:
         found = found.transpose(0, 1).unsqueeze(0)
+    found = found[..., : spatial[-2], : spatial[-1]]
     mode = "trilinear" if len(spatial) == 3 else "bilinear"
     found = interpolate(found, spatial, mode=mode, align_corners=False)[0, 0]
     strongest = float(found.max())
@@ -61,7 +75,7 @@ def explain(
     """How much each voxel of a frame speaks for a high quality of a structure.
 
     The mean over the members of the estimator; its class names the layer as
-    ``explained_layer``, and its networks' first outputs are the structures of the scheme.
+    ``explained_layer``, and ``dice_told`` what of the networks' output is a structure's.
 
     Args:
         estimator: Fitted.
@@ -83,13 +97,25 @@ def explain(
     if structure not in estimator.scheme.structures:
         raise ValueError(f"{estimator.scheme.name} has no structure {structure}")
     seen = frame_of(prediction, frame)
-    box = box_around(seen.labels, estimator.size)
+    box = estimator.box_of(seen)
     image = torch.from_numpy(box.cut(seen.image, 0)[None])
     labels = torch.from_numpy(box.cut(seen.labels, BACKGROUND)[None]).long()
     given = network_input(image, labels, estimator.scheme)
     output = estimator.scheme.structures.index(structure)
-    maps = [
-        grad_cam(network, given.to(next(network.parameters()).device), output, layer)
-        for network in estimator.networks_
-    ]
+    maps = []
+    for network in estimator.networks_:
+        moved = given.to(next(network.parameters()).device)
+        maps.append(grad_cam(network, moved, output, layer, estimator.dice_told))
     return np.asarray(box.put_back(np.mean(maps, axis=0), seen.labels.shape, 0.0))
+
+
+class _Reader(nn.Module):
+    """A network whose output is read."""
+
+    def __init__(self, network: nn.Module, read: Reading) -> None:
+        super().__init__()
+        self.network = network
+        self.read = read
+
+    def forward(self, given: Tensor) -> Tensor:
+        return self.read(self.network(given), given)

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -183,7 +183,7 @@ class NetworkEstimator(FrameEstimator):
     def _judge(self, frames: Sequence[Frame]) -> list[Judged]:
         self._check(frames)
         fabric = self._fabric()
-        boxes = [self._box(frame) for frame in frames]
+        boxes = [self.box_of(frame) for frame in frames]
         pairs = list(zip(frames, boxes, strict=True))
         images = np.stack([box.cut(frame.image, 0) for frame, box in pairs])
         labels = np.stack([box.cut(frame.labels, BACKGROUND) for frame, box in pairs])
@@ -194,9 +194,21 @@ class NetworkEstimator(FrameEstimator):
             outputs = [network.to(fabric.device)(given) for network in self.networks_]
         return self._read(outputs, frames, boxes)
 
-    def _box(self, frame: Frame) -> Box:
+    def box_of(self, frame: Frame) -> Box:
         """The part of a frame that is judged; as many slices for all frames of a study."""
         return box_around(frame.labels, self.size)
+
+    def dice_told(self, output: object, given: Tensor) -> Tensor:
+        """What ``qc.explain`` explains: numbers that rise with the Dice of each structure.
+
+        Args:
+            output: Of one network.
+            given: That the network saw, ``[B, M + C, Z, Y, X]``.
+
+        Returns:
+            ``[B, S]``, by which gradients flow back.
+        """
+        return cast(Tensor, output)[:, : len(self.scheme.structures)]
 
     def _check(self, frames: Sequence[Frame]) -> None:
         for frame in frames:
@@ -273,6 +285,12 @@ def network_input(images: Tensor, labels: Tensor, scheme: LabelScheme) -> Tensor
     classes = torch.arange(len(scheme.classes), device=labels.device)
     one_hot = labels.unsqueeze(1) == classes.view(1, -1, 1, 1, 1)
     return torch.cat([images, one_hot.to(images.dtype)], dim=1)
+
+
+def masks_in(given: Tensor, scheme: LabelScheme) -> Tensor:
+    """Where each structure is, ``[B, S, ...]``, in what ``network_input`` gave."""
+    one_hot = given[:, -len(scheme.classes) :]
+    return torch.stack([one_hot[:, list(part.values)].sum(1) for part in scheme.structures], dim=1)
 
 
 def _augmented(batch: Batch, probability: float, scheme: LabelScheme, seed: int) -> Batch:

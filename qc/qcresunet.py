@@ -12,8 +12,14 @@ from torch import Tensor, nn
 from qc.crop import Box
 from qc.frame_estimator import Judged
 from qc.frames import Frame, frame_dice, masks, slice_dice
-from qc.network_estimator import Batch, NetworkEstimator, Precision, mean_error
-from qc.qcresunet_network import ANISOTROPIC, ISOTROPIC, Outputs, QCResUNetNetwork
+from qc.network_estimator import Batch, NetworkEstimator, Precision, masks_in, mean_error
+from qc.qcresunet_network import (
+    ANISOTROPIC,
+    ISOTROPIC,
+    Outputs,
+    QCResUNetNetwork,
+    implied_dice,
+)
 from semiqc.study import UNLABELLED, LabelScheme
 
 SMOOTHING = 1.0
@@ -131,6 +137,23 @@ class QCResUNet(NetworkEstimator):
             maps=self.maps,
             from_maps=self.from_maps,
         )
+
+    @property
+    def explained_layer(self) -> str:
+        """Layer whose features tell where the network looks; see ``qc.explain``.
+
+        Where the Dice is read off the maps or begins from them it is the decoder's last, and what
+        the head adds is not shown.
+        """
+        by_maps = self.maps and (self.from_maps or not self.regression)
+        return "decoder.stages.2" if by_maps else "encoder.blocks.3"
+
+    def dice_told(self, output: object, given: Tensor) -> Tensor:
+        """The regressed Dice, or without regression the one that the maps imply."""
+        scores, maps = cast(Outputs, output)
+        if scores is not None:
+            return scores[:, 0]
+        return implied_dice(masks_in(given, self.scheme), cast(Tensor, maps).sigmoid())
 
     def _losses(self, output: object, batch: Batch) -> dict[str, Tensor]:
         scores, maps = cast(Outputs, output)

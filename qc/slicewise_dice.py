@@ -12,7 +12,7 @@ from qc.clahe import clahe
 from qc.crop import Box, box_around
 from qc.frame_estimator import Judged
 from qc.frames import Frame, masks
-from qc.network_estimator import Batch, NetworkEstimator, Precision, mean_error
+from qc.network_estimator import Batch, NetworkEstimator, Precision, masks_in, mean_error
 from qc.slicewise import volume_dice
 from qc.slicewise_networks import RESNET_WIDTH, UNET_WIDTH, QCResNet, QCUNet
 from semiqc.study import BACKGROUND, UNLABELLED, LabelScheme
@@ -122,7 +122,20 @@ class SlicewiseDice(NetworkEstimator):
             return _BySlice(kind(2, channels, 2 * regions, width), equalised)
         return _ByVolume(kind(3, channels, regions, width), equalised)
 
-    def _box(self, frame: Frame) -> Box:
+    @property
+    def explained_layer(self) -> str:
+        """Layer whose features tell where the network looks; see ``qc.explain``."""
+        return "network.features" if self.backbone == "resnet" else "network.merge.0"
+
+    def dice_told(self, output: object, given: Tensor) -> Tensor:
+        """In ``2d`` the mean over slices, by the area that the structure has in each."""
+        estimated = cast(Tensor, output)
+        if self.dimension == "3d":
+            return estimated[:, 1:]
+        areas = masks_in(given, self.scheme).sum((-2, -1))
+        return (estimated[:, 0, 1:] * areas).sum(-1) / areas.sum(-1).clamp(min=1)
+
+    def box_of(self, frame: Frame) -> Box:
         slices = None if self.dimension == "2d" else self.size[0]
         return box_around(frame.labels, (slices, *self.size[1:]))
 

@@ -4,9 +4,11 @@ import torch
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
+from qc import CNNRegression, QCResUNet, SlicewiseDice
 from qc.explain import explain, grad_cam
 from qc.frame_estimator import Judged
 from qc.network_estimator import NetworkEstimator
+from qc.qcresunet_network import Outputs
 from semiqc.study import AORTA, SHORT_AXIS, Prediction
 
 
@@ -32,6 +34,14 @@ class SliceBySlice(ChannelMeans):
     def forward(self, given):
         found = self.features(given.transpose(1, 2).flatten(0, 1) * self.sign)
         return found.flatten(2).mean(dim=2).mean(dim=0, keepdim=True)
+
+
+class PaddedAtTheEnds(ChannelMeans):
+    """The same, with features of more rows and columns than the input."""
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.ZeroPad2d((0, 3, 0, 2))
 
 
 def given_of(*shape):
@@ -66,6 +76,15 @@ def test_features_of_single_slices_are_put_together():
     assert heat[2, 0, 0] == 1
     assert not heat[[0, 1, 3]].any()
     assert not heat[2, 4:].any()
+
+
+def test_features_of_what_was_padded_are_cut_off():
+    given = given_of(6, 5)
+
+    heat = grad_cam(PaddedAtTheEnds(), given, 1, "features")
+
+    channel = given[0, 1].numpy()
+    np.testing.assert_allclose(heat, channel / channel.max(), atol=1e-6)
 
 
 def test_the_network_is_left_as_it_was():
@@ -157,3 +176,99 @@ def test_an_estimator_that_learned_nothing_explains_nothing():
 def test_a_structure_of_another_scheme_is_refused():
     with pytest.raises(ValueError, match="short-axis has no structure"):
         explain(fitted(Explained), prediction(), 1, AORTA.structure("aorta"))
+
+
+def only_lv(layer, row=0, weight=0.01):
+    """Let the outputs of a layer but one be constant, and that one rise with all its features."""
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.weight[row] = weight
+        layer.bias.zero_()
+
+
+def network_of(estimator):
+    """With random weights, in which features speak of the LV alone."""
+    torch.manual_seed(0)
+    network = estimator._network().eval()
+    if isinstance(estimator, CNNRegression):
+        only_lv(network.fc if estimator.backbone.startswith("resnet34") else network.dense)
+    elif isinstance(estimator, SlicewiseDice):
+        # The first output is of the background.
+        only_lv(network.network.head[-1], row=1)
+    else:
+        if estimator.regression:
+            only_lv(network.head)
+        if estimator.maps:
+            only_lv(network.aggregation.maps, weight=-0.01)
+    return network
+
+
+def explainable(kind, **settings):
+    estimator = kind(SHORT_AXIS, size=(3, 16, 48), width=4, **settings)
+    estimator.networks_ = [network_of(estimator)]
+    return estimator
+
+
+FORMS = [
+    (CNNRegression, {"backbone": "resnet18-2d"}),
+    (CNNRegression, {"backbone": "resnet34-3d"}),
+    (CNNRegression, {"backbone": "unet-3d"}),
+    *(
+        (SlicewiseDice, {"backbone": backbone, "dimension": dimension})
+        for backbone in ("resnet", "unet")
+        for dimension in ("2d", "3d")
+    ),
+    (QCResUNet, {}),
+    (QCResUNet, {"from_maps": False}),
+    (QCResUNet, {"maps": False}),
+    (QCResUNet, {"regression": False}),
+]
+
+
+def stack(slices=5):
+    """A heart whose LV is in the second to fourth slice."""
+    labels = np.zeros((1, slices, 30, 60), np.int8)
+    labels[:, :, 12:20, 20:30] = 2
+    labels[:, 1:4, 14:18, 22:27] = 3
+    image = np.random.default_rng(0).uniform(0, 1, (1, *labels.shape)).astype(np.float32)
+    return Prediction("a", image, labels, (8.0, 1.5, 1.5))
+
+
+@pytest.mark.parametrize(("kind", "settings"), FORMS)
+def test_every_network_is_explained_by_what_speaks_of_the_structure(kind, settings):
+    estimator = explainable(kind, **settings)
+
+    heat = explain(estimator, stack(), 0, SHORT_AXIS.structure("LV"))
+    of_myocardium = explain(estimator, stack(), 0, SHORT_AXIS.structure("MYO"))
+
+    assert heat.shape == (5, 30, 60)
+    assert heat.min() == 0
+    assert heat.max() == pytest.approx(1)
+    assert not of_myocardium.any()
+    outside = np.ones((30, 60), bool)
+    # The box of 16 rows and 48 columns lies around the middle of the wall.
+    outside[8:24, 1:49] = False
+    assert not heat[:, outside].any()
+
+
+@pytest.mark.parametrize("backbone", ["resnet", "unet"])
+def test_slices_that_are_judged_one_by_one_are_explained_one_by_one(backbone):
+    estimator = explainable(SlicewiseDice, backbone=backbone)
+
+    heat = explain(estimator, stack(), 0, SHORT_AXIS.structure("LV"))
+
+    assert heat.any(axis=(1, 2)).tolist() == [False, True, True, True, False]
+    assert not np.array_equal(heat[1], heat[2])
+    assert not np.array_equal(heat[2], heat[3])
+
+
+def test_without_regression_the_dice_that_maps_imply_is_explained():
+    given = torch.zeros(1, 5, 1, 6, 8)
+    given[0, 1 + 3, 0, :4, :3] = 1
+    maps = torch.full((1, 3, 1, 6, 8), -99.0)
+    maps[0, 0, 0, :2, :3] = 99
+
+    found = QCResUNet(SHORT_AXIS).dice_told(Outputs(None, maps), given)
+
+    # Of the 12 voxels of the LV half are wrong; one voxel is added to both sides.
+    assert found[0].tolist() == pytest.approx([(2 * 6 + 1) / (12 + 6 + 1), 1, 1])
