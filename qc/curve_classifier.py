@@ -104,7 +104,8 @@ class CurveClassifier(QualityEstimator):
         self.seed = seed
 
     def fit(self, graded: Sequence[Graded], *, observe: Observer = unobserved) -> Self:
-        is_good = _verdicts(graded)
+        graded = _with_verdicts(graded)
+        is_good = np.array([bool(one.is_good) for one in graded])
         found = self._curves([one.prediction for one in graded])
         self.networks_: list[CurveNetwork] = []
         self.figures_ = dict.fromkeys(FIGURES, float("nan")) | {
@@ -244,16 +245,17 @@ class CurveClassifier(QualityEstimator):
         return reasons
 
 
-def _verdicts(graded: Sequence[Graded]) -> NDArray[np.bool_]:
+def _with_verdicts(graded: Sequence[Graded]) -> list[Graded]:
+    """Those that teach anything about curves."""
     if not graded:
         raise ValueError("fit needs at least one graded prediction, got none")
-    without = [one.prediction.study for one in graded if one.is_good is None]
-    if without:
+    found = [one for one in graded if one.is_good is not None]
+    if not found:
         raise ValueError(
-            f"{without[0]}: curves are learned from verdicts, and {len(without)} of"
-            f" {len(graded)} graded predictions have none"
+            f"{graded[0].prediction.study}: curves are learned from verdicts, and none of"
+            f" {len(graded)} graded predictions has one"
         )
-    return np.array([bool(one.is_good) for one in graded])
+    return found
 
 
 def _ever_absent(good: Sequence[Curves], structures: int) -> NDArray[np.bool_]:

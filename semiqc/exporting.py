@@ -34,6 +34,7 @@ LINEAGE = "lineage.csv"
 SPLITS = "splits_final.json"
 EXPERT = "expert"
 PSEUDO = "pseudo"
+PROPAGATED = "propagated"
 FOLDS = 5
 """As nnU-Net cross-validates."""
 
@@ -45,8 +46,8 @@ class Lineage:
     """Where the labels of a frame come from.
 
     Args:
-        source: ``EXPERT`` or ``PSEUDO``.
-        model: Hash of the segmenter that made a pseudo-label.
+        source: ``EXPERT``, ``PSEUDO``, or ``PROPAGATED`` from an expert's frames of the study.
+        model: Hashes of the segmenters that made a pseudo-label together, with a + between.
         round: In which it was admitted.
         scores: Of each estimator, by its name.
         decision: Of the gate, such as ``admitted``.

@@ -91,9 +91,10 @@ class JudgementRow:
 
     ``true_dice`` is the mean over structures and labelled frames of the reference that a data set
     may hold for a study that was treated as unlabelled; NaN where there is none. It is measured
-    after everything else and decides nothing. ``scores`` are those of all estimators. ``model`` is
-    the hash of the training that predicted, ``weight`` how often the study is drawn where it is
-    admitted, ``kept`` the share of what was segmented in it that was not left out as doubted.
+    after everything else and decides nothing. ``scores`` are those of all estimators. ``model``
+    has the hashes of the trainings that predicted together, with a + between, ``weight`` how often
+    the study is drawn where it is admitted, ``kept`` the share of what was segmented in it that
+    was not left out as doubted.
     """
 
     seed: int
@@ -125,6 +126,7 @@ class JudgementRow:
 class PseudoRow:
     """Where the pseudo-labels of one study stand that a scenario's last round learned from.
 
+    Or, of a labelled study, the expert's labels with those that were carried to other frames.
     ``file`` is relative to the run folder; ``frames`` are those with a label.
     """
 

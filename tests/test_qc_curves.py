@@ -218,12 +218,17 @@ class TestClassifier:
         weights = {network.dense.weight[0, 0].item() for network in fitted.networks_}
         assert len(weights) == 6
 
-    def test_a_prediction_without_verdict_is_refused_by_name(self):
-        graded = graded_hearts(2)
-        graded[1] = replace(graded[1], is_good=None)
+    def test_predictions_without_verdict_teach_nothing(self):
+        graded = graded_hearts(3)
+        others = [replace(one, is_good=None) for one in graded_hearts(2, first=7)]
+        predictions = [one.prediction for one in graded]
 
-        with pytest.raises(ValueError, match=r"study0: .* 1 of 4 graded predictions have none"):
-            classifier().fit(graded)
+        alone = classifier(steps=5).fit(graded).predict(predictions)
+        beside = classifier(steps=5).fit([*others, *graded]).predict(predictions)
+
+        assert [one.score for one in beside] == [one.score for one in alone]
+        with pytest.raises(ValueError, match=r"from verdicts, and none of 4 graded predictions"):
+            classifier().fit(others)
 
     def test_an_area_curve_is_judged_too(self):
         time = np.linspace(0, 2 * np.pi, 50)

@@ -155,6 +155,24 @@ def test_what_a_scenario_learned_from_is_exported_for_nnunet(finished, tmp_path)
     assert 4 in np.unique(labels.dataobj)
 
 
+def test_labels_carried_along_a_cine_are_exported_as_such(finished, tmp_path):
+    folder, scenario = tmp_path / "Dataset503_Phantom", "gate-consensus-temporal-propagated"
+
+    assert main(["export", str(finished), str(folder), "--scenario", scenario]) == 0
+
+    with (folder / "lineage.csv").open() as file:
+        lineage = list(csv.DictReader(file))
+    frames = {}
+    for row in lineage:
+        frames.setdefault(row["source"], set()).add((row["study"], row["frame"]))
+    assert len(frames["expert"]) == 3 * 2
+    assert frames["propagated"]
+    assert not frames["propagated"] & frames["expert"]
+    assert {name for name, _ in frames["propagated"]} <= {name for name, _ in frames["expert"]}
+    reasons = {row["reason"] for row in lineage if row["source"] == "propagated"}
+    assert reasons == {"carried from the expert's frames by registration"}
+
+
 def test_a_scenario_without_pseudo_labels_is_not_exported(finished, tmp_path, capsys):
     folder = str(tmp_path / "Dataset502_Phantom")
 
@@ -175,6 +193,23 @@ def test_a_scenario_without_pseudo_labels_is_not_exported(finished, tmp_path, ca
         (["gates=[curve/voxel]"], "voxels are doubted by error maps"),
         (["gates=[curve/slice]"], "does not judge slices"),
         (["gate.repair=[surrogate]"], "surrogates come from"),
+        (
+            [
+                "segmenter.members=2",
+                "qc.estimators=[svr, agreement]",
+                "gate.by=agreement",
+                "gate.repair=[temporal]",
+            ],
+            "repaired predictions carry no evidence",
+        ),
+        (
+            [
+                "segmenter.members=2",
+                "qc.estimators=[curve, uncertainty]",
+                "gates=[{by: consensus, grain: voxel, repair: [temporal]}]",
+            ],
+            "their voxels are doubted by error maps",
+        ),
     ],
 )
 def test_what_cannot_work_is_said_before_anything_is_trained(changes, message, capsys, tmp_path):

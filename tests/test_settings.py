@@ -121,3 +121,22 @@ def test_the_schema_describes_every_section_for_editors():
         "Rounds of self-training, at most; a gate may have its own."
     )
     assert schema["$defs"]["Training"]["additionalProperties"] is False
+
+
+def test_gates_of_one_name_are_told_apart_by_what_differs():
+    gates = "gates=[{k: 6}, {k: 12}, {rule: risk, by: svr}, {rule: risk, target: 0.6}, all]"
+    settings = read_settings(None, ["gate.by=consensus", gates])
+
+    names = [name for name in settings.compared() if name.startswith("gate-")]
+
+    assert names == [
+        "gate-consensus-k-6",
+        "gate-consensus-k-12",
+        "gate-risk-by-svr-target-0.8",
+        "gate-risk-by-consensus-target-0.6",
+        "gate-all",
+    ]
+    assert settings.gate_of("gate-consensus-k-6").k == 6
+    assert settings.gate_of("gate-risk-by-consensus-target-0.6").target == 0.6
+    titles = [one.title for one in settings.compared().values()]
+    assert len(set(titles)) == len(titles)

@@ -75,8 +75,7 @@ class ScenarioBench:
     def train(self, name: str, experts: Sequence[Study], pseudo: Sequence[Study]) -> Team:
         if not pseudo and experts == self.experts:
             return self.first
-        if self.gate.propagate:
-            experts = propagated_experts(self.workshop, experts)
+        experts = self.propagated() or experts
         # The last round's team predicts nothing more, and a scenario's result is one network.
         is_last = not pseudo or name.endswith(f"-{self.rounds}")
         return self.workshop.train_team(
@@ -111,6 +110,10 @@ class ScenarioBench:
             return with_pseudo_labels(studies, predictions, decisions)
         found, self.outcomes = self.grainer(predictions, qualities, decisions, studies)
         return found
+
+    def propagated(self) -> list[Study]:
+        """The experts' studies with labels carried to other frames; none if the gate does not."""
+        return propagated_experts(self.workshop, self.experts) if self.gate.propagate else []
 
     def validation_loss(self, model: Team) -> float:
         return self.workshop.validation_loss(model.first)

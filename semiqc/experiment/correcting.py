@@ -1,38 +1,50 @@
 """Clinical measures with failed slices replaced, beside those without."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
-from qc import Quality
+from qc import CONSENSUS, ESTIMATORS, Quality
 from qc.slice_correction import corrected_curves
 from semiqc.measures import clinical, clinical_of_curves
 from semiqc.records import NAN, CorrectionRow
 from semiqc.study import LabelScheme, Prediction, Study
 
+CORRECTORS = ("slicewise", "qcresunet")
+"""Who says best which slices failed: the one that learns their Dice comes first."""
+
+
+def corrector_of(judges: Iterable[str]) -> str | None:
+    """The estimator whose Dice of slices measures are corrected by; None without one.
+
+    Args:
+        judges: Names of those who judge; the consensus, a mean of all, corrects nothing.
+    """
+    able = [name for name in judges if name != CONSENSUS and ESTIMATORS[name].judges_slices]
+    return next((name for name in (*CORRECTORS, *able) if name in able), None)
+
 
 def correction_rows(
     prediction: Prediction,
-    qualities: Sequence[Quality],
+    quality: Quality,
     scheme: LabelScheme,
     *,
     scenario: str,
     seed: int = 0,
     study: Study | None = None,
 ) -> list[CorrectionRow]:
-    """What the first of the qualities that tells of slices corrects; nothing without one.
+    """Clinical measures before and after correction; nothing where no slice was judged.
 
     Args:
         prediction: What was measured.
-        qualities: What estimators said of it.
+        quality: What was said of it.
         scheme: Whose structures are measured.
         scenario: Whose prediction it is.
         seed: Of the run.
         study: With its reference, where there is one. The frames that it labels are then
             measured, and no others, and the manual measure is given.
     """
-    told = [quality for quality in qualities if quality.slice_dice]
-    if not told:
+    if not quality.slice_dice:
         return []
-    found = corrected_curves(prediction, told[0], scheme)
+    found = corrected_curves(prediction, quality, scheme)
     frames = list(study.labelled_frames) if study else list(range(prediction.frames))
     before, after = (
         clinical_of_curves({name: curve[frames] for name, curve in curves.items()}, scheme)

@@ -8,11 +8,11 @@ from semiqc.experiment.data import open_data, with_teaching_frames
 from semiqc.experiment.monitor import Monitor
 from semiqc.experiment.results import Finished, RunError
 from semiqc.experiment.stages import RunFolder
-from semiqc.exporting import PSEUDO, ExportCase, Lineage, LineageRow, export_nnunet
+from semiqc.exporting import PROPAGATED, PSEUDO, ExportCase, Lineage, LineageRow, export_nnunet
 from semiqc.prediction_file import predicted_labels
 from semiqc.records import JudgementRow, PseudoRow, Row, SplitRow, read_rows
 from semiqc.store import Store, StoreError
-from semiqc.study import OnlyFrames
+from semiqc.study import OnlyFrames, Study
 
 
 def export_run(
@@ -25,6 +25,8 @@ def export_run(
     monitor: Monitor,
 ) -> list[LineageRow]:
     """Export the expert's frames of the labelled studies and a scenario's pseudo-labels.
+
+    Where the scenario carried the expert's labels to other frames, these are exported, too.
 
     Args:
         run: Folder of the run.
@@ -62,20 +64,37 @@ def export_run(
     def cases() -> Iterator[ExportCase]:
         experts = [store.study(name) for name in labelled]
         scheme = store.scheme
+        carried = {row.study: row for row in chosen if row.study in labelled}
         for study in with_teaching_frames(experts, settings.frames, scheme, settings.split.seed):
-            yield ExportCase(study)
+            row = carried.get(study.name)
+            yield _propagated(run, study, row) if row else ExportCase(study)
         for row in chosen:
-            yield _case(run, store, row, judged[row.study, row.round])
+            if row.study not in carried:
+                yield _case(run, store, row, judged[row.study, row.round])
 
     return export_nnunet(cases(), folder, store.scheme, store.modalities, overwrite=overwrite)
 
 
-def _case(run: Path, store: Store, row: PseudoRow, judged: JudgementRow) -> ExportCase:
-    frames = tuple(int(frame) for frame in row.frames.split())
+def _propagated(run: Path, study: Study, row: PseudoRow) -> ExportCase:
+    """A labelled study, with what was carried from the expert's frames to others."""
+    labels = _labels(run, row)
+    lineage = Lineage(
+        PROPAGATED, round=row.round, reason="carried from the expert's frames by registration"
+    )
+    others = set(labels.labelled_frames) - set(study.labelled_frames)
+    return ExportCase(study.with_labels(labels), dict.fromkeys(sorted(others), lineage))
+
+
+def _labels(run: Path, row: PseudoRow) -> OnlyFrames:
     try:
         labels = predicted_labels(run / row.file, row.study)
     except (OSError, KeyError, StoreError) as error:
         raise RunError(f"{run / row.file}: the pseudo-labels are gone ({error})") from error
+    return OnlyFrames(labels, tuple(int(frame) for frame in row.frames.split()))
+
+
+def _case(run: Path, store: Store, row: PseudoRow, judged: JudgementRow) -> ExportCase:
+    labels = _labels(run, row)
     lineage = Lineage(
         PSEUDO,
         model=judged.model,
@@ -87,8 +106,8 @@ def _case(run: Path, store: Store, row: PseudoRow, judged: JudgementRow) -> Expo
         weight=judged.weight,
         repair=judged.repair,
     )
-    study = store.study(row.study).with_labels(OnlyFrames(labels, frames))
-    return ExportCase(study, dict.fromkeys(frames, lineage))
+    study = store.study(row.study).with_labels(labels)
+    return ExportCase(study, dict.fromkeys(labels.labelled_frames, lineage))
 
 
 def _rows(run: Path, table: str, kind: type[Row]) -> list[Row]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +96,8 @@ class Grainer:
             outcome = outcomes[study.name]
             if outcome.decision.admitted:
                 labels = predicted_labels(stage.folder / PREDICTIONS, study.name)
-                found.append(study.with_labels(OnlyFrames(labels, outcome.kept.frames)))
+                known = study.with_labels(OnlyFrames(labels, outcome.kept.frames))
+                found.append(replace(known, weight=outcome.decision.weight))
         return found, outcomes
 
     def _labels(self, prediction: Prediction, quality: Quality) -> PartialLabels:

@@ -236,14 +236,15 @@ class Judges:
             return [with_verdict(one, reader(one)) for one in graded]
         verdicts = read_verdicts(qc.verdicts)
         seen_by_reader = f"{qc.ladder[0].name}@{self.settings.training.steps}"
-        found = [
-            replace(one, is_good=verdicts[one.prediction.study])
-            for one in graded
-            if one.source == seen_by_reader and one.prediction.study in verdicts
+        is_seen = [
+            one.source == seen_by_reader and one.prediction.study in verdicts for one in graded
         ]
-        if not found:
+        if not any(is_seen):
             raise ValueError(f"{qc.verdicts}: no verdict on any of the studies that teach")
-        return found
+        return [
+            replace(one, is_good=verdicts[one.prediction.study]) if seen else one
+            for one, seen in zip(graded, is_seen, strict=True)
+        ]
 
     def _fit(
         self, name: str, graded: Sequence[Graded], part: str = ""
@@ -292,7 +293,8 @@ class Judges:
             blend = self._blended(held_out, others)
             for i in part:
                 said = {name: judged[i] for name, judged in held_out.items()}
-                found[i] = blend.combine(said)
+                absent = absent_structures(self.graded[i].prediction, self.workshop.store.scheme)
+                found[i] = blend.combine(said, absent=absent)
         return found
 
     def _learn_to_weigh(self) -> Blend:

@@ -9,7 +9,7 @@ from qc.blend import absent_structures
 from qc.saving import load_estimator
 from segmenters import SEGMENTERS, Segmenter, segment
 from semiqc.experiment.arguments import unknown
-from semiqc.experiment.correcting import correction_rows
+from semiqc.experiment.correcting import correction_rows, corrector_of
 from semiqc.experiment.evaluation import curve_rows
 from semiqc.experiment.monitor import Monitor
 from semiqc.experiment.results import Finished, RunError, judge_file, model_file
@@ -168,9 +168,11 @@ def _segment(
         file.unlink(missing_ok=True)
     judgement = _judgement_rows(finished, prediction, qualities, scenario)
     found.judgements += judgement
-    found.corrections += correction_rows(
-        prediction, list(qualities.values()), scheme, scenario=scenario, seed=seed
-    )
+    corrector = corrector_of(qualities)
+    if corrector:
+        found.corrections += correction_rows(
+            prediction, qualities[corrector], scheme, scenario=scenario, seed=seed
+        )
     verdict = {"True": "good", "False": "erroneous"}
     found.rows.append(
         (

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from loops import Round, self_train, supervised
 from segmenters import CRF
 from semiqc.experiment.bench import WHOLE, ScenarioBench
-from semiqc.experiment.correcting import correction_rows
+from semiqc.experiment.correcting import correction_rows, corrector_of
 from semiqc.experiment.data import with_teaching_frames
 from semiqc.experiment.evaluation import (
     clinical_rows,
@@ -117,7 +117,9 @@ class SeedRun:
             self._add_judgements(bench, record, kept)
             if record.is_kept:
                 kept = record.model
-                pseudo = self._pseudo_rows(name, record)
+                pseudo = self._pseudo_rows(
+                    name, record.number, [*record.pseudo, *bench.propagated()]
+                )
         self.results.pseudo += pseudo
         return kept
 
@@ -165,21 +167,13 @@ class SeedRun:
             self.results.overlays += overlays(found, predictions, self.test, self.scheme, name)
 
     def _add_corrections(self, scenario: str, predictions: Sequence[Prediction]) -> None:
-        judged = [
-            self.judges.judge(name, predictions)
-            for name, (_, estimator) in self.judges.fitted.items()
-            if estimator.judges_slices
-        ]
-        if not judged:
+        corrector = corrector_of(self.judges.fitted)
+        if corrector is None:
             return
-        for prediction, study, *qualities in zip(predictions, self.test, *judged, strict=True):
+        judged = self.judges.judge(corrector, predictions)
+        for prediction, study, quality in zip(predictions, self.test, judged, strict=True):
             self.results.corrections += correction_rows(
-                prediction,
-                qualities,
-                self.scheme,
-                scenario=scenario,
-                seed=self.seed,
-                study=study,
+                prediction, quality, self.scheme, scenario=scenario, seed=self.seed, study=study
             )
 
     def _add_manual_measures(self) -> None:
@@ -195,18 +189,20 @@ class SeedRun:
                 prediction, self.scheme, scenario=CANDIDATES, seed=self.seed
             )
 
-    def _pseudo_rows(self, scenario: str, record: Round[Team]) -> list[PseudoRow]:
+    def _pseudo_rows(
+        self, scenario: str, number: int, studies: Sequence[Study]
+    ) -> list[PseudoRow]:
         root = self.settings.output
         return [
             PseudoRow(
                 self.seed,
                 scenario,
-                record.number,
+                number,
                 study.name,
                 label_file(study).relative_to(root).as_posix(),
                 " ".join(map(str, study.labelled_frames)),
             )
-            for study in record.pseudo
+            for study in studies
         ]
 
     def _add_judgements(self, bench: ScenarioBench, record: Round[Team], model: Team) -> None:
@@ -232,7 +228,7 @@ class SeedRun:
                     reason=decision.reason,
                     true_dice=true_dice(prediction, study, self.scheme),
                     scores=scores_text(of_all),
-                    model=model.first.stage.key,
+                    model="+".join(one.stage.key for one in model.members),
                     weight=decision.weight,
                     grain=bench.gate.grain,
                     kept=outcome.kept.foreground if outcome else float(decision.admitted),

@@ -1,12 +1,12 @@
 """Settings of a run: one documented model, the only place where a default is written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self, get_args
 
 from pydantic import ConfigDict, Field, model_validator, with_config
 
-from qc import CONSENSUS, ESTIMATORS
+from qc import CONSENSUS, ESTIMATORS, QualityEstimator
 from segmenters import SEGMENTERS, Augmentation, Training
 from semiqc.experiment.scenarios import (
     SCENARIOS,
@@ -79,20 +79,39 @@ class Settings(Section):
 
     def compared(self) -> dict[str, Scenario]:
         """All scenarios of the run by name, in the order of the tables."""
-        of_gates = {gate.name: Scenario(gate.title, gate="quality") for gate in self.gates}
+        gates = self._named_gates()
+        of_gates = {name: Scenario(title, gate="quality") for name, (title, _) in gates.items()}
         return {name: SCENARIOS[name] for name in self.scenarios} | of_gates
 
     def gate_of(self, scenario: str) -> GateSettings | None:
         """What chooses the pseudo-labels of a scenario; None where there are none."""
-        for gate in self.gates:
-            if gate.name == scenario:
-                return gate
+        of_gates = self._named_gates()
+        if scenario in of_gates:
+            return of_gates[scenario][1]
         kind = SCENARIOS[scenario].gate
         if kind == "none":
             return None
         if kind == "quality":
             return self.gate
         return self.gate.model_copy(update={"rule": "random", "grain": "study", "repair": ()})
+
+    def _named_gates(self) -> dict[str, tuple[str, GateSettings]]:
+        """Title and settings of each of ``gates``, by the name of its scenario.
+
+        Those that would share a name are told apart by the settings in which they differ.
+        """
+        alike: dict[str, list[GateSettings]] = {}
+        for gate in self.gates:
+            alike.setdefault(gate.name, []).append(gate)
+        found = {}
+        for gate in self.gates:
+            name, title = gate.name, gate.title
+            for setting, value in gate:
+                if any(getattr(other, setting) != value for other in alike[gate.name]):
+                    name += f"-{setting}-{value}"
+                    title += f", {setting} {value}"
+            found[name] = (title, gate)
+        return found
 
     def rounds_of(self, scenario: str) -> int:
         """How often a scenario judges, chooses and trains anew, at most."""
@@ -107,9 +126,9 @@ class Settings(Section):
             check_known("gate.by", [gate.by], [*self.judges, CONSENSUS])
             self._check_grain(gate)
         self._check_evidence()
-        doubled = [gate.name for gate in self.gates]
-        if len(set(doubled)) != len(doubled):
-            raise ValueError(f"gates: two are alike: {', '.join(doubled)}")
+        if len(self._named_gates()) != len(self.gates):
+            named = ", ".join(gate.name for gate in self.gates)
+            raise ValueError(f"gates: two are alike: {named}")
         check_known("scenarios", self.scenarios, SCENARIOS)
         names = [rung.name for rung in self.qc.ladder]
         if len(set(names)) != len(names):
@@ -158,12 +177,28 @@ class Settings(Section):
                 f"{gate.name}: voxels are doubted by error maps, which {gate.by} does not give, or"
                 " by several opinions; set segmenter.members"
             )
+        if gate.repair:
+            self._check_repair(gate, kinds)
         if "surrogate" in gate.repair and "manifold" not in self.judges:
             raise ValueError(f"{gate.name}: surrogates come from qc.estimators' manifold")
         of_slices = of_maps or any(kind.judges_slices for kind in kinds)
         if gate.grain in ("frame", "slice", "structure") and not of_slices:
             raise ValueError(
                 f"{gate.name}: {gate.by} does not judge slices, which this grain needs"
+            )
+
+    def _check_repair(self, gate: GateSettings, kinds: Sequence[type[QualityEstimator]]) -> None:
+        """A repaired prediction is nobody's opinion any more, and carries no evidence of any."""
+        able = [kind for kind in kinds if not kind.needs_evidence]
+        if not able:
+            raise ValueError(
+                f"{gate.name}: repaired predictions carry no evidence of several opinions, which"
+                f" {gate.by} needs; choose another judge"
+            )
+        if gate.grain == "voxel" and not any(kind.gives_maps for kind in able):
+            raise ValueError(
+                f"{gate.name}: repaired predictions carry no evidence of several opinions; their"
+                " voxels are doubted by error maps, which qc.estimators' qcresunet gives"
             )
 
 

@@ -40,6 +40,7 @@ def gate_table(data: ReportData) -> Table:
         mean_sd("left dice", "Dice of left", 3),
         p_value("p", "p"),
         number("best possible", "Best possible", 3),
+        number("regret", "Regret", 3),
         number("share of possible", "Share reached", 2, signed=True),
         number("spearman", "ρ", 2, signed=True),  # noqa: RUF001
     ]
@@ -50,9 +51,10 @@ def gate_table(data: ReportData) -> Table:
         columns,
         "Measured after everything else, on the unlabelled studies whose reference the data set"
         " holds (known); it decided nothing. p: Mann-Whitney, admitted against left. Best"
-        " possible: mean Dice if the truly best had been taken, as many as were admitted. Share"
-        " reached: 0 for taking at random, 1 for the best possible; below 0 is worse than"
-        " chance. ρ: Spearman's of score and true Dice over all judged studies.",  # noqa: RUF001
+        " possible: mean Dice if the truly best had been taken, as many as were admitted. Regret:"
+        " how much better that is. Share reached: 0 for taking at random, 1 for the best possible;"
+        " below 0 is worse than chance. ρ: Spearman's of score and true Dice over all judged"  # noqa: RUF001
+        " studies.",
         "No scenario has a gate, or nothing was judged.",
     )
 
@@ -70,7 +72,12 @@ def estimators_table(data: ReportData) -> Table:
             for name, score in row.all_scores.items():
                 judged.setdefault((name, row.seed), []).append(replace(row, score=score))
     rows: list[dict[str, Cell]] = [
-        {"estimator": name, "seed": seed, **_figures(_best(of_one))}
+        {
+            "estimator": name,
+            "seed": seed,
+            **_figures(chosen := _best(of_one)),
+            "studies": " ".join(row.study for row in chosen if is_admitted(row)),
+        }
         for (name, seed), of_one in sorted(judged.items())
     ]
     columns = [text("estimator", "Estimator")]
@@ -81,6 +88,7 @@ def estimators_table(data: ReportData) -> Table:
         number("spearman", "ρ", 2, signed=True),  # noqa: RUF001
         mean_sd("admitted dice", "Its choice", 3),
         number("best possible", "Best possible", 3),
+        number("regret", "Regret", 3),
         number("share of possible", "Share reached", 2, signed=True),
     ]
     return Table(
@@ -89,7 +97,7 @@ def estimators_table(data: ReportData) -> Table:
         rows,
         columns,
         "True Dice of as many studies as the gate admitted, the best by each estimator's score;"
-        " columns as above.",
+        " columns as above. Their names stand in estimators.csv.",
         "Nothing was judged.",
     )
 
@@ -126,6 +134,7 @@ def _figures(judged: Sequence[JudgementRow]) -> dict[str, Cell]:
         "left dice sd": of_left.sd,
         "p": separation_p([r.true_dice for r in admitted], [r.true_dice for r in left]),
         "best possible": best,
+        "regret": best - of_admitted.mean,
         "share of possible": (
             (of_admitted.mean - by_chance) / (best - by_chance) if best > by_chance else math.nan
         ),

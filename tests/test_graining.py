@@ -1,0 +1,67 @@
+"""What a run leaves of admitted studies."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from builders import study_of
+
+from qc import Decision, Quality
+from semiqc.experiment.correcting import corrector_of
+from semiqc.experiment.graining import Grainer
+from semiqc.experiment.monitor import Silent
+from semiqc.experiment.sections import GateSettings
+from semiqc.experiment.stages import RunFolder
+from semiqc.prediction_file import PredictionWriter, predicted_labels
+from semiqc.study import SHORT_AXIS, Prediction
+
+
+@pytest.fixture
+def workshop(tmp_path):
+    folder = RunFolder(tmp_path, lambda *_: None)
+    return SimpleNamespace(
+        folder=folder, store=SimpleNamespace(scheme=SHORT_AXIS), monitor=Silent(), seed=0
+    )
+
+
+def predicted(study, folder):
+    """The study's own labels, as a prediction in a file."""
+    file = folder / "predictions.h5"
+    with PredictionWriter(file) as writer:
+        nothing = np.empty(0, np.float32)
+        writer.add(study, ((np.maximum(study.labels[t], 0), nothing) for t in range(3)))
+    return Prediction(study.name, study.image, predicted_labels(file, study.name), study.spacing)
+
+
+def test_what_is_left_of_a_study_keeps_the_weight_that_was_decided(workshop, tmp_path):
+    study = study_of("a", labelled=(0, 1, 2))
+    dice = {name: np.full((3, 2), 0.9) for name in ("LV", "MYO", "RV")}
+    quality = Quality("a", 0.9, slice_dice=dice)
+    grainer = Grainer(
+        workshop,
+        SimpleNamespace(key=lambda _: "judges"),
+        "gate-weighted-slice",
+        GateSettings(rule="weighted", grain="slice"),
+    )
+
+    [left], outcomes = grainer(
+        [predicted(study, tmp_path)],
+        [quality],
+        [Decision("a", admitted=True, reason="", weight=0.25)],
+        [study.without_labels()],
+    )
+
+    assert left.weight == 0.25
+    assert outcomes["a"].decision.weight == 0.25
+
+
+@pytest.mark.parametrize(
+    ("judges", "expected"),
+    [
+        (["svr", "curve"], None),
+        (["manifold", "svr", "consensus"], "manifold"),
+        (["manifold", "qcresunet", "slicewise"], "slicewise"),
+    ],
+)
+def test_measures_are_corrected_by_who_says_best_which_slices_failed(judges, expected):
+    assert corrector_of(judges) == expected
