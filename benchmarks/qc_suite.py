@@ -4,7 +4,6 @@
     python benchmarks/qc_suite.py unseen suite store.h5       # forest and noise attack
     python benchmarks/qc_suite.py shifted suite store.h5      # another scanner's images
     python benchmarks/qc_suite.py correction suite store.h5   # a damaged slice in each study
-    python benchmarks/qc_suite.py consensus suite store.h5    # learned on half of the held-out
     python benchmarks/qc_suite.py taught suite store.h5       # a network that RCA has taught
     python benchmarks/qc_suite.py learning suite store.h5 learning.png   # share of the studies
     python benchmarks/qc_suite.py speed suite                 # a cine of 30 frames, 10 slices
@@ -26,9 +25,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, zoom
 from sklearn.base import clone
 
-from qc.base import Graded, Quality, QualityEstimator
-from qc.blend import Blend, absent_structures
-from qc.calibration import DiceCalibration, true_dice
+from qc.base import Graded, QualityEstimator
 from qc.evaluation import (
     correction_effect,
     evaluate,
@@ -38,6 +35,7 @@ from qc.evaluation import (
 )
 from qc.evaluation.markdown import markdown_of
 from qc.graded import (
+    CnnLadder,
     ForestSource,
     GradedSet,
     NoiseAttack,
@@ -53,13 +51,15 @@ from segmenters import Training, UNet, segment
 from semiqc.frames import study_of_frame
 from semiqc.phantom import short_axis_study
 from semiqc.records import SplitRow, read_rows
-from semiqc.store import Store
-from semiqc.study import Prediction
+from semiqc.store import Store, StoreWriter
+from semiqc.study import Prediction, Study
 
-SPLITS = 12
-"""Random halves of the held-out patients, for the consensus."""
+REPEATS = 4
+"""Of what is timed; the first does not count."""
 SHARES = (0.1, 0.25, 0.5, 1.0)
 """Of the studies that teach, for the curve of learning."""
+CHANNELS, DROPOUT, SAMPLES = (16, 32, 64, 128), 0.1, 8
+"""Of the networks whose segmentations are judged; samples of dropout give them evidence."""
 STEPS = 400
 """Of the network that the noise attack attacks."""
 
@@ -71,7 +71,9 @@ def unseen(suite: Suite, folder: Path, store: Store) -> None:
         "forest": ForestSource(trees=100),
         "noise": NoiseAttack(
             store.scheme,
-            channels=(16, 32, 64, 128),
+            channels=CHANNELS,
+            dropout=DROPOUT,
+            samples=SAMPLES,
             training=replace(default_training(), steps=STEPS, batch_size=8),
         ),
     }
@@ -81,18 +83,24 @@ def unseen(suite: Suite, folder: Path, store: Store) -> None:
 
 
 def shifted(suite: Suite, folder: Path, store: Store) -> None:
-    """The table on the suite's own test set, its images as from another scanner."""
-    graded = GradedSet(folder / "test.h5", store)
-    images: dict[str, NDArray[np.float32]] = {}
+    """The table on what a ladder of networks makes of another scanner's images.
 
-    def elsewhere(one: Graded) -> Graded:
-        name = one.prediction.study
-        key = f"{name}/{one.prediction.image.frame}"  # type: ignore[attr-defined]
-        if key not in images:
-            images[key] = other_scanner(np.asarray(one.prediction.image[:]))
-        return replace(one, prediction=replace(one.prediction, image=images[key]))
-
-    _print_table(suite, [elsewhere(one) for one in graded])
+    Neither the networks nor the estimators have seen that scanner.
+    """
+    train, test = (_names(folder, role) for role in ("labelled", "test"))
+    ladder = CnnLadder(
+        store.scheme, rungs=8, steps=(40, 400), channels=CHANNELS, dropout=DROPOUT, samples=SAMPLES
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        elsewhere = Path(temporary) / "elsewhere.h5"
+        with StoreWriter(elsewhere, store.scheme, store.modalities) as writer:
+            for study in (store.study(name) for name in (*train, *test)):
+                is_shifted = study.name in test
+                shown = other_scanner(np.asarray(study.image[:])) if is_shifted else study.image
+                writer.add(replace(study, image=shown))
+        path = Path(temporary) / "shifted.h5"
+        graded = grade_held_out(Store(elsewhere), path, {"ladder": ladder}, train, test)
+        _print_table(suite, graded)
 
 
 def other_scanner(image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -146,47 +154,6 @@ def correction(suite: Suite, folder: Path, store: Store) -> None:
         print(f"{name:24}{len(rows):5}{cells}{found.repair.p:8.2f}")
 
 
-def consensus(suite: Suite, folder: Path, store: Store) -> None:
-    """The consensus, learned on half of the held-out patients and tested on the others.
-
-    Mean over ``SPLITS`` random halves of the correlation and the absolute error of the mean Dice;
-    every estimator also by itself, as it comes and calibrated on the same half.
-    """
-    graded = GradedSet(folder / "test.h5", store)
-    items = [graded[number] for number in range(len(graded))]
-    said = {
-        name: e.predict([one.prediction for one in items]) for name, e in suite.estimators.items()
-    }
-    truth = true_dice(items, suite.scheme)
-    patients = np.unique(graded.studies)
-    figures: dict[str, list[tuple[float, float]]] = {}
-    for split in range(SPLITS):
-        chosen = np.random.default_rng(split).permutation(patients)[: len(patients) // 2]
-        teaches = np.isin(graded.studies, chosen)
-        ours, theirs = (np.flatnonzero(part) for part in (teaches, ~teaches))
-        known = [items[i] for i in ours]
-        found = {name: [judged[i] for i in theirs] for name, judged in said.items()}
-        for name, judged in said.items():
-            curve = DiceCalibration.of(suite.scheme, [judged[i] for i in ours], known)
-            found[f"{name}, calibrated"] = [curve(quality) for quality in found[name]]
-        taught = {name: [judged[i] for i in ours] for name, judged in said.items()}
-        blend = Blend(suite.scheme).fit(taught, known)
-        found["consensus"] = [
-            blend.combine(
-                {name: judged[i] for name, judged in said.items()},
-                absent=absent_structures(items[i].prediction, suite.scheme),
-            )
-            for i in theirs
-        ]
-        true = np.nanmean(truth[theirs], axis=1)
-        for name, qualities in found.items():
-            figures.setdefault(name, []).append(_agreement(qualities, true))
-    print(f"{'mean of ' + str(SPLITS) + ' halves':28}{'r':>8}{'SD':>8}{'MAE':>8}{'SD':>8}")
-    for name, rows in figures.items():
-        (r, mae), (r_sd, mae_sd) = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1)
-        print(f"{name:28}{r:8.3f}{r_sd:8.3f}{mae:8.3f}{mae_sd:8.3f}")
-
-
 def taught(suite: Suite, folder: Path, store: Store) -> None:
     """A network that learns from reverse classification, beside its teacher and true Dice.
 
@@ -204,11 +171,6 @@ def taught(suite: Suite, folder: Path, store: Store) -> None:
     }
     held = test.subset(balanced_subset(test.mean_dice, np.random.default_rng(0)))
     print(markdown_of(evaluate(found, held, suite.scheme).table()))
-
-
-def _agreement(qualities: Sequence[Quality], true: NDArray[np.float64]) -> tuple[float, float]:
-    scores = np.array([quality.score for quality in qualities])
-    return float(np.corrcoef(scores, true)[0, 1]), float(np.abs(scores - true).mean())
 
 
 def learning(suite: Suite, folder: Path, store: Store, picture: Path) -> None:
@@ -249,22 +211,33 @@ def _damaged(labels: NDArray[np.int8], seed: int) -> NDArray[np.int8]:
 
 
 def speed(suite: Suite) -> None:
-    """Seconds to segment a cine of 30 frames and 10 slices, and to judge it."""
-    study = short_axis_study(0, frames=30, slices=10, size=96)
+    """Seconds to segment a cine of 30 frames and 10 slices, and to judge it.
+
+    Each time another one, for some estimators remember images that they have seen.
+    """
+    studies = [short_axis_study(seed, frames=30, slices=10, size=96) for seed in range(REPEATS)]
     training = Training(steps=1, batch_size=2)
-    segmenter = UNet(suite.scheme, training=training).fit([study])
-    labels = np.asarray(study.labels[:])
-    prediction = Prediction(study.name, study.image, labels, study.spacing)
-    jobs: dict[str, Callable[[], object]] = {
-        "U-Net 16..256 segments": lambda: list(segment(segmenter, study))
+    segmenter = UNet(suite.scheme, training=training).fit(studies[:1])
+    predictions = [
+        Prediction(study.name, study.image, np.asarray(study.labels[:]), study.spacing)
+        for study in studies
+    ]
+    jobs: dict[str, list[Callable[[], object]]] = {
+        "U-Net 16..256 segments": [partial(_segment, segmenter, study) for study in studies]
     }
     for name, estimator in suite.estimators.items():
-        jobs[f"{name} judges"] = partial(estimator.predict, [prediction])
+        if estimator.can_judge(predictions[0]):
+            jobs[f"{name} judges"] = [partial(estimator.predict, [one]) for one in predictions]
     print(f"{'30 frames, 10 slices':28}{'s':>8}{'min':>8}{'max':>8}")
-    for name, job in jobs.items():
-        seconds = [_seconds(job) for _ in range(4)][1:]
+    for name, of_one in jobs.items():
+        seconds = [_seconds(job) for job in of_one][1:]
         middle = statistics.median(seconds)
-        print(f"{name:28}{middle:8.2f}{min(seconds):8.2f}{max(seconds):8.2f}")
+        print(f"{name:28}{middle:8.2f}{min(seconds):8.2f}{max(seconds):8.2f}", flush=True)
+
+
+def _segment(segmenter: UNet, study: Study) -> None:
+    for _ in segment(segmenter, study):
+        pass
 
 
 def _ml(mask: NDArray[np.bool_], spacing: tuple[float, float, float]) -> float:
@@ -282,7 +255,8 @@ def _names(folder: Path, role: str) -> list[str]:
 
 
 def _print_table(suite: Suite, graded: Sequence[Graded]) -> None:
-    print(markdown_of(evaluate(suite.estimators, graded, suite.scheme).table()))
+    found = evaluate(suite.estimators, graded, suite.scheme, blend=suite.blend)
+    print(markdown_of(found.table()))
 
 
 if __name__ == "__main__":
@@ -296,6 +270,5 @@ if __name__ == "__main__":
             "unseen": unseen,
             "shifted": shifted,
             "correction": correction,
-            "consensus": consensus,
             "taught": taught,
         }[table](Suite.load(folder), folder, Store(Path(sys.argv[3])))

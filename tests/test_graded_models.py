@@ -149,6 +149,10 @@ def test_snapshots_are_those_of_a_training_that_goes_on():
             SQUARE, count=1, first=1, dropout=0.3, samples=3,
             **SMALL | {"training": replace(TRAINING, steps=6)},
         ),
+        NoiseAttack(
+            SQUARE, variances=(0.1,), dropout=0.3, samples=3,
+            **SMALL | {"training": replace(TRAINING, steps=6)},
+        ),
     ],
 )  # fmt: skip
 def test_samples_of_dropout_give_the_segmentations_evidence(source):

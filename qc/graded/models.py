@@ -56,25 +56,32 @@ def segmented(
         change: What is done to an image before it is segmented.
     """
     for study, frame in labelled_frames(judged):
-        alone = study_of_frame(study, frame)
-        if change:
-            image = change(study, frame, np.asarray(alone.image[:]))
-            alone = Study(study.name, image, alone.labels, study.spacing)
-        ((labels, _),) = segment(segmenter, alone)
+        ((labels, _),) = segment(segmenter, _alone(study, frame, change))
         yield Made(study, frame, labels, source)
 
 
-def sampled(members: Members, judged: Sequence[Study], source: str) -> Iterator[Made]:
+def sampled(
+    members: Members, judged: Sequence[Study], source: str, change: Change | None = None
+) -> Iterator[Made]:
     """Every labelled frame, segmented by several, with their evidence; no other frame is read.
 
     Args:
         members: Fitted.
         judged: Their labels only say which frames to segment.
         source: Name that the segmentations get.
+        change: What is done to an image before it is segmented.
     """
     for study, frame in labelled_frames(judged):
-        (found,) = segment_with_evidence(members, study_of_frame(study, frame))
+        (found,) = segment_with_evidence(members, _alone(study, frame, change))
         yield Made(study, frame, found.labels, source, found.evidence)
+
+
+def _alone(study: Study, frame: int, change: Change | None) -> Study:
+    alone = study_of_frame(study, frame)
+    if change is None:
+        return alone
+    image = change(study, frame, np.asarray(alone.image[:]))
+    return Study(study.name, image, alone.labels, study.spacing)
 
 
 def judged_by(
@@ -85,6 +92,7 @@ def judged_by(
     *,
     samples: int,
     seed: int,
+    change: Change | None = None,
 ) -> Iterator[Made]:
     """Every labelled frame, segmented with Monte-Carlo dropout where there are samples.
 
@@ -95,11 +103,13 @@ def judged_by(
         source: Name that the segmentations get.
         samples: Of dropout; 0 segments once and gathers no evidence.
         seed: Of what is dropped.
+        change: What is done to an image before it is segmented.
     """
     if not samples:
-        return segmented(segmenter, judged, source)
+        return segmented(segmenter, judged, source, change)
     space = FeatureSpace.of(segmenter, learned)
-    return sampled(DropoutSamples(segmenter, samples, seed=seed, space=space), judged, source)
+    members = DropoutSamples(segmenter, samples, seed=seed, space=space)
+    return sampled(members, judged, source, change)
 
 
 def check_samples(samples: int, dropout: float) -> None:

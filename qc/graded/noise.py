@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.graded.models import default_training, modalities_of, segmented
+from qc.graded.models import check_samples, default_training, judged_by, modalities_of
 from qc.graded.source import Made
 from segmenters import Training, UNet
 from semiqc.study import LabelScheme, Study
@@ -30,28 +30,35 @@ class NoiseAttack:
         variances: Of the noise, as multiples of the variance of each frame and modality; 0 gives
             the network's segmentation of the image itself.
         channels: Filters of each resolution level.
+        dropout: Share of features dropped in training.
+        samples: Of Monte-Carlo dropout, which give the segmentations evidence; 0 for none.
         training: How the network is trained; its ``seed`` does not count.
         seed: Of the training and of the noise.
 
     Raises:
-        ValueError: If there is no variance, or a negative one.
+        ValueError: If there is no variance, or a negative one, or samples are asked for without
+            dropout.
     """
 
     scheme: LabelScheme
     variances: tuple[float, ...] = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
     channels: tuple[int, ...] = (16, 32, 64, 128, 256)
+    dropout: float = 0.0
+    samples: int = 0
     training: Training = field(default_factory=default_training)
     seed: int = 0
 
     def __post_init__(self) -> None:
         if not self.variances or min(self.variances) < 0:
             raise ValueError(f"variances must be some and none negative, got {self.variances}")
+        check_samples(self.samples, self.dropout)
 
     def make(self, train: Sequence[Study], judged: Sequence[Study]) -> Iterator[Made]:
         segmenter = UNet(
             self.scheme,
             modalities_of(train),
             channels=self.channels,
+            dropout=self.dropout,
             training=replace(self.training, seed=self.seed),
         ).fit(train)
         for variance in self.variances:
@@ -62,7 +69,10 @@ class NoiseAttack:
                 key = [self.seed, crc32(study.name.encode()), frame]
                 return with_noise(image, variance, np.random.default_rng(key))
 
-            yield from segmented(segmenter, judged, f"noise-{variance:g}", noisy)
+            yield from judged_by(
+                segmenter, train, judged, f"noise-{variance:g}",
+                samples=self.samples, seed=self.seed, change=noisy,
+            )  # fmt: skip
 
 
 def with_noise(
