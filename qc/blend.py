@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from qc.base import Graded, Quality
-from qc.calibration import dice_said, true_dice
+from qc.calibration import Calibration, dice_said, true_dice
 from qc.conformal import Conformal
 from qc.stacking import (
     Stack,
@@ -142,7 +142,8 @@ class Blend(BaseEstimator):  # type: ignore[misc]
         """One quality of what estimators say of one prediction.
 
         It has what at least one of them has: Dice, surface Dice, Dice of slices and error maps
-        are means of those who tell them, weighed as for Dice. Estimators the blend did not learn
+        are means of those who tell them, weighed as for Dice; Dice of slices is read as that of
+        the whole is, by each estimator's calibration. Estimators the blend did not learn
         of are left out. Where none is left, nothing is known: the score is 0.
 
         Args:
@@ -188,11 +189,17 @@ class Blend(BaseEstimator):  # type: ignore[misc]
     def _slice_dice(self, known: Mapping[str, Quality]) -> dict[str, Array]:
         found = {}
         for part, shares in self._shares(known, "slice_dice"):
-            told = np.stack([np.ravel(known[name].slice_dice[part]) for name in shares], axis=1)
+            said = [self._curve(name, part)(known[name].slice_dice[part]) for name in shares]
+            told = np.stack([np.ravel(slices) for slices in said], axis=1)
             weights = np.array(list(shares.values()))[:, None]
             shape = np.shape(known[next(iter(shares))].slice_dice[part])
             found[part] = weighed(told[..., None], weights)[:, 0].reshape(shape)
         return found
+
+    def _curve(self, member: str, part: str) -> Calibration:
+        """How a member's Dice of a structure is to be read."""
+        names = [structure.name for structure in self.scheme.structures]
+        return self.stack_.curves[self.members_.index(member)][names.index(part)]
 
     def _error_maps(self, known: Mapping[str, Quality]) -> dict[str, Voxels]:
         found: dict[str, Voxels] = {}

@@ -189,6 +189,28 @@ def test_maps_slices_and_surface_dice_are_means_of_those_who_tell_them():
     np.testing.assert_array_equal(quality.error_maps["LV"][0, 1], np.full((3, 4), 0.5))
 
 
+def test_dice_of_slices_is_read_as_that_of_the_whole_is():
+    rng = np.random.default_rng(0)
+    names = [f"s{number}" for number in range(60)]
+    true = rng.uniform(0.2, 1, 60)
+    # Says half of what is true, as one does that compares with an imperfect surrogate.
+    said = [quality_of(name, [dice / 2] * 3) for name, dice in zip(names, true, strict=True)]
+    labels = np.zeros((1, 1, 2, 2), np.int8)
+    graded = [
+        Graded(
+            Prediction(name, np.zeros((1, 1, 1, 2, 2)), labels, (1.0, 1.0, 1.0)),
+            dice=np.full((1, 3), dice),
+        )
+        for name, dice in zip(names, true, strict=True)
+    ]
+    blend = Blend(SHORT_AXIS).fit({"half": said}, graded)
+    one = quality_of("x", [0.4] * 3, slice_dice={"LV": np.array([[0.0, 0.3, 0.45]])})
+
+    found = blend.combine({"half": one}).slice_dice["LV"]
+
+    np.testing.assert_allclose(found, [[0, 0.6, 0.9]], atol=0.1)
+
+
 def test_mean_voxels_read_only_what_is_indexed():
     mean = MeanVoxels([np.full((2, 3), 1.0), np.full((2, 3), 0.0)], [0.25, 0.75])
 
