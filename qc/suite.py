@@ -173,7 +173,12 @@ class Suite:
             for name, estimator in self.estimators.items()
             if estimator.can_judge(prediction)
         }
-        if self.blend and qualities:
+        if not qualities:
+            raise UnusableError(
+                f"{study.name}: {', '.join(self.estimators)} go by the opinions of several"
+                " segmenters, which come with no segmentation alone; fit a suite with others"
+            )
+        if self.blend:
             absent = absent_structures(prediction, self.scheme)
             qualities[CONSENSUS] = self.blend.combine(qualities, absent=absent)
         oddities = self.training.oddities(prediction, acquired_mm(study))

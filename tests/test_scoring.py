@@ -114,7 +114,7 @@ def test_flagged_studies_stand_first_and_the_worst_on_top(tmp_path):
     assert [row["flagged"] for row in found] == ["True", "True", "False", "False", "False"]
     assert [float(row["score"]) for row in found] == pytest.approx([0.3, 0.6, 0.7, 0.85, 0.95])
     assert (found[0]["score_first"], found[0]["score_second"]) == ("0.2", "0.4")
-    assert found[0]["reasons"] == "first: walls too thin; second: walls too thin"
+    assert found[0]["reasons"] == "first: walls too thin"
     assert [one.study for one in report.flagged] == ["d", "b"]
 
 
@@ -254,6 +254,37 @@ def test_warnings_stand_in_every_output(tmp_path):
     assert report.studies[0].warnings == (expected,)
     for file in ("studies.csv", "quality.json", "report.html"):
         assert expected in (tmp_path / "out" / file).read_text(encoding="utf-8")
+
+
+class Choosy(Told):
+    """Judges only what carries the evidence of several segmenters."""
+
+    needs_evidence = True
+
+
+def test_who_cannot_judge_files_is_named_and_the_others_judge(tmp_path):
+    suite = suite_of(told=Told(SHORT_AXIS, {"a": 0.3}), choosy=Choosy(SHORT_AXIS, {"a": 0.9}))
+    page = page_of(tmp_path, suite, still(tmp_path, "a"))
+
+    assert "choosy of the suite judged nothing" in page
+    [row] = rows(tmp_path / "out" / "studies.csv")
+    assert row["score"] == row["score_told"] == "0.3"
+    assert "score_choosy" not in row
+
+
+def test_a_suite_that_can_judge_no_file_says_so(tmp_path):
+    suite = suite_of(choosy=Choosy(SHORT_AXIS, {"a": 0.9}))
+
+    with pytest.raises(ValueError, match="choosy go by the opinions of several segmenters"):
+        score_images(suite, *still(tmp_path, "a"), tmp_path / "out")
+
+
+def test_a_reason_that_two_tell_is_told_once(tmp_path):
+    told = {name: Told(SHORT_AXIS, {"a": 0.3}) for name in ("first", "second")}
+    score_images(suite_of(**told), *still(tmp_path, "a"), tmp_path / "out")
+
+    [row] = rows(tmp_path / "out" / "studies.csv")
+    assert row["reasons"] == "first: walls too thin"
 
 
 def test_a_warning_of_the_reader_is_passed_on(tmp_path):

@@ -108,6 +108,11 @@ def findings(report: ScoreReport) -> list[str]:
             f"{_counted(odd, 'study', 'studies')} {_verb(odd, 'is', 'are')} unlike what the suite"
             " learned from or odd otherwise; their scores deserve less trust."
         )
+    if report.silent:
+        found.append(
+            f"{', '.join(report.silent)} of the suite judged nothing: they go by the opinions of"
+            " several segmenters, which these files do not carry."
+        )
     if report.left_out:
         out = len(report.left_out)
         found.append(

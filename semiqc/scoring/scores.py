@@ -40,10 +40,12 @@ class StudyScore:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Of all estimators, each with its name."""
-        return tuple(
-            f"{name}: {r}" for name, found in self.qualities.items() for r in found.reasons
-        )
+        """Of all estimators, each once and with the name of who told it first."""
+        told: dict[str, str] = {}
+        for name, found in self.qualities.items():
+            for reason in found.reasons:
+                told.setdefault(reason, name)
+        return tuple(f"{name}: {reason}" for reason, name in told.items())
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +57,9 @@ class ScoreReport:
         left_out: Why; a line each.
         scheme: Of the suite.
         training: What the suite learned from.
-        estimators: Names, in the suite's order.
+        estimators: Names of those who judged, in the suite's order.
         flag_below: Score below which a study is flagged.
+        silent: Names of those who could not, for files carry no opinions of several segmenters.
         interval_level: Of the consensus's intervals; None where there is no consensus.
     """
 
@@ -66,6 +69,7 @@ class ScoreReport:
     training: Training
     estimators: Sequence[str]
     flag_below: float
+    silent: Sequence[str] = ()
     interval_level: float | None = None
 
     @property

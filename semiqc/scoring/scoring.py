@@ -85,7 +85,8 @@ def score_images(
         left_out=left_out,
         scheme=suite.scheme,
         training=suite.training,
-        estimators=suite.names,
+        estimators=[n for n in suite.names if any(n in one.qualities for one in studies)],
+        silent=[n for n in suite.names if not any(n in one.qualities for one in studies)],
         flag_below=flag_below,
         interval_level=suite.blend.level if suite.blend else None,
     )
