@@ -173,7 +173,7 @@ class Suite:
             for name, estimator in self.estimators.items()
             if estimator.can_judge(prediction)
         }
-        if not qualities:
+        if self.estimators and not qualities:
             raise UnusableError(
                 f"{study.name}: {', '.join(self.estimators)} go by the opinions of several"
                 " segmenters, which come with no segmentation alone; fit a suite with others"
