@@ -14,6 +14,7 @@ from qc import (
 )
 from qc.base import Graded
 from qc.estimators import ESTIMATORS, make_estimator
+from qc.evaluation.judging import judge
 from qc.saving import load_estimator, save_estimator
 from semiqc.study import SHORT_AXIS
 
@@ -87,6 +88,17 @@ def test_who_was_told_no_surface_dice_tells_none(taught, name, tmp_path):
 def test_who_learns_from_voxels_says_that_there_is_no_reference(taught, name):
     with pytest.raises(ValueError, match="without a reference, which this estimator learns from"):
         make_estimator(name, SHORT_AXIS, 1).fit(taught)
+
+
+def test_lessons_can_be_evaluated_on_though_they_have_no_errors_to_map(taught):
+    mapper = make_estimator(
+        "qcresunet", SHORT_AXIS, 1, width=4, size=(4, 32, 32), steps=1, batch_size=2
+    ).fit(list(shifted("ab")))
+
+    judged = judge({"maps": mapper}, taught[:2], SHORT_AXIS)
+
+    assert all(np.isnan(row.error_map_dice) for row in judged)
+    assert all(np.isfinite(row.true_dice) for row in judged)
 
 
 def test_a_teacher_must_be_fitted_and_tell_dice():

@@ -179,7 +179,8 @@ def _mean_over_frames(
 def _error_maps(
     quality: Quality, frames: Sequence[GradedFrame], scheme: LabelScheme
 ) -> NDArray[np.float64]:
-    """Dice of the error map of each structure, ``[S]``."""
+    """Dice of the error map of each structure, ``[S]``; NaN where no frame has a reference."""
+    frames = [frame for frame in frames if frame.graded.reference is not None]
     found = np.full((len(frames), len(scheme.structures)), NAN)
     for row, frame in enumerate(frames if quality.error_maps else ()):
         labels, reference = frame.frame().labels, frame.reference()
