@@ -353,40 +353,40 @@ def test_the_better_of_two_predictions_is_kept():
     _, labels = beating()
     before, after = prediction_of(labels), prediction_of(labels)
 
-    kept = keep_better(before, after, Asked(0.4, 0.6))
+    kept = keep_better(before, Quality("a", 0.4), after, Asked(0.6))
     assert kept.prediction is after
     assert kept.quality.score == 0.6
     assert kept.reason == "repaired: score 0.400 before and 0.600 after the repair"
 
-    for scores in ((0.6, 0.4), (0.6, 0.6)):
-        prediction, quality, reason = keep_better(before, after, Asked(*scores))
+    known = Quality("a", 0.6)
+    for score in (0.4, 0.6):
+        prediction, quality, reason = keep_better(before, known, after, Asked(score))
         assert prediction is before
-        assert quality.score == 0.6
+        assert quality is known
         assert reason.startswith("left as it was: score 0.600 before")
 
 
-def test_what_needs_no_repair_is_judged_once():
-    prediction, judge = prediction_of(beating()[1]), Asked(0.3)
+def test_what_needs_no_repair_is_not_judged_again():
+    prediction, known, judge = prediction_of(beating()[1]), Quality("a", 0.3), Asked()
 
-    kept = keep_better(prediction, prediction, judge)
+    kept = keep_better(prediction, known, prediction, judge)
 
-    assert (kept.prediction, kept.reason) == (prediction, "nothing to repair")
-    assert kept.quality.score == 0.3
-    assert len(judge.asked) == 1
+    assert kept == (prediction, known, "nothing to repair")
+    assert judge.asked == []
 
 
 def test_both_are_judged_by_what_both_carry():
     _, labels = beating()
     before = prediction_of(labels, evidence=evidence_of(labels.shape))
     after = prediction_of(labels)
-    judge = Asked(0.9, 0.4, 0.5)
+    known, judge = Quality("a", 0.9), Asked(0.4, 0.5)
 
-    kept = keep_better(before, after, judge)
+    kept = keep_better(before, known, after, judge)
 
-    assert [one.evidence is None for one in judge.asked] == [False, True, True]
+    assert [one.evidence is None for one in judge.asked] == [True, True]
     assert kept.prediction is after
 
-    left = keep_better(before, after, Asked(0.9, 0.5, 0.4))
+    left = keep_better(before, known, after, Asked(0.5, 0.4))
     assert left.prediction is before
     assert left.quality.score == 0.9
 
@@ -395,7 +395,7 @@ def test_predictions_of_two_studies_are_not_compared():
     before = prediction_of(beating()[1])
 
     with pytest.raises(ValueError, match="a: the repaired prediction is of b"):
-        keep_better(before, replace(before, study="b"), Asked())
+        keep_better(before, Quality("a", 0.5), replace(before, study="b"), Asked())
 
 
 def study_of(image, labels, frames):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 
 import nibabel
@@ -134,6 +135,21 @@ def test_a_study_of_which_every_slice_is_doubted_is_refused(finished):
             assert "not" in row["reason"] or "refused" in row["reason"] or "rank" in row["reason"]
         else:
             assert float(row["kept"]) > 0
+
+
+def test_a_readers_verdicts_teach_the_curves_and_take_nothing_from_others(finished, tmp_path):
+    output, table = tmp_path / "run", tmp_path / "verdicts.csv"
+    shutil.copytree(finished, output)
+    teachers = [row["study"] for row in rows(finished, "split") if row["role"] == "qc"]
+    verdicts = zip(teachers, ("good", "erroneous", "good"), strict=True)
+    table.write_text("\n".join(["study,verdict", *(f"{one},{said}" for one, said in verdicts)]))
+
+    changed = [f"output={output}", f"qc.verdicts={table}", "gates=[curve]"]
+    run(read_settings(None, [*SETTINGS, *changed]), Silent())
+
+    svr, curve = (f"qc/{name}-seed0.safetensors" for name in ("svr", "curve"))
+    assert (output / svr).read_bytes() == (finished / svr).read_bytes()
+    assert (output / curve).read_bytes() != (finished / curve).read_bytes()
 
 
 def test_what_a_scenario_learned_from_is_exported_for_nnunet(finished, tmp_path):

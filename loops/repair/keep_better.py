@@ -25,23 +25,23 @@ class Chosen(NamedTuple):
     reason: str
 
 
-def keep_better(before: Prediction, after: Prediction, judge: Judge) -> Chosen:
-    """Judge a prediction as it was and repaired, and keep the one of higher score.
+def keep_better(before: Prediction, quality: Quality, after: Prediction, judge: Judge) -> Chosen:
+    """Of a prediction as it was and repaired, keep the one of higher score.
 
     Of equal scores the original is kept. Where the repaired one has lost its probabilities or
     evidence, the original is judged without them too, so that both are judged by the same.
 
     Args:
         before: As it was predicted.
+        quality: Of ``before``, as ``judge`` gives it.
         after: Repaired; ``before`` itself where nothing was.
-        judge: Gives the score.
+        judge: Gives the score; asked for nothing where nothing was repaired.
 
     Raises:
         ValueError: If they are of different studies.
     """
     if before.study != after.study:
         raise ValueError(f"{before.study}: the repaired prediction is of {after.study}")
-    quality = judge(before)
     if after is before:
         return Chosen(before, quality, "nothing to repair")
     compared = judge(alike) if (alike := _told_alike(before, after)) is not before else quality

@@ -89,12 +89,13 @@ class Repairer:
     def _repaired(self, prediction: Prediction) -> tuple[Prediction, str]:
         said = []
         judge = partial(self.judges.say, self.gate.by)
+        quality = judge(prediction)
         for name in self.gate.repair:
-            after = self._make(name)(prediction, judge(prediction))
-            kept = keep_better(prediction, after, judge)
+            after = self._make(name)(prediction, quality)
+            kept = keep_better(prediction, quality, after, judge)
             if kept.prediction is not prediction:
                 said.append(f"{name}: {kept.reason}")
-            prediction = kept.prediction
+            prediction, quality, _ = kept
         return prediction, "; ".join(said)
 
     def _make(self, name: str) -> Repair:
