@@ -34,8 +34,8 @@ class CNNRegression(NetworkEstimator):
         prediction", Medical Image Analysis 2025: 3-D ResNet-34, ResNet-50 and a U-Net with a
         pooled head as baselines.
         Ours: crops around the segmentation; AdamW; augmentation; the 2-D network sees every
-        slice, and its features are averaged over the slices of a frame. Slices are not pooled by
-        the first layers, for there are few.
+        slice, and its features are averaged over the slices of a frame. The first two layers of
+        the 3-D ResNets, which halve the resolution, leave slices alone, for there are few.
 
     Args:
         backbone: Which network.
@@ -94,12 +94,14 @@ class CNNRegression(NetworkEstimator):
         if self.backbone == "unet-3d":
             return PooledUNet(channels, outputs, self.width)
         build = {"resnet34-3d": resnet34, "resnet50-3d": resnet50}[self.backbone]
-        return build(
+        network = build(
             n_input_channels=channels,
             num_classes=outputs,
             conv1_t_stride=[1, 2, 2],
             **_shape(self.width, deep=self.backbone == "resnet50-3d"),
         )
+        network.maxpool = nn.MaxPool3d(kernel_size=3, stride=(1, 2, 2), padding=1)
+        return network
 
     def _losses(self, output: Any, batch: Batch) -> dict[str, Tensor]:  # noqa: ANN401
         targets = torch.cat([batch.dice, _background_and_whole(batch)], dim=1)

@@ -1,11 +1,14 @@
 """The part of a frame that a network looks at: a box of fixed size around the segmentation."""
 
 from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from semiqc.study import BACKGROUND
+
+Numbers = TypeVar("Numbers", bound=NDArray[Any])
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,11 @@ class Box:
         whole[..., there_y, there_x] = crop[..., self.nearest(shape[0]), here_y, here_x]
         return whole
 
+    def within(self, array: Numbers) -> Numbers:
+        """What of ``[..., Z, Y, X]`` lies in the box's rows and columns, a view; of all slices."""
+        (_, rows), (_, columns) = self._overlap(array.shape)
+        return cast(Numbers, array[..., rows, columns])
+
     def nearest(self, count: int) -> NDArray[np.intp]:
         """Slice of the crop that shows each of ``count`` slices of the frame, or its nearest."""
         shown = np.flatnonzero(self.slices >= 0)
@@ -59,6 +67,24 @@ class Box:
             low, high = max(0, -first), max(0, min(wanted, length - first))
             pairs.append((slice(low, high), slice(low + first, high + first)))
         return pairs
+
+
+def share_of_dice(within: NDArray[np.integer], whole: NDArray[np.integer]) -> NDArray[np.float64]:
+    """What of the Dice within a box is left once what is segmented beyond it counts too.
+
+    Nothing beyond is taken to be right, and the reference to be as large as what is segmented
+    within: 2 p / (1 + p), where p is the share of the segmentation that is within.
+
+    Args:
+        within: Voxels of a structure in the box, of any shape.
+        whole: Of the same everywhere.
+
+    Returns:
+        In [0, 1], of that shape; 0 where nothing is segmented.
+    """
+    share = within / np.maximum(whole, 1)
+    of_dice: NDArray[np.float64] = 2 * share / (1 + share)
+    return of_dice
 
 
 def box_around(labels: NDArray[np.int8], size: tuple[int | None, int, int]) -> Box:

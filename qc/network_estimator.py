@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, cast
 
@@ -14,9 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from qc.base import Observer
-from qc.crop import Box, box_around
+from qc.crop import Box, box_around, share_of_dice
 from qc.frame_estimator import FrameEstimator, Judged
-from qc.frames import Frame, GradedFrame
+from qc.frames import Frame, GradedFrame, masks
 from qc.graded.balance import balanced_draw
 from segmenters.augment import Augmentation, augment
 from semiqc.optimise import Report, optimise
@@ -43,7 +43,8 @@ class Batch:
         labels: Predicted classes, ``[B, Z, Y, X]`` int64.
         reference: Classes or ``UNLABELLED``, ``[B, Z, Y, X]`` int64; ``UNLABELLED`` where the
             crop reaches beyond the frame.
-        dice: Of the whole frames, ``[B, S]``; NaN where a structure is in neither.
+        dice: Of the frames, as far as they lie within the crop's rows and columns, ``[B, S]``; NaN
+            where a structure is in neither.
         nsd: Likewise, where the estimator ``needs_nsd``; else NaN.
     """
 
@@ -58,13 +59,15 @@ class NetworkEstimator(FrameEstimator):
     """Trains ``members`` networks, each from scratch, on batches that are even in Dice.
 
     A subclass builds the network, says its losses on a batch, and reads a ``Judged`` from its
-    output; everything else is here.
+    output; everything else is here. Networks see a box around the segmentation and tell of what
+    is in it. What is segmented beyond its rows and columns counts as wrong; a structure of which
+    nothing is segmented has a Dice of 0, whatever a network says.
 
     Args:
         scheme: Label values and structures of the predictions it judges.
         modalities: Of the images.
-        size: Slices, rows and columns of the box around the segmentation. Frames of more slices
-            show as many evenly spread ones; None shows each frame's own.
+        size: Slices, rows and columns of the box around the segmentation. Of frames of more slices
+            training shows as many evenly spread ones; all of them are judged.
         steps: Of the optimizer, for each member.
         batch_size: Frames in a step.
         learning_rate: Of AdamW at its highest.
@@ -109,7 +112,7 @@ class NetworkEstimator(FrameEstimator):
     def _read(
         self, outputs: Sequence[object], frames: Sequence[Frame], boxes: Sequence[Box]
     ) -> list[Judged]:
-        """What the outputs of all members say of each frame."""
+        """What the outputs of all members say of each frame within its box."""
 
     def _learn(self, frames: Sequence[GradedFrame], observe: Observer) -> None:
         dice = np.stack([frame.dice(self.scheme) for frame in frames])
@@ -158,7 +161,7 @@ class NetworkEstimator(FrameEstimator):
             yield self._batch(known, drawn)
 
     def _batch(self, known: "_Known", drawn: NDArray[np.intp]) -> Batch:
-        images, labels, references = [], [], []
+        images, labels, references, shares = [], [], [], []
         for index in drawn:
             graded = known.frames[index]
             frame, reference = graded.frame(), self._reference(graded)
@@ -166,12 +169,15 @@ class NetworkEstimator(FrameEstimator):
             images.append(box.cut(frame.image, 0))
             labels.append(box.cut(frame.labels, BACKGROUND))
             references.append(box.cut(reference, UNLABELLED))
+            shares.append(share_of_dice(*_areas(frame, box, self.scheme).sum(axis=-1)))
+        share = np.where(np.array(shares) > 0, shares, np.nan)
+        dice, nsd = (np.minimum(of[drawn] / share, 1) for of in (known.dice, known.nsd))
         return Batch(
             images=torch.from_numpy(np.stack(images)),
             labels=torch.from_numpy(np.stack(labels)).long(),
             reference=torch.from_numpy(np.stack(references)).long(),
-            dice=torch.from_numpy(known.dice[drawn]).float(),
-            nsd=torch.from_numpy(known.nsd[drawn]).float(),
+            dice=torch.from_numpy(dice).float(),
+            nsd=torch.from_numpy(nsd).float(),
         )
 
     def _reference(self, graded: GradedFrame) -> NDArray[np.int8]:
@@ -192,11 +198,13 @@ class NetworkEstimator(FrameEstimator):
         )
         with fabric.autocast():
             outputs = [network.to(fabric.device)(given) for network in self.networks_]
-        return self._read(outputs, frames, boxes)
+        judged = zip(self._read(outputs, frames, boxes), frames, boxes, strict=True)
+        return [_with_beyond(*of_frame, self.scheme) for of_frame in judged]
 
     def box_of(self, frame: Frame) -> Box:
-        """The part of a frame that is judged; as many slices for all frames of a study."""
-        return box_around(frame.labels, self.size)
+        """The part of a frame that is judged, with all of its slices."""
+        slices = max(self.size[0], len(frame.labels))
+        return box_around(frame.labels, (slices, *self.size[1:]))
 
     def dice_told(self, output: object, given: Tensor) -> Tensor:
         """What ``qc.explain`` explains: numbers that rise with the Dice of each structure.
@@ -272,6 +280,34 @@ class _Regression:
 
     def after_update(self) -> None:
         pass
+
+
+def _areas(frame: Frame, box: Box, scheme: LabelScheme) -> NDArray[np.int64]:
+    """Voxels of each structure and slice in the box, and anywhere: ``[2, S, Z]``."""
+    predicted = masks(frame.labels, scheme)
+    return np.stack([box.within(predicted).sum((-2, -1)), predicted.sum((-2, -1))])
+
+
+def _with_beyond(judged: Judged, frame: Frame, box: Box, scheme: LabelScheme) -> Judged:
+    """What is said of a frame once what is segmented beyond the box counts too."""
+    within, whole = _areas(frame, box, scheme)
+    share = share_of_dice(within.sum(axis=-1), whole.sum(axis=-1))
+    of_slices, maps = judged.slice_dice, judged.error_maps
+    if of_slices is not None:
+        is_seen = (within > 0) | (whole == 0)
+        by_slice = np.where(whole > 0, share_of_dice(within, whole), 1)
+        of_slices = np.where(is_seen, of_slices * by_slice, 0)
+    if maps is not None and (within < whole).any():
+        is_wrong = masks(frame.labels, scheme)
+        box.within(is_wrong)[:] = False
+        maps = np.where(is_wrong, np.float16(1), maps)
+    return replace(
+        judged,
+        dice=judged.dice * share,
+        nsd=None if judged.nsd is None else judged.nsd * share,
+        slice_dice=of_slices,
+        error_maps=maps,
+    )
 
 
 def _steps_done(

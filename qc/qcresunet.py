@@ -191,18 +191,17 @@ class QCResUNet(NetworkEstimator):
         box: Box,
     ) -> Judged:
         """From scores ``[2, S]`` and maps ``[S, Z', Y', X']`` of one frame."""
-        predicted = masks(frame.labels, self.scheme)
         error_maps = of_slices = nsd = None
         if cropped is not None:
             slices, rows, columns = frame.labels.shape
             whole = box.put_back(cropped, (slices, rows, columns), 0)
             error_maps = np.asarray(whole, dtype=np.float16)
-            corrected = predicted ^ (error_maps > 0.5)
+            predicted = box.within(masks(frame.labels, self.scheme))
+            corrected = predicted ^ (box.within(error_maps) > 0.5)
             of_slices = slice_dice(predicted, corrected)
             dice = np.nan_to_num(frame_dice(predicted, corrected))
         if scores is not None:
-            # Of a structure that is not there, both scores are 0 wherever they are a number.
-            dice, nsd = scores * predicted.any(axis=(1, 2, 3)).astype(np.float64)
+            dice, nsd = scores.astype(np.float64)
         return Judged(dice, nsd, of_slices, error_maps)
 
 

@@ -136,8 +136,9 @@ class SlicewiseDice(NetworkEstimator):
         return (estimated[:, 0, 1:] * areas).sum(-1) / areas.sum(-1).clamp(min=1)
 
     def box_of(self, frame: Frame) -> Box:
-        slices = None if self.dimension == "2d" else self.size[0]
-        return box_around(frame.labels, (slices, *self.size[1:]))
+        if self.dimension == "3d":
+            return super().box_of(frame)
+        return box_around(frame.labels, (None, *self.size[1:]))
 
     def _losses(self, output: object, batch: Batch) -> dict[str, Tensor]:
         estimated = cast(Tensor, output)
@@ -159,14 +160,12 @@ class SlicewiseDice(NetworkEstimator):
     ) -> list[Judged]:
         mean = torch.stack([cast(Tensor, output) for output in outputs]).mean(0)
         numbers = mean.cpu().numpy().astype(np.float64)
-        areas = [masks(frame.labels, self.scheme).sum((-2, -1)) for frame in frames]
-        if self.dimension == "2d":
-            found = zip(areas, numbers, strict=True)
-            return [_recovered(area, *number[:, 1:]) for area, number in found]
-        # A structure that was found nowhere has no overlap with anything.
-        is_found = [area.any(axis=-1) for area in areas]
-        found = zip(is_found, numbers, strict=True)
-        return [Judged(np.where(there, number[1:], 0.0)) for there, number in found]
+        if self.dimension == "3d":
+            return [Judged(number[1:]) for number in numbers]
+        pairs = zip(frames, boxes, strict=True)
+        areas = [box.within(masks(one.labels, self.scheme)).sum((-2, -1)) for one, box in pairs]
+        found = zip(areas, numbers, strict=True)
+        return [_recovered(area, *number[:, 1:]) for area, number in found]
 
 
 def _recovered(

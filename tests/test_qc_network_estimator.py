@@ -4,9 +4,9 @@ import torch
 from curve_builders import graded_hearts
 
 from qc import ESTIMATORS
-from qc.crop import box_around
+from qc.crop import box_around, share_of_dice
 from qc.network_estimator import mean_error, mean_of_known
-from semiqc.study import SHORT_AXIS
+from semiqc.study import SHORT_AXIS, Prediction
 
 
 def test_a_target_that_is_unknown_moves_nothing():
@@ -110,3 +110,89 @@ def test_half_precision_judges_nearly_as_full_precision_does(name):
 
     assert (by_half != by_full).any()
     np.testing.assert_allclose(by_half, by_full, atol=0.03)
+
+
+RV, LV = 1, 3
+NETWORKS = [
+    ("cnn", {}),
+    ("cnn", {"backbone": "resnet34-3d"}),
+    ("cnn", {"backbone": "unet-3d"}),
+    ("slicewise", {}),
+    ("slicewise", {"dimension": "3d"}),
+    ("qcresunet", {}),
+    ("qcresunet", {"maps": False}),
+    ("qcresunet", {"regression": False}),
+]
+
+
+@pytest.fixture(scope="module", params=NETWORKS, ids=str)
+def barely_fitted(request):
+    name, settings = request.param
+    small = {"width": 4, "size": (4, 32, 32), "steps": 1, "batch_size": 2}
+    return ESTIMATORS[name](SHORT_AXIS, **small, **settings).fit(graded_hearts(4))
+
+
+def heart(slices, shape=(80, 80)):
+    """A ring with a disc in it and another beside it, in every slice."""
+    labels = np.zeros((1, slices, *shape), np.int8)
+    labels[..., 20:32, 20:32] = 2
+    labels[..., 24:28, 24:28] = LV
+    labels[..., 24:30, 33:36] = RV
+    return labels
+
+
+def judged(estimator, labels):
+    image = np.random.default_rng(0).random((1, *labels.shape), dtype=np.float32)
+    [found] = estimator.predict([Prediction("a", image, labels, (8.0, 1.5, 1.5))])
+    return found
+
+
+def dice_of(estimator, labels):
+    return np.array(list(judged(estimator, labels).dice.values()))
+
+
+def numbers_of(estimator, labels):
+    found = judged(estimator, labels)
+    return [*found.dice.values(), *(maps.mean(dtype=float) for maps in found.error_maps.values())]
+
+
+def test_every_slice_is_judged_however_many_there_are(barely_fitted):
+    whole = numbers_of(barely_fitted, heart(11))
+
+    for number in range(11):
+        damaged = heart(11)
+        damaged[:, number] = np.roll(damaged[:, number], 6, axis=-1)
+        assert numbers_of(barely_fitted, damaged) != whole, f"slice {number} is not seen"
+
+
+def test_what_is_segmented_beyond_the_box_counts_as_wrong(barely_fitted):
+    labels, astray = heart(5), heart(5)
+    # Half as many voxels as the cavity has, in corners, which leaves the box where it was.
+    astray[..., :1, :4] = astray[..., -1:, -4:] = LV
+    left = 2 * (16 / 24) / (1 + 16 / 24)
+
+    before, after = judged(barely_fitted, labels), judged(barely_fitted, astray)
+
+    assert after.dice["LV"] == pytest.approx(before.dice["LV"] * left)
+    assert after.dice["RV"] == pytest.approx(before.dice["RV"])
+    if after.error_maps:
+        assert (after.error_maps["LV"][..., :1, :4] == 1).all()
+    if after.slice_dice:
+        expected = before.slice_dice["LV"] * left
+        np.testing.assert_allclose(after.slice_dice["LV"], expected, rtol=1e-6)
+
+
+def test_what_is_not_segmented_has_no_dice(barely_fitted):
+    labels = heart(5)
+    labels[labels == RV] = 0
+
+    assert dice_of(barely_fitted, labels)[2] == 0
+    assert (dice_of(barely_fitted, np.zeros_like(labels)) == 0).all()
+
+
+def test_the_dice_that_is_left_is_the_dice_of_the_whole():
+    # 6 voxels of 8 are right and the reference has 8; 4 more are astray.
+    assert share_of_dice(np.array(8), np.array(12)) * (12 / 16) == pytest.approx(12 / 20)
+    np.testing.assert_array_equal(
+        share_of_dice(np.array([0, 0, 5]), np.array([0, 3, 5])), [0, 0, 1]
+    )
