@@ -1,12 +1,11 @@
 """Quality from how well several segmenters agree."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from sklearn.utils.validation import check_is_fitted
 
 from qc.base import Observer
 from qc.evidence_estimator import Array, EvidenceEstimator, Monotone, evidence_of, is_present
@@ -99,17 +98,15 @@ class Agreement(EvidenceEstimator):
             estimates[kind] = np.nan_to_num(of_signals).mean(axis=1)
         return Judged(estimates["dice"], estimates["nsd"])
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
-        check_is_fitted(self)
+    def _arrays(self) -> dict[str, NDArray[np.generic]]:
         stored: dict[str, NDArray[np.generic]] = {}
         for name, calibration in self.calibrations_.items():
             stored |= calibration.arrays(name)
         return stored
 
-    def with_arrays(self, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+    def _take(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         names = [name.removesuffix("/signals") for name in arrays if name.endswith("/signals")]
         self.calibrations_ = {name: Monotone.from_arrays(arrays, name) for name in names}
-        return self
 
 
 def signals_of(frame: Frame, scheme: LabelScheme, names: Sequence[Signal]) -> Array:

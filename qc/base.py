@@ -36,6 +36,7 @@ class Graded:
         dice: Of each frame and structure, ``[T, S]``, where it has been worked out already, or
             estimated by another (``qc.teaching``); NaN where it is unknown.
         nsd: Normalised surface Dice, likewise.
+        subject: Of whom the study is, where that is known.
 
     Raises:
         ValueError: If neither a reference nor a verdict nor Dice is given, or their shapes
@@ -49,6 +50,12 @@ class Graded:
     group: str = ""
     dice: NDArray[np.float64] | None = None
     nsd: NDArray[np.float64] | None = None
+    subject: str = ""
+
+    @property
+    def whose(self) -> str:
+        """The subject, or the study's name where that is unknown."""
+        return self.subject or self.prediction.study
 
     def __post_init__(self) -> None:
         if self.reference is None and self.is_good is None and self.dice is None:

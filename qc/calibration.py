@@ -119,10 +119,10 @@ class DiceCalibration:
     ) -> "DiceCalibration":
         """Learned from what an estimator said of graded predictions that it did not learn from.
 
-        Every study counts alike, however many predictions of it there are.
+        Every subject counts alike, however many predictions of it there are.
         """
         said, true = dice_said(qualities, scheme), true_dice(graded, scheme)
-        weights = subject_weights([one.prediction.study for one in graded])
+        weights = subject_weights([one.whose for one in graded])
         return cls(
             {
                 part.name: calibration(said[:, n], true[:, n], weights, doubt=DOUBT)

@@ -68,10 +68,10 @@ class Consensus(QualityEstimator):
         if not len(graded):
             raise ValueError("fit needs at least one graded prediction, got none")
         everything = [graded[number] for number in range(len(graded))]
-        studies = np.array([one.prediction.study for one in everything])
-        held_out = self._held_out(studies)
+        subjects = np.array([one.whose for one in everything])
+        held_out = self._held_out(subjects)
         work = _Progress(observe, len(self.members) * (len(held_out) + (self.folds > 1)))
-        said: dict[str, list[Quality | None]] = {n: [None] * len(studies) for n in self.members}
+        said: dict[str, list[Quality | None]] = {n: [None] * len(everything) for n in self.members}
         fitted = {}
         for held in held_out:
             taught = [one for one, is_held in zip(everything, held, strict=True) if not is_held]
@@ -82,7 +82,7 @@ class Consensus(QualityEstimator):
                     prediction = everything[row].prediction
                     if member.can_judge(prediction):
                         said[name][row] = member.predict([prediction])[0]
-        seen = np.any([*held_out, np.zeros(len(studies), bool)], axis=0)
+        seen = np.any([*held_out, np.zeros(len(everything), bool)], axis=0)
         rows = np.flatnonzero(seen)
         blend = Blend(self.scheme, level=self.level)
         self.blend_ = blend.fit(
@@ -97,16 +97,16 @@ class Consensus(QualityEstimator):
         check_is_fitted(self)
         return [self._judge(prediction) for prediction in predictions]
 
-    def _held_out(self, studies: NDArray[np.str_]) -> list[NDArray[np.bool_]]:
-        """Which predictions each fold holds out; no fold of a single study."""
-        names = np.unique(studies)
+    def _held_out(self, subjects: NDArray[np.str_]) -> list[NDArray[np.bool_]]:
+        """Which predictions each fold holds out; no fold of a single subject."""
+        names = np.unique(subjects)
         if len(names) < 2:
             return []
         if self.folds > 1:
-            return list(folds_of(studies, self.folds, self.seed))
+            return list(folds_of(subjects, self.folds, self.seed))
         count = min(max(1, round(self.holdout * len(names))), len(names) - 1)
         drawn = np.random.default_rng(self.seed).permutation(names)[:count]
-        return [np.isin(studies, drawn)]
+        return [np.isin(subjects, drawn)]
 
     def _fitted(
         self, graded: Sequence[Graded], work: "_Progress", *, skip: bool = False

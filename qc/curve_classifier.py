@@ -117,8 +117,8 @@ class CurveClassifier(QualityEstimator):
         self.may_lack_ = _ever_absent(good, len(measured_structures(self.scheme)))
         self.usual_jumps_ = _usual_jumps(good, len(measured_structures(self.scheme)))
         if is_good.any() and not is_good.all():
-            studies = [one.prediction.study for one in graded]
-            self._learn(self._channels(found), is_good, studies, observe)
+            subjects = [one.whose for one in graded]
+            self._learn(self._channels(found), is_good, subjects, observe)
         return self
 
     def predict(self, predictions: Sequence[Prediction]) -> list[Quality]:

@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import SVR
-from sklearn.utils.validation import check_is_fitted
 
 from qc.base import Observer
 from qc.features import TABLE, features_of
@@ -141,14 +139,13 @@ class FeatureSVR(FrameEstimator):
         volumes = found[:, :: len(TABLE)]
         return volumes > 0
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
-        check_is_fitted(self)
+    def _arrays(self) -> dict[str, NDArray[np.generic]]:
         stored: dict[str, NDArray[np.generic]] = {"means": self.means_, "scales": self.scales_}
         for name, machine in self.machines_.items():
             stored |= {f"machines/{name}/{key}": array for key, array in vars(machine).items()}
         return stored
 
-    def with_arrays(self, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+    def _take(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         self.means_ = np.asarray(arrays["means"], dtype=np.float64)
         self.scales_ = np.asarray(arrays["scales"], dtype=np.float64)
         self.machines_ = {
@@ -162,7 +159,6 @@ class FeatureSVR(FrameEstimator):
             for part in self.scheme.structures
             if f"machines/{kind}/{part.name}/gamma" in arrays
         }
-        return self
 
 
 @dataclass(frozen=True, eq=False)

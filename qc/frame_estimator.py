@@ -1,7 +1,7 @@
 """Estimators that judge every frame by itself, and a study by its frames."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from qc.absence import reasons_of, rightly_absent_in, score_of
 from qc.base import Graded, Observer, Quality, QualityEstimator, unobserved
-from qc.frames import Frame, GradedFrame, frame_of, graded_frames
+from qc.frames import Frame, GradedFrame, frame_of, graded_frames, masks
 from semiqc.study import Prediction
 
 Numbers = TypeVar("Numbers", bound=NDArray[Any])
@@ -43,10 +44,16 @@ class FrameEstimator(QualityEstimator):
     """Learns from the frames that have a reference; the quality of a study is its frames' mean.
 
     A subclass stores its arguments, learns in ``_learn`` and judges in ``_judge``.
+
+    Attributes:
+        rightly_absent_: Of each structure, how often it was rightly not segmented; see
+            ``qc.absence``.
     """
 
     def fit(self, graded: Sequence[Graded], *, observe: Observer = unobserved) -> Self:
-        self._learn(graded_frames(graded), observe)
+        frames = graded_frames(graded)
+        self.rightly_absent_ = rightly_absent_in(frames, self.scheme)
+        self._learn(frames, observe)
         return self
 
     def predict(self, predictions: Sequence[Prediction]) -> list[Quality]:
@@ -61,22 +68,45 @@ class FrameEstimator(QualityEstimator):
     def _judge(self, frames: Sequence[Frame]) -> list[Judged]:
         """Judge frames of one study, each as if it were alone."""
 
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        check_is_fitted(self)
+        return {"rightly_absent": self.rightly_absent_, **self._arrays()}
+
+    def with_arrays(self, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+        self.rightly_absent_ = np.asarray(arrays["rightly_absent"], dtype=np.float64)
+        self._take({name: array for name, array in arrays.items() if name != "rightly_absent"})
+        return self
+
+    @abstractmethod
+    def _arrays(self) -> dict[str, NDArray[np.generic]]:
+        """What ``_learn`` has learned, as named arrays."""
+
+    @abstractmethod
+    def _take(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take back what ``_arrays`` gave."""
+
     def _quality(self, prediction: Prediction) -> Quality:
         judged: list[Judged] = []
+        is_absent = np.ones(len(self.scheme.structures), np.bool_)
         for first in range(0, prediction.frames, FRAMES_AT_ONCE):
             numbers = range(first, min(first + FRAMES_AT_ONCE, prediction.frames))
-            judged += self._judge([frame_of(prediction, number) for number in numbers])
+            frames = [frame_of(prediction, number) for number in numbers]
+            judged += self._judge(frames)
+            for frame in frames:
+                is_absent &= ~masks(frame.labels, self.scheme).any(axis=(1, 2, 3))
         names = [structure.name for structure in self.scheme.structures]
         dice = np.mean([one.dice for one in judged], axis=0)
         nsd = _stacked(names, [one.nsd for one in judged])
+        reasons = reasons_of(self.scheme, is_absent, self.rightly_absent_)
+        reasons += [reason for one in judged for reason in one.reasons]
         return Quality(
             prediction.study,
-            float(np.clip(dice.mean(), 0, 1)),
+            score_of(dice, is_absent, self.rightly_absent_),
             dice=dict(zip(names, dice.tolist(), strict=True)),
             nsd={name: float(nsd.mean()) for name, nsd in nsd.items()},
             slice_dice=_stacked(names, [one.slice_dice for one in judged]),
             error_maps=_stacked(names, [one.error_maps for one in judged]),
-            reasons=tuple(dict.fromkeys(reason for one in judged for reason in one.reasons)),
+            reasons=tuple(dict.fromkeys(reasons)),
         )
 
 

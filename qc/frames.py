@@ -49,6 +49,11 @@ class GradedFrame:
         """Name of the study."""
         return self.graded.prediction.study
 
+    @property
+    def whose(self) -> str:
+        """The subject, or the study's name."""
+        return self.graded.whose
+
     def frame(self) -> Frame:
         """What an estimator may see."""
         return frame_of(self.graded.prediction, self.number)

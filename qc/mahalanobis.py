@@ -1,11 +1,9 @@
 """Quality from how far an image looks from what its segmenter has learned."""
 
 from collections.abc import Mapping, Sequence
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from qc.base import Observer
 from qc.evidence_estimator import EvidenceEstimator, Monotone, evidence_of, is_present
@@ -76,17 +74,15 @@ class Mahalanobis(EvidenceEstimator):
         ]
         return np.where(is_present(frame.labels, self.scheme), estimates, 0)
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
-        check_is_fitted(self)
+    def _arrays(self) -> dict[str, NDArray[np.generic]]:
         stored: dict[str, NDArray[np.generic]] = {}
         for name, calibration in self.calibrations_.items():
             stored |= calibration.arrays(name)
         return stored
 
-    def with_arrays(self, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+    def _take(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         names = [name.removesuffix("/signals") for name in arrays if name.endswith("/signals")]
         self.calibrations_ = {name: Monotone.from_arrays(arrays, name) for name in names}
-        return self
 
 
 def distance(frame: Frame) -> float:

@@ -1,7 +1,6 @@
 """Dice with the nearest segmentation on a learned manifold of good ones."""
 
 from collections.abc import Mapping, Sequence
-from typing import Self
 
 import numpy as np
 import torch
@@ -158,14 +157,14 @@ class ManifoldSearch(FrameEstimator):
         self, frames: Sequence[GradedFrame]
     ) -> tuple[list[GradedFrame], list[GradedFrame]]:
         """Frames to learn the manifold from, and others to calibrate on where that can be."""
-        names = sorted({frame.study for frame in frames})
+        names = sorted({frame.whose for frame in frames})
         if not self.calibrate or len(names) == 1:
             return list(frames), list(frames)
         shuffled = np.random.default_rng(self.seed).permutation(names)
         kept = set(shuffled[: max(1, round(CALIBRATION_SHARE * len(names)))].tolist())
         parts: tuple[list[GradedFrame], list[GradedFrame]] = ([], [])
         for frame in frames:
-            parts[frame.study in kept].append(frame)
+            parts[frame.whose in kept].append(frame)
         return parts
 
     def _trained(self, pairs: Pairs, observe: Observer) -> PairVAE:
@@ -251,15 +250,14 @@ class ManifoldSearch(FrameEstimator):
             images, logits = self.network_.to(fabric.device).decode(fabric.to_device(latents))
         return images.cpu().numpy(), logits.argmax(dim=1).to(torch.int8).cpu().numpy()
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
-        check_is_fitted(self)
+    def _arrays(self) -> dict[str, NDArray[np.generic]]:
         stored: dict[str, NDArray[np.generic]] = {
             f"network/{name}": tensor.detach().cpu().numpy()
             for name, tensor in self.network_.state_dict().items()
         }
         return stored | {f"curves/{number}": line for number, line in enumerate(self.curves_)}
 
-    def with_arrays(self, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+    def _take(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         self.network_ = self._network()
         self.network_.load_state_dict(
             {
@@ -273,7 +271,6 @@ class ManifoldSearch(FrameEstimator):
         self.curves_ = [
             np.asarray(arrays[f"curves/{number}"], np.float64) for number in range(structures)
         ]
-        return self
 
     def _network(self) -> PairVAE:
         return PairVAE(

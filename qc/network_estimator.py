@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from qc.base import Observer
@@ -225,15 +224,14 @@ class NetworkEstimator(FrameEstimator):
                     f"{frame.study}: {len(frame.image)} modalities, expected {self.modalities}"
                 )
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
-        check_is_fitted(self)
+    def _arrays(self) -> dict[str, NDArray[np.generic]]:
         return {
             f"networks/{number}/{name}": tensor.detach().cpu().numpy()
             for number, network in enumerate(self.networks_)
             for name, tensor in network.state_dict().items()
         }
 
-    def with_arrays(self, arrays: Mapping[str, NDArray[np.generic]]) -> "NetworkEstimator":
+    def _take(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         self.networks_ = []
         for member in range(self.members):
             start = f"networks/{member}/"
@@ -245,7 +243,6 @@ class NetworkEstimator(FrameEstimator):
             network = self._network()
             network.load_state_dict(state)
             self.networks_.append(network.eval())
-        return self
 
     def _fabric(self) -> Fabric:
         return Fabric(accelerator=self.device, devices=1, precision=self.precision)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from qc.absence import reasons_of, rightly_absent, score_of
 from qc.base import Graded, Observer, Quality, QualityEstimator, unobserved
 from qc.frames import GradedFrame, graded_frames
 from qc.physiology_bounds import Bounds, learned_costs, prior_costs, seen_by_structure, segments
@@ -51,6 +52,7 @@ class Physiology(QualityEstimator):
         bounds_: Of the rules on frames, and of those on the course.
         costs_: Of frames ``[S, F]``, and of the course ``[S, G]``.
         base_: Dice that a frame breaking no rule lacks, ``[S]``.
+        rightly_absent_: How often a structure was rightly not segmented; see ``qc.absence``.
     """
 
     def __init__(self, scheme: LabelScheme) -> None:
@@ -73,6 +75,8 @@ class Physiology(QualityEstimator):
         dice = np.stack([one.dice(self.scheme) for one in frames])
         self._learn_frames(frames, [found[id(one.graded)] for one in frames], dice)
         self._learn_course(frames, found, dice)
+        present = np.stack([found[id(one.graded)].present[one.number] for one in frames])
+        self.rightly_absent_ = rightly_absent(dice, ~present)
         observe(len(whole) + 1, len(whole) + 1)
         return self
 
@@ -154,7 +158,7 @@ class Physiology(QualityEstimator):
         names = [structure.name for structure in self.scheme.structures]
         return Quality(
             prediction.study,
-            float(dice.mean()),
+            score_of(dice, found.present.sum(axis=0) == 0, self.rightly_absent_),
             dice=dict(zip(names, dice.tolist(), strict=True)),
             reasons=tuple(self._reasons(found)),
         )
@@ -165,10 +169,11 @@ class Physiology(QualityEstimator):
         if not count.any():
             yield "nothing is segmented"
             return
+        yield from reasons_of(self.scheme, count == 0, self.rightly_absent_)
         for name, present in zip(names, count, strict=True):
-            if not present:
+            if not present and not self.rightly_absent_[names.index(name)]:
                 yield f"{name} is absent"
-            elif present < frames:
+            elif 0 < present < frames:
                 yield f"{name} is absent in {frames - present} of {frames} frames"
         broken = [*self._broken_in_frames(found), *self._broken_in_course(found)]
         costly = [one for one in broken if one.cost >= LEAST_COST]
@@ -212,7 +217,10 @@ class Physiology(QualityEstimator):
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         check_is_fitted(self)
-        stored: dict[str, NDArray[np.generic]] = {"base": self.base_}
+        stored: dict[str, NDArray[np.generic]] = {
+            "base": self.base_,
+            "rightly_absent": self.rightly_absent_,
+        }
         for kind, bounds, costs in zip(KINDS, self.bounds_, self.costs_, strict=True):
             stored |= {f"{kind}/{key}": array for key, array in vars(bounds).items()}
             stored[f"{kind}/costs"] = costs
@@ -223,6 +231,7 @@ class Physiology(QualityEstimator):
             return np.asarray(arrays[name], dtype=np.float64)
 
         self.base_ = array("base")
+        self.rightly_absent_ = array("rightly_absent")
         frames, course = (
             Bounds(*(array(f"{kind}/{key}") for key in ("low", "middle", "high")))
             for kind in KINDS

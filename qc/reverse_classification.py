@@ -1,12 +1,11 @@
 """Quality by how well a segmentation would have done on images whose labels are known."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.svm import SVR
-from sklearn.utils.validation import check_is_fitted
 
 from qc.base import Observer
 from qc.feature_svr import Machine, even_weights, machine_of
@@ -57,7 +56,7 @@ class ReverseClassification(FrameEstimator):
         Magnetic Resonance 2019: single-atlas registration and 100 references.
         https://doi.org/10.1186/s12968-019-0523-x
         Ours: the common space; calibration by support vector regression on the quantiles, for
-        which no frame meets a reference of its own study; voxels carried out of the references'
+        which no frame meets a reference of its own subject; voxels carried out of the references'
         view count as wrong.
 
     Args:
@@ -67,7 +66,7 @@ class ReverseClassification(FrameEstimator):
         nearest: References that look most like the image, which count once more; with
             ``forest``, all that are asked.
         calibrate: Learn from the graded frames how Dice with references tells the true one.
-            If not, the best is the estimate.
+            If not, or where references are of one subject alone, the best is the estimate.
         size: Rows and columns of the references' space.
         seed: Of the forest.
 
@@ -103,13 +102,18 @@ class ReverseClassification(FrameEstimator):
         self.atlas_ = atlas_of(chosen, self.size)
         self.studies_ = np.array([one.study for one in chosen])
         self.machines_: dict[str, Machine] = {}
-        if not self.calibrate:
+        whose = {one.study: one.whose for one in frames}
+        owners = np.array([whose[one.study] for one in chosen])
+        if not self.calibrate or len(set(owners)) < 2:
+            # Frames of the only subject would meet no reference, and teach a constant.
             observe(1, 1)
             return
         images = by_image(frames)
         features = np.zeros((len(frames), self._features), np.float64)
         for done, numbers in enumerate(images):
-            features[numbers] = self._of_image([frames[number].frame() for number in numbers])
+            allowed = owners != frames[numbers[0]].whose
+            read = [frames[number].frame() for number in numbers]
+            features[numbers] = self._of_image(read, allowed)
             observe(done + 1, len(images))
         self.machines_ = self._calibration(frames, features)
 
@@ -132,7 +136,7 @@ class ReverseClassification(FrameEstimator):
         predicted = np.stack([masks(frame.labels, self.scheme).any((1, 2, 3)) for frame in frames])
         if not predicted.any():
             return np.zeros(predicted.shape)
-        features = self._of_image(frames)
+        features = self._of_image(frames, self.studies_ != frames[0].study)
         if self.machines_:
             found = [self.machines_[part.name].predict(features) for part in parts]
             return np.where(predicted, np.clip(np.stack(found, axis=1), 0, 1), 0.0)
@@ -142,12 +146,11 @@ class ReverseClassification(FrameEstimator):
     def _features(self) -> int:
         return len(self.scheme.structures) * (len(QUANTILES) + 2) + 1
 
-    def _of_image(self, frames: Sequence[Frame]) -> Array:
-        """What references say of segmentations of one image, ``[N, F]``; the best comes first.
+    def _of_image(self, frames: Sequence[Frame], allowed: NDArray[np.bool_]) -> Array:
+        """What ``allowed`` references say of segmentations of one image, ``[N, F]``, best first.
 
         Of several images, hardly different, the middle one is registered.
         """
-        allowed = self.studies_ != frames[0].study
         if not allowed.any():
             return np.zeros((len(frames), self._features))
         looked = self._way().look(frames[len(frames) // 2], allowed)
@@ -163,8 +166,7 @@ class ReverseClassification(FrameEstimator):
             return PairwiseWay(self.atlas_, self.scheme)
         return AtlasWay(self.atlas_, self.scheme)
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
-        check_is_fitted(self)
+    def _arrays(self) -> dict[str, NDArray[np.generic]]:
         stored: dict[str, NDArray[np.generic]] = {
             f"atlas/{name}": array for name, array in self.atlas_.arrays().items()
         }
@@ -173,16 +175,15 @@ class ReverseClassification(FrameEstimator):
             stored |= {f"machines/{name}/{key}": array for key, array in vars(machine).items()}
         return stored
 
-    def with_arrays(self, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+    def _take(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         self.atlas_ = Atlas.from_arrays(_below(arrays, "atlas/"))
         text = np.asarray(arrays["studies"], np.uint8).tobytes().decode()
         self.studies_ = np.array(text.split("\n"))
         self.machines_ = {
             part.name: Machine(**_below(arrays, f"machines/{part.name}/"))
             for part in self.scheme.structures
-            if self.calibrate
+            if f"machines/{part.name}/gamma" in arrays
         }
-        return self
 
 
 def summary(dice: Array, likeness: Array, nearest: int) -> Array:

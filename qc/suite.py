@@ -1,7 +1,7 @@
 """Estimators that judge together, kept in a folder with what they were made for."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +17,6 @@ from qc.suite_training import Training
 from semiqc.atomic import write_text
 from semiqc.importing import prepared
 from semiqc.raw import RawStudy, UnusableError
-from semiqc.resample import acquired_mm
 from semiqc.study import BACKGROUND, LabelScheme, Prediction, Study
 
 SUITE = "suite.json"
@@ -142,6 +141,7 @@ class Suite:
             ValueError: If the arrays are not such, or not what the suite was made for.
         """
         intensities, labels = np.asarray(image), np.asarray(segmentation)
+        _check_numbers(name, intensities, labels, spacing)
         _check_axes(name, intensities.ndim, labels.ndim)
         intensities = intensities[(None,) * (5 - intensities.ndim)]
         labels = labels[(None,) * (4 - labels.ndim)]
@@ -181,7 +181,7 @@ class Suite:
         if self.blend:
             absent = absent_structures(prediction, self.scheme)
             qualities[CONSENSUS] = self.blend.combine(qualities, absent=absent)
-        oddities = self.training.oddities(prediction, acquired_mm(study))
+        oddities = self.training.oddities(prediction, study)
         return Scored(study.name, qualities, prediction, tuple(oddities))
 
     def _check(self, name: str, image: NDArray[np.generic], labels: NDArray[np.generic]) -> None:
@@ -208,6 +208,19 @@ def refuse_suite(folder: Path) -> None:
     """
     if (folder / SUITE).exists():
         raise FileExistsError(f"{folder}: holds a suite already; name another folder")
+
+
+def _check_numbers(
+    name: str, image: NDArray[Any], labels: NDArray[Any], spacing: Sequence[float]
+) -> None:
+    for what, array in (("image", image), ("segmentation", labels)):
+        if array.dtype.kind not in "biuf" or not array.size:
+            raise UnusableError(
+                f"{name}: {what} must be an array of numbers, got shape {array.shape} of"
+                f" {array.dtype}"
+            )
+    if len(spacing) != 3 or not all(0 < mm < float("inf") for mm in spacing):
+        raise UnusableError(f"{name}: spacing must be three positive mm (z, y, x), got {spacing}")
 
 
 def _check_axes(name: str, of_image: int, of_labels: int) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import nibabel
 import numpy as np
 
 from qc.base import Graded
@@ -29,6 +30,9 @@ class Training:
         brightness: Lowest and highest median of a frame's normalised intensities within the
             segmentation.
         names: Of the studies, which it must not be evaluated on.
+        subjects: Whose they are; likewise, whatever other studies of theirs are called.
+        axes: Where the voxel axes ``(x, y, z)`` of the images point, such as ``LPS``, of all that
+            came from files.
         segmentations: Number of graded frames.
         sources: How many of them came from each source.
         acquired_mm: Smallest and largest in-plane spacing in which the studies were acquired; None
@@ -43,6 +47,8 @@ class Training:
     segmentations: int
     sources: Mapping[str, int] = field(default_factory=dict)
     acquired_mm: Range | None = None
+    subjects: tuple[str, ...] = ()
+    axes: tuple[str, ...] = ()
 
     @property
     def studies(self) -> int:
@@ -65,6 +71,7 @@ class Training:
         found = [one.prediction for one in graded]
         brightness = [b for p in found if (b := brightness_of(p)) is not None]
         distances = [p.spacing[0] for p in found]
+        studies = list(studies)
         acquired = [acquired_mm(study) for study in studies]
         sources: dict[str, int] = {}
         for one in graded:
@@ -79,6 +86,8 @@ class Training:
             segmentations=len(found),
             sources=sources,
             acquired_mm=(min(acquired), max(acquired)) if acquired else None,
+            subjects=tuple(sorted({one.subject for one in graded if one.subject})),
+            axes=tuple(sorted({axes for study in studies if (axes := axes_of(study))})),
         )
 
     @classmethod
@@ -93,15 +102,23 @@ class Training:
             segmentations=int(stored["segmentations"]),
             sources={str(name): int(count) for name, count in stored["sources"].items()},
             acquired_mm=_range(acquired) if (acquired := stored.get("acquired_mm")) else None,
+            subjects=tuple(str(subject) for subject in stored.get("subjects", ())),
+            axes=tuple(str(axes) for axes in stored.get("axes", ())),
         )
 
-    def oddities(self, prediction: Prediction, pixel_mm: float) -> Iterator[str]:
+    def oddities(self, prediction: Prediction, study: Study) -> Iterator[str]:
         """Where a prediction is unlike what was learned from, in words.
 
         Args:
             prediction: As the estimators see it.
-            pixel_mm: In-plane spacing of the image before it was resampled.
+            study: Whose it is; it knows how it was acquired.
         """
+        pixel_mm, axes = acquired_mm(study), axes_of(study)
+        if axes and self.axes and axes not in self.axes:
+            yield (
+                f"axes point to {axes}, the suite learned from {', '.join(self.axes)}: turn image"
+                " and segmentation alike, or do not believe what is said"
+            )
         distance = prediction.spacing[0]
         if _is_outside(distance, self.slice_mm):
             yield f"slices {distance:.3g} mm apart, the suite learned from {_words(self.slice_mm)}"
@@ -123,6 +140,14 @@ class Training:
                 f"median intensity {brightness:.2f} in the segmentation, the suite learned from"
                 f" {low:.2f} to {high:.2f}"
             )
+
+
+def axes_of(study: Study) -> str:
+    """Where the voxel axes ``(x, y, z)`` of a study's source point; empty if it has no file."""
+    if study.geometry is None or not study.geometry.source:
+        return ""
+    codes = nibabel.orientations.aff2axcodes(np.asarray(study.geometry.affine))
+    return "".join(code or "?" for code in codes)
 
 
 def brightness_of(prediction: Prediction) -> float | None:

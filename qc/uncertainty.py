@@ -1,12 +1,10 @@
 """Quality from maps of the segmenters' uncertainty."""
 
 from collections.abc import Mapping, Sequence
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestRegressor
-from sklearn.utils.validation import check_is_fitted
 
 from qc.base import Observer
 from qc.evidence_estimator import Array, EvidenceEstimator, evidence_of, is_present
@@ -106,20 +104,18 @@ class Uncertainty(EvidenceEstimator):
         near = near_structures(reaches, frame.labels.shape)
         return Judged(dice, nsd, error_maps=(above & near).astype(np.float16))
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
-        check_is_fitted(self)
+    def _arrays(self) -> dict[str, NDArray[np.generic]]:
         stored: dict[str, NDArray[np.generic]] = {"thresholds": self.thresholds_}
         for part, forest in zip(self.scheme.structures, self.forests_, strict=True):
             stored |= forest.arrays(f"forests/{part.name}")
         return stored
 
-    def with_arrays(self, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+    def _take(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         self.thresholds_ = np.asarray(arrays["thresholds"], dtype=np.float64)
         self.forests_ = [
             ForestTables.from_arrays(arrays, f"forests/{part.name}")
             for part in self.scheme.structures
         ]
-        return self
 
 
 def error_overlaps(frame: Frame, reference: NDArray[np.int8], scheme: LabelScheme) -> Array:

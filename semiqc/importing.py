@@ -28,6 +28,9 @@ CLIPPED = (-1.0, 3.0)
 SAMPLED_VOXELS = 2_000_000
 """Of a study, from which percentiles are taken."""
 
+MOST_PIXELS = 4096
+"""Rows or columns of a resampled image; what asks for more has a spacing that is not in mm."""
+
 NAMED = 3
 """Studies and reasons that a message lists."""
 
@@ -177,9 +180,17 @@ def prepared(raw: RawStudy, spacing: float) -> Study:
         spacing: In plane, in mm.
 
     Raises:
-        UnusableError: If the image is the same everywhere.
+        UnusableError: If the image is the same everywhere, or would become far too large, as with
+            a spacing that is not in mm.
     """
     z, y, x = raw.spacing
+    for mm, length in zip((y, x), raw.image.shape[-2:], strict=True):
+        wanted = length * mm / spacing
+        if wanted > MOST_PIXELS:
+            raise UnusableError(
+                f"{raw.name}: {length} pixels of {mm:g} mm would become {wanted:.0f} of"
+                f" {spacing:g} mm; is the spacing in mm?"
+            )
     source_mm, target_mm = (y, x), (spacing, spacing)
     frames = range(raw.image.shape[1])
     # A frame at a time, since every step makes a copy.

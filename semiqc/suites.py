@@ -26,6 +26,7 @@ from semiqc.experiment.split import draw_split
 from semiqc.experiment.stages import RunFolder
 from semiqc.records import SplitRow, write_rows
 from semiqc.store import Store
+from semiqc.study import Study
 
 SPLIT = "split.csv"
 TAUGHT_BY, CALIBRATED_BY, HELD_OUT = "graded.h5", "calibration.h5", "test.h5"
@@ -161,7 +162,12 @@ class SuiteMaker:
             known, _ = self._graded(CALIBRATED_BY, train, calibrate)
             blend = self._weighed(fitted, known)
         training = Training.of(graded, [self.store.study(name) for name in train])
-        training = replace(training, names=tuple(sorted({*training.names, *calibrate})))
+        weighed_by = {self.store.study(name).subject for name in calibrate}
+        training = replace(
+            training,
+            names=tuple(sorted({*training.names, *calibrate})),
+            subjects=tuple(sorted({*training.subjects, *weighed_by})),
+        )
         suite = Suite(self.store.scheme, fitted, training, blend)
         suite.save(self.output)
         return suite
@@ -269,9 +275,9 @@ def evaluate_suite(
     """
     suite = Suite.load(folder)
     held = GradedSet(graded, Store(store or store_of(graded)))
-    taught = set(suite.training.names)
-    seen = sorted(set(held.studies.tolist()) & taught)
-    unseen = held.of_studies(set(held.studies.tolist()) - taught)
+    names = set(held.studies.tolist())
+    seen = sorted(name for name in names if _has_taught(suite.training, held.store.study(name)))
+    unseen = held.of_studies(names - set(seen))
     if not len(unseen):
         raise ValueError(
             f"{graded}: all {len(seen)} studies taught the suite; evaluate it on others, such as"
@@ -281,3 +287,7 @@ def evaluate_suite(
         unseen = unseen.subset(balanced_subset(unseen.mean_dice, np.random.default_rng(seed)))
     found = evaluate(suite.estimators, unseen, suite.scheme, blend=suite.blend, observe=observe)
     return Evaluated(found, tuple(seen))
+
+
+def _has_taught(training: Training, study: Study) -> bool:
+    return study.name in training.names or study.subject in training.subjects

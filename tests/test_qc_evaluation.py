@@ -549,7 +549,7 @@ def test_a_learning_curve_takes_ever_more_whole_studies():
 def test_a_learning_curve_refuses_to_test_on_what_was_learned():
     both = [graded_of("s1"), graded_of("s2")]
 
-    with pytest.raises(ValueError, match="s2: a study to learn from and to test on"):
+    with pytest.raises(ValueError, match="s2: a subject to learn from and to test on"):
         learning_curve(lambda: Counting(SCHEME), both, both[1:], SCHEME)
     with pytest.raises(ValueError, match="to learn from and to test on"):
         learning_curve(lambda: Counting(SCHEME), [], both, SCHEME)

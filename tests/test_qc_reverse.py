@@ -100,6 +100,20 @@ def test_no_frame_meets_a_reference_of_its_own_study(way):
     assert all(0.5 < quality.score < 0.97 for quality in of_two)
 
 
+def test_references_of_one_subject_teach_no_calibration():
+    visits = [replace(one, subject="the same") for one in GRADED[:6]]
+    calibrated = small().fit(visits)
+    raw = small(calibrate=False).fit(visits)
+
+    found = dice_of(calibrated, UNSEEN)
+
+    # Calibrated by nothing, every segmentation would be as good as any other.
+    np.testing.assert_array_equal(found, dice_of(raw, UNSEEN))
+    assert (found[::3] > found[2::3]).all()
+    back = small().with_arrays(calibrated.arrays())
+    np.testing.assert_array_equal(found, dice_of(back, UNSEEN))
+
+
 def test_without_calibration_the_best_dice_is_the_estimate(fitted):
     raw = clone(fitted).set_params(calibrate=False).fit(GRADED)
 

@@ -152,6 +152,22 @@ def test_a_readers_verdicts_teach_the_curves_and_take_nothing_from_others(finish
     assert (output / curve).read_bytes() != (finished / curve).read_bytes()
 
 
+@pytest.mark.parametrize("spared", [1, 0])
+def test_one_subject_to_learn_from_teaches_no_weights_but_fails_nothing(tmp_path, spared):
+    changed = [
+        *TINY, "split.qc=1", "split.labelled=2", "qc.estimators=[svr, physiology]",
+        "gate.by=consensus", "scenarios=[few]", "gates=[consensus, {rule: risk}]",
+        f"split.qc={spared}", "segmenter.members=1", f"output={tmp_path / 'run'}",
+    ]  # fmt: skip
+
+    run(read_settings(None, changed), Silent())
+
+    found = judged(tmp_path / "run", "gate-consensus")
+    assert all(0 <= float(row["score"]) <= 1 for row in found)
+    assert len(admitted(tmp_path / "run", "gate-consensus")) == 2
+    assert not admitted(tmp_path / "run", "gate-risk")
+
+
 def test_what_a_scenario_learned_from_is_exported_for_nnunet(finished, tmp_path):
     folder = tmp_path / "Dataset501_Phantom"
 
@@ -209,6 +225,9 @@ def test_a_scenario_without_pseudo_labels_is_not_exported(finished, tmp_path, ca
         (["gates=[curve/voxel]"], "voxels are doubted by error maps"),
         (["gates=[curve/slice]"], "does not judge slices"),
         (["gate.repair=[surrogate]"], "surrogates come from"),
+        (["gates=[{rule: risk, rounds: 2}]"], "not of what is repaired or of later rounds"),
+        (["gate.rule=risk", "gate.repair=[temporal]"], "not of what is repaired"),
+        (["gates=[{rule: weighted, low: 0.9}]"], "low must be below high"),
         (
             [
                 "segmenter.members=2",

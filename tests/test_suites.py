@@ -3,19 +3,20 @@
 import csv
 import json
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from qc.graded import GradedSet
+from qc.graded import GradedSet, SegGen, grade_held_out
 from qc.suite import SUITE, Suite
 from qc.suite_training import Training
 from semiqc.cli import main
 from semiqc.phantom import write_phantoms
-from semiqc.store import Store
+from semiqc.store import Store, StoreWriter
 from semiqc.study import Geometry
+from semiqc.suites import evaluate_suite
 
 SMALL = [
     "--estimators", "svr,cnn,slicewise,qcresunet",
@@ -96,6 +97,9 @@ def test_the_scale_of_intensities_does_not_matter(suite, store):
         (lambda i, s: (i[:1], s[0]), r"segmentation must have axes \[Z, Y, X\].*got 2 axes"),
         (lambda i, s: (np.where(i > 0.5, np.nan, i), s), "not finite"),
         (lambda i, s: (np.zeros_like(i), s), "is 0 everywhere"),
+        (lambda i, s: (i[:0], s[:0]), r"image must be an array of numbers, got shape \(0, 40"),
+        (lambda i, s: (i.astype(object), s), "image must be an array of numbers.*object"),
+        (lambda i, s: (i, s.astype(str)), "segmentation must be an array of numbers"),
     ],
 )
 def test_what_the_suite_was_not_made_for_is_refused(suite, store, change, message):
@@ -104,6 +108,47 @@ def test_what_the_suite_was_not_made_for_is_refused(suite, store, change, messag
 
     with pytest.raises(ValueError, match=message):
         Suite.load(suite).score(image, labels, study.spacing)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "message"),
+    [
+        ((8.0, 1.5), "spacing must be three positive mm"),
+        ((8.0, -1.5, 1.5), "spacing must be three positive mm"),
+        ((8.0, float("nan"), 1.5), "spacing must be three positive mm"),
+        ((8.0, 1500.0, 1500.0), "is the spacing in mm?"),
+    ],
+)
+def test_a_spacing_that_cannot_be_is_refused(suite, store, spacing, message):
+    study = Store(store).study("phantom-0001")
+
+    with pytest.raises(ValueError, match=message):
+        Suite.load(suite).score(study.image[0, 0], study.labels[0], spacing)
+
+
+def turned(study, axes):
+    geometry = Geometry(np.diag([*axes, 1, 1]), (4, 4, 4), source="a.nii.gz")
+    return replace(study, geometry=geometry)
+
+
+def test_a_suite_minds_images_whose_axes_point_elsewhere(suite, store):
+    study, graded = (
+        Store(store).study("phantom-0001"),
+        GradedSet(suite / "graded.h5", Store(store)),
+    )
+    of_files = replace(Suite.load(suite), training=Training.of(graded, [turned(study, (-1, -1))]))
+
+    assert of_files.training.axes == ("LPS",)
+    assert Training.from_json(asdict(of_files.training)) == of_files.training
+    assert of_files.judge(turned(study, (-1, -1))).warnings == ()
+    assert (
+        "axes point to RAS, the suite learned from LPS"
+        in (of_files.judge(turned(study, (1, 1))).warnings[0])
+    )
+    # Of arrays nobody knows where their axes point.
+    assert of_files.judge(replace(study, geometry=None)).warnings == ()
+    unaware = replace(of_files, training=replace(of_files.training, axes=()))
+    assert unaware.judge(turned(study, (1, 1))).warnings == ()
 
 
 def test_unusual_data_is_judged_with_a_warning(suite, store):
@@ -196,6 +241,22 @@ def test_a_suite_is_not_evaluated_on_those_who_taught_it(suite, tmp_path, capsys
     assert main(["qc", "evaluate", str(suite), taught, "-o", str(tmp_path / "e")]) == 2
 
     assert "all 4 studies taught the suite" in capsys.readouterr().err
+
+
+def test_a_suite_is_not_evaluated_on_another_visit_of_a_subject_who_taught_it(
+    suite, store, tmp_path
+):
+    taught = Suite.load(suite).training.subjects
+    visits = tmp_path / "visits.h5"
+    with StoreWriter(visits, Store(store).scheme, Store(store).modalities) as writer:
+        for study in Store(store):
+            writer.add(replace(study, name=f"second-{study.name}"))
+    names = [f"second-{subject}" for subject in taught]
+    path = tmp_path / "graded.h5"
+    grade_held_out(Store(visits), path, {"seggen": SegGen(times=1)}, names[:2], names[2:])
+
+    with pytest.raises(ValueError, match="all 2 studies taught the suite"):
+        evaluate_suite(suite, path)
 
 
 def test_a_suite_is_not_overwritten(suite, store, capsys):

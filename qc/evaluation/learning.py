@@ -64,10 +64,10 @@ def learning_curve(
         seed: Of the order of studies.
 
     Raises:
-        ValueError: If either set is empty, they share a study, or a share is out of range.
+        ValueError: If either set is empty, they share a subject, or a share is out of range.
     """
     studies = sorted({one.prediction.study for one in train})
-    _check(studies, test, shares)
+    _check(train, test, shares)
     order = np.random.default_rng(seed).permutation(studies).tolist()
     rows: list[LearningRow] = []
     for share in sorted(set(shares)):
@@ -94,12 +94,12 @@ def learning_curve(
     return rows
 
 
-def _check(studies: Sequence[str], test: Sequence[Graded], shares: Sequence[float]) -> None:
-    if not studies or not len(test):
+def _check(train: Sequence[Graded], test: Sequence[Graded], shares: Sequence[float]) -> None:
+    if not len(train) or not len(test):
         raise ValueError("a learning curve needs predictions to learn from and to test on")
-    both = sorted(set(studies) & {one.prediction.study for one in test})
+    both = sorted({one.whose for one in train} & {one.whose for one in test})
     if both:
-        raise ValueError(f"{both[0]}: a study to learn from and to test on")
+        raise ValueError(f"{both[0]}: a subject to learn from and to test on")
     outside = [share for share in shares if not 0 < share <= 1]
     if outside or not len(shares):
         raise ValueError(f"shares must lie in (0, 1], got {outside[0] if outside else 'none'}")

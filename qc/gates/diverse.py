@@ -55,7 +55,7 @@ class Diverse(Gate):
 
     k: int = 30
     descriptors: Mapping[str, ArrayLike] = field(default_factory=dict, repr=False)
-    trade_off: float = 0.3
+    trade_off: float = 0.5
     only_good: bool = False
 
     def __post_init__(self) -> None:

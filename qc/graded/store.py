@@ -130,6 +130,7 @@ class GradedSet(Sequence[Graded]):
             group=study.group,
             dice=self._columns["dice"][item][None],
             nsd=self._columns["nsd"][item][None],
+            subject=study.subject,
         )
 
     def _evidence_of(self, item: int, study: str) -> Evidence | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from qc import Decision, Quality
-from qc.grains import GRAINS, Grain, Kept, PartialLabels, after_grain
+from qc.grains import GRAINS, Grain, Kept, PartialLabels, VoxelGrain, after_grain
 from semiqc.atomic import write_text
 from semiqc.experiment.judging import Judges
 from semiqc.experiment.quality_file import quality_to_json
@@ -111,6 +111,8 @@ class Grainer:
         scheme = self.workshop.store.scheme
         if self.gate.grain in ("frame", "slice", "structure"):
             return kind(scheme, min_dice=self.gate.doubt_below)  # type: ignore[call-arg]
+        if kind is VoxelGrain:
+            return VoxelGrain(scheme, max_disagreement=self.gate.max_disagreement)
         return kind(scheme)
 
 

@@ -195,7 +195,7 @@ class Judges:
             for source, snapshot in self.workshop.snapshots(team, rung).items():
                 predictions = self.workshop.predict(f"{prefix}qc-{source}", snapshot, hidden)
                 graded += [
-                    Graded(p, study.labels, None, source, study.group)
+                    Graded(p, study.labels, None, source, study.group, subject=study.subject)
                     for p, study in zip(predictions, judged, strict=True)
                 ]
         return graded
@@ -270,14 +270,21 @@ class Judges:
         return stage, load_estimator(stage.folder / ESTIMATOR, ESTIMATORS)
 
     def _qualities_held_out(self, name: str) -> list[Quality | None]:
-        """Of all that teaches, each judged by an estimator that others have taught."""
+        """Of all that teaches, each judged by an estimator that others have taught.
+
+        None where the others cannot teach it, or where there is a single subject.
+        """
         if name == CONSENSUS:
             return self._consensus_held_out()
         if name not in self._held_out:
             found: dict[int, Quality] = {}
             for number, part in enumerate(self._parts()):
                 others = [one for i, one in enumerate(self.graded) if i not in part]
-                fitted = self._fit(name, others, f"-fold{number}")
+                try:
+                    fitted = self._fit(name, others, f"-fold{number}")
+                except ValueError as error:
+                    self.workshop.monitor.note(f"{name} cannot learn without a fold: {error}")
+                    continue
                 judged = [i for i in part if fitted[1].can_judge(self.graded[i].prediction)]
                 predictions = [self.graded[i].prediction for i in judged]
                 qualities = self._judge(*fitted, f"{name}-fold{number}", predictions)
@@ -313,8 +320,10 @@ class Judges:
         )
 
     def _parts(self) -> list[set[int]]:
-        """Indices of what teaches, in parts that share no subject."""
+        """Indices of what teaches, in parts that share no subject; none of a single subject."""
         whose = [self._subjects[one.prediction.study] for one in self.graded]
         subjects = np.array(sorted(set(whose)))
+        if len(subjects) < 2:
+            return []
         parts = np.array_split(subjects, min(self.settings.qc.folds, len(subjects)))
         return [{i for i, one in enumerate(whose) if one in part} for part in parts]

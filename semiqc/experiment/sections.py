@@ -188,6 +188,12 @@ class GateSettings(Section):
     """With ``risk``: the mean Dice of what is admitted is at least this much,"""
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """but for this probability."""
+    low: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """With ``weighted``: score up to which a study is drawn least,"""
+    high: Annotated[float, Field(ge=0, le=1)] = 0.9
+    """from which it is drawn as often as an expert's,"""
+    least: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """and how often the least is, of that."""
     trade_off: Annotated[float, Field(ge=0, le=1)] = 0.5
     """With ``diverse``: 0 looks at the score alone, 1 at the difference alone."""
     grain: GrainName = "study"
@@ -195,6 +201,9 @@ class GateSettings(Section):
     structures or voxels that are doubted."""
     doubt_below: Annotated[float, Field(ge=0, le=1)] = 0.7
     """Estimated Dice of a frame, slice or structure below which it is doubted."""
+    max_disagreement: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """With the grain ``voxel``: share of the opinions that may differ. Any of few; of 50 samples
+    two, for one among so many nearly always does."""
     repair: tuple[RepairName, ...] = ()
     """What is tried on every prediction before it is judged: frames judged bad derived from
     their neighbours (``temporal``), or slices judged bad from the learned shapes

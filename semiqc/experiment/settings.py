@@ -125,6 +125,7 @@ class Settings(Section):
         for gate in (self.gate, *self.gates):
             check_known("gate.by", [gate.by], [*self.judges, CONSENSUS])
             self._check_grain(gate)
+            self._check_promise(gate)
         self._check_evidence()
         if len(self._named_gates()) != len(self.gates):
             named = ", ".join(gate.name for gate in self.gates)
@@ -185,6 +186,19 @@ class Settings(Section):
         if gate.grain in ("frame", "slice", "structure") and not of_slices:
             raise ValueError(
                 f"{gate.name}: {gate.by} does not judge slices, which this grain needs"
+            )
+
+    def _check_promise(self, gate: GateSettings) -> None:
+        """What is promised is learned from predictions of the first segmenter, as they are."""
+        rounds = gate.rounds or self.rounds
+        if gate.rule == "risk" and (gate.repair or rounds > 1):
+            raise ValueError(
+                f"{gate.name}: the mean Dice is promised of what the first segmenter predicts, not"
+                " of what is repaired or of later rounds; choose another rule for these"
+            )
+        if gate.rule == "weighted" and not gate.low < gate.high:
+            raise ValueError(
+                f"{gate.name}: low must be below high, got {gate.low} and {gate.high}"
             )
 
     def _check_repair(self, gate: GateSettings, kinds: Sequence[type[QualityEstimator]]) -> None:

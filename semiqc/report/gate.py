@@ -62,15 +62,13 @@ def gate_table(data: ReportData) -> Table:
 def estimators_table(data: ReportData) -> Table:
     """What each estimator would have admitted in the first round.
 
-    In that of the reference scenario, or of the first that has one: all gates judge the same.
+    As many as the reference scenario's gate, or the first that admits some and leaves others;
+    half where none does. All gates judge the same.
     """
     judged: dict[tuple[str, int], list[JudgementRow]] = {}
-    gated = [row.scenario for row in data.judgements]
-    looked_at = [data.reference_scenario] if data.reference_scenario in gated else gated[:1]
-    for row in data.judgements:
-        if row.scenario in looked_at and row.round == 1:
-            for name, score in row.all_scores.items():
-                judged.setdefault((name, row.seed), []).append(replace(row, score=score))
+    for row in _looked_at(data):
+        for name, score in row.all_scores.items():
+            judged.setdefault((name, row.seed), []).append(replace(row, score=score))
     rows: list[dict[str, Cell]] = [
         {
             "estimator": name,
@@ -85,8 +83,9 @@ def estimators_table(data: ReportData) -> Table:
         columns.append(count("seed", "Seed"))
     columns += [
         count("known", "Known"),
+        count("admitted", "Chosen"),
         number("spearman", "ρ", 2, signed=True),  # noqa: RUF001
-        mean_sd("admitted dice", "Its choice", 3),
+        mean_sd("admitted dice", "Their Dice", 3),
         number("best possible", "Best possible", 3),
         number("regret", "Regret", 3),
         number("share of possible", "Share reached", 2, signed=True),
@@ -96,15 +95,28 @@ def estimators_table(data: ReportData) -> Table:
         "What each estimator would have chosen",
         rows,
         columns,
-        "True Dice of as many studies as the gate admitted, the best by each estimator's score;"
+        "True Dice of as many studies as a gate admitted, the best by each estimator's score;"
         " columns as above. Their names stand in estimators.csv.",
         "Nothing was judged.",
     )
 
 
+def _looked_at(data: ReportData) -> list[JudgementRow]:
+    """The first round's rows of a gate that admits some studies and leaves others, if one does."""
+    gates: dict[str, list[JudgementRow]] = {}
+    for row in data.judgements:
+        if row.round == 1:
+            gates.setdefault(row.scenario, []).append(row)
+    names = sorted(gates, key=lambda name: name != data.reference_scenario)
+    cutting = [name for name in names if len({is_admitted(row) for row in gates[name]}) == 2]
+    return gates[[*cutting, *names][0]] if gates else []
+
+
 def _best(judged: Sequence[JudgementRow]) -> list[JudgementRow]:
-    """The same rows, as many admitted as were, by their scores."""
+    """The same rows, as many admitted as were, by their scores; half where no choice was made."""
     count_admitted = sum(map(is_admitted, judged))
+    if count_admitted in (0, len(judged)):
+        count_admitted = -(-len(judged) // 2)
     ranked = sorted(judged, key=lambda row: -row.score)
     return [replace(row, admitted=str(n < count_admitted)) for n, row in enumerate(ranked)]
 
