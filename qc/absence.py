@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from qc.base import Graded
 from qc.frames import GradedFrame, masks
-from semiqc.study import LabelScheme
+from semiqc.study import LabelScheme, Prediction
 
 Array = NDArray[np.float64]
 
@@ -65,3 +66,22 @@ def reasons_of(scheme: LabelScheme, is_absent: NDArray[np.bool_], rightly: Array
         for structure, absent, share in zip(scheme.structures, is_absent, rightly, strict=True)
         if absent and share
     ]
+
+
+def absent_structures(prediction: Prediction, scheme: LabelScheme) -> tuple[str, ...]:
+    """Structures that are in no frame of a prediction, read a frame at a time."""
+    present: set[int] = set()
+    for frame in range(prediction.frames):
+        present |= set(np.unique(np.asarray(prediction.labels[frame])).tolist())
+    return tuple(part.name for part in scheme.structures if present.isdisjoint(part.values))
+
+
+def lacking(graded: Sequence[Graded], true: Array, scheme: LabelScheme) -> NDArray[np.bool_]:
+    """Which predictions have nothing of a structure, ``[N, S]``; read only where needed."""
+    is_lacking = np.isnan(true) & np.isfinite(true).any(axis=1, keepdims=True)
+    unsure = (true == 0) & is_lacking.any(axis=0)
+    names = [part.name for part in scheme.structures]
+    for row in np.flatnonzero(unsure.any(axis=1)).tolist():
+        absent = absent_structures(graded[row].prediction, scheme)
+        is_lacking[row] |= [name in absent for name in names]
+    return is_lacking

@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from qc.absence import rightly_absent, score_of
+from qc.absence import lacking, rightly_absent, score_of
 from qc.base import Graded, Quality
 from qc.calibration import Calibration, dice_said, true_dice
 from qc.conformal import Conformal
+from qc.error_maps import MeanVoxels, mean_map_dice
 from qc.stacking import (
     Stack,
     deviations,
@@ -24,7 +25,7 @@ from qc.stacking import (
     member_means,
     weighed,
 )
-from semiqc.study import LabelScheme, Prediction, Voxels
+from semiqc.study import LabelScheme, Voxels
 
 Array = NDArray[np.float64]
 
@@ -71,6 +72,8 @@ class Blend(BaseEstimator):  # type: ignore[misc]
             ``qc.stacking``.
         conformal_: Of the intervals.
         rightly_absent_: How often a structure was rightly not segmented; see ``qc.absence``.
+        map_dice_: How well the error maps of each member agreed with the errors, ``[M]``; NaN of
+            those that had none to learn from.
         usual_spread_: Disagreement of the members that is not unusual, in Dice.
     """
 
@@ -106,7 +109,10 @@ class Blend(BaseEstimator):  # type: ignore[misc]
         said = np.stack([dice_said(qualities[name], self.scheme) for name in self.members_])
         true = true_dice(graded, self.scheme)
         names = [one.whose for one in graded] if subjects is None else subjects
-        self.rightly_absent_ = rightly_absent(true, _lacking(graded, true, self.scheme))
+        self.rightly_absent_ = rightly_absent(true, lacking(graded, true, self.scheme))
+        self.map_dice_ = np.array(
+            [mean_map_dice(qualities[name], graded, self.scheme) for name in self.members_]
+        )
         tells_dice = np.array([self._tells_dice(qualities[name]) for name in self.members_])
         self._learn(np.moveaxis(said, 0, 1), true, np.asarray(names, dtype=str), tells_dice)
         return self
@@ -145,10 +151,12 @@ class Blend(BaseEstimator):  # type: ignore[misc]
     ) -> Quality:
         """One quality of what estimators say of one prediction.
 
-        It has what at least one of them has: Dice, surface Dice, Dice of slices and error maps
-        are means of those who tell them, weighed as for Dice; Dice of slices is read as that of
-        the whole is, by each estimator's calibration. Estimators the blend did not learn
-        of are left out. Where none is left, nothing is known: the score is 0.
+        It has what at least one of them has: Dice, surface Dice and Dice of slices are means of
+        those who tell them, weighed as for Dice; Dice of slices is read as that of the whole is,
+        by each estimator's calibration. Error maps are those of the member whose maps were best,
+        for a mean of maps shows fewer errors than each; the mean where none was compared.
+        Estimators the blend did not learn of are left out. Where none is left, nothing is known:
+        the score is 0.
 
         Args:
             qualities: By estimator's name; some may be missing or None.
@@ -208,6 +216,10 @@ class Blend(BaseEstimator):  # type: ignore[misc]
     def _error_maps(self, known: Mapping[str, Quality]) -> dict[str, Voxels]:
         found: dict[str, Voxels] = {}
         for part, shares in self._shares(known, "error_maps"):
+            worth = dict(zip(self.members_, np.nan_to_num(self.map_dice_, nan=-1), strict=True))
+            best = max(shares, key=worth.__getitem__)
+            if worth[best] >= 0:
+                shares = {best: 1.0}
             maps = [known[name].error_maps[part] for name in shares]
             found[part] = maps[0] if len(maps) == 1 else MeanVoxels(maps, list(shares.values()))
         return found
@@ -247,6 +259,7 @@ class Blend(BaseEstimator):  # type: ignore[misc]
             "members": np.frombuffer(names, dtype=np.uint8).copy(),
             "errors": self.errors_,
             "rightly_absent": self.rightly_absent_,
+            "map_dice": self.map_dice_,
             "usual_spread": np.array([self.usual_spread_]),
         }
         for key, part in (("conformal", self.conformal_), ("stack", self.stack_)):
@@ -262,53 +275,11 @@ class Blend(BaseEstimator):  # type: ignore[misc]
         self.members_ = tuple(json.loads(arrays["members"].astype(np.uint8).tobytes()))
         self.errors_ = array("errors")
         self.rightly_absent_ = array("rightly_absent")
+        self.map_dice_ = array("map_dice")
         self.usual_spread_ = float(array("usual_spread")[0])
         self.conformal_ = Conformal.from_arrays(below("conformal", arrays))
         self.stack_ = Stack.from_arrays(below("stack", arrays))
         return self
-
-
-class MeanVoxels:
-    """The weighted mean of several arrays of one shape, worked out where it is indexed.
-
-    Args:
-        parts: The arrays.
-        weights: Of each; they sum to one.
-    """
-
-    dtype = np.dtype(np.float16)
-
-    def __init__(self, parts: Sequence[Voxels], weights: Sequence[float]) -> None:
-        self.parts = tuple(parts)
-        self.weights = tuple(weights)
-        self.shape = tuple(parts[0].shape)
-        self.ndim = len(self.shape)
-
-    def __getitem__(self, key: Any) -> NDArray[np.float16]:  # noqa: ANN401
-        mean = sum(
-            w * np.asarray(part[key], dtype=np.float32)
-            for w, part in zip(self.weights, self.parts, strict=True)
-        )
-        return np.asarray(mean, dtype=np.float16)
-
-
-def _lacking(graded: Sequence[Graded], true: Array, scheme: LabelScheme) -> NDArray[np.bool_]:
-    """Which predictions have nothing of a structure, ``[N, S]``; read only where needed."""
-    is_lacking = np.isnan(true) & np.isfinite(true).any(axis=1, keepdims=True)
-    unsure = (true == 0) & is_lacking.any(axis=0)
-    names = [part.name for part in scheme.structures]
-    for row in np.flatnonzero(unsure.any(axis=1)).tolist():
-        absent = absent_structures(graded[row].prediction, scheme)
-        is_lacking[row] |= [name in absent for name in names]
-    return is_lacking
-
-
-def absent_structures(prediction: Prediction, scheme: LabelScheme) -> tuple[str, ...]:
-    """Structures that are in no frame of a prediction, read a frame at a time."""
-    present: set[int] = set()
-    for frame in range(prediction.frames):
-        present |= set(np.unique(np.asarray(prediction.labels[frame])).tolist())
-    return tuple(part.name for part in scheme.structures if present.isdisjoint(part.values))
 
 
 def below(name: str, arrays: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from qc.absence import absent_structures
 from qc.base import Graded, Observer, Quality, QualityEstimator, unobserved
-from qc.blend import Blend, absent_structures, below
+from qc.blend import Blend, below
 from qc.stacking import folds_of
 from semiqc.study import LabelScheme, Prediction
 

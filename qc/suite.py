@@ -9,8 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from qc.absence import absent_structures
 from qc.base import CONSENSUS, Quality, QualityEstimator
-from qc.blend import Blend, absent_structures
+from qc.blend import Blend
 from qc.estimators import ESTIMATORS
 from qc.saving import load_estimator, save_estimator
 from qc.suite_training import Training

@@ -9,9 +9,11 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import qc.estimators
+from qc.absence import absent_structures
 from qc.base import Graded, Quality
-from qc.blend import Blend, MeanVoxels, absent_structures
+from qc.blend import Blend
 from qc.consensus import Consensus
+from qc.error_maps import MeanVoxels
 from qc.physiology import Physiology
 from qc.saving import load_estimator, save_estimator
 from qc.stacking import folds_of, member_weights, weighed
@@ -187,6 +189,33 @@ def test_maps_slices_and_surface_dice_are_means_of_those_who_tell_them():
     assert quality.error_maps["RV"] is ones
     assert quality.error_maps["LV"].shape == (1, 2, 3, 4)
     np.testing.assert_array_equal(quality.error_maps["LV"][0, 1], np.full((3, 4), 0.5))
+
+
+def test_error_maps_are_those_of_the_member_whose_maps_were_best():
+    rng = np.random.default_rng(1)
+    truth = rng.integers(0, 4, (1, 2, 6, 6)).astype(np.int8)
+    labels = np.where(rng.random(truth.shape) < 0.3, 3 - truth, truth).astype(np.int8)
+    image = np.zeros((1, *truth.shape), np.float32)
+    graded = Graded(Prediction("a", image, labels, (8.0, 1.0, 1.0)), truth)
+    errors = {
+        part.name: (part.mask(labels) ^ part.mask(truth)).astype(np.float16)
+        for part in SHORT_AXIS.structures
+    }
+    faint = {name: one * np.float16(0.8) for name, one in errors.items()}
+    wrong = {name: 1 - one for name, one in errors.items()}
+    said = {
+        "faint": quality_of("a", [0.1] * 3, error_maps=faint),
+        "none": quality_of("a", [0.5] * 3),
+        "wrong": quality_of("a", [0.5] * 3, error_maps=wrong),
+    }
+
+    blend = Blend(SHORT_AXIS).fit({name: [one] for name, one in said.items()}, [graded])
+    back = Blend(SHORT_AXIS).with_arrays(blend.arrays())
+
+    np.testing.assert_allclose(blend.map_dice_, [1, np.nan, 0])
+    assert back.combine(said).error_maps["RV"] is faint["RV"]
+    del said["faint"]
+    assert back.combine(said).error_maps["RV"] is wrong["RV"]
 
 
 def test_dice_of_slices_is_read_as_that_of_the_whole_is():

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from qc.absence import absent_structures
 from qc.base import CONSENSUS, Graded, Observer, Quality, QualityEstimator, unobserved
-from qc.blend import Blend, absent_structures
+from qc.blend import Blend
 from qc.evaluation.agreement import NAN
 from qc.evaluation.error_maps import error_map_dice
 from qc.frames import GradedFrame, graded_frames

@@ -20,7 +20,7 @@ from qc import (
     read_verdicts,
     with_verdict,
 )
-from qc.blend import absent_structures
+from qc.absence import absent_structures
 from qc.calibration import true_dice
 from qc.estimators import make_estimator
 from qc.gates import Calibration

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from qc import CONSENSUS, ESTIMATORS, Blend, Quality
-from qc.blend import absent_structures
+from qc.absence import absent_structures
 from qc.saving import load_estimator
 from segmenters import SEGMENTERS, Segmenter, segment
 from semiqc.experiment.arguments import unknown
