@@ -11,12 +11,14 @@
 All but the last look at the subjects that ``--test`` held out, as ``suite/split.csv`` names them.
 """
 
+import cProfile
+import pstats
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,12 +27,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, zoom
 from sklearn.base import clone
 
-from qc.base import Graded, QualityEstimator
+from qc.base import Graded, Quality, QualityEstimator
 from qc.evaluation import (
     correction_effect,
     evaluate,
     learning_curve,
     learning_curves,
+    relative_volume_error,
     save,
 )
 from qc.evaluation.markdown import markdown_of
@@ -51,6 +54,7 @@ from segmenters import Training, UNet, segment
 from semiqc.frames import study_of_frame
 from semiqc.phantom import short_axis_study
 from semiqc.records import SplitRow, read_rows
+from semiqc.statistics import compare
 from semiqc.store import Store, StoreWriter
 from semiqc.study import Prediction, Study
 
@@ -60,6 +64,10 @@ SHARES = (0.1, 0.25, 0.5, 1.0)
 """Of the studies that teach, for the curve of learning."""
 CHANNELS, DROPOUT, SAMPLES = (16, 32, 64, 128), 0.1, 8
 """Of the networks whose segmentations are judged; samples of dropout give them evidence."""
+DAMAGES = ("lost", "shifted", "grown")
+"""What happens to a middle slice, by turns."""
+PROFILED = 4
+"""Functions that a profile names, those with most time of their own."""
 STEPS = 400
 """Of the network that the noise attack attacks."""
 
@@ -117,12 +125,16 @@ def other_scanner(image: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def correction(suite: Suite, folder: Path, store: Store) -> None:
-    """Relative volume errors with a mid-slice of each frame damaged, and with it replaced."""
+    """Relative volume errors with a mid-slice of each frame damaged, and with it replaced.
+
+    Beside the estimators that judge slices stands a judge who knows nothing, ``nobody``: what is
+    corrected then is what the rule does by itself, which fills lost slices.
+    """
     train = [store.study(name) for name in _names(folder, "labelled")]
     training = Training(steps=2 * STEPS, batch_size=12, report_every=100)
     segmenter = UNet(store.scheme, channels=(16, 32, 64, 128, 256), training=training).fit(train)
     judges = {n: e for n, e in suite.estimators.items() if e.judges_slices}
-    volumes: dict[str, list[tuple[float, ...]]] = {}
+    found: list[Volumes] = []
     for number, name in enumerate(_names(folder, "test")):
         study = store.study(name)
         frames = list(study.labelled_frames)
@@ -132,26 +144,57 @@ def correction(suite: Suite, folder: Path, store: Store) -> None:
         image = np.asarray(study.image[:])[:, frames]
         before = Prediction(name, image, labels, study.spacing)
         damaged = replace(before, labels=_damaged(labels, number))
-        for judge, estimator in judges.items():
-            curves = corrected_curves(damaged, *estimator.predict([damaged]), suite.scheme)
-            for structure in suite.scheme.structures:
-                for frame in range(len(frames)):
-                    volumes.setdefault(f"{judge} {structure.name}", []).append(
-                        (
-                            _ml(structure.mask(reference[frame]), study.spacing),
-                            _ml(structure.mask(labels[frame]), study.spacing),
-                            float(curves.before[structure.name][frame]),
-                            float(curves.after[structure.name][frame]),
-                        )
-                    )
+        trusting = {s.name: np.ones(labels.shape[:2]) for s in suite.scheme.structures}
+        said = {"nobody": Quality(name, 1.0, slice_dice=trusting)}
+        said |= {judge: one.predict([damaged])[0] for judge, one in judges.items()}
+        for judge, quality in said.items():
+            curves = corrected_curves(damaged, quality, suite.scheme)
+            for part in suite.scheme.structures:
+                true, undamaged = (
+                    np.array([_ml(part.mask(frame), study.spacing) for frame in voxels])
+                    for voxels in (reference, labels)
+                )
+                rows = (true, undamaged, curves.before[part.name], curves.after[part.name])
+                kind = DAMAGES[number % len(DAMAGES)]
+                found.append(Volumes(judge, part.name, kind, study.subject, np.stack(rows)))
+    _print_corrections(found)
+
+
+@dataclass(frozen=True, eq=False)
+class Volumes:
+    """Of a structure in a damaged study: true, before, damaged and corrected, ``[4, T]`` in ml."""
+
+    judge: str
+    structure: str
+    damage: str
+    subject: str
+    volumes: NDArray[np.float64]
+
+    def mean_error(self, row: int) -> float:
+        """Relative, of one of the rows, over frames."""
+        return float(np.nanmean(relative_volume_error(self.volumes[0], self.volumes[row])))
+
+
+def _print_corrections(found: Sequence[Volumes]) -> None:
+    """Errors before, damaged and corrected, and how much of the damage is left, by subject."""
     titles = ("before", "damaged", "corrected")
-    print(f"{'relative volume error':24}{'n':>5}{''.join(f'{t:>15}' for t in titles)}{'KS p':>8}")
-    for name, rows in volumes.items():
-        found = correction_effect(*np.array(rows).T)
-        cells = "".join(
-            f"{e.mean:8.2f} ({e.sd:.2f})" for e in (found.before, found.damaged, found.corrected)
-        )
-        print(f"{name:24}{len(rows):5}{cells}{found.repair.p:8.2f}")
+    head = "".join(f"{title:>15}" for title in titles)
+    print(f"{'relative volume error':34}{'n':>5}{head}   corrected - before (95 % CI)")
+    for kind in ("any", *DAMAGES):
+        chosen = [one for one in found if kind in ("any", one.damage)]
+        for judge, structure in dict.fromkeys((one.judge, one.structure) for one in chosen):
+            mine = [o for o in chosen if (o.judge, o.structure) == (judge, structure)]
+            effect = correction_effect(*np.concatenate([one.volumes for one in mine], axis=1))
+            cells = "".join(
+                f"{e.mean:8.2f} ({e.sd:.2f})"
+                for e in (effect.before, effect.damaged, effect.corrected)
+            )
+            after, before = ({one.subject: one.mean_error(row) for one in mine} for row in (3, 1))
+            left = compare(after, before)
+            low, high = left.interval
+            interval = f"{left.mean_difference:+.3f} ({low:+.3f} to {high:+.3f})"
+            count = sum(one.volumes.shape[1] for one in mine)
+            print(f"{kind:8}{judge:12}{structure:14}{count:5}{cells}   {interval}")
 
 
 def taught(suite: Suite, folder: Path, store: Store) -> None:
@@ -196,11 +239,11 @@ def _damaged(labels: NDArray[np.int8], seed: int) -> NDArray[np.int8]:
     """A middle slice that is lost, shifted far away or grown to twice its size, by turns."""
     damaged = labels.copy()
     middle = labels.shape[1] // 2
-    kind = seed % 3
+    kind = DAMAGES[seed % len(DAMAGES)]
     for frame in damaged:
-        if kind == 0:
+        if kind == "lost":
             frame[middle] = 0
-        elif kind == 1:
+        elif kind == "shifted":
             frame[middle] = np.roll(frame[middle], 25, axis=1)
         else:
             size = frame[middle].shape
@@ -228,11 +271,20 @@ def speed(suite: Suite) -> None:
     for name, estimator in suite.estimators.items():
         if estimator.can_judge(predictions[0]):
             jobs[f"{name} judges"] = [partial(estimator.predict, [one]) for one in predictions]
-    print(f"{'30 frames, 10 slices':28}{'s':>8}{'min':>8}{'max':>8}")
+    print(f"{'30 frames, 10 slices':28}{'s':>8}{'min':>8}{'max':>8}   of which")
     for name, of_one in jobs.items():
-        seconds = [_seconds(job) for job in of_one][1:]
+        profile = cProfile.Profile()
+        profile.runcall(of_one[0])
+        seconds = [_seconds(job) for job in of_one[1:]]
         middle = statistics.median(seconds)
-        print(f"{name:28}{middle:8.2f}{min(seconds):8.2f}{max(seconds):8.2f}", flush=True)
+        print(f"{name:28}{middle:8.2f}{min(seconds):8.2f}{max(seconds):8.2f}   {_most(profile)}")
+
+
+def _most(profile: cProfile.Profile) -> str:
+    """The functions in which most time was spent, and the share of it."""
+    timed = pstats.Stats(profile).get_stats_profile()
+    spent = sorted(timed.func_profiles.items(), key=lambda item: -item[1].tottime)[:PROFILED]
+    return ", ".join(f"{name} {one.tottime / timed.total_tt:.0%}" for name, one in spent)
 
 
 def _segment(segmenter: UNet, study: Study) -> None:
