@@ -114,6 +114,9 @@ def score(
         typer.Option(help="What the files' label values are in the suite, such as 1=3,2=2,3=1."),
     ] = None,
     flag_below: Annotated[float, typer.Option(min=0, max=1, help="Score that flags.")] = 0.7,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show where networks looked in flagged studies.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
     """Judge segmentations that anybody made: tables, error maps and one page."""
@@ -127,6 +130,7 @@ def score(
             output,
             meaning=_meaning(labels),
             flag_below=flag_below,
+            explained=explain,
             overwrite=overwrite,
             observe=tick,
         )

@@ -447,13 +447,40 @@ def test_names_and_reasons_are_escaped(tmp_path):
     assert "<b>&" not in page
 
 
-def test_a_suite_is_read_from_its_folder(tmp_path):
+def suite_with_a_network():
     labels = np.zeros((1, 2, 16, 16), np.int8)
     labels[:, :, 4:12, 4:12], labels[:, :, 6:10, 6:10] = 2, 3
     image = np.random.default_rng(0).random((1, *labels.shape)).astype(np.float32)
     graded = [Graded(Prediction("s", image, labels, (8.0, 1.0, 1.0)), labels)]
     network = CNNRegression(SHORT_AXIS, width=4, size=(2, 16, 16), steps=2, batch_size=2)
-    suite = Suite(SHORT_AXIS, {"cnn": network.fit(graded)}, Training.of(graded))
+    return Suite(SHORT_AXIS, {"cnn": network.fit(graded)}, Training.of(graded))
+
+
+def test_where_the_networks_looked_is_shown_where_asked(tmp_path):
+    suite = suite_with_a_network()
+    plain = page_of(tmp_path, suite, still(tmp_path, "a"), flag_below=1)
+    page = page_of(
+        tmp_path, suite, still(tmp_path, "a"), flag_below=1, explained=True, overwrite=True
+    )
+
+    assert "where the networks looked" not in plain
+    assert re.search(r"beside it, where the networks looked for the Dice of (LV|MYO|RV)\.", page)
+
+    save(tmp_path / "s" / "a.nii.gz", np.zeros(SHAPE, np.uint8))
+    paths = tmp_path / "i", tmp_path / "s"
+    empty = page_of(tmp_path, suite, paths, flag_below=1, explained=True, overwrite=True)
+    assert "where the networks looked" not in empty
+
+
+def test_a_suite_without_a_network_explains_nothing(tmp_path):
+    suite = suite_of(told=Told(SHORT_AXIS, {"a": 0.5}))
+
+    with pytest.raises(ValueError, match="of networks on images, and the suite has told"):
+        score_images(suite, *still(tmp_path, "a"), tmp_path / "out", explained=True)
+
+
+def test_a_suite_is_read_from_its_folder(tmp_path):
+    suite = suite_with_a_network()
     suite.save(tmp_path / "suite")
 
     direct = score_images(suite, *still(tmp_path, "a"), tmp_path / "direct")

@@ -1,6 +1,6 @@
 """Pictures of the worst slices, and of the quality of all slices."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from qc.crop import box_around
+from qc.explain import explain
+from qc.network_estimator import NetworkEstimator
 from qc.suite import Scored
 from semiqc.report.drawing import PALE, STRUCTURE_COLOURS, Picture, as_png
-from semiqc.scoring.scores import mean_known, mean_slice_dice
-from semiqc.study import BACKGROUND, LabelScheme
+from semiqc.scoring.scores import mean_known, mean_slice_dice, those_who_count
+from semiqc.study import BACKGROUND, LabelScheme, Structure
 
 MOST_SHOWN = 30
 """Flagged studies with a picture; a page of more is not read."""
@@ -44,6 +46,8 @@ class WorstSlice:
         image: Intensities, ``[Y, X]``.
         labels: Class of each voxel, ``[Y, X]``.
         error: Highest error probability of any structure, ``[Y, X]``, where it is known.
+        heat: Where networks looked for the Dice of ``looked_for``, ``[Y, X]``, where it was asked.
+        looked_for: Name of a structure.
     """
 
     frame: int
@@ -51,6 +55,8 @@ class WorstSlice:
     image: NDArray[np.float32]
     labels: NDArray[np.int8]
     error: NDArray[np.float32] | None
+    heat: NDArray[np.float32] | None = None
+    looked_for: str = ""
 
 
 class WorstSlices:
@@ -70,10 +76,19 @@ class WorstSlices:
         return self._found[study][1] if study in self._found else None
 
 
-def worst_slice(scored: Scored, error_maps: Mapping[str, NDArray[np.floating]]) -> WorstSlice:
+def worst_slice(
+    scored: Scored,
+    error_maps: Mapping[str, NDArray[np.floating]],
+    networks: Sequence[NetworkEstimator] = (),
+) -> WorstSlice:
     """The slice of lowest Dice; where no Dice of slices is known, the one with most errors.
 
     Where neither is known, the one with most voxels segmented.
+
+    Args:
+        scored: What was said of the study.
+        error_maps: Of each structure, ``[T, Z, Y, X]``.
+        networks: That are to show where they looked for the Dice of the worst structure.
     """
     prediction = scored.prediction
     frame, number = _worst_place(scored, error_maps)
@@ -84,13 +99,30 @@ def worst_slice(scored: Scored, error_maps: Mapping[str, NDArray[np.floating]]) 
     if error_maps:
         error = np.max([one[frame, number] for one in error_maps.values()], axis=0)
         error = box.cut(np.broadcast_to(error, labels.shape), 0)[number].astype(np.float32)
+    heat, looked_for = None, _worst_structure(scored, labels, networks)
+    if looked_for:
+        maps = [explain(one, prediction, frame, looked_for) for one in networks]
+        heat = box.cut(np.mean(maps, axis=0), 0)[number].astype(np.float32)
     return WorstSlice(
         frame,
         number,
         box.cut(np.asarray(prediction.image[0, frame]), 0)[number].astype(np.float32),
         box.cut(labels, BACKGROUND)[number].astype(np.int8),
         error,
+        heat,
+        looked_for.name if looked_for else "",
     )
+
+
+def _worst_structure(
+    scored: Scored, labels: NDArray[np.int8], networks: Sequence[NetworkEstimator]
+) -> Structure | None:
+    """Of those in a frame ``[Z, Y, X]`` the one of lowest Dice, if any is told."""
+    structures = networks[0].scheme.structures if networks else ()
+    there = [one for one in structures if one.mask(labels).any()]
+    told = [q.dice for q in those_who_count(scored.qualities, "dice")]
+    means = [np.mean([dice[one.name] for dice in told if one.name in dice]) for one in there]
+    return there[int(np.argmin(means))] if there and told else None
 
 
 def _worst_place(
@@ -122,21 +154,24 @@ def _side(labels: NDArray[np.int8]) -> int:
 
 
 def slice_picture(study: str, shown: WorstSlice, scheme: LabelScheme) -> Picture:
-    """The slice with the segmentation's outlines, and beside it with the error map."""
-    panels = 1 if shown.error is None else 2
+    """The slice with the segmentation's outlines; beside it error map and explanation, if any."""
+    overlays = {
+        "with the error map": shown.error,
+        f"where the networks looked for the Dice of {shown.looked_for}": shown.heat,
+    }
+    known = {what: overlay for what, overlay in overlays.items() if overlay is not None}
+    panels = 1 + len(known)
     figure = Figure(figsize=(panels * INCHES, INCHES))
-    for panel in range(panels):
+    for panel, overlay in enumerate([None, *known.values()]):
         axes = figure.add_axes((panel / panels, 0, 0.99 / panels, 1))
         axes.set_axis_off()
         low, high = np.percentile(shown.image, (1, 99))
         axes.imshow(shown.image, cmap="gray", vmin=low, vmax=max(high, low + 1e-6))
-        if panel == 1 and shown.error is not None:
+        if overlay is not None:
             # What is likely right stays clear, so that the tissue is seen.
-            axes.imshow(
-                shown.error, cmap=ERROR_COLOURS, vmin=0, vmax=1, alpha=0.85 * shown.error**0.5
-            )
-        _outline(axes, shown.labels, scheme, thin=panel == 1)
-    what = " and, beside it, with the error map" if panels == 2 else ""
+            axes.imshow(overlay, cmap=ERROR_COLOURS, vmin=0, vmax=1, alpha=0.85 * overlay**0.5)
+        _outline(axes, shown.labels, scheme, thin=overlay is not None)
+    what = f" and, beside it, {', then '.join(known)}" if known else ""
     return Picture(
         as_png(figure, DOTS_PER_INCH),
         f"{study}: slice {shown.slice + 1} of frame {shown.frame + 1} with the outlines of the"

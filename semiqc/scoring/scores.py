@@ -99,7 +99,7 @@ def mean_slice_dice(qualities: Mapping[str, Quality]) -> dict[str, NDArray[np.fl
 
 
 def those_who_count(
-    qualities: Mapping[str, Quality], what: Literal["slice_dice", "error_maps"]
+    qualities: Mapping[str, Quality], what: Literal["dice", "slice_dice", "error_maps"]
 ) -> list[Quality]:
     """The consensus alone where it tells ``what``, for it has weighed the others; else all."""
     together = qualities.get(CONSENSUS)

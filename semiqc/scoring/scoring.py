@@ -1,6 +1,6 @@
 """From images and segmentations to what a suite says of them, one study at a time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.base import Quality
+from qc.network_estimator import NetworkEstimator
 from qc.suite import Scored, Suite
 from semiqc.importing import prepared
 from semiqc.nifti import write_map
@@ -36,6 +37,7 @@ def score_images(
     *,
     meaning: Mapping[int, int] | None = None,
     flag_below: float = FLAG_BELOW,
+    explained: bool = False,
     overwrite: bool = False,
     observe: Callable[[int, int], None] | None = None,
 ) -> ScoreReport:
@@ -53,6 +55,7 @@ def score_images(
         meaning: Value of the suite's scheme of each label value in the files, where they are not
             the same; 0 stays 0.
         flag_below: Score below which a study is flagged, in [0, 1].
+        explained: Show on the page where the suite's networks looked in flagged studies.
         overwrite: Write into a folder that is not empty.
         observe: Told the number of studies dealt with, and of all, after each.
 
@@ -66,13 +69,19 @@ def score_images(
     if output.exists() and (not output.is_dir() or any(output.iterdir())) and not overwrite:
         raise FileExistsError(f"{output}: not empty; say --overwrite to write into it")
     suite = suite if isinstance(suite, Suite) else Suite.load(suite)
+    networks = [one for one in suite.estimators.values() if isinstance(one, NetworkEstimator)]
+    if explained and not networks:
+        raise ValueError(
+            f"explanations are of networks on images, and the suite has {', '.join(suite.names)}"
+        )
+    shown = networks if explained else []
     listing = find_pairs(
         Path(images), Path(segmentations), suite.scheme, suite.training.modalities, meaning
     )
     left_out, studies, worst = list(listing.refusals), [], WorstSlices()
     for number, entry in enumerate(listing.entries, start=1):
         try:
-            studies.append(_study(suite, entry, output, flag_below, worst))
+            studies.append(_study(suite, entry, output, flag_below, worst, shown))
         except UnusableError as error:
             left_out.append(Refusal(entry.name, str(error)))
         if observe is not None:
@@ -96,7 +105,12 @@ def score_images(
 
 
 def _study(
-    suite: Suite, entry: Entry, output: Path, flag_below: float, worst: WorstSlices
+    suite: Suite,
+    entry: Entry,
+    output: Path,
+    flag_below: float,
+    worst: WorstSlices,
+    networks: Sequence[NetworkEstimator],
 ) -> StudyScore:
     """Judge one study and write its error maps; nothing of it but a slice is kept in memory.
 
@@ -114,7 +128,7 @@ def _study(
         write_map(output / files[name], study, error_map)
     flagged = is_flagged(scored.score, scored.qualities, flag_below)
     if flagged:
-        worst.add(study.name, scored.score, worst_slice(scored, error_maps))
+        worst.add(study.name, scored.score, worst_slice(scored, error_maps, networks))
     return StudyScore(
         study=study.name,
         score=scored.score,
