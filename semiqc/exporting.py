@@ -163,7 +163,8 @@ def subject_folds(rows: Sequence[LineageRow]) -> list[dict[str, list[str]]]:
     """Cases to train on and to validate on, ``FOLDS`` times or once for each expert's subject.
 
     No subject is in both. Only experts' labels are validated on; where fewer than two subjects
-    have them there are no folds.
+    have them there are no folds. The networks that made the pseudo-labels have learned from all
+    experts, though, so that validation on these folds is a little too good.
     """
     experts = sorted({row.subject for row in rows if row.source == EXPERT})
     count = min(FOLDS, len(experts)) if len(experts) > 1 else 0
