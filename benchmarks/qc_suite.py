@@ -6,6 +6,7 @@
     python benchmarks/qc_suite.py correction suite store.h5   # a damaged slice in each study
     python benchmarks/qc_suite.py taught suite store.h5       # a network that RCA has taught
     python benchmarks/qc_suite.py learning suite store.h5 learning.png   # share of the studies
+    python benchmarks/qc_suite.py missing suite store.h5      # one modality after the other
     python benchmarks/qc_suite.py speed suite                 # a cine of 30 frames, 10 slices
 
 All but the last look at the subjects that ``--test`` held out, as ``suite/split.csv`` names them.
@@ -216,6 +217,27 @@ def taught(suite: Suite, folder: Path, store: Store) -> None:
     print(markdown_of(evaluate(found, held, suite.scheme).table()))
 
 
+def missing(suite: Suite, folder: Path, store: Store) -> None:
+    """The held-out segmentations judged with each modality of the images missing in turn."""
+    held = GradedSet(folder / "test.h5", store)
+    held = held.subset(balanced_subset(held.mean_dice, np.random.default_rng(0)))
+    print(f"{'without':12}{'estimator':14}{'n':>5}{'MAE':>8}{'r':>8}{'error map':>12}")
+    for lost, name in enumerate(("nothing", *store.modalities), start=-1):
+        graded = [_without(one, lost) for one in held]
+        for row in evaluate(suite.estimators, graded, suite.scheme, blend=suite.blend).table():
+            if (row.by, row.quality, row.structure) == ("all", "dice", "all"):
+                figures = f"{row.mae:8.3f}{row.pearson:8.3f}{row.error_map_dice:12.3f}"
+                print(f"{name:12}{row.estimator:14}{row.n:5}{figures}", flush=True)
+
+
+def _without(graded: Graded, modality: int) -> Graded:
+    """With a modality of the image all zero; -1 leaves all."""
+    image = np.array(graded.prediction.image[:])
+    if modality >= 0:
+        image[modality] = 0
+    return replace(graded, prediction=replace(graded.prediction, image=image))
+
+
 def learning(suite: Suite, folder: Path, store: Store, picture: Path) -> None:
     """Error after learning from ever more of the suite's studies, and a picture of it.
 
@@ -323,4 +345,5 @@ if __name__ == "__main__":
             "shifted": shifted,
             "correction": correction,
             "taught": taught,
+            "missing": missing,
         }[table](Suite.load(folder), folder, Store(Path(sys.argv[3])))
