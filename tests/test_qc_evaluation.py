@@ -1,4 +1,5 @@
 import csv
+import math
 import time
 from dataclasses import replace
 
@@ -26,6 +27,7 @@ from qc.evaluation import (
     share_within,
 )
 from qc.evaluation.agreement import absolute_error
+from qc.evaluation.markdown import markdown_of
 from semiqc.frames import prediction_of_frame
 from semiqc.study import UNLABELLED, LabelScheme, Prediction, Structure
 
@@ -581,3 +583,21 @@ def test_all_is_written_to_a_folder(tmp_path):
     # Mean true Dice .5, .75, 1: errors of .1, .05 and .1.
     assert "0.083 (0.029)" in table
     assert r"D\|M" in table
+
+
+def test_it_is_counted_how_often_the_truth_lies_in_the_intervals():
+    # Dice of A is .25, .75 and 1, that of B always 1.
+    graded = [graded_of("a", 1), graded_of("b", 3), graded_of("c")]
+    sure = told({"a": 0.5, "b": 0.5, "c": 0.5}, interval={"A": (0.2, 0.8), "B": (0.9, 1.0)})
+    silent = told({"a": 0.5, "b": 0.5, "c": 0.5})
+
+    rows = evaluate({"sure": sure, "silent": silent}, graded, SCHEME).table()
+
+    of_a = row_of(rows, estimator="sure", quality="dice", structure="A", by="all")
+    of_all = row_of(rows, estimator="sure", quality="dice", structure="all", by="all")
+    assert (of_a.covered, of_a.length) == pytest.approx((2 / 3, 0.6))
+    assert (of_all.covered, of_all.length) == pytest.approx((5 / 6, 0.35))
+    nobody = row_of(rows, estimator="silent", quality="dice", structure="all", by="all")
+    assert math.isnan(nobody.covered)
+    assert math.isnan(nobody.length)
+    assert "| In interval | Interval length |" in markdown_of(rows)

@@ -33,6 +33,8 @@ def judgements_of(estimator, true, dice, *, group="DCM", nsd=None, structure="A"
             true_nsd=NAN if nsd is None else true[item],
             nsd=NAN if nsd is None else nsd[item],
             error_map_dice=NAN,
+            covered=NAN,
+            length=NAN,
             ms=1.0,
         )
         for item in range(len(true))

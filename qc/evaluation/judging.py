@@ -42,6 +42,9 @@ class Judgement:
             of the evaluation estimates it and nobody had worked it out.
         nsd: Estimated.
         error_map_dice: Agreement of the error map with the true errors, mean over those frames.
+        covered: Whether the true Dice lies in the interval, 0 or 1, and of ``"all"`` the share of
+            structures; NaN where no interval or no true Dice is known.
+        length: Of that interval, or the mean of them.
         ms: Time the estimator took for the whole prediction, reading included; NaN where it had
             judged another segmentation of the same image, for some remember images.
     """
@@ -59,6 +62,8 @@ class Judgement:
     true_nsd: float
     nsd: float
     error_map_dice: float
+    covered: float
+    length: float
     ms: float
 
 
@@ -213,6 +218,8 @@ def _about(name: str, item: int, one: Graded, score: float, ms: float) -> Judgem
         true_nsd=NAN,
         nsd=NAN,
         error_map_dice=NAN,
+        covered=NAN,
+        length=NAN,
         ms=ms,
     )
 
@@ -229,15 +236,28 @@ def _rows(
     names = [structure.name for structure in scheme.structures]
     dice = np.array([quality.dice.get(name, NAN) for name in names])
     nsd = np.array([quality.nsd.get(name, NAN) for name in names])
-    means = (*_paired_means(true_dice, dice), *_paired_means(true_nsd, nsd), _mean(maps))
-    rows = [_with_numbers(about, ALL, means)]
-    for name, *numbers in zip(names, true_dice, dice, true_nsd, nsd, maps, strict=True):
+    covered, lengths = _intervals(quality, true_dice, names)
+    means = (*_paired_means(true_dice, dice), *_paired_means(true_nsd, nsd))
+    rows = [_with_numbers(about, ALL, [*means, *map(_mean, (maps, covered, lengths))])]
+    columns = (true_dice, dice, true_nsd, nsd, maps, covered, lengths)
+    for name, *numbers in zip(names, *columns, strict=True):
         rows.append(_with_numbers(about, name, numbers))
     return rows
 
 
+def _intervals(
+    quality: Quality, true_dice: NDArray[np.float64], names: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Whether the true Dice of each structure lies in its interval, and its length; ``[S]``."""
+    ends = np.array([quality.interval.get(name, (NAN, NAN)) for name in names], dtype=np.float64)
+    is_known = np.isfinite(true_dice) & np.isfinite(ends).all(axis=1)
+    is_within = (ends[:, 0] <= true_dice) & (true_dice <= ends[:, 1])
+    covered = np.where(is_known, is_within.astype(np.float64), NAN)
+    return covered, np.where(is_known, ends[:, 1] - ends[:, 0], NAN)
+
+
 def _with_numbers(about: Judgement, structure: str, numbers: Sequence[float]) -> Judgement:
-    true_dice, dice, true_nsd, nsd, maps = map(float, numbers)
+    true_dice, dice, true_nsd, nsd, maps, covered, length = map(float, numbers)
     return replace(
         about,
         structure=structure,
@@ -246,6 +266,8 @@ def _with_numbers(about: Judgement, structure: str, numbers: Sequence[float]) ->
         true_nsd=true_nsd,
         nsd=nsd,
         error_map_dice=maps,
+        covered=covered,
+        length=length,
     )
 
 

@@ -82,6 +82,8 @@ def _cells(row: FigureRow) -> dict[str, str]:
         "AURC": _number(row.aurc),
         "Excess AURC": _number(row.excess_aurc),
         "Error-map Dice": _with_sd(row.error_map_dice, row.error_map_sd),
+        "In interval": _number(row.covered),
+        "Interval length": _number(row.length),
         "KS of verdicts": _number(row.verdict_ks),
         "ms": _number(row.ms, 1),
     }

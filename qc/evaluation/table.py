@@ -21,6 +21,7 @@ from qc.evaluation.distributions import kolmogorov_smirnov
 from qc.evaluation.intervals import bootstrap
 from qc.evaluation.judging import ALL, Judgement
 from qc.evaluation.risk import aurc, excess_aurc
+from semiqc.records import mean
 from semiqc.statistics import pearson, spearman
 from semiqc.study import LabelScheme
 
@@ -71,6 +72,8 @@ class FigureRow:
         error_map_dice: Mean agreement of the error map with the true errors.
         error_map_sd: Its standard deviation.
         n_maps: Predictions that have it.
+        covered: Share of true Dice that lies in the estimator's intervals, where it gives some.
+        length: Mean of these intervals'.
         verdict_ks: Kolmogorov-Smirnov distance of the estimates of what readers called good and
             erroneous.
         verdict_p: Its p.
@@ -110,6 +113,8 @@ class FigureRow:
     error_map_dice: float = NAN
     error_map_sd: float = NAN
     n_maps: int = 0
+    covered: float = NAN
+    length: float = NAN
     verdict_ks: float = NAN
     verdict_p: float = NAN
     ms: float = NAN
@@ -239,6 +244,8 @@ def _row(
         error_map_dice=map_figures.mean,
         error_map_sd=map_figures.sd,
         n_maps=map_figures.n,
+        covered=mean(row.covered for row in rows) if quality == "dice" else NAN,
+        length=mean(row.length for row in rows) if quality == "dice" else NAN,
         verdict_ks=verdict.statistic,
         verdict_p=verdict.p,
         ms=_median([row.ms for row in rows]),
