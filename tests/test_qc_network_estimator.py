@@ -113,6 +113,7 @@ def test_half_precision_judges_nearly_as_full_precision_does(name):
 
 
 RV, LV = 1, 3
+SWAPPED = np.array([0, LV, 2, RV], np.int8)
 NETWORKS = [
     ("cnn", {}),
     ("cnn", {"backbone": "resnet34-3d"}),
@@ -161,7 +162,8 @@ def test_every_slice_is_judged_however_many_there_are(barely_fitted):
 
     for number in range(11):
         damaged = heart(11)
-        damaged[:, number] = np.roll(damaged[:, number], 6, axis=-1)
+        # Confused structures leave the box where it is.
+        damaged[:, number] = SWAPPED[damaged[:, number]]
         assert numbers_of(barely_fitted, damaged) != whole, f"slice {number} is not seen"
 
 
