@@ -5,11 +5,11 @@
 
 The references are frames of ``suite/graded.h5``, as many of each study as of any other; the
 queries are all segmentations in ``suite/test.h5`` of frames drawn evenly from it, so that no
-subject is on both sides. All ways see the same; the one as published at full resolution, without
-anything that the common space knows, and with SimpleITK, which ``semiqc[pairwise]`` installs. Seconds are those of registering one frame,
-which is nearly all; a study that is judged at end-diastole and end-systole takes twice as many.
-Of each way the error is given as it comes, and after a line per structure that is fitted, for
-every subject, to all the others'.
+subject is on both sides. All ways see the same; the one as published at full resolution and
+without anything that the common space knows, by SimpleITK, which ``semiqc[pairwise]`` installs.
+Seconds are those of registering one frame, which is nearly all; a study that is judged at
+end-diastole and end-systole takes twice as many. Of each way the error is given as it comes, and
+after a line per structure that is fitted, for every subject, to all the others'.
 """
 
 import argparse
