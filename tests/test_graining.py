@@ -1,5 +1,6 @@
 """What a run leaves of admitted studies."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +14,7 @@ from semiqc.experiment.monitor import Silent
 from semiqc.experiment.sections import GateSettings
 from semiqc.experiment.stages import RunFolder
 from semiqc.prediction_file import PredictionWriter, predicted_labels
-from semiqc.study import SHORT_AXIS, Prediction
+from semiqc.study import SHORT_AXIS, Evidence, Prediction
 
 
 @pytest.fixture
@@ -53,6 +54,38 @@ def test_what_is_left_of_a_study_keeps_the_weight_that_was_decided(workshop, tmp
 
     assert left.weight == 0.25
     assert outcomes["a"].decision.weight == 0.25
+
+
+@pytest.mark.parametrize(
+    ("bounds", "left"),
+    [
+        # Opinions differ on the first column, by a fifth; the maps doubt the second, at .6.
+        ({}, [False, True, True, True]),
+        ({"max_disagreement": 0.2}, [True, True, True, True]),
+        ({"max_error": 0.5}, [False, False, True, True]),
+        ({"max_disagreement": 0.2, "max_error": 0.7}, [True, True, True, True]),
+    ],
+)
+def test_voxels_are_doubted_by_opinions_and_where_asked_by_maps(workshop, tmp_path, bounds, left):
+    study = study_of("a", labelled=(0, 1, 2))
+    shape = study.labels.shape
+    differ, errors = np.zeros(shape, np.float16), np.zeros(shape, np.float16)
+    differ[..., 0], errors[..., 1] = 0.2, 0.6
+    numbers = np.zeros((3, 3))
+    evidence = Evidence(np.zeros_like(differ), differ, numbers, numbers, numbers[:, :0])
+    asked = replace(predicted(study, tmp_path), evidence=evidence)
+    judges = SimpleNamespace(
+        key=lambda _: "judges",
+        with_error_maps=lambda by, one, quality: replace(quality, error_maps={"LV": errors}),
+    )
+    grainer = Grainer(workshop, judges, "gate", GateSettings(grain="voxel", **bounds))
+
+    [found], _ = grainer(
+        [asked], [Quality("a", 0.9)], [Decision("a", admitted=True, reason="")], [study]
+    )
+
+    is_known = np.asarray(found.labels[0]) >= 0
+    assert [bool(column.all()) for column in np.moveaxis(is_known[..., :4], -1, 0)] == left
 
 
 @pytest.mark.parametrize(

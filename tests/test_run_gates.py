@@ -229,6 +229,10 @@ def test_a_scenario_without_pseudo_labels_is_not_exported(finished, tmp_path, ca
         (["gate.rule=risk", "gate.repair=[temporal]"], "not of what is repaired"),
         (["gates=[{rule: weighted, low: 0.9}]"], "low must be below high"),
         (
+            ["segmenter.members=2", "gates=[{by: svr, grain: voxel, max_error: 0.5}]"],
+            "max_error is of error maps, which svr does not give",
+        ),
+        (
             [
                 "segmenter.members=2",
                 "qc.estimators=[svr, agreement]",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from qc import Decision, Quality
-from qc.grains import GRAINS, Grain, Kept, PartialLabels, VoxelGrain, after_grain
+from qc.grains import GRAINS, LIKELY, Grain, Kept, PartialLabels, VoxelGrain, after_grain
 from semiqc.atomic import write_text
 from semiqc.experiment.judging import Judges
 from semiqc.experiment.quality_file import quality_to_json
@@ -101,8 +101,11 @@ class Grainer:
         return found, outcomes
 
     def _labels(self, prediction: Prediction, quality: Quality) -> PartialLabels:
-        by_voxel = self.gate.grain == "voxel"
-        if prediction.evidence is None if by_voxel else not quality.slice_dice:
+        if self.gate.grain == "voxel":
+            needs_maps = prediction.evidence is None or self.gate.max_error is not None
+        else:
+            needs_maps = not quality.slice_dice
+        if needs_maps:
             quality = self.judges.with_error_maps(self.gate.by, prediction, quality)
         return self._grain()(prediction, quality)
 
@@ -112,7 +115,8 @@ class Grainer:
         if self.gate.grain in ("frame", "slice", "structure"):
             return kind(scheme, min_dice=self.gate.doubt_below)  # type: ignore[call-arg]
         if kind is VoxelGrain:
-            return VoxelGrain(scheme, max_disagreement=self.gate.max_disagreement)
+            max_error = LIKELY if self.gate.max_error is None else self.gate.max_error
+            return VoxelGrain(scheme, max_error, self.gate.max_disagreement)
         return kind(scheme)
 
 

@@ -204,6 +204,10 @@ class GateSettings(Section):
     max_disagreement: Annotated[float, Field(ge=0, le=1)] = 0.05
     """With the grain ``voxel``: share of the opinions that may differ. Any of few; of 50 samples
     two, for one among so many nearly always does."""
+    max_error: Annotated[float, Field(ge=0, le=1)] | None = None
+    """With the grain ``voxel``: probability of an error, by the error maps of ``by``, that is not
+    yet doubted. Where it is not given, maps are asked only of predictions without opinions, and
+    doubt what is more likely wrong than right."""
     repair: tuple[RepairName, ...] = ()
     """What is tried on every prediction before it is judged: frames judged bad derived from
     their neighbours (``temporal``), or slices judged bad from the learned shapes

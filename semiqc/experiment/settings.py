@@ -178,6 +178,10 @@ class Settings(Section):
                 f"{gate.name}: voxels are doubted by error maps, which {gate.by} does not give, or"
                 " by several opinions; set segmenter.members"
             )
+        if gate.max_error is not None and not of_maps:
+            raise ValueError(
+                f"{gate.name}: max_error is of error maps, which {gate.by} does not give"
+            )
         if gate.repair:
             self._check_repair(gate, kinds)
         if "surrogate" in gate.repair and "manifold" not in self.judges:
