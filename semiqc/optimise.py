@@ -25,6 +25,8 @@ BatchOf = TypeVar("BatchOf")
 Report = Callable[[int, Mapping[str, float]], None]
 IDENTITY = "semiqc-loop"
 STATE = "state.safetensors"
+PATIENCE = 5
+"""Gradients in a row that may be lost."""
 
 
 class Step(Protocol[Batch]):
@@ -54,6 +56,9 @@ def optimise(
 ) -> None:
     """Take one optimizer step per batch.
 
+    Where the gradient is clipped, one that is not finite moves nothing: half precision gives such
+    now and then, and kernels of processors that know it only in part.
+
     Args:
         step: The method.
         batches: Ends the loop by ending.
@@ -68,8 +73,10 @@ def optimise(
         fabric: Device, precision and processes; None computes plainly on the CPU.
 
     Raises:
-        FloatingPointError: If a loss term is not finite; the weights are left untouched.
+        FloatingPointError: If a loss term is not finite, or more than ``PATIENCE`` gradients in a
+            row are not; the weights are left untouched.
     """
+    lost = 0
     with _own_random_state():
         for iteration, batch in enumerate(batches, start=first):
             torch.manual_seed(_mixed(seed, iteration))
@@ -88,9 +95,16 @@ def optimise(
                 fabric.backward(loss)
             if clip is not None:
                 parameters = [p for group in optimizer.param_groups for p in group["params"]]
-                nn.utils.clip_grad_norm_(parameters, clip)
-            optimizer.step()
-            step.after_update()
+                norm = nn.utils.clip_grad_norm_(parameters, clip)
+                lost = 0 if norm.isfinite() else lost + 1
+                if lost > PATIENCE:
+                    raise FloatingPointError(
+                        f"{lost} gradients in a row are not finite, the last at iteration"
+                        f" {iteration}"
+                    )
+            if not lost:
+                optimizer.step()
+                step.after_update()
             if iteration % report_every == 0:
                 report(iteration, {name: term.item() for name, term in terms.items()})
 

@@ -50,6 +50,38 @@ def test_a_loss_that_is_not_finite_leaves_the_weights_and_names_its_terms(weight
     assert weight.item() == pytest.approx(0.2)
 
 
+class Spoilt(Pull):
+    """Whose gradient is not finite in some iterations, though the loss is."""
+
+    def __init__(self, weight, when):
+        super().__init__(weight)
+        self.when = when
+
+    def losses(self, batch, iteration):
+        terms = super().losses(batch, iteration)
+        if iteration in self.when:
+            terms["near"].register_hook(lambda gradient: gradient * float("nan"))
+        return terms
+
+
+def test_a_gradient_that_is_not_finite_moves_nothing(weight):
+    step = Spoilt(weight, when={2})
+    optimise(step, iter([1.0, 1.0, 1.0]), sgd(weight), clip=10)
+
+    # As after two steps: .2, then .36.
+    assert weight.item() == pytest.approx(0.36)
+    assert step.updates == 2
+
+
+def test_gradients_that_are_never_finite_end_the_loop(weight):
+    lost = set(range(2, 20))
+
+    with pytest.raises(FloatingPointError, match=r"6 gradients in a row.*the last at iteration 7"):
+        optimise(Spoilt(weight, lost), iter([1.0] * 20), sgd(weight), clip=10)
+
+    assert weight.item() == pytest.approx(0.2)
+
+
 def test_the_gradient_is_clipped(weight):
     optimise(Pull(weight), iter([100.0]), sgd(weight), clip=1.0)
 
