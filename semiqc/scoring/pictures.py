@@ -172,11 +172,14 @@ def slice_picture(study: str, shown: WorstSlice, scheme: LabelScheme) -> Picture
             axes.imshow(overlay, cmap=ERROR_COLOURS, vmin=0, vmax=1, alpha=0.85 * overlay**0.5)
         _outline(axes, shown.labels, scheme, thin=overlay is not None)
     what = f" and, beside it, {', then '.join(known)}" if known else ""
+    looked = (
+        f"; right: looked at for the Dice of {shown.looked_for}" if shown.heat is not None else ""
+    )
     return Picture(
         as_png(figure, DOTS_PER_INCH),
         f"{study}: slice {shown.slice + 1} of frame {shown.frame + 1} with the outlines of the"
         f" segmentation{what}.",
-        f"frame {shown.frame + 1}, slice {shown.slice + 1}",
+        f"frame {shown.frame + 1}, slice {shown.slice + 1}{looked}",
     )
 
 
