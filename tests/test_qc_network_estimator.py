@@ -188,7 +188,11 @@ def test_what_is_not_segmented_has_no_dice(barely_fitted):
     labels = heart(5)
     labels[labels == RV] = 0
 
-    assert dice_of(barely_fitted, labels)[2] == 0
+    found = judged(barely_fitted, labels)
+
+    assert found.dice["RV"] == 0
+    assert found.nsd.get("RV", 0) == 0
+    assert found.dice["LV"] > 0
     assert (dice_of(barely_fitted, np.zeros_like(labels)) == 0).all()
 
 

@@ -190,22 +190,6 @@ def test_dice_of_slices_and_frames_is_exact_given_a_perfect_map():
     assert judged.slice_dice[0, 1] == 0
 
 
-def test_a_structure_that_the_prediction_lacks_scores_nothing():
-    image, labels = discs(np.random.default_rng(2))
-    labels[labels == 3] = 0
-    frame = Frame("a", image[:, 0], labels[0], (8.0, 1.5, 1.5))
-    outputs = Outputs(torch.full((1, 2, 3), 0.9), None)
-
-    (judged,) = QCResUNet(SHORT_AXIS, maps=False, **SMALL)._read(
-        [outputs], [frame], [box_around(labels[0], (2, 34, 36))]
-    )
-
-    # The structures are LV (3), MYO (2) and RV (1).
-    assert judged.dice == pytest.approx([0, 0.9, 0.9])
-    assert judged.nsd == pytest.approx([0, 0.9, 0.9])
-    assert judged.error_maps is None
-
-
 def test_a_modality_may_be_lost_but_never_all():
     torch.manual_seed(0)
     images = torch.rand(400, 3, 1, 2, 2)

@@ -293,7 +293,9 @@ def outputs_of(aorta):
 def test_the_mean_over_members_is_read():
     frame = frame_of(prediction_of("a", np.ones((1, 2, 4, 5), np.int8)), 0)
 
-    judged = SlicewiseDice(AORTA)._read(outputs_of([[0.6, 0.4], [0.0, 0.0]]), [frame], [])[0]
+    estimator = SlicewiseDice(AORTA)
+    outputs = outputs_of([[0.6, 0.4], [0.0, 0.0]])
+    [judged] = estimator._read(outputs, [frame], [estimator.box_of(frame)])
 
     np.testing.assert_allclose(judged.slice_dice, [[0.6, 0.4]], rtol=1e-6)
     # Equal areas in both slices and no more in the reference.
@@ -305,9 +307,9 @@ def test_a_slice_that_was_missed_has_dice_0_and_one_that_is_empty_has_none():
     labels[:, 0] = 1
     frame = frame_of(prediction_of("a", labels), 0)
 
-    judged = SlicewiseDice(AORTA)._read(
-        outputs_of([[0.8, 0.3, 0.3], [0.0, 1.5, 0.5]]), [frame], []
-    )[0]
+    estimator = SlicewiseDice(AORTA)
+    outputs = outputs_of([[0.8, 0.3, 0.3], [0.0, 1.5, 0.5]])
+    [judged] = estimator._read(outputs, [frame], [estimator.box_of(frame)])
 
     np.testing.assert_allclose(judged.slice_dice, [[0.8, 0, NAN]], rtol=1e-6)
 
