@@ -24,6 +24,7 @@ from qc.absence import absent_structures
 from qc.calibration import true_dice
 from qc.estimators import make_estimator
 from qc.gates import Calibration
+from qc.graded import subject_folds
 from qc.saving import load_estimator, save_estimator
 from semiqc.experiment.arguments import checked_arguments
 from semiqc.experiment.quality_file import read_qualities, write_qualities
@@ -72,16 +73,11 @@ class Judges:
             spared: Studies that train no segmenter. Where there are none, each fold of
                 ``experts`` is judged by a ladder that is trained on the others.
         """
-        if spared:
-            graded = self._ladder("", experts, spared)
-        else:
-            graded = [
-                one
-                for number, (others, fold) in enumerate(self._folds(experts))
-                for one in self._ladder(f"fold{number}-", others, fold)
-            ]
+        teachers = spared or experts
+        self._subjects = {study.name: study.subject for study in teachers}
+        self._dealt = self._deal(teachers)
+        graded = self._ladder("", experts, spared) if spared else self._cross_fitted(experts)
         self.graded = self._with_verdicts(graded)
-        self._subjects = {study.name: study.subject for study in (*experts, *spared)}
         for name in self.settings.judges:
             self.fitted[name] = self._fit(name, self.graded)
         gates = (self.settings.gate, *self.settings.gates)
@@ -207,21 +203,25 @@ class Judges:
             return self.workshop.train_team(f"{prefix}few", rung, experts)
         return self.workshop.train_team(f"{prefix}ladder-{rung.name}", rung, experts, members=1)
 
-    def _folds(self, experts: Sequence[Study]) -> list[tuple[list[Study], list[Study]]]:
-        subjects = sorted({study.subject for study in experts})
-        if len(subjects) < 2:
+    def _deal(self, teachers: Sequence[Study]) -> list[list[Study]]:
+        """Folds that share no subject, each with its share of every group; none of one subject."""
+        if len({study.subject for study in teachers}) < 2:
+            return []
+        return subject_folds(teachers, self.settings.qc.folds, self.workshop.seed)
+
+    def _cross_fitted(self, experts: Sequence[Study]) -> list[Graded]:
+        """What ladders trained on the other folds make of each fold."""
+        if not self._dealt:
             raise ValueError(
                 "quality control needs subjects to learn from: set split.qc above 0, or"
-                f" split.labelled to at least 2, got {len(subjects)}"
+                " split.labelled to at least 2, got 1"
             )
-        parts = np.array_split(np.array(subjects), min(self.settings.qc.folds, len(subjects)))
-        return [
-            (
-                [study for study in experts if study.subject not in part],
-                [study for study in experts if study.subject in part],
-            )
-            for part in parts
-        ]
+        graded = []
+        for number, fold in enumerate(self._dealt):
+            judged = {study.name for study in fold}
+            others = [study for study in experts if study.name not in judged]
+            graded += self._ladder(f"fold{number}-", others, fold)
+        return graded
 
     def _with_verdicts(self, graded: Sequence[Graded]) -> list[Graded]:
         qc = self.settings.qc
@@ -320,10 +320,9 @@ class Judges:
         )
 
     def _parts(self) -> list[set[int]]:
-        """Indices of what teaches, in parts that share no subject; none of a single subject."""
-        whose = [self._subjects[one.prediction.study] for one in self.graded]
-        subjects = np.array(sorted(set(whose)))
-        if len(subjects) < 2:
-            return []
-        parts = np.array_split(subjects, min(self.settings.qc.folds, len(subjects)))
-        return [{i for i, one in enumerate(whose) if one in part} for part in parts]
+        """Indices of what teaches, a part for each fold."""
+        names = [{study.name for study in fold} for fold in self._dealt]
+        return [
+            {i for i, one in enumerate(self.graded) if one.prediction.study in fold}
+            for fold in names
+        ]
