@@ -290,3 +290,13 @@ def test_a_run_is_not_evaluated_on_its_own_subjects(finished, tmp_path, capsys):
     assert main(["evaluate", str(finished), str(own), "-o", str(tmp_path / "out")]) == 2
 
     assert "took part in the run" in capsys.readouterr().err
+
+
+def test_what_the_consensus_repaired_is_redone_when_its_weights_learn_anew(finished, tmp_path):
+    output = tmp_path / "run"
+    shutil.copytree(finished, output)
+    gates = "gates=[{by: consensus, repair: [temporal], propagate: true}]"
+
+    run(read_settings(None, [*SETTINGS, f"output={output}", gates, "qc.folds=3"]), Silent())
+
+    assert len(list((output / "stages").glob("repair-*"))) == 2

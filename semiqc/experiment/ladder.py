@@ -1,0 +1,116 @@
+"""Segmentations of known quality within a run: a ladder of segmenters, and a reader's verdicts."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from qc import Graded, SimulatedReader, balanced, read_verdicts, with_verdict
+from qc.graded import subject_folds
+from semiqc.experiment.sections import Rung
+from semiqc.experiment.settings import Settings
+from semiqc.experiment.workshop import Team, Workshop
+from semiqc.study import Study
+
+
+def deal(teachers: Sequence[Study], folds: int, seed: int) -> list[list[Study]]:
+    """Folds that share no subject, each with its share of every group; none of one subject."""
+    if len({study.subject for study in teachers}) < 2:
+        return []
+    return subject_folds(teachers, folds, seed)
+
+
+class Ladder:
+    """Segmenters of differing width, share of the labels and number of steps.
+
+    Args:
+        settings: Of the run.
+        workshop: Trains the segmenters.
+    """
+
+    def __init__(self, settings: Settings, workshop: Workshop) -> None:
+        self.settings = settings
+        self.workshop = workshop
+
+    @property
+    def whole(self) -> str:
+        """Name of what the whole first segmenter made."""
+        whole = [r for r in self.settings.qc.ladder if r.labelled == r.width == r.steps == 1]
+        rung = whole[0] if whole else self.settings.qc.ladder[0]
+        return f"{rung.name}@{max(1, round(self.settings.training.steps * rung.steps))}"
+
+    def graded(
+        self, experts: Sequence[Study], spared: Sequence[Study], folds: Sequence[Sequence[Study]]
+    ) -> list[Graded]:
+        """Segmentations by segmenters that did not see the subject, with verdicts.
+
+        Args:
+            experts: The labelled studies, which train the ladder.
+            spared: Studies that train no segmenter. Where there are none, each fold is segmented
+                by a ladder that is trained on the others.
+            folds: Of the experts, where none is spared.
+
+        Raises:
+            ValueError: If there is nobody to segment, or the verdicts are of none of these.
+        """
+        made = self._made("", experts, spared) if spared else self._cross_fitted(experts, folds)
+        return self._with_verdicts(made)
+
+    def _cross_fitted(
+        self, experts: Sequence[Study], folds: Sequence[Sequence[Study]]
+    ) -> list[Graded]:
+        if not folds:
+            raise ValueError(
+                "quality control needs subjects to learn from: set split.qc above 0, or"
+                " split.labelled to at least 2, got 1"
+            )
+        graded = []
+        for number, fold in enumerate(folds):
+            judged = {study.name for study in fold}
+            others = [study for study in experts if study.name not in judged]
+            graded += self._made(f"fold{number}-", others, fold)
+        return graded
+
+    def _made(
+        self, prefix: str, experts: Sequence[Study], judged: Sequence[Study]
+    ) -> list[Graded]:
+        graded = []
+        hidden = [study.without_labels() for study in judged]
+        for rung in self.settings.qc.ladder:
+            few = experts[: max(1, round(len(experts) * rung.labelled))]
+            team = self._train(prefix, rung, few, is_whole=len(few) == len(experts))
+            for source, snapshot in self.workshop.snapshots(team, rung).items():
+                predictions = self.workshop.predict(f"{prefix}qc-{source}", snapshot, hidden)
+                graded += [
+                    Graded(p, study.labels, None, source, study.group, subject=study.subject)
+                    for p, study in zip(predictions, judged, strict=True)
+                ]
+        return graded
+
+    def _train(self, prefix: str, rung: Rung, experts: Sequence[Study], *, is_whole: bool) -> Team:
+        """A rung; one that holds nothing back is the first segmenter of the scenarios."""
+        if is_whole and rung.width == rung.steps == 1:
+            return self.workshop.train_team(f"{prefix}few", rung, experts)
+        return self.workshop.train_team(f"{prefix}ladder-{rung.name}", rung, experts, members=1)
+
+    def _with_verdicts(self, graded: Sequence[Graded]) -> list[Graded]:
+        if self.settings.qc.verdicts is None:
+            return self._simulated(graded)
+        path = self.settings.qc.verdicts
+        verdicts = read_verdicts(path)
+        is_seen = [one.source == self.whole and one.prediction.study in verdicts for one in graded]
+        if not any(is_seen):
+            raise ValueError(f"{path}: no verdict on any of the studies that teach")
+        return [
+            replace(one, is_good=verdicts[one.prediction.study]) if seen else one
+            for one, seen in zip(graded, is_seen, strict=True)
+        ]
+
+    def _simulated(self, graded: Sequence[Graded]) -> list[Graded]:
+        given = self.settings.qc.reader
+        bounds = given.model_dump(exclude={"min_share"})
+        strict = SimulatedReader(self.workshop.store.scheme, **bounds)
+        reader = balanced(strict, graded, given.min_share)
+        self.workshop.monitor.note(
+            f"simulated reader: erroneous below Dice {reader.min_dice:.2f} or where EF is off"
+            f" by more than {reader.max_ef_error:.1f} points"
+        )
+        return [with_verdict(one, reader(one)) for one in graded]
