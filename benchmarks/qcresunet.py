@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from qc.qcresunet_network import QCResUNetNetwork
+from qc.qcresunet_network import QCResUNetNetwork, strides_for
 from semiqc.study import SHORT_AXIS, TUMOUR, LabelScheme
 
 Shape = tuple[int, int, int]
@@ -47,7 +47,7 @@ def cost(
             classes,
             [structure.values for structure in scheme.structures],
             width=width,
-            isotropic=scheme is TUMOUR,
+            strides=strides_for(shape, isotropic=scheme is TUMOUR),
             **parts,
         ).eval()
         volume = torch.zeros(1, modalities + classes, *shape)

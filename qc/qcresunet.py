@@ -14,11 +14,10 @@ from qc.frame_estimator import Judged
 from qc.frames import Frame, frame_dice, masks, slice_dice
 from qc.network_estimator import Batch, NetworkEstimator, Precision, masks_in, mean_error
 from qc.qcresunet_network import (
-    ANISOTROPIC,
-    ISOTROPIC,
     Outputs,
     QCResUNetNetwork,
     implied_dice,
+    strides_for,
 )
 from semiqc.study import UNLABELLED, LabelScheme
 
@@ -118,18 +117,12 @@ class QCResUNet(NetworkEstimator):
         self.precision = precision
 
     def _network(self) -> nn.Module:
-        strides = np.prod(ISOTROPIC if self.isotropic else ANISOTROPIC, axis=0)
-        if np.prod(-(-np.array(self.size) // strides)) < 2:
-            raise ValueError(
-                f"size {tuple(self.size)} is too small for a network that shrinks it by"
-                f" {tuple(strides.tolist())}: one voxel would be left"
-            )
         return QCResUNetNetwork(
             self.modalities,
             len(self.scheme.classes),
             [structure.values for structure in self.scheme.structures],
             width=self.width,
-            isotropic=self.isotropic,
+            strides=strides_for(self.size, isotropic=self.isotropic),
             dropout=self.dropout,
             drop_modalities=self.drop_modalities,
             attention=self.attention,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,11 +15,29 @@ ISOTROPIC: tuple[Triple, ...] = ((2, 2, 2),) * 5
 """Steps ``(z, y, x)`` of the stem, its pooling and blocks 2 to 4, for brain volumes."""
 ANISOTROPIC: tuple[Triple, ...] = (*((1, 2, 2),) * 4, (2, 2, 2))
 """Likewise for short-axis stacks, whose slices are few."""
+LEAST = 3
+"""Voxels that an axis keeps at least: instance normalisation says nothing of fewer."""
 RARE = -2.0
 """Logit of an error before anything is learned: most voxels are right."""
 
 RESNET34 = (3, 4, 6, 3)
 """Residual blocks in each of the four stages."""
+
+
+def strides_for(size: Triple, *, isotropic: bool) -> tuple[Triple, ...]:
+    """Steps of the encoder; an axis that would keep fewer than ``LEAST`` is not stepped over.
+
+    Args:
+        size: Of the input, ``(Z, Y, X)``.
+        isotropic: Whether slices are stepped over like rows and columns.
+    """
+    left, found = np.array(size), []
+    for wanted in ISOTROPIC if isotropic else ANISOTROPIC:
+        after = -(-left // wanted)
+        is_enough = after >= LEAST
+        found.append(tuple(np.where(is_enough, wanted, 1).tolist()))
+        left = np.where(is_enough, after, left)
+    return tuple(found)
 
 
 class Outputs(NamedTuple):
@@ -47,14 +66,15 @@ class QCResUNetNetwork(nn.Module):
         https://doi.org/10.1109/CVPR42600.2020.01155
         Ours: Dice and surface Dice of each structure, squashed by a sigmoid, where the paper
         regresses one pair over all. The paper names four of the five steps of its encoder: those
-        from the pooling on; the stem's is the first of them.
+        from the pooling on; the stem's is the first of them. An axis of few voxels is halved less
+        often, which changes nothing at the paper's sizes.
 
     Args:
         modalities: Of the images.
         classes: Of the segmentation, the background being 0.
         structures: Label values of each structure; their masks are the query.
         width: Channels of the stem and the first block; 32 in the paper, 16.6 M parameters.
-        isotropic: Whether slices are stepped over like rows and columns, as for brain volumes.
+        strides: Of the encoder, see ``strides_for``.
         dropout: Share of channels that each residual block zeroes in training.
         drop_modalities: Probability that a modality is zeroed in training; one always stays.
         attention: Weigh decoder features and query before the maps; without, the maps are read
@@ -76,7 +96,7 @@ class QCResUNetNetwork(nn.Module):
         structures: Sequence[Sequence[int]],
         *,
         width: int = 32,
-        isotropic: bool = False,
+        strides: Sequence[Triple] = ANISOTROPIC,
         dropout: float = 0.3,
         drop_modalities: float = 0.0,
         attention: bool = True,
@@ -93,7 +113,6 @@ class QCResUNetNetwork(nn.Module):
         for row, values in zip(query, structures, strict=True):
             row[list(values)] = 1
         self.register_buffer("query", query, persistent=False)
-        strides = ISOTROPIC if isotropic else ANISOTROPIC
         given = modalities + len(structures)
         self.encoder = Encoder(given, width, strides, dropout, deepest=regression)
         self.head = nn.Linear(8 * width, 2 * len(structures)) if regression else None

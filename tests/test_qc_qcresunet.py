@@ -7,7 +7,15 @@ from qc.base import Graded
 from qc.crop import box_around
 from qc.frames import Frame, compared, frame_dice, slice_dice
 from qc.qcresunet import QCResUNet, error_targets, majority, map_dice_loss, map_entropy
-from qc.qcresunet_network import Outputs, QCResUNetNetwork, implied_dice, kept_modalities
+from qc.qcresunet_network import (
+    ANISOTROPIC,
+    ISOTROPIC,
+    Outputs,
+    QCResUNetNetwork,
+    implied_dice,
+    kept_modalities,
+    strides_for,
+)
 from qc.saving import load_estimator, save_estimator
 from semiqc.study import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED, Prediction
 
@@ -48,7 +56,9 @@ def network(**settings):
 def test_size_and_cost_are_those_of_the_paper():
     structures = [structure.values for structure in TUMOUR.structures]
     with torch.device("meta"):
-        full = QCResUNetNetwork(4, 4, structures, isotropic=True).eval()
+        full = QCResUNetNetwork(
+            4, 4, structures, strides=strides_for((160, 192, 160), isotropic=True)
+        ).eval()
         volume = torch.zeros(1, 4 + 4, 160, 192, 160)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         full(volume)
@@ -59,9 +69,9 @@ def test_size_and_cost_are_those_of_the_paper():
 
 
 @pytest.mark.parametrize("shape", [(1, 40, 37), (3, 33, 50), (9, 34, 34)])
-@pytest.mark.parametrize("isotropic", [False, True])
-def test_maps_have_the_shape_of_any_input(shape, isotropic):
-    scores, maps = network(isotropic=isotropic)(torch.rand(2, 5, *shape))
+@pytest.mark.parametrize("strides", [ISOTROPIC, ANISOTROPIC])
+def test_maps_have_the_shape_of_any_input(shape, strides):
+    scores, maps = network(strides=strides)(torch.rand(2, 5, *shape))
 
     assert scores.shape == (2, 2, 3)
     assert ((scores >= 0) & (scores <= 1)).all()
@@ -71,12 +81,23 @@ def test_maps_have_the_shape_of_any_input(shape, isotropic):
 def test_slices_are_merged_only_by_the_last_of_the_anisotropic_steps():
     volume = torch.rand(1, 4, 8, 64, 64)
     few = network().encoder(volume)
-    even = network(isotropic=True).encoder(volume)
+    even = network(strides=ISOTROPIC).encoder(volume)
 
     assert [level.shape[2:] for level in few] == [
         (8, 32, 32), (8, 16, 16), (8, 8, 8), (8, 4, 4), (4, 2, 2)
     ]  # fmt: skip
     assert [level.shape[2] for level in even] == [4, 2, 1, 1, 1]
+
+
+def test_an_axis_of_few_voxels_is_halved_no_further():
+    volume = torch.rand(1, 4, 24, 48, 96)
+    strides = strides_for((24, 48, 96), isotropic=True)
+    last = network(strides=strides).encoder(volume)[-1]
+
+    assert last.shape[2:] == (3, 3, 3)
+    assert strides_for((160, 192, 160), isotropic=True) == ISOTROPIC
+    assert strides_for((8, 96, 96), isotropic=False) == ANISOTROPIC
+    assert strides_for((1, 2, 2), isotropic=False) == ((1, 1, 1),) * 5
 
 
 def test_each_ablation_takes_its_part_away():
@@ -262,13 +283,6 @@ def test_errors_are_suspected_where_they_are():
     suspected = qualities[3].error_maps["aorta"][0].astype(np.float64)
     assert suspected[errors].mean() > 1.5 * suspected[~errors].mean()
     assert qualities[0].score > qualities[3].score + 0.05
-
-
-def test_a_box_that_shrinks_to_one_voxel_is_refused():
-    estimator = QCResUNet(SHORT_AXIS, **SMALL | {"size": (2, 32, 32)})
-
-    with pytest.raises(ValueError, match=r"size \(2, 32, 32\) is too small .* by \(2, 32, 32\)"):
-        estimator.fit(graded_discs(2))
 
 
 def test_the_dice_that_maps_imply_is_that_of_the_corrected_segmentation():

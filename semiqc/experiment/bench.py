@@ -73,7 +73,7 @@ class ScenarioBench:
         self._judged: Sequence[Prediction] = ()
 
     def train(self, name: str, experts: Sequence[Study], pseudo: Sequence[Study]) -> Team:
-        if not pseudo and experts == self.experts:
+        if not pseudo and experts == self.experts and not self.gate.propagate:
             return self.first
         experts = self.propagated() or experts
         # The last round's team predicts nothing more, and a scenario's result is one network.

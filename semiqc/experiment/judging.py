@@ -46,6 +46,7 @@ class Judges:
         self.ladder = Ladder(settings, workshop)
         self.graded: list[Graded] = []
         self.folds: list[list[Study]] = []
+        self.is_cross_fitted = False
         self._held_out: dict[str, list[Quality | None]] = {}
         self._blend: Blend | None = None
 
@@ -67,6 +68,7 @@ class Judges:
             spared: Studies that train no segmenter. Where there are none, each fold of
                 ``experts`` is judged by a ladder that is trained on the others.
         """
+        self.is_cross_fitted = not spared
         self.folds = deal(spared or experts, self.settings.qc.folds, self.workshop.seed)
         self.graded = self.ladder.graded(experts, spared, self.folds)
         self._subjects = {one.prediction.study: one.whose for one in self.graded}
@@ -94,15 +96,21 @@ class Judges:
         able = [one for one in predictions if estimator.can_judge(one)]
         return {one.study: one for one in self._judge(stage, estimator, name, able)}
 
-    def say(self, name: str, prediction: Prediction) -> Quality:
-        """What is said of a single prediction, with error maps, and not kept."""
+    def say(self, name: str, prediction: Prediction, *, without: str = "") -> Quality:
+        """What is said of a single prediction, with error maps, and not kept.
+
+        Args:
+            name: Of an estimator, or the consensus.
+            prediction: That is judged.
+            without: An estimator that is not heard in the consensus.
+        """
         if name != CONSENSUS:
             [quality] = self.fitted[name][1].predict([prediction])
             return quality
         said = {
             one: estimator.predict([prediction])[0]
             for one, (_, estimator) in self.fitted.items()
-            if estimator.can_judge(prediction)
+            if one != without and estimator.can_judge(prediction)
         }
         return self._weighed(said, prediction)
 
@@ -111,6 +119,12 @@ class Judges:
 
         Of each subject that teaches the estimators, as those judge it who learned from others.
         """
+        if self.is_cross_fitted:
+            self.workshop.monitor.note(
+                "nothing can be promised: no subject is spared for qc, and the first segmenter"
+                " has segmented none that it did not learn from"
+            )
+            return Calibration([], [])
         last = self.ladder.whole
         qualities = self._qualities_held_out(name)
         true = true_dice(self.graded, self.workshop.store.scheme)

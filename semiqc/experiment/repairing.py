@@ -27,6 +27,8 @@ from semiqc.study import OnlyFrames, Prediction, Study, Voxels
 REASONS = "reasons.json"
 FRAMES = "frames.json"
 MANIFOLD = "manifold"
+SUGGESTED_BY = {"surrogate": MANIFOLD}
+"""Estimators that are not asked whether a repair of their own helped."""
 
 
 class Repairer:
@@ -56,6 +58,7 @@ class Repairer:
             "repair": self.gate.repair,
             "doubt_below": self.gate.doubt_below,
             "judges": [self.judges.key(self.gate.by), *self._taught()],
+            "unheard": [SUGGESTED_BY.get(name, "") for name in self.gate.repair],
             "predictions": [origin(prediction) for prediction in predictions],
         }
 
@@ -88,14 +91,16 @@ class Repairer:
 
     def _repaired(self, prediction: Prediction) -> tuple[Prediction, str]:
         said = []
-        judge = partial(self.judges.say, self.gate.by)
-        quality = judge(prediction)
         for name in self.gate.repair:
-            after = self._make(name)(prediction, quality)
-            kept = keep_better(prediction, quality, after, judge)
-            if kept.prediction is not prediction:
+            after = self._make(name)(prediction, self.judges.say(self.gate.by, prediction))
+            if after is prediction:
+                continue
+            # Whose suggestion it is would find it good.
+            judge = partial(self.judges.say, self.gate.by, without=SUGGESTED_BY.get(name, ""))
+            kept = keep_better(prediction, judge(prediction), after, judge)
+            if kept.prediction is after:
                 said.append(f"{name}: {kept.reason}")
-            prediction, quality, _ = kept
+            prediction = kept.prediction
         return prediction, "; ".join(said)
 
     def _make(self, name: str) -> Repair:

@@ -193,6 +193,11 @@ class Finished:
             scenarios=[(name, one.title) for name, one in self.settings.compared().items()],
             overlays=_read_overlays(folder / "overlays.h5"),
             left_out=self.data["left_out"],
+            by_chance={
+                name: control
+                for name in self.settings.compared()
+                if (control := self.settings.by_chance(name))
+            },
             estimator_figures=self.data["estimators"],
             reference_scenario=self._reference(),
             **rows,

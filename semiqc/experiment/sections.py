@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from qc import CONSENSUS, ESTIMATORS
 from semiqc.experiment.arguments import checked_arguments, unknown
@@ -89,16 +89,23 @@ class SegmenterSettings(Section):
     """Filters of each resolution level."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of features dropped in training."""
-    members: Annotated[int, Field(ge=1)] = 1
+    members: Annotated[int, Field(ge=1)] = 3
     """Networks, alike but for the seed, that segment the unlabelled studies together: by their
     mean, and where they differ is evidence for the estimators. Each scenario's result is one
-    network."""
+    network. Where samples or views are asked for, 1 if not given."""
     samples: Annotated[int, Field(ge=0)] = 0
-    """Where there is one member: samples of its dropout, which take the members' place."""
+    """Samples of one network's dropout, which take the members' place."""
     views: Annotated[int, Field(ge=0)] = 0
     """Likewise: views of the image, turned, shifted and recoloured (test-time augmentation)."""
     clean: bool = False
     """Keep only the largest connected component of each class."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_member_has_samples(cls, given: Any) -> Any:  # noqa: ANN401
+        if isinstance(given, Mapping) and (given.get("samples") or given.get("views")):
+            return {"members": 1, **given}
+        return given
 
 
 class Rung(Section):

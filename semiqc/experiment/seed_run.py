@@ -120,6 +120,9 @@ class SeedRun:
                 pseudo = self._pseudo_rows(
                     name, record.number, [*record.pseudo, *bench.propagated()]
                 )
+        if kept is self.first and bench.gate.propagate:
+            kept = bench.train("propagated", self.experts, [])
+            pseudo = self._pseudo_rows(name, 0, bench.propagated())
         self.results.pseudo += pseudo
         return kept
 

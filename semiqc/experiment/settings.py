@@ -113,6 +113,29 @@ class Settings(Section):
             found[name] = (title, gate)
         return found
 
+    def by_chance(self, scenario: str) -> str | None:
+        """The scenario that differs from this one in choosing by chance; None without one.
+
+        It has as many rounds, and propagates experts' labels where this one does. Whole studies
+        as they were predicted are taken before finer grains and repairs.
+        """
+        gate = self.gate_of(scenario)
+        controls = {} if gate is None else self._controls()
+        alike = [
+            (other.grain != "study" or bool(other.repair), name in self.scenarios, name)
+            for name, other in controls.items()
+            if gate is not None
+            and other.propagate == gate.propagate
+            and self.rounds_of(name) == self.rounds_of(scenario)
+        ]
+        return None if scenario in controls or not alike else min(alike)[-1]
+
+    def _controls(self) -> dict[str, GateSettings]:
+        gates = {
+            name: self.gate_of(name) for name, one in self.compared().items() if not one.refine
+        }
+        return {name: gate for name, gate in gates.items() if gate and gate.rule == "random"}
+
     def rounds_of(self, scenario: str) -> int:
         """How often a scenario judges, chooses and trains anew, at most."""
         gate = self.gate_of(scenario)
@@ -200,6 +223,12 @@ class Settings(Section):
                 f"{gate.name}: the mean Dice is promised of what the first segmenter predicts, not"
                 " of what is repaired or of later rounds; choose another rule for these"
             )
+        whole = [r for r in self.qc.ladder if r.labelled == r.width == r.steps == 1]
+        if gate.rule == "risk" and not any(1 in rung.snapshots for rung in whole):
+            raise ValueError(
+                f"{gate.name}: the mean Dice is promised of what the whole first segmenter"
+                " predicts; qc.ladder needs a rung that holds nothing back, with a snapshot at 1"
+            )
         if gate.rule == "weighted" and not gate.low < gate.high:
             raise ValueError(
                 f"{gate.name}: low must be below high, got {gate.low} and {gate.high}"
@@ -213,10 +242,21 @@ class Settings(Section):
                 f"{gate.name}: repaired predictions carry no evidence of several opinions, which"
                 f" {gate.by} needs; choose another judge"
             )
-        if gate.grain == "voxel" and not any(kind.gives_maps for kind in able):
+        if "surrogate" in gate.repair and all(kind is ESTIMATORS["manifold"] for kind in able):
+            raise ValueError(
+                f"{gate.name}: the manifold would judge its own surrogates; let others judge"
+            )
+        has_maps = any(kind.gives_maps for kind in able)
+        if gate.grain == "voxel" and not has_maps:
             raise ValueError(
                 f"{gate.name}: repaired predictions carry no evidence of several opinions; their"
                 " voxels are doubted by error maps, which qc.estimators' qcresunet gives"
+            )
+        of_slices = has_maps or any(kind.judges_slices for kind in able)
+        if gate.grain in ("frame", "slice", "structure") and not of_slices:
+            raise ValueError(
+                f"{gate.name}: repaired predictions carry no evidence of several opinions; their"
+                " slices are judged by such as qc.estimators' slicewise"
             )
 
 
