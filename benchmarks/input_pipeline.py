@@ -25,9 +25,9 @@ from pathlib import Path
 import torch
 
 from segmenters import Augmentation, Training, UNet, segment
+from segmenters.device import make_fabric
 from segmenters.sampler import SliceBatch, SliceSampler
 from segmenters.step import Supervised
-from segmenters.training import make_fabric
 from semiqc.importing import import_data
 from semiqc.nifti import write_labels
 from semiqc.optimise import optimise
@@ -75,7 +75,7 @@ def speed(folder: Path) -> None:
 def _loops(store: Store) -> dict[Augmentation, Callable[[Iterator[SliceBatch]], None]]:
     """Loops over the same network, without and with augmentation."""
     training = Training(batch_size=BATCH, patch=PATCH)
-    fabric = make_fabric(training)
+    fabric = make_fabric(training.device, training.precision)
     network = UNet(store.scheme, training=training).build()
     optimizer = torch.optim.AdamW(network.parameters(), lr=training.learning_rate)
     wrapped, optimizer = fabric.setup(network, optimizer)

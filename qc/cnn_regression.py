@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from qc.crop import Box
 from qc.frame_estimator import Judged
 from qc.frames import Frame
-from qc.network_estimator import Batch, NetworkEstimator, Precision, mean_error
+from qc.network_estimator import Batch, NetworkEstimator, mean_error
+from segmenters.device import Precision
 from semiqc.study import BACKGROUND, UNLABELLED, LabelScheme
 
 Backbone = Literal["resnet18-2d", "resnet34-3d", "resnet50-3d", "unet-3d"]

@@ -18,7 +18,8 @@ from qc.manifold_network import Pairs, PairVAE
 from qc.manifold_pairs import Region, good_regions, pairs_of, region_of
 from qc.manifold_path import Passed, Search, unwatched
 from qc.manifold_training import PairTraining
-from qc.network_estimator import Precision, mean_of_known
+from qc.network_estimator import mean_of_known
+from segmenters.device import Precision, device_here, make_fabric
 from semiqc.study import BACKGROUND, LabelScheme, Prediction
 
 CALIBRATION_SHARE = 0.2
@@ -258,6 +259,7 @@ class ManifoldSearch(FrameEstimator):
         return stored | {f"curves/{number}": line for number, line in enumerate(self.curves_)}
 
     def _take(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        self.device = device_here(self.device)
         self.network_ = self._network()
         self.network_.load_state_dict(
             {
@@ -278,7 +280,7 @@ class ManifoldSearch(FrameEstimator):
         )
 
     def _fabric(self) -> Fabric:
-        return Fabric(accelerator=self.device, devices=1, precision=self.precision)
+        return make_fabric(self.device, self.precision)
 
 
 def curve(estimated: NDArray[np.float64], true: NDArray[np.float64]) -> NDArray[np.float64]:

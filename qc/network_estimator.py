@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,11 +18,11 @@ from qc.frame_estimator import FrameEstimator, Judged
 from qc.frames import Frame, GradedFrame, masks
 from qc.graded.balance import balanced_draw
 from segmenters.augment import Augmentation, augment
+from segmenters.device import Precision, device_here, make_fabric
 from semiqc.optimise import Report, optimise
 from semiqc.prefetch import ahead
 from semiqc.study import BACKGROUND, UNLABELLED, LabelScheme
 
-Precision = Literal["32-true", "bf16-mixed"]
 """Of the networks' arithmetic, as Lightning Fabric names it."""
 
 CLIP = 12.0
@@ -232,6 +232,7 @@ class NetworkEstimator(FrameEstimator):
         }
 
     def _take(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        self.device = device_here(self.device)
         self.networks_ = []
         for member in range(self.members):
             start = f"networks/{member}/"
@@ -245,7 +246,7 @@ class NetworkEstimator(FrameEstimator):
             self.networks_.append(network.eval())
 
     def _fabric(self) -> Fabric:
-        return Fabric(accelerator=self.device, devices=1, precision=self.precision)
+        return make_fabric(self.device, self.precision)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from qc.crop import Box
 from qc.frame_estimator import Judged
 from qc.frames import Frame, frame_dice, masks, slice_dice
-from qc.network_estimator import Batch, NetworkEstimator, Precision, masks_in, mean_error
+from qc.network_estimator import Batch, NetworkEstimator, masks_in, mean_error
 from qc.qcresunet_network import (
     Outputs,
     QCResUNetNetwork,
     implied_dice,
     strides_for,
 )
+from segmenters.device import Precision
 from semiqc.study import UNLABELLED, LabelScheme
 
 SMOOTHING = 1.0

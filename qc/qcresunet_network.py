@@ -17,6 +17,9 @@ ANISOTROPIC: tuple[Triple, ...] = (*((1, 2, 2),) * 4, (2, 2, 2))
 """Likewise for short-axis stacks, whose slices are few."""
 LEAST = 3
 """Voxels that an axis keeps at least: instance normalisation says nothing of fewer."""
+GAIN = 50.0
+"""Of the maps' last layer, which begins as it would without. Adam moves a weight by no more than the
+learning rate, and logits that have to grow by ten would take thousands of steps."""
 RARE = -2.0
 """Logit of an error before anything is learned: most voxels are right."""
 
@@ -216,15 +219,17 @@ class Aggregation(nn.Module):
         super().__init__()
         self.attention = ChannelAttention() if attention else None
         given = width + structures if attention else width
-        self.maps = nn.Conv3d(given, structures, 1)
-        nn.init.constant_(self.maps.bias, RARE)  # type: ignore[arg-type]
+        self.readout = nn.Conv3d(given, structures, 1)
+        with torch.no_grad():
+            self.readout.weight.div_(GAIN)
+            nn.init.constant_(self.readout.bias, RARE / GAIN)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor, query: Tensor) -> Tensor:
         """Logits ``[B, S, Z, Y, X]`` at the resolution of the query."""
         features = F.interpolate(features, size=query.shape[2:], mode="nearest")
         if self.attention is not None:
             features = self.attention(torch.cat([features, query], dim=1))
-        logits: Tensor = self.maps(features)
+        logits: Tensor = GAIN * self.readout(features)
         return logits
 
 

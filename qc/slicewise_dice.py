@@ -12,9 +12,10 @@ from qc.clahe import clahe
 from qc.crop import Box, box_around
 from qc.frame_estimator import Judged
 from qc.frames import Frame, masks
-from qc.network_estimator import Batch, NetworkEstimator, Precision, masks_in, mean_error
+from qc.network_estimator import Batch, NetworkEstimator, masks_in, mean_error
 from qc.slicewise import volume_dice
 from qc.slicewise_networks import RESNET_WIDTH, UNET_WIDTH, QCResNet, QCUNet
+from segmenters.device import Precision
 from semiqc.study import BACKGROUND, UNLABELLED, LabelScheme
 
 Backbone = Literal["resnet", "unet"]

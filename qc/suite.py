@@ -220,7 +220,11 @@ def _check_numbers(
                 f"{name}: {what} must be an array of numbers, got shape {array.shape} of"
                 f" {array.dtype}"
             )
-    if len(spacing) != 3 or not all(0 < mm < float("inf") for mm in spacing):
+    try:
+        is_usable = len(spacing) == 3 and all(0 < mm < float("inf") for mm in spacing)
+    except TypeError:
+        is_usable = False
+    if not is_usable:
         raise UnusableError(f"{name}: spacing must be three positive mm (z, y, x), got {spacing}")
 
 

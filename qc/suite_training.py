@@ -37,6 +37,8 @@ class Training:
         sources: How many of them came from each source.
         acquired_mm: Smallest and largest in-plane spacing in which the studies were acquired; None
             where that is not known.
+        slices: Smallest and largest number of slices; None where that is not known.
+        nsd_tolerance_mm: Surface distance that the surface Dice forgave; None where not known.
     """
 
     modalities: int
@@ -49,6 +51,8 @@ class Training:
     acquired_mm: Range | None = None
     subjects: tuple[str, ...] = ()
     axes: tuple[str, ...] = ()
+    slices: Range | None = None
+    nsd_tolerance_mm: float | None = None
 
     @property
     def studies(self) -> int:
@@ -71,6 +75,7 @@ class Training:
         found = [one.prediction for one in graded]
         brightness = [b for p in found if (b := brightness_of(p)) is not None]
         distances = [p.spacing[0] for p in found]
+        depths = [p.labels.shape[1] for p in found]
         studies = list(studies)
         acquired = [acquired_mm(study) for study in studies]
         sources: dict[str, int] = {}
@@ -88,6 +93,8 @@ class Training:
             acquired_mm=(min(acquired), max(acquired)) if acquired else None,
             subjects=tuple(sorted({one.subject for one in graded if one.subject})),
             axes=tuple(sorted({axes for study in studies if (axes := axes_of(study))})),
+            slices=(min(depths), max(depths)),
+            nsd_tolerance_mm=getattr(graded, "tolerance_mm", None),
         )
 
     @classmethod
@@ -104,6 +111,8 @@ class Training:
             acquired_mm=_range(acquired) if (acquired := stored.get("acquired_mm")) else None,
             subjects=tuple(str(subject) for subject in stored.get("subjects", ())),
             axes=tuple(str(axes) for axes in stored.get("axes", ())),
+            slices=_range(slices) if (slices := stored.get("slices")) else None,
+            nsd_tolerance_mm=stored.get("nsd_tolerance_mm"),
         )
 
     def oddities(self, prediction: Prediction, study: Study) -> Iterator[str]:
@@ -119,6 +128,7 @@ class Training:
                 f"axes point to {axes}, the suite learned from {', '.join(self.axes)}: turn image"
                 " and segmentation alike, or do not believe what is said"
             )
+        yield from self._odd_size(prediction)
         distance = prediction.spacing[0]
         if _is_outside(distance, self.slice_mm):
             yield f"slices {distance:.3g} mm apart, the suite learned from {_words(self.slice_mm)}"
@@ -129,6 +139,22 @@ class Training:
             learned = _words(self.acquired_mm)
             yield f"pixels of {pixel_mm:.3g} mm, the suite learned from {learned}"
         yield from self._odd_brightness(brightness_of(prediction))
+        empty = empty_frames(prediction)
+        if 0 < empty < prediction.frames:
+            yield (
+                f"nothing is segmented in {empty} of {prediction.frames} frames, which count as"
+                " missed: leave them out if they were not to be segmented"
+            )
+
+    def _odd_size(self, prediction: Prediction) -> Iterator[str]:
+        depth = prediction.labels.shape[1]
+        if self.slices and not self.slices[0] / FACTOR <= depth <= self.slices[1] * FACTOR:
+            low, high = self.slices
+            yield f"{depth} slices, the suite learned from {low:.0f} to {high:.0f}"
+        flat = [n for n in range(prediction.image.shape[0]) if not _varies(prediction, n)]
+        if flat:
+            numbers = ", ".join(str(number) for number in flat)
+            yield f"modality {numbers} of 0 to {self.modalities - 1} is missing"
 
     def _odd_brightness(self, brightness: float | None) -> Iterator[str]:
         low, high = self.brightness
@@ -148,6 +174,20 @@ def axes_of(study: Study) -> str:
         return ""
     codes = nibabel.orientations.aff2axcodes(np.asarray(study.geometry.affine))
     return "".join(code or "?" for code in codes)
+
+
+def empty_frames(prediction: Prediction) -> int:
+    """How many frames have nothing segmented."""
+    numbers = range(prediction.frames)
+    return sum(not (np.asarray(prediction.labels[n]) > BACKGROUND).any() for n in numbers)
+
+
+def _varies(prediction: Prediction, modality: int) -> bool:
+    """Whether a modality has several values in one of the frames."""
+    return any(
+        np.ptp(np.asarray(prediction.image[modality, frame])) > 0
+        for frame in range(prediction.frames)
+    )
 
 
 def brightness_of(prediction: Prediction) -> float | None:

@@ -4,7 +4,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from segmenters.base import Observer
+from segmenters.device import device_here, make_fabric
 from segmenters.sampler import SliceBatch, SliceSampler
 from segmenters.step import Supervised
-from segmenters.training import Training, make_fabric
+from segmenters.training import Training
 from segmenters.watcher import Watcher
 from semiqc.atomic import whole_file
 from semiqc.optimise import LoopState, optimise
@@ -92,7 +93,7 @@ class NetworkSegmenter(ABC):
             foreground=training.foreground,
             seed=training.seed,
         )
-        fabric = make_fabric(training)
+        fabric = make_fabric(training.device, training.precision)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(training.seed)
             network = self.build()
@@ -159,7 +160,7 @@ class NetworkSegmenter(ABC):
         """Slices ``[Z, M, Y, X]`` of each frame, beside the network, on its device."""
         self._check_fitted()
         self._check([study])
-        fabric = make_fabric(self.training)
+        fabric = make_fabric(self.training.device, self.training.precision)
         network = self.network_.to(fabric.device)
         for frame in range(study.frames):
             image = study.image[:, frame]
@@ -191,6 +192,7 @@ class NetworkSegmenter(ABC):
             raise ValueError(f"{path}: holds {stored}, expected {expected}")
         network = self.build()
         network.load_state_dict(tensors)
+        self.training = replace(self.training, device=device_here(self.training.device))
         self.network_ = network.eval()
         return self
 

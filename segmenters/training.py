@@ -4,8 +4,6 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from lightning_fabric import Fabric
-
 from segmenters.augment import Augmentation
 
 POLYNOMIAL_POWER = 0.9
@@ -75,8 +73,3 @@ class Training:
         if self.schedule == "cosine":
             return self.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
         return self.learning_rate * float((1 - done) ** POLYNOMIAL_POWER)
-
-
-def make_fabric(training: Training) -> Fabric:
-    """Device and precision of a training, by Lightning Fabric."""
-    return Fabric(accelerator=training.device, devices=1, precision=training.precision)

@@ -175,6 +175,8 @@ def read_images(
 def prepared(raw: RawStudy, spacing: float) -> Study:
     """A raw study resampled in plane and normalised.
 
+    Of several modalities one may be the same everywhere: the study lacks it, and it becomes 0.
+
     Args:
         raw: As a reader gave it.
         spacing: In plane, in mm.
@@ -198,8 +200,14 @@ def prepared(raw: RawStudy, spacing: float) -> Study:
         [resample_image(raw.image[:, frame], source_mm, target_mm) for frame in frames], axis=1
     )
     labels = np.stack([resample_labels(frame, source_mm, target_mm) for frame in raw.labels])
-    for modality, source in zip(image, raw.image, strict=True):
-        _normalise(modality, source, raw.name)
+    is_flat = [source.min() == source.max() for source in raw.image]
+    if all(is_flat):
+        raise UnusableError(f"{raw.name}: image is {raw.image.flat[0]:g} everywhere")
+    for modality, source, flat in zip(image, raw.image, is_flat, strict=True):
+        if flat:
+            modality[:] = 0
+        else:
+            _normalise(modality, source)
     depth, height, width = raw.image.shape[2:]
     recorded = {
         "source_spacing": [z, y, x],
@@ -219,15 +227,13 @@ def prepared(raw: RawStudy, spacing: float) -> Study:
     )
 
 
-def _normalise(image: NDArray[np.float32], source: NDArray[Any], name: str) -> None:
-    """Bring the percentiles of ``source`` to 0 and 1, in place."""
+def _normalise(image: NDArray[np.float32], source: NDArray[Any]) -> None:
+    """Bring the percentiles of ``source``, which has several values, to 0 and 1, in place."""
     flat = source.reshape(-1)
     low, high = np.percentile(flat[:: 1 + flat.size // SAMPLED_VOXELS], PERCENTILES)
     if low == high:
         # Nearly everything is background, as around a small masked organ.
         low, high = float(flat.min()), float(flat.max())
-    if low == high:
-        raise UnusableError(f"{name}: image is {low:g} everywhere")
     image -= np.float32(low)
     image /= np.float32(high - low)
     np.clip(image, *CLIPPED, out=image)

@@ -13,6 +13,7 @@ from qc.base import CONSENSUS, Observer, Quality, QualityEstimator, unobserved
 from qc.blend import Blend
 from qc.estimators import ESTIMATORS, make_estimator
 from qc.evaluation import Evaluation, evaluate
+from qc.evaluation.table import THRESHOLD, Threshold
 from qc.graded import SOURCES, GradedSet, Source, balanced_subset, grade, grade_held_out
 from qc.graded.store import store_of
 from qc.saving import load_estimator, save_estimator
@@ -24,6 +25,7 @@ from semiqc.experiment.monitor import Monitor, Tick
 from semiqc.experiment.settings_file import apply_change
 from semiqc.experiment.split import draw_split
 from semiqc.experiment.stages import RunFolder
+from semiqc.metrics import NSD_TOLERANCE_MM
 from semiqc.records import SplitRow, write_rows
 from semiqc.store import Store
 from semiqc.study import Study
@@ -31,6 +33,8 @@ from semiqc.study import Study
 SPLIT = "split.csv"
 TAUGHT_BY, CALIBRATED_BY, HELD_OUT = "graded.h5", "calibration.h5", "test.h5"
 FITTED = "estimator.safetensors"
+SAME_SPACING = 0.02
+"""Share by which pixels may differ from the suite's."""
 PERCENT = 100
 DEFAULT_SOURCES = ("ladder", "seggen", "failures")
 """What a suite is taught by where nothing else is asked for."""
@@ -58,6 +62,7 @@ class SuiteSettings:
         test: Subjects that are held out, to evaluate the suite on.
         folds: Of the cross-fitting.
         seed: Of all that is drawn.
+        tolerance_mm: Surface distance that the surface Dice forgives.
 
     Raises:
         ValueError: If a name or an argument is unknown.
@@ -70,6 +75,7 @@ class SuiteSettings:
     test: int = 0
     folds: int = 4
     seed: int = 0
+    tolerance_mm: float = NSD_TOLERANCE_MM
 
     def __post_init__(self) -> None:
         for name in self.estimators:
@@ -185,6 +191,7 @@ class SuiteMaker:
             "folds": settings.folds,
             "sources": {name: repr(source) for name, source in sources.items()},
             "seed": settings.seed,
+            "tolerance": settings.tolerance_mm,
         }
 
         def make(unfinished: Path) -> None:
@@ -194,11 +201,19 @@ class SuiteMaker:
                 if test is None:
                     grade(
                         self.store, path, sources, studies=train, folds=settings.folds,
-                        seed=settings.seed, overwrite=True, observe=steps,
+                        seed=settings.seed, tolerance_mm=settings.tolerance_mm, overwrite=True,
+                        observe=steps,
                     )  # fmt: skip
                 else:
                     grade_held_out(
-                        self.store, path, sources, train, test, overwrite=True, observe=steps
+                        self.store,
+                        path,
+                        sources,
+                        train,
+                        test,
+                        tolerance_mm=settings.tolerance_mm,
+                        overwrite=True,
+                        observe=steps,
                     )
 
         stage = self.folder.stage(file.removesuffix(".h5"), depends, make)
@@ -257,6 +272,7 @@ def evaluate_suite(
     *,
     store: Path | None = None,
     balanced: bool = False,
+    threshold: Threshold = THRESHOLD,
     seed: int = 0,
     observe: Observer = unobserved,
 ) -> Evaluated:
@@ -267,14 +283,17 @@ def evaluate_suite(
         graded: File of graded segmentations.
         store: That they were made of; by default where it then was.
         balanced: Draw as many from each tenth of the mean Dice, as the papers do.
+        threshold: Quality from which a segmentation is good; see ``qc.evaluation.evaluate``.
         seed: Of that draw.
         observe: Told how many segmentations are judged, and of how many.
 
     Raises:
-        ValueError: If no study is left but those that taught the suite.
+        ValueError: If no study is left but those that taught the suite, or the suite was made
+            for other structures, modalities or spacing.
     """
     suite = Suite.load(folder)
     held = GradedSet(graded, Store(store or store_of(graded)))
+    _refuse_other_data(suite, held.store)
     names = set(held.studies.tolist())
     seen = sorted(name for name in names if _has_taught(suite.training, held.store.study(name)))
     unseen = held.of_studies(names - set(seen))
@@ -283,10 +302,44 @@ def evaluate_suite(
             f"{graded}: all {len(seen)} studies taught the suite; evaluate it on others, such as"
             f" {HELD_OUT} that `semiqc qc fit --test` leaves"
         )
+    population = unseen.mean_dice
     if balanced:
-        unseen = unseen.subset(balanced_subset(unseen.mean_dice, np.random.default_rng(seed)))
-    found = evaluate(suite.estimators, unseen, suite.scheme, blend=suite.blend, observe=observe)
-    return Evaluated(found, tuple(seen))
+        unseen = unseen.subset(balanced_subset(population, np.random.default_rng(seed)))
+    found = evaluate(
+        suite.estimators,
+        unseen,
+        suite.scheme,
+        threshold=threshold,
+        blend=suite.blend,
+        observe=observe,
+    )
+    return Evaluated(replace(found, population=population), tuple(seen))
+
+
+def _refuse_other_data(suite: Suite, store: Store) -> None:
+    """Graded segmentations are judged as they are, on the grid of their store.
+
+    Raises:
+        ValueError: If the suite was not made for such.
+    """
+    if store.scheme != suite.scheme:
+        raise ValueError(
+            f"{store.path}: has {store.scheme.name} ({', '.join(store.scheme.classes)}), the suite"
+            f" was made for {suite.scheme.name} ({', '.join(suite.scheme.classes)})"
+        )
+    if len(store.modalities) != suite.training.modalities:
+        raise ValueError(
+            f"{store.path}: {len(store.modalities)} modalities, the suite was made for"
+            f" {suite.training.modalities}"
+        )
+    learned = suite.training.spacing_mm
+    for study in store:
+        pixel = float(np.mean(study.spacing[1:]))
+        if abs(pixel - learned) > SAME_SPACING * learned:
+            raise ValueError(
+                f"{store.path}: {study.name} has pixels of {pixel:.3g} mm, the suite sees"
+                f" {learned:.3g} mm; import its images with --spacing {learned:g} and grade anew"
+            )
 
 
 def _has_taught(training: Training, study: Study) -> bool:

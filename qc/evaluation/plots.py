@@ -26,13 +26,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def pictures(judgements: Sequence[Judgement]) -> dict[str, Figure]:
-    """All pictures that the judgements allow, by name."""
+def pictures(
+    judgements: Sequence[Judgement], population: NDArray[np.float64] | None = None
+) -> dict[str, Figure]:
+    """All pictures that the judgements allow, by name.
+
+    Args:
+        judgements: Of any estimators.
+        population: Mean true Dice of all that the judged predictions were drawn from.
+    """
     drawn: dict[str, Figure] = {}
     if np.isfinite([row.true_dice for row in judgements]).any():
         drawn["scatter_dice"] = scatter(judgements)
         drawn["risk_coverage"] = risk_coverage_curves(judgements)
-        drawn["balance"] = balance_histogram(true_means(judgements))
+        drawn["balance"] = balance_histogram(true_means(judgements), population)
     given = {q for name in estimators_of(judgements) for q in qualities_of(judgements, name)}
     if "dice" in given:
         drawn["errors_dice"] = error_boxes(judgements)

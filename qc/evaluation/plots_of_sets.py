@@ -17,18 +17,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def balance_histogram(dice: NDArray[np.float64], *, seed: int = 0) -> Figure:
+def balance_histogram(
+    dice: NDArray[np.float64],
+    population: NDArray[np.float64] | None = None,
+    *,
+    seed: int = 0,
+) -> Figure:
     """True Dice of all graded predictions, and of those left once ten bins are equally full.
 
     Args:
         dice: Mean over structures, ``[N]``; what is NaN is left out.
+        population: Of all, where ``dice`` is of those that were drawn already.
         seed: Of the choice.
     """
     from matplotlib.ticker import MaxNLocator
 
     known = np.asarray(dice, dtype=np.float64)
     known = known[np.isfinite(known)]
-    chosen = known[balanced_subset(known, np.random.default_rng(seed))]
+    if population is None:
+        chosen = known[balanced_subset(known, np.random.default_rng(seed))]
+    else:
+        chosen, known = known, population[np.isfinite(population)]
     figure, (axes,) = panels(1, 4.2, 3.0)
     edges = np.linspace(0, 1, BINS + 1)
     for values, colour, when in ((known, PALE, "before"), (chosen, COLOURS[0], "after")):

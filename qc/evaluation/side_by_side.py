@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qc.base import Graded, Observer, QualityEstimator, unobserved
 from qc.blend import Blend
 from qc.evaluation.drawing import save
@@ -27,10 +30,13 @@ class Evaluation:
     Args:
         judgements: One row for each estimator, prediction and structure.
         thresholds: Quality from which a segmentation is good, by structure and for ``all``.
+        population: Mean true Dice of all predictions that those which are judged were drawn
+            from; None where these are all.
     """
 
     judgements: Sequence[Judgement]
     thresholds: Mapping[str, float]
+    population: NDArray[np.float64] | None = None
 
     def table(self) -> list[FigureRow]:
         """The figures: estimator by quality and structure, overall, by group and by source."""
@@ -48,7 +54,7 @@ class Evaluation:
         write_rows(folder / FIGURES, FigureRow, rows)
         write_rows(folder / JUDGEMENTS, Judgement, self.judgements)
         write_text(folder / TABLE, markdown_of(rows))
-        for name, figure in pictures(self.judgements).items():
+        for name, figure in pictures(self.judgements, self.population).items():
             save(figure, folder / f"{name}.png")
         return rows
 

@@ -10,8 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from semiqc.nifti import is_nifti, stem
+from semiqc.nifti_header import Header
 from semiqc.raw import Entry, Listing, RawStudy, Refusal, UnusableError, safe_name
 from semiqc.readers.images import CHANNEL
 from semiqc.readers.series import LabelValues, in_plane_mm, raw_study, read_channels
@@ -44,6 +49,8 @@ def find_pairs(
     Folders are searched with all folders within. Where a name stands in several of them, that of
     the folder counts too. Two single files belong together whatever they are called. In a folder
     that holds both, segmentations are told by the ending of their name.
+
+    A study may lack modalities, but not all.
 
     Args:
         images: A NIfTI file, or a folder of them.
@@ -178,10 +185,14 @@ def _entry(text: str, case: _Case, modalities: int, values: LabelValues) -> Entr
     name, paths = safe_name(text), sorted(case.images, key=stem)
     base, found = Path(text).name, [stem(path) for path in paths]
     wanted = [f"{base}_{number:04d}" for number in range(modalities)]
-    if found != wanted and (found != [base] or modalities > 1):
-        expected = " and ".join(wanted) if modalities > 1 else f"{base} or {wanted[0]} alone"
-        raise UnusableError(f"{_names(paths)}: expected {expected}")
-    read = partial(_read, name, paths, case.segmentations[0], values)
+    if modalities > 1:
+        if not set(found) <= set(wanted) or len(set(found)) < len(found):
+            raise UnusableError(f"{_names(paths)}: expected {' and '.join(wanted)}")
+    elif found not in ([base], wanted):
+        raise UnusableError(f"{_names(paths)}: expected {base} or {wanted[0]} alone")
+    places = [wanted.index(one) if modalities > 1 else 0 for one in found]
+    channels = _Channels(paths, places, modalities)
+    read = partial(_read, name, channels, case.segmentations[0], values)
     return Entry(name, paths[0], partial(in_plane_mm, paths[0]), read)
 
 
@@ -189,10 +200,32 @@ def _names(files: Sequence[Path]) -> str:
     return ", ".join(file.name for file in files)
 
 
+@dataclass(frozen=True)
+class _Channels:
+    """Files of an image's modalities; one that the study lacks is 0 everywhere.
+
+    Args:
+        paths: Of the modalities that there are.
+        places: Which these are.
+        count: Of all.
+    """
+
+    paths: Sequence[Path]
+    places: Sequence[int]
+    count: int
+
+    def read(self) -> tuple[Header, list[NDArray[Any]]]:
+        """The first's header, and the voxels of all."""
+        image, voxels = read_channels(self.paths)
+        of_place = dict(zip(self.places, voxels, strict=True))
+        nothing = np.zeros_like(voxels[0])
+        return image, [of_place.get(place, nothing) for place in range(self.count)]
+
+
 def _read(
-    name: str, paths: list[Path], segmentation: Path, values: LabelValues, with_labels: bool
+    name: str, channels: _Channels, segmentation: Path, values: LabelValues, with_labels: bool
 ) -> RawStudy:
-    image, voxels = read_channels(paths)
+    image, voxels = channels.read()
     try:
         labels = values.read(segmentation, image)
         if len(labels) != image.frames:
@@ -202,4 +235,4 @@ def _read(
     except UnusableError as error:
         # It may have the same name as its image.
         raise UnusableError(f"segmentation {error}") from error
-    return raw_study(name, image, voxels, labels, source=str(paths[0]))
+    return raw_study(name, image, voxels, labels, source=str(channels.paths[0]))
