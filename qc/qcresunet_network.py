@@ -18,8 +18,8 @@ ANISOTROPIC: tuple[Triple, ...] = (*((1, 2, 2),) * 4, (2, 2, 2))
 LEAST = 3
 """Voxels that an axis keeps at least: instance normalisation says nothing of fewer."""
 GAIN = 50.0
-"""Of the maps' last layer, which begins as it would without. Adam moves a weight by no more than the
-learning rate, and logits that have to grow by ten would take thousands of steps."""
+"""Of the maps' last layer, which begins as it would without. Adam moves a weight by no more than
+the learning rate: logits that have to grow by ten would take thousands of steps."""
 RARE = -2.0
 """Logit of an error before anything is learned: most voxels are right."""
 
