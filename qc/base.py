@@ -124,6 +124,13 @@ class QualityEstimator(BaseEstimator, ABC):  # type: ignore[misc]
 
     scheme: LabelScheme
 
+    def check(self) -> None:
+        """Make sure that something can be learned with these settings, before anything is made.
+
+        Raises:
+            ValueError: If not.
+        """
+
     def can_judge(self, prediction: Prediction) -> bool:
         """Whether the prediction carries what the estimator looks at."""
         return prediction.evidence is not None or not self.needs_evidence

@@ -113,6 +113,21 @@ class NetworkEstimator(FrameEstimator):
     ) -> list[Judged]:
         """What the outputs of all members say of each frame within its box."""
 
+    def check(self) -> None:
+        for name in ("width", "steps", "batch_size", "members"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if min(self.size) < 1:
+            raise ValueError(f"size must be at least 1 voxel each way, got {self.size}")
+        self._fabric()
+        given = self.modalities + len(self.scheme.classes)
+        try:
+            with torch.device("meta"), torch.no_grad():
+                self._network()(torch.zeros(2, given, *self.size))
+        except RuntimeError as error:
+            raise ValueError(f"size {self.size} does not suit the network: {error}") from error
+
     def _learn(self, frames: Sequence[GradedFrame], observe: Observer) -> None:
         dice = np.stack([frame.dice(self.scheme) for frame in frames])
         nsd = np.full_like(dice, np.nan)

@@ -27,6 +27,9 @@ def fit(
     test: Annotated[int, typer.Option(min=0, help="Subjects held out for `evaluate`.")] = 0,
     folds: Annotated[int, typer.Option(min=2, help="Of the cross-fitting.")] = 4,
     seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Distance in mm that the surface Dice forgives.")
+    ] = 2.0,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME.KEY=VALUE", help="Such as cnn.steps=900."),
@@ -48,6 +51,7 @@ def fit(
         test=test,
         folds=folds,
         seed=seed,
+        tolerance_mm=tolerance,
     )
     suite = SuiteMaker(store, output, settings, Terminal(console)).make()
     learned = suite.training
@@ -62,22 +66,34 @@ def fit(
 def evaluate(
     suite: SuiteFolder,
     graded: Annotated[Path, typer.Argument(help="Graded segmentations, such as test.h5.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for tables and pictures, if wanted."),
+    ] = None,
     store: Annotated[
         Path | None, typer.Option(help="Their store, if it is not where it was.")
     ] = None,
     balanced: Annotated[
         bool, typer.Option("--balanced", help="As many from each tenth of the Dice.")
     ] = False,
+    threshold: Annotated[
+        str, typer.Option(help="Dice from which a segmentation is good, such as 0.7 or LV=0.9,...")
+    ] = "0.7",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
     """Tell how well the estimators of a suite judge studies they never saw."""
     from qc.evaluation.judging import ALL
     from semiqc.report.table import number_text
     from semiqc.suites import evaluate_suite
 
+    bound = _threshold(threshold)
+    if output is not None and not overwrite and output.exists() and any(output.iterdir()):
+        raise FileExistsError(f"{output}: not empty; name another folder or say --overwrite")
     with bar("evaluate") as tick:
-        found = evaluate_suite(suite, graded, store=store, balanced=balanced, observe=tick)
-    figures = found.evaluation.write(output)
+        found = evaluate_suite(
+            suite, graded, store=store, balanced=balanced, threshold=bound, observe=tick
+        )
+    figures = found.evaluation.write(output) if output else found.evaluation.table()
     print_table(
         "mean over structures",
         ("estimator", "of", "n", "r", "MAE", "accuracy", "AURC", "error map", "ms"),
@@ -101,7 +117,8 @@ def evaluate(
         console.print(
             f"left out {len(found.left_out)} studies that taught the suite", highlight=False
         )
-    console.print(f"each structure, group and source, and pictures: {output}", highlight=False)
+    if output:
+        console.print(f"each structure, group and source, and pictures: {output}", highlight=False)
 
 
 def score(
@@ -154,6 +171,19 @@ def score(
             [(refusal.name, refusal.reason) for refusal in report.left_out],
         )
     console.print(f"report: {output / 'report.html'}", highlight=False)
+
+
+def _threshold(text: str) -> float | dict[str, float]:
+    try:
+        if "=" not in text:
+            return float(text)
+        pairs = [part.split("=") for part in text.split(",")]
+        return {name.strip(): float(value) for name, value in pairs}
+    except ValueError:
+        raise typer.BadParameter(
+            f"expected a number, or structure=number, parted by commas, got '{text}'",
+            param_hint="--threshold",
+        ) from None
 
 
 def _meaning(labels: str | None) -> dict[int, int] | None:

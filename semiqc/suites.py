@@ -151,6 +151,8 @@ class SuiteMaker:
         """
         refuse_suite(self.output)
         settings = self.settings
+        for name in settings.estimators:
+            self._check(name)
         labelled = [study for study in self.store if study.labelled_frames]
         spared = {"test": settings.test, "qc": settings.calibrate}
         spared["labelled"] = len({study.subject for study in labelled}) - sum(spared.values())
@@ -233,14 +235,26 @@ class SuiteMaker:
         subjects = [self.store.study(one.prediction.study).subject for one in known]
         return Blend(self.store.scheme).fit(qualities, known, subjects=subjects)
 
+    def _check(self, name: str) -> None:
+        try:
+            self._blank(name).check()
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+
+    def _blank(self, name: str) -> QualityEstimator:
+        return make_estimator(
+            name,
+            self.store.scheme,
+            len(self.store.modalities),
+            seed=self.settings.seed,
+            **self.settings.arguments(name),
+        )
+
     def _fitted(self, name: str, graded: GradedSet, key: str) -> QualityEstimator:
         arguments = self.settings.arguments(name)
-        modalities = len(self.store.modalities)
 
         def make(unfinished: Path) -> None:
-            blank = make_estimator(
-                name, self.store.scheme, modalities, seed=self.settings.seed, **arguments
-            )
+            blank = self._blank(name)
             with self.monitor.progress(f"fit {name}", PERCENT) as tick:
                 fitted = blank.fit(graded, observe=partial(_show, tick))
             save_estimator(fitted, unfinished / FITTED)

@@ -12,6 +12,7 @@ TINY = (
     "split.test=3",
     "frames.use=extremes",
     "segmenter.channels=[4, 8]",
+    "segmenter.members=1",
     "training.steps=12",
     "training.batch_size=4",
     "training.patch=[32, 32]",

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from semiqc.atomic import whole_file, whole_folder, write_text
@@ -17,6 +19,18 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
 
     assert path.read_text() == "before"
     assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o007, 0o660)])
+def test_others_may_read_what_is_written_as_far_as_the_user_says(tmp_path, mask, mode):
+    before = os.umask(mask)
+    try:
+        with whole_file(tmp_path / "a") as temporary:
+            temporary.touch(mode=0o600)
+    finally:
+        os.umask(before)
+
+    assert (tmp_path / "a").stat().st_mode & 0o777 == mode
 
 
 def test_a_folder_takes_its_name_only_when_the_block_ends_well(tmp_path):

@@ -9,8 +9,9 @@ import pytest
 from real_data import real_folder
 from source_builders import AFFINE, FRAMES, acdc, heart, pixels, save
 
-from semiqc.importing import Refusal, import_data, read_images, read_scheme
+from semiqc.importing import Refusal, import_data, prepared, read_images, read_scheme
 from semiqc.nifti import write_labels
+from semiqc.raw import RawStudy
 from semiqc.store import Store
 from semiqc.study import AORTA, SHORT_AXIS, UNLABELLED, Measure
 
@@ -160,6 +161,17 @@ def test_an_image_that_is_the_same_everywhere_is_left_out(source, output):
     assert reasons(import_data(source, output)) == {
         "patient001": "patient001: image is 7 everywhere"
     }
+
+
+def test_a_modality_that_a_study_lacks_is_zero_and_does_not_cost_the_others():
+    image = np.random.default_rng(0).normal(size=(2, 1, 3, 8, 8)).astype(np.float32)
+    image[1] = 4
+    raw = RawStudy("a", image, np.zeros((1, 3, 8, 8), np.int8), (8.0, 1.0, 1.0), np.eye(4))
+
+    found = prepared(raw, 1.0).image
+
+    assert not found[1].any()
+    assert found[0].std() > 0.1
 
 
 def test_an_image_of_hardly_anything_but_background_keeps_its_contrast(source, output):

@@ -104,6 +104,15 @@ def test_balancing_leaves_as_many_in_every_bin():
     assert said == ["before balancing, n = 6", "after balancing, n = 3"]
 
 
+def test_a_set_that_is_balanced_already_is_shown_beside_what_it_was_drawn_from():
+    drawn, population = np.array([0.05, 0.55]), np.array([0.05, 0.55, 0.56, NAN])
+
+    (axes,) = balance_histogram(drawn, population).axes
+
+    before, after = ([bar.get_height() for bar in container] for container in axes.containers)
+    assert (sum(before), sum(after)) == (3, 2)
+
+
 def test_risk_is_drawn_beside_the_best_and_a_random_order():
     figure = risk_coverage_curves(judgements_of("e", [0.5, 1.0], [0.9, 0.1]))
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.flop_counter import FlopCounterMode
 
 from qc.base import Graded
@@ -9,6 +10,7 @@ from qc.frames import Frame, compared, frame_dice, slice_dice
 from qc.qcresunet import QCResUNet, error_targets, majority, map_dice_loss, map_entropy
 from qc.qcresunet_network import (
     ANISOTROPIC,
+    GAIN,
     ISOTROPIC,
     Outputs,
     QCResUNetNetwork,
@@ -122,7 +124,23 @@ def test_attention_weighs_channels_by_their_means_and_keeps_the_query_in_sight()
     expected = torch.sigmoid(torch.tensor([1.0 + 2 * 3.0, 3.0])) * torch.tensor([1.0, 3.0])
 
     torch.testing.assert_close(attention(features).flatten(), expected)
-    assert network().aggregation.maps.in_channels == 2 + 3
+    assert network().aggregation.readout.in_channels == 2 + 3
+
+
+def test_maps_need_not_thousands_of_steps_to_speak_up():
+    learning = network(regression=False).train()
+    given = torch.rand(2, 5, 4, 32, 32)
+    errors = torch.ones(2, 3, 4, 32, 32)
+    optimizer = torch.optim.Adam(learning.parameters(), lr=1e-3)
+
+    before = learning(given).maps.sigmoid().mean().item()
+    for _ in range(30):
+        optimizer.zero_grad()
+        binary_cross_entropy_with_logits(learning(given).maps, errors).backward()
+        optimizer.step()
+
+    assert before < 0.25
+    assert learning(given).maps.sigmoid().mean().item() > 0.5
 
 
 def test_errors_are_where_masks_differ_and_the_reference_knows():
@@ -305,7 +323,7 @@ def test_scores_begin_from_the_maps():
     given[:, 2:, :, 8:24, 8:24] = 1
 
     def dice_where_maps_say(logit):
-        torch.nn.init.constant_(network.aggregation.maps.bias, logit)
+        torch.nn.init.constant_(network.aggregation.readout.bias, logit / GAIN)
         return network(given).scores[0, 0].mean().item()
 
     assert dice_where_maps_say(-9) > dice_where_maps_say(-2) > dice_where_maps_say(3)

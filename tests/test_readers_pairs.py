@@ -98,6 +98,18 @@ def test_missing_and_surplus_modalities_are_named(tmp_path, channels, modalities
     assert reasons(found(tmp_path / "i", tmp_path / "s", modalities)) == {"a": expected}
 
 
+def test_a_modality_without_a_file_is_zero(tmp_path):
+    image(tmp_path / "i" / "a_0001.nii", seed=1)
+    segmentation(tmp_path / "s" / "a.nii")
+    [entry] = found(tmp_path / "i", tmp_path / "s", modalities=3).entries
+
+    read = entry.read(True).image
+
+    assert not read[0].any()
+    assert not read[2].any()
+    np.testing.assert_array_equal(read[1, 0], pixels(1)[..., 0].T)
+
+
 def test_folders_within_folders_are_searched(tmp_path):
     image(tmp_path / "i" / "one" / "raw" / "a.nii.gz")
     segmentation(tmp_path / "s" / "a.nii.gz")

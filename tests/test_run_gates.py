@@ -18,7 +18,7 @@ from semiqc.store import Store, StoreWriter, open_h5
 GATES = (
     "random", "all", "oracle", "weighted", "diverse", "risk", "agreement", "consensus",
     "consensus/voxel", "consensus/slice", "{by: consensus, repair: [temporal], propagate: true}",
-    "{by: agreement, rounds: 2}",
+    "{by: agreement, rounds: 2}", "{rule: risk, propagate: true}",
 )  # fmt: skip
 SETTINGS = (
     *TINY,
@@ -65,7 +65,7 @@ def test_every_gate_is_a_scenario_that_is_evaluated(finished):
         "few", "gate-random", "gate-all", "gate-oracle", "gate-weighted", "gate-diverse",
         "gate-risk", "gate-agreement", "gate-consensus", "gate-consensus-voxel",
         "gate-consensus-slice", "gate-consensus-temporal-propagated",
-        "gate-agreement-2rounds",
+        "gate-agreement-2rounds", "gate-risk-propagated",
     }  # fmt: skip
 
 
@@ -107,6 +107,17 @@ def test_three_subjects_are_too_few_to_promise_anything_and_that_is_said(finishe
         assert "has 3" in row["reason"]
 
 
+def test_experts_labels_are_propagated_where_nothing_is_admitted(finished):
+    of_test = {
+        scenario: [row["dice"] for row in rows(finished, "overlap") if row["scenario"] == scenario]
+        for scenario in ("few", "gate-risk", "gate-risk-propagated")
+    }
+    taught = [row for row in rows(finished, "pseudo") if row["scenario"] == "gate-risk-propagated"]
+
+    assert of_test["gate-risk"] == of_test["few"] != of_test["gate-risk-propagated"]
+    assert len(taught) == 3
+
+
 def test_weights_come_with_the_scores(finished):
     found = judged(finished, "gate-weighted")
     by_score = sorted(found, key=lambda row: float(row["score"]))
@@ -130,11 +141,18 @@ def test_doubted_voxels_are_left_unlabelled_and_counted(finished):
 
 def test_a_study_of_which_every_slice_is_doubted_is_refused(finished):
     # An estimator of two training steps and a bound of .7 trust nothing.
-    for row in judged(finished, "gate-consensus-slice"):
-        if row["admitted"] == "False":
-            assert "not" in row["reason"] or "refused" in row["reason"] or "rank" in row["reason"]
-        else:
-            assert float(row["kept"]) > 0
+    best = [row for row in judged(finished, "gate-consensus-slice") if _rank(row) <= 2]
+    refused = [row for row in best if row["admitted"] == "False"]
+
+    assert len(best) == 2
+    assert refused
+    for row in best:
+        assert (float(row["kept"]) > 0) == (row["admitted"] == "True")
+    assert all("refused, for" in row["reason"] for row in refused)
+
+
+def _rank(row):
+    return int(row["reason"].removeprefix("rank ").split()[0])
 
 
 def test_a_readers_verdicts_teach_the_curves_and_take_nothing_from_others(finished, tmp_path):

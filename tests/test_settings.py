@@ -2,8 +2,11 @@ import json
 
 import pytest
 
+from qc import ESTIMATORS
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.settings_file import SettingsError, json_schema, read_settings
+
+NEW = "data=a.h5"
 
 
 @pytest.fixture
@@ -18,7 +21,7 @@ def file(tmp_path):
 
 
 def test_without_a_file_data_is_run_with_the_defaults():
-    assert read_settings(None, ["data=a.h5"]) == Settings(data="a.h5")
+    assert read_settings(None, [NEW]) == Settings(data="a.h5")
 
 
 def test_without_file_and_data_the_demo_is_run():
@@ -72,6 +75,23 @@ def test_changes_reach_into_sections_and_are_read_as_yaml(file):
         ("qc: {ladder: []}", "needs at least one rung"),
         ("qc: {ladder: [{name: a}, {name: a}]}", "rungs share a name"),
         ("training: {steps: 0}", "training"),
+        (
+            "qc: {estimators: [svr, uncertainty]}\n"
+            "gates: [{by: consensus, grain: slice, repair: [temporal]}]",
+            "their slices are judged by such as qc.estimators' slicewise",
+        ),
+        (
+            "qc: {estimators: [svr, manifold]}\ngates: [{by: manifold, repair: [surrogate]}]",
+            "the manifold would judge its own surrogates",
+        ),
+        (
+            "qc: {ladder: [{name: a, snapshots: [0.5]}]}\ngates: [risk]",
+            "needs a rung that holds nothing back, with a snapshot at 1",
+        ),
+        (
+            "qc: {ladder: [{name: a, labelled: 0.5}]}\ngates: [risk]",
+            "needs a rung that holds nothing back, with a snapshot at 1",
+        ),
         ("training: {schedule: linear}", "training"),
         ("seeds: []", "seeds:"),
         ("- a\n- b", "expected settings as 'key: value', got list"),
@@ -140,3 +160,42 @@ def test_gates_of_one_name_are_told_apart_by_what_differs():
     assert settings.gate_of("gate-risk-by-consensus-target-0.6").target == 0.6
     titles = [one.title for one in settings.compared().values()]
     assert len(set(titles)) == len(titles)
+
+
+def test_all_estimators_judge_where_nothing_else_is_said():
+    assert set(read_settings(None, [NEW]).judges) == set(ESTIMATORS) - {"consensus"}
+
+
+@pytest.mark.parametrize("change", ["segmenter.views=4", "segmenter.samples=4"])
+def test_who_asks_one_network_for_opinions_need_not_say_that_it_is_one(change):
+    settings = read_settings(None, [NEW, "segmenter.dropout=0.1", change])
+
+    assert settings.segmenter.members == 1
+    assert settings.has_evidence
+
+
+def test_each_gate_is_compared_with_a_choice_by_chance_that_is_else_alike():
+    gates = (
+        "gates=[svr, svr/voxel, random/voxel, random, all, {by: svr, rounds: 3},"
+        " {rule: random, rounds: 3}, {by: svr, propagate: true}]"
+    )
+    settings = read_settings(
+        None, [NEW, "gate.by=svr", "scenarios=[few, random, crf, semiqc]", gates]
+    )
+
+    found = {name: settings.by_chance(name) for name in settings.compared()}
+
+    assert found == {
+        "few": None,
+        "random": None,
+        "crf": "gate-random",
+        "semiqc": "gate-random",
+        "gate-svr": "gate-random",
+        "gate-svr-voxel": "gate-random",
+        "gate-random-voxel": None,
+        "gate-random": None,
+        "gate-all": "gate-random",
+        "gate-svr-3rounds": "gate-random-3rounds",
+        "gate-random-3rounds": None,
+        "gate-svr-propagated": None,
+    }

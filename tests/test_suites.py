@@ -15,7 +15,7 @@ from qc.suite_training import Training
 from semiqc.cli import main
 from semiqc.phantom import write_phantoms
 from semiqc.store import Store, StoreWriter
-from semiqc.study import Geometry
+from semiqc.study import SHORT_AXIS, Geometry, Prediction
 from semiqc.suites import evaluate_suite
 
 SMALL = [
@@ -171,6 +171,28 @@ def test_unusual_data_is_judged_with_a_warning(suite, store):
     assert Suite.load(suite).score(image, labels, study.spacing).warnings == ()
 
 
+def test_empty_frames_and_unusual_numbers_of_slices_are_told(suite, store):
+    study = Store(store).study("phantom-0001")
+    suite = Suite.load(suite)
+    image, labels = study.image[0, 0], study.labels[0]
+    nothing = np.zeros_like(labels)
+
+    cine = suite.score(np.stack([image] * 3), np.stack([labels, nothing, nothing]), study.spacing)
+    one = suite.score(image[1:2], labels[1:2], study.spacing)
+
+    assert [w for w in cine.warnings if "nothing is segmented in 2 of 3 frames" in w]
+    assert "1 slices, the suite learned from 3 to 3" in one.warnings
+
+
+def test_a_missing_modality_is_told(store):
+    study = Store(store).study("phantom-0001")
+    image = np.stack([study.image[0], 0 * study.image[0]])
+    prediction = Prediction("a", image, study.labels[:], study.spacing)
+    known = Training(2, study.spacing[1], (1, 99), (0, 1), ("b",), 1)
+
+    assert list(known.oddities(prediction, study)) == ["modality 1 of 0 to 1 is missing"]
+
+
 @pytest.mark.parametrize(("factor", "is_odd"), [(0.45, True), (0.6, False), (2.2, True)])
 def test_a_suite_of_old_minds_pixels_far_from_those_it_sees(suite, store, factor, is_odd):
     study = Store(store).study("phantom-0001")
@@ -235,6 +257,55 @@ def test_a_balanced_evaluation_draws_as_many_from_each_tenth_of_the_dice(suite, 
     assert len(held_out) > len(drawn) == counts[counts > 0].min() * (counts > 0).sum()
 
 
+def test_an_evaluation_needs_no_folder_and_overwrites_none(suite, tmp_path, capsys):
+    command = ["qc", "evaluate", str(suite), str(suite / "test.h5")]
+    mine = tmp_path / "figures.csv"
+    mine.write_text("mine")
+
+    assert main(command) == 0
+    assert main([*command, "-o", str(tmp_path)]) == 2
+    assert "not empty" in capsys.readouterr().err
+    assert mine.read_text() == "mine"
+    assert main([*command, "-o", str(tmp_path), "--overwrite", "--threshold", "0.9"]) == 0
+    assert {row["threshold"] for row in rows(mine)} == {"0.9"}
+
+
+@pytest.mark.parametrize("threshold", ["high", "LV=0.7", "LV=a,MYO=0.7,RV=0.7", "2"])
+def test_a_threshold_that_is_none_is_refused(suite, threshold):
+    command = ["qc", "evaluate", str(suite), str(suite / "test.h5"), "--threshold", threshold]
+
+    assert main(command) == 2
+
+
+def test_a_suite_is_not_evaluated_on_other_data(suite, tmp_path):
+    def graded(name, **changes):
+        with StoreWriter(
+            tmp_path / f"{name}.h5",
+            changes.get("scheme", SHORT_AXIS),
+            changes.get("named", ("a",)),
+        ) as writer:
+            for study in Store(phantoms):
+                pixels = changes.get("pixels", 1) * study.spacing[1]
+                image = np.concatenate([study.image[:]] * len(changes.get("named", ("a",))))
+                spacing = (study.spacing[0], pixels, pixels)
+                writer.add(replace(study, image=image, spacing=spacing))
+        store, path = Store(tmp_path / f"{name}.h5"), tmp_path / f"{name}-graded.h5"
+        names = [study.name for study in store]
+        grade_held_out(store, path, {"seggen": SegGen(times=1)}, names[:1], names[1:])
+        return path
+
+    phantoms = tmp_path / "phantoms.h5"
+    write_phantoms(phantoms, studies=2, size=40, slices=3, frames=2, seed=7)
+    named = replace(SHORT_AXIS, name="other")
+
+    with pytest.raises(ValueError, match=r"has other .* the suite was made for short-axis"):
+        evaluate_suite(suite, graded("scheme", scheme=named))
+    with pytest.raises(ValueError, match="2 modalities, the suite was made for 1"):
+        evaluate_suite(suite, graded("modalities", named=("a", "b")))
+    with pytest.raises(ValueError, match=r"has pixels of .* mm, the suite sees"):
+        evaluate_suite(suite, graded("pixels", pixels=1.5))
+
+
 def test_a_suite_is_not_evaluated_on_those_who_taught_it(suite, tmp_path, capsys):
     taught = str(suite / "graded.h5")
 
@@ -276,6 +347,15 @@ def test_a_suite_is_not_overwritten(suite, store, capsys):
         (["--sources", "forrest"], "did you mean 'forest'?"),
         (["--set", "cnn.stepz=3"], "cnn.stepz: unknown 'stepz'; did you mean 'steps'?"),
         (["--set", "cnn.steps=many"], "cnn.steps: input should be a valid integer"),
+        (["--set", "cnn.batch_size=0"], "cnn: batch_size must be at least 1, got 0"),
+        (
+            ["--set", "qcresunet.maps=false", "--set", "qcresunet.regression=false"],
+            "qcresunet: regression and maps are both off",
+        ),
+        (
+            ["--set", "cnn.backbone=unet-3d", "--set", "cnn.size=[4, 90, 90]"],
+            "cnn: size (4, 90, 90) does not suit the network",
+        ),
         (["--set", "forest.trees=3"], "--set: unknown 'forest'"),
         (["--set", "cnn=3"], "expected name.argument=value"),
         (["--test", "6"], "two labelled subjects, got 4 and 0"),

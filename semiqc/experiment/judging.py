@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from qc import (
     CONSENSUS,
@@ -49,6 +50,8 @@ class Judges:
         self.is_cross_fitted = False
         self._held_out: dict[str, list[Quality | None]] = {}
         self._blend: Blend | None = None
+        for name in settings.judges:
+            self._check(name)
 
     @property
     def blend(self) -> Blend | None:
@@ -175,20 +178,30 @@ class Judges:
         stage = self.workshop.folder.stage(f"judge-{name}-seed{self.workshop.seed}", depends, make)
         return read_qualities(stage.folder)
 
+    def _check(self, name: str) -> None:
+        try:
+            self._blank(name).check()
+        except ValueError as error:
+            raise ValueError(f"qc.arguments: {name}: {error}") from error
+
+    def _blank(self, name: str) -> QualityEstimator:
+        store = self.workshop.store
+        arguments = self._arguments(name)
+        seed = self.workshop.seed
+        return make_estimator(name, store.scheme, len(store.modalities), seed=seed, **arguments)
+
+    def _arguments(self, name: str) -> dict[str, Any]:
+        return checked_arguments(ESTIMATORS[name], self.settings.qc.arguments.get(name, {}))
+
     def _fit(
         self, name: str, graded: Sequence[Graded], part: str = ""
     ) -> tuple[Stage, QualityEstimator]:
         workshop = self.workshop
         key = [[*origin(one.prediction), one.is_good] for one in graded]
-        given = self.settings.qc.arguments.get(name, {})
-        arguments = checked_arguments(ESTIMATORS[name], given)
-        modalities = len(workshop.store.modalities)
-        depends = {"estimator": name, "arguments": arguments, "graded": key}
+        depends = {"estimator": name, "arguments": self._arguments(name), "graded": key}
 
         def make(unfinished: Path) -> None:
-            blank = make_estimator(
-                name, workshop.store.scheme, modalities, seed=workshop.seed, **arguments
-            )
+            blank = self._blank(name)
             with workshop.monitor.progress(f"fit {name}{part}", PERCENT) as tick:
                 fitted = blank.fit(
                     graded, observe=lambda done, total: tick(PERCENT * done // total, {})

@@ -48,11 +48,11 @@ class Bar:
 
 @dataclass(frozen=True)
 class Shown:
-    """A flagged study with its pictures.
+    """A study with its structures, its slices and, among the worst, a picture.
 
     Args:
         score: What was said of it.
-        picture: Its worst slice.
+        picture: Its worst slice; None of those that need not be looked at.
         columns: Estimator and measure of each column of ``bars``.
         bars: Of each structure, one for each column.
         strips: Dice of the slices of each structure; none where nobody gives it.
@@ -60,7 +60,7 @@ class Shown:
     """
 
     score: StudyScore
-    picture: Picture
+    picture: Picture | None
     columns: list[str]
     bars: list[tuple[str, list[Bar]]]
     strips: list[Picture]
@@ -77,6 +77,7 @@ def write_page(report: ScoreReport, worst: WorstSlices, output: Path) -> None:
         worst: Slices of the flagged studies that are shown.
         output: File to write; one that is there is replaced.
     """
+    told = told_studies(report, worst)
     environment = Environment(
         loader=PackageLoader("semiqc.scoring", "."),
         autoescape=True,
@@ -87,7 +88,8 @@ def write_page(report: ScoreReport, worst: WorstSlices, output: Path) -> None:
     page = environment.get_template(TEMPLATE).render(
         report=report,
         findings=findings(report),
-        shown=shown_studies(report, worst),
+        shown=[one for one in told if one.picture],
+        others=[one for one in told if not one.picture],
         structures=list(structure_colours(report.scheme).items()),
         trained_on=trained_on(report),
         bar=Bar.of,
@@ -135,26 +137,29 @@ def trained_on(report: ScoreReport) -> list[tuple[str, str]]:
         ("Spacing in plane", f"{training.spacing_mm:.3g} mm; images are resampled to it"),
         *_acquired(training.acquired_mm),
         ("Slice distance", f"{low:.3g} to {high:.3g} mm"),
+        *_tolerance(training.nsd_tolerance_mm),
     ]
+
+
+def _tolerance(mm: float | None) -> list[tuple[str, str]]:
+    return [("Surface Dice (NSD)", f"surfaces up to {mm:g} mm apart agree")] if mm else []
 
 
 def _acquired(known: tuple[float, float] | None) -> list[tuple[str, str]]:
     return [("Acquired in plane", f"{known[0]:.3g} to {known[1]:.3g} mm")] if known else []
 
 
-def shown_studies(report: ScoreReport, worst: WorstSlices) -> list[Shown]:
-    """The flagged studies of which there is a slice, the worst first."""
+def told_studies(report: ScoreReport, worst: WorstSlices) -> list[Shown]:
+    """All studies, the worst first; those that are flagged and among the worst with a slice."""
     found = []
-    for one in report.flagged:
-        shown = worst.get(one.study)
-        if shown is None:
-            continue
+    for one in report.studies:
+        shown = worst.get(one.study) if one.flagged else None
         slices = mean_slice_dice(one.qualities)
         columns, bars = _bars(one)
         found.append(
             Shown(
                 one,
-                slice_picture(one.study, shown, report.scheme),
+                slice_picture(one.study, shown, report.scheme) if shown else None,
                 columns,
                 bars,
                 [strip_picture(one.study, name, dice) for name, dice in slices.items()],
