@@ -1,11 +1,12 @@
 """Whether conformal intervals and the risk-controlled gate keep what they promise.
 
-    semiqc qc fit store.h5 -o suite --test 21
+    semiqc qc fit store.h5 -o suite --test 21 --calibrate 12
     python benchmarks/guarantees.py suite store.h5
 
-A suite's two sets of graded segmentations change places: support vector regression learns from the
-21 subjects of ``suite/test.h5`` and judges the 60 of ``suite/graded.h5``, of which each was
-segmented by models that had not seen it. All 60 are thus judged by one estimator that knows none
+A suite's sets of graded segmentations change places: support vector regression learns from the
+21 subjects of ``suite/test.h5`` and judges the 60 of ``suite/graded.h5`` and
+``suite/calibration.h5``, of which each was segmented by models that had not seen it. All 60 are
+thus judged by one estimator that knows none
 of them, and any of them may calibrate while the others test. In each of 200 resamplings, subjects
 are drawn to calibrate, with one of their segmentations each, as a data set has them, or with all;
 all segmentations of the others are the test, in which every subject counts the same.
@@ -71,15 +72,16 @@ class Draw:
 def judged(folder: Path, store: Store) -> Judged:
     """The suite's training segmentations, judged by who learned from its test segmentations."""
     estimator = FeatureSVR(store.scheme).fit(GradedSet(folder / "test.h5", store))
-    graded = GradedSet(folder / "graded.h5", store)
     names = [structure.name for structure in store.scheme.structures]
-    qualities = [estimator.predict([one.prediction])[0] for one in graded]
+    files = [folder / name for name in ("graded.h5", "calibration.h5")]
+    sets = [GradedSet(file, store) for file in files if file.exists()]
+    qualities = [estimator.predict([one.prediction])[0] for graded in sets for one in graded]
     return Judged(
         np.array([quality.score for quality in qualities]),
         np.array([[quality.dice[name] for name in names] for quality in qualities]),
-        graded.dice,
-        graded.mean_dice,
-        np.array([store.study(str(name)).subject for name in graded.studies]),
+        np.concatenate([graded.dice for graded in sets]),
+        np.concatenate([graded.mean_dice for graded in sets]),
+        np.array([store.study(str(name)).subject for graded in sets for name in graded.studies]),
     )
 
 
