@@ -41,14 +41,14 @@ class ManifoldSearch(FrameEstimator):
         MICCAI 2020. https://doi.org/10.1007/978-3-030-59719-1_9
         Im et al., "Denoising criterion for variational auto-encoding framework", AAAI 2017: an
         encoder that sees a spoilt input. https://arxiv.org/abs/1511.06406
-        Ours: all structures at once; all terms of the loss are means, the divergence one over the
-        latent dimensions, so that ``beta`` weighs it ``latent`` times less than the sum in the
-        paper's formula, which does not say over what its other terms are taken; the region lies around the segmentation's median
-        voxel and its 1st and 99th percentiles become 0 and 1; augmentation; the encoder is shown
-        segmentations that were lost, confused, shifted or holed, and so starts the search nearer
-        to a good pair; a fixed number of steps with a falling learning rate instead of early
-        stopping; Adam in the search, where the image weighs more; good predictions as further
-        pairs; the calibration.
+        Ours: all structures at once; all terms of the loss are means, the divergence one over
+        the latent dimensions, so that ``beta`` weighs it ``latent`` times less than the sum in
+        the paper's formula, which does not say over what its other terms are taken; the region
+        lies around the segmentation's median voxel and its 1st and 99th percentiles become 0 and
+        1; augmentation; the encoder is shown segmentations that were lost, confused, shifted or
+        holed, and so starts the search nearer to a good pair; a fixed number of steps with a
+        falling learning rate instead of early stopping; Adam in the search, where the image
+        weighs more; good predictions as further pairs; the calibration.
 
     Args:
         scheme: Label values and structures of the predictions it judges.
