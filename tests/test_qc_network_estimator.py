@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 import torch
 from curve_builders import graded_hearts
+from sklearn.base import clone
 
 from qc import ESTIMATORS
 from qc.crop import box_around, share_of_dice
 from qc.network_estimator import mean_error, mean_of_known
+from qc.saving import load_estimator, save_estimator
 from semiqc.study import SHORT_AXIS, Prediction
 
 
@@ -202,3 +204,14 @@ def test_the_dice_that_is_left_is_the_dice_of_the_whole():
     np.testing.assert_array_equal(
         share_of_dice(np.array([0, 0, 5]), np.array([0, 3, 5])), [0, 0, 1]
     )
+
+
+def test_what_was_taught_on_a_gpu_judges_without_one(barely_fitted, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    elsewhere = clone(barely_fitted).set_params(device="cuda").with_arrays(barely_fitted.arrays())
+    elsewhere.device = "cuda"
+    save_estimator(elsewhere, tmp_path / "e.safetensors")
+
+    assert load_estimator(tmp_path / "e.safetensors", ESTIMATORS).device == "auto"
+    with pytest.raises(ValueError, match="device cuda: this machine has none"):
+        clone(barely_fitted).set_params(device="cuda").check()

@@ -394,6 +394,12 @@ def test_the_worst_slice_of_a_flagged_study_is_shown(tmp_path):
     assert "b: slice" not in page
     assert "lowest 0.15" in page
 
+    # Of the other study the page tells structures and slices, without a picture of it.
+    others = page.partition('id="others"')[2]
+    assert "<summary>b, score 0.90</summary>" in others
+    assert "lowest 0.45" in others
+    assert others.count("<td>LV</td>") == 2
+
     with_maps = suite_of(told=Told(SHORT_AXIS, dice, error=0.5))
     page = page_of(tmp_path, with_maps, cine(tmp_path, "a", "b"), overwrite=True)
     assert "with the outlines of the segmentation and, beside it, with the error map." in page
