@@ -28,7 +28,9 @@ class Judges:
         is_suggested = bool((prediction.labels[:] == 1).any())
         score = 0.5 if not is_suggested else 0.2 if without == "manifold" else 0.9
         slices = np.full(prediction.labels.shape[:2], 0.3)
-        return Quality(prediction.study, score, slice_dice={"LV": slices})
+        return Quality(
+            prediction.study, score, slice_dice=dict.fromkeys(("LV", "MYO", "RV"), slices)
+        )
 
 
 def test_a_surrogate_is_kept_only_if_others_than_the_manifold_find_it_better(tmp_path):
