@@ -3,6 +3,7 @@
     semiqc qc fit store.h5 -o suite --test 21
     python benchmarks/qc_suite.py unseen suite store.h5       # forest and noise attack
     python benchmarks/qc_suite.py shifted suite store.h5      # another scanner's images
+    python benchmarks/qc_suite.py shifted suite store.h5 other.h5   # those of the same subjects
     python benchmarks/qc_suite.py correction suite store.h5   # a damaged slice in each study
     python benchmarks/qc_suite.py taught suite store.h5       # a network that RCA has taught
     python benchmarks/qc_suite.py learning suite store.h5 learning.png   # share of the studies
@@ -91,10 +92,11 @@ def unseen(suite: Suite, folder: Path, store: Store) -> None:
         _print_table(suite, graded)
 
 
-def shifted(suite: Suite, folder: Path, store: Store) -> None:
+def shifted(suite: Suite, folder: Path, store: Store, other: Store | None = None) -> None:
     """The table on what a ladder of networks makes of another scanner's images.
 
-    Neither the networks nor the estimators have seen that scanner.
+    Neither the networks nor the estimators have seen that scanner. Its images are those in
+    ``other``, of subjects of the same names; without, the suite's own are altered.
     """
     train, test = (_names(folder, role) for role in ("labelled", "test"))
     ladder = CnnLadder(
@@ -103,10 +105,11 @@ def shifted(suite: Suite, folder: Path, store: Store) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         elsewhere = Path(temporary) / "elsewhere.h5"
         with StoreWriter(elsewhere, store.scheme, store.modalities) as writer:
-            for study in (store.study(name) for name in (*train, *test)):
-                is_shifted = study.name in test
-                shown = other_scanner(np.asarray(study.image[:])) if is_shifted else study.image
-                writer.add(replace(study, image=shown))
+            for name in train:
+                writer.add(store.study(name))
+            for study in ((other or store).study(name) for name in test):
+                image = study.image if other else other_scanner(np.asarray(study.image[:]))
+                writer.add(replace(study, image=image))
         path = Path(temporary) / "shifted.h5"
         graded = grade_held_out(Store(elsewhere), path, {"ladder": ladder}, train, test)
         _print_table(suite, graded)
@@ -339,11 +342,9 @@ if __name__ == "__main__":
         speed(Suite.load(folder))
     elif table == "learning":
         learning(Suite.load(folder), folder, Store(Path(sys.argv[3])), Path(sys.argv[4]))
+    elif table == "shifted":
+        shifted(Suite.load(folder), folder, *(Store(Path(path)) for path in sys.argv[3:5]))
     else:
-        {
-            "unseen": unseen,
-            "shifted": shifted,
-            "correction": correction,
-            "taught": taught,
-            "missing": missing,
-        }[table](Suite.load(folder), folder, Store(Path(sys.argv[3])))
+        {"unseen": unseen, "correction": correction, "taught": taught, "missing": missing}[table](
+            Suite.load(folder), folder, Store(Path(sys.argv[3]))
+        )
