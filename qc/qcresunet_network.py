@@ -70,7 +70,8 @@ class QCResUNetNetwork(nn.Module):
         Ours: Dice and surface Dice of each structure, squashed by a sigmoid, where the paper
         regresses one pair over all. The paper names four of the five steps of its encoder: those
         from the pooling on; the stem's is the first of them. An axis of few voxels is halved less
-        often, which changes nothing at the paper's sizes.
+        often, which changes nothing at the paper's sizes. The maps' last layer learns faster,
+        see ``GAIN``.
 
     Args:
         modalities: Of the images.
