@@ -199,7 +199,7 @@ def network_of(estimator):
         if estimator.regression:
             only_lv(network.head)
         if estimator.maps:
-            only_lv(network.aggregation.maps, weight=-0.01)
+            only_lv(network.aggregation.readout, weight=-0.01)
     return network
 
 
