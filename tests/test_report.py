@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 
 import numpy as np
@@ -292,6 +293,15 @@ def test_every_choice_is_compared_with_chance_study_by_study():
     expected = np.mean([chosen[study] - by_chance[study] for study in chosen])
     assert rows["semiqc"]["difference"] == pytest.approx(expected)
     assert rows["semiqc"]["p"] <= rows["semiqc"]["p holm"]
+
+
+def test_every_table_stands_on_the_page(tmp_path):
+    data = full_report()
+    build_report(data, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+
+    missing = [table.name for table in summary_tables(data) if escape(table.title) not in page]
+    assert missing == []
 
 
 def test_without_a_choice_by_chance_there_is_nothing_to_compare_with():
