@@ -89,6 +89,8 @@ def told(dice, **fields):
 
 
 def row_of(rows, **wanted):
+    if "quality" not in wanted:
+        rows = [row for row in rows if row.quality != "multi_class"]
     (found,) = [r for r in rows if all(getattr(r, k) == v for k, v in wanted.items())]
     return found
 
@@ -281,6 +283,7 @@ def test_true_qualities_that_the_set_brings_along_are_not_worked_out_again():
     class Set(list):
         dice = np.array([[0.1, 0.3]])
         nsd = np.array([[0.5, 0.7]])
+        multi_class_dice = np.array([0.4])
 
     estimator = told({"s1": 0.2}, nsd={"A": 0.6, "B": 0.6})
 
@@ -288,6 +291,29 @@ def test_true_qualities_that_the_set_brings_along_are_not_worked_out_again():
 
     assert [j.true_dice for j in judgements] == pytest.approx([0.2, 0.1, 0.3])
     assert [j.true_nsd for j in judgements] == pytest.approx([0.6, 0.5, 0.7])
+    assert judgements[0].true_multi_class == pytest.approx(0.4)
+
+
+def test_the_mean_is_also_compared_with_the_dice_of_all_classes_at_once():
+    # Of A one voxel of 4 is found and 3 are elsewhere, of B all, and B is taken for A in none.
+    graded = [graded_of("s1", a=1, b=4), graded_of("s2", a=4, b=None)]
+    estimator = told({"s1": 0.5, "s2": 0.9})
+
+    rows = evaluate({"e": estimator}, graded, SCHEME).table()
+
+    row = row_of(rows, quality="multi_class")
+    assert row.structure == "all"
+    # (1 + 4) / 8, and A alone of the other.
+    assert row.mae == pytest.approx((abs(0.5 - 5 / 8) + abs(0.9 - 1)) / 2)
+    assert "Dice of all at once" in markdown_of(rows)
+
+
+def test_a_single_structure_is_not_compared_twice():
+    scheme = LabelScheme("one", ("background", "a"), (Structure("A", (1,)),))
+
+    rows = evaluate({"e": told({"s1": 0.5})}, [graded_of("s1", b=None)], scheme).table()
+
+    assert {row.quality for row in rows} == {"dice"}
 
 
 def test_surface_dice_is_judged_where_it_is_estimated():
@@ -349,7 +375,11 @@ def test_rows_are_parted_by_group_and_by_the_name_of_the_source():
 
     rows = evaluate({"e": estimator}, graded, SCHEME).table()
 
-    found = {(r.by, r.stratum): (r.n, round(r.mae, 9)) for r in rows if r.structure == "all"}
+    found = {
+        (r.by, r.stratum): (r.n, round(r.mae, 9))
+        for r in rows
+        if r.structure == "all" and r.quality == "dice"
+    }
     assert found == {
         ("all", ""): (4, 0.2),
         ("group", "DCM"): (2, 0.15),

@@ -32,6 +32,7 @@ def judgements_of(estimator, true, dice, *, group="DCM", nsd=None, structure="A"
             dice=NAN if dice is None else dice[item],
             true_nsd=NAN if nsd is None else true[item],
             nsd=NAN if nsd is None else nsd[item],
+            true_multi_class=NAN,
             error_map_dice=NAN,
             covered=NAN,
             length=NAN,

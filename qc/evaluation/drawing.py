@@ -25,7 +25,7 @@ INK = "#333333"
 PALE = "#d9d9d9"
 DPI = 150
 
-TITLES = {"dice": "Dice", "nsd": "NSD", "score": "score"}
+TITLES = {"dice": "Dice", "nsd": "NSD", "multi_class": "Dice of all at once", "score": "score"}
 """How an estimate is called in pictures and tables."""
 
 Look = tuple[str, str]

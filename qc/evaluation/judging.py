@@ -13,6 +13,7 @@ from qc.blend import Blend
 from qc.evaluation.agreement import NAN
 from qc.evaluation.error_maps import error_map_dice
 from qc.frames import GradedFrame, graded_frames
+from qc.graded.truth import multi_class_dice
 from semiqc.frames import OneFrame
 from semiqc.study import UNLABELLED, LabelScheme, Prediction
 
@@ -41,6 +42,8 @@ class Judgement:
         true_nsd: As ``true_dice``, of the normalised surface Dice; NaN also where no estimator
             of the evaluation estimates it and nobody had worked it out.
         nsd: Estimated.
+        true_multi_class: Dice of all classes at once, mean over those frames; NaN of single
+            structures.
         error_map_dice: Agreement of the error map with the true errors, mean over those frames.
         covered: Whether the true Dice lies in the interval, 0 or 1, and of ``"all"`` the share of
             structures; NaN where no interval or no true Dice is known.
@@ -61,6 +64,7 @@ class Judgement:
     dice: float
     true_nsd: float
     nsd: float
+    true_multi_class: float
     error_map_dice: float
     covered: float
     length: float
@@ -77,8 +81,8 @@ def judge(
 ) -> list[Judgement]:
     """Let every estimator judge every prediction; voxels of one at a time stand in memory.
 
-    True qualities are taken from ``graded.dice`` and ``graded.nsd``, ``[N, S]``, where it has
-    them, and worked out otherwise.
+    True qualities are taken from ``graded.dice`` and ``graded.nsd``, ``[N, S]``, and
+    ``graded.multi_class_dice``, ``[N]``, where it has them, and worked out otherwise.
 
     Args:
         estimators: By name; fitted. One that cannot judge a prediction is passed over there.
@@ -96,6 +100,7 @@ def judge(
             f" {len(estimators)} and {len(graded)}"
         )
     stored_dice, stored_nsd = _stored(graded, "dice"), _stored(graded, "nsd")
+    stored_multi_class = _stored(graded, "multi_class_dice")
     found: list[Judgement] = []
     seen: set[tuple[str, str, int]] = set()
     for item, one in enumerate(graded):
@@ -115,10 +120,14 @@ def judge(
             if stored_nsd is None
             else stored_nsd[item]
         )
+        multi_class = (
+            _multi_class(frames) if stored_multi_class is None else float(stored_multi_class[item])
+        )
         for name, (quality, ms) in timed.items():
             maps = _error_maps(quality, frames, scheme)
             about = _about(name, item, one, quality.score, ms)
-            found += _rows(about, quality, dice, nsd, maps, scheme)
+            of_all, *others = _rows(about, quality, dice, nsd, maps, scheme)
+            found += [replace(of_all, true_multi_class=multi_class), *others]
         observe(item + 1, len(graded))
     return found
 
@@ -182,6 +191,13 @@ def _mean_over_frames(
     return np.array([_mean(column) for column in values.T])
 
 
+def _multi_class(frames: Sequence[GradedFrame]) -> float:
+    """Dice of all classes at once, mean over the frames that have a reference."""
+    known = [frame for frame in frames if frame.graded.reference is not None]
+    dice = [multi_class_dice(frame.frame().labels, frame.reference()) for frame in known]
+    return _mean(np.array(dice))
+
+
 def _error_maps(
     quality: Quality, frames: Sequence[GradedFrame], scheme: LabelScheme
 ) -> NDArray[np.float64]:
@@ -217,6 +233,7 @@ def _about(name: str, item: int, one: Graded, score: float, ms: float) -> Judgem
         dice=NAN,
         true_nsd=NAN,
         nsd=NAN,
+        true_multi_class=NAN,
         error_map_dice=NAN,
         covered=NAN,
         length=NAN,

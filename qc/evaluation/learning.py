@@ -89,7 +89,7 @@ def learning_curve(
                 row.pearson,
             )
             for row in rows_of(judgements, thresholds_of(THRESHOLD, scheme))
-            if row.quality != "score"
+            if row.quality in ("dice", "nsd")
         ]
     return rows
 

@@ -34,7 +34,7 @@ def markdown_of(rows: Sequence[FigureRow]) -> str:
         found = [
             {by.capitalize(): _text(row.stratum)} | _main(_cells(row))
             for row in rows
-            if row.by == by and row.structure == ALL
+            if row.by == by and row.structure == ALL and row.quality != "multi_class"
         ]
         parts.append((f"By {by}, mean over structures", found))
     return "\n".join(_section(title, found) for title, found in parts if found)

@@ -28,6 +28,14 @@ from semiqc.study import LabelScheme
 THRESHOLD = 0.7
 """Quality from which a segmentation is good; Robinson et al., MICCAI 2018."""
 
+COMPARED = {
+    "dice": ("true_dice", "dice"),
+    "nsd": ("true_nsd", "nsd"),
+    "multi_class": ("true_multi_class", "dice"),
+    "score": ("true_dice", "score"),
+}
+"""Columns of the true and of the estimated quality; no estimator gives a Dice of all classes."""
+
 Threshold = float | Mapping[str, float]
 
 
@@ -40,7 +48,9 @@ class FigureRow:
 
     Args:
         estimator: Its name.
-        quality: ``dice``, ``nsd`` or ``score``.
+        quality: ``dice``, ``nsd`` or ``score``; of ``all`` structures, where there are several,
+            also ``multi_class``, which compares the mean of the estimated Dice with the true Dice
+            of all classes at once, Qiu et al.'s.
         structure: Name, or ``all`` for the mean over structures.
         by: ``all`` predictions, or those of one ``group`` or one ``source``.
         stratum: Which group or source; the latter is the part of its name before the first ``-``.
@@ -168,8 +178,10 @@ def rows_of(
     rows = []
     for estimator, own in _parted(judgements, lambda row: row.estimator).items():
         given = qualities_of(own, estimator)
-        for structure, part in _parted(own, lambda row: row.structure).items():
-            qualities = given or (["score"] if structure == ALL else [])
+        parts = _parted(own, lambda row: row.structure)
+        of_all = [*given, "multi_class"] if "dice" in given and len(parts) > 2 else given
+        for structure, part in parts.items():
+            qualities = given if structure != ALL else of_all or ["score"]
             rows += [_row(part, q, by, stratum, thresholds[structure]) for q in qualities]
     return rows
 
@@ -189,9 +201,9 @@ def qualities_of(judgements: Iterable[Judgement], estimator: str) -> list[str]:
 def values_of(
     judgements: Iterable[Judgement], quality: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The true and the estimated quality of each, ``[N]``; of a score, the true one is Dice."""
-    true = "true_nsd" if quality == "nsd" else "true_dice"
-    values = [(getattr(row, true), getattr(row, quality)) for row in judgements]
+    """The true and the estimated quality of each, ``[N]``, as ``FigureRow`` tells them."""
+    true, estimated = COMPARED[quality]
+    values = [(getattr(row, true), getattr(row, estimated)) for row in judgements]
     pairs = np.array(values, dtype=np.float64).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
 
