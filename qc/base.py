@@ -122,6 +122,9 @@ class QualityEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     needs_evidence = False
     """Whether it judges only predictions that carry the evidence of their segmenters."""
 
+    gives_verdicts = False
+    """Whether its qualities say what is good and what erroneous."""
+
     scheme: LabelScheme
 
     def check(self) -> None:

@@ -74,6 +74,8 @@ class CurveClassifier(QualityEstimator):
             study's size, ``[S]``.
     """
 
+    gives_verdicts = True
+
     def __init__(
         self,
         scheme: LabelScheme,

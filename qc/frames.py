@@ -107,7 +107,7 @@ def graded_frames(graded: Sequence[Graded]) -> list[GradedFrame]:
     """
     if not len(graded):
         raise ValueError("fit needs at least one graded prediction, got none")
-    found = [GradedFrame(one, number) for one in graded for number in _labelled(one)]
+    found = [GradedFrame(one, number) for one in graded for number in taught_frames(one)]
     if not found:
         raise ValueError(
             f"fit needs at least one frame with a reference or Dice, got none in {len(graded)}"
@@ -116,7 +116,8 @@ def graded_frames(graded: Sequence[Graded]) -> list[GradedFrame]:
     return found
 
 
-def _labelled(graded: Graded) -> tuple[int, ...]:
+def taught_frames(graded: Graded) -> tuple[int, ...]:
+    """Frames of a graded prediction that have a reference, or else whose Dice is known."""
     reference = graded.reference
     if reference is None:
         dice = np.empty((0, 0)) if graded.dice is None else graded.dice

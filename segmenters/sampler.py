@@ -36,14 +36,16 @@ class SliceSampler:
     """Draws batches; the batch of a number is always the same.
 
     A study is drawn first, as often as its weight says, then one of its labelled frames, then a
-    slice; a slice of which nothing is labelled is drawn anew, some times.
+    slice; a slice of which nothing is labelled is drawn anew, some times. What pseudo-labels of
+    a weight below one are not drawn, experts' labels are.
 
     Args:
         studies: With expert labels; those without any are passed over.
         pseudo: With pseudo-labels, likewise.
         batch_size: Slices in a batch.
         patch: Rows and columns; slices are cropped or padded to them.
-        pseudo_ratio: Share of each batch drawn from ``pseudo``, if there are any.
+        pseudo_ratio: Share of the batches drawn from ``pseudo``, if there are any; times the mean
+            of their weights.
         foreground: Share of the crops, where a slice is larger than the patch, that are laid
             around a voxel of a structure.
         seed: Of all that is drawn.
@@ -71,7 +73,7 @@ class SliceSampler:
     def batch(self, number: int) -> SliceBatch:
         """The batch of that number."""
         rng = np.random.default_rng([self.seed, number])
-        of_pseudo = round(self.batch_size * self.pseudo_ratio) if self.pseudo else 0
+        of_pseudo = self._of_pseudo(rng)
         drawn = [
             self._draw(self.pseudo if place < of_pseudo else self.studies, rng)
             for place in range(self.batch_size)
@@ -83,6 +85,14 @@ class SliceSampler:
     def batches(self, first: int, last: int) -> Iterator[SliceBatch]:
         """Batches of these numbers, the next ones read while the one given is used."""
         return ahead(self.batch(number) for number in range(first, last + 1))
+
+    def _of_pseudo(self, rng: np.random.Generator) -> int:
+        """How many of a batch; what is no whole number is met on average."""
+        if not self.pseudo:
+            return 0
+        mean_weight = float(np.mean([study.weight for study in self.pseudo]))
+        wanted = self.batch_size * min(1.0, self.pseudo_ratio * mean_weight)
+        return int(wanted) + (wanted > int(wanted) and rng.random() < wanted - int(wanted))
 
     def _draw(
         self, studies: Sequence[Study], rng: np.random.Generator

@@ -6,6 +6,7 @@ What is heavy to import is imported inside the commands, so that help is there a
 import logging
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -261,13 +262,16 @@ def export(
 ) -> None:
     """Write what a scenario learned from as an nnU-Net data set, with its lineage."""
     from semiqc.experiment import Terminal, export_run
+    from semiqc.exporting import EXPERT, PROPAGATED, PSEUDO
 
     rows = export_run(
         run, folder, scenario=scenario, seed=seed, overwrite=overwrite, monitor=Terminal(console)
     )
-    pseudo = sum(row.source == "pseudo" for row in rows)
+    sources = Counter(row.source for row in rows)
+    carried = f", {sources[PROPAGATED]} propagated" if sources[PROPAGATED] else ""
     console.print(
-        f"wrote {len(rows) - pseudo} expert's and {pseudo} pseudo-labelled frames to {folder}",
+        f"wrote {sources[EXPERT]} expert's{carried} and {sources[PSEUDO]} pseudo-labelled frames"
+        f" to {folder}",
         highlight=False,
     )
 

@@ -98,6 +98,24 @@ class LabelScheme:
         known = ", ".join(structure.name for structure in self.structures)
         raise KeyError(f"unknown structure '{name}'; known: {known}")
 
+    def mismatch(self, other: "LabelScheme") -> str:
+        """In what the labels of another scheme mean something else; empty where in nothing.
+
+        Names of schemes, the order of structures and what they are measured as do not count.
+        """
+        ours, theirs = (
+            {structure.name: sorted(structure.values) for structure in scheme.structures}
+            for scheme in (self, other)
+        )
+        for name in sorted({*ours, *theirs}):
+            if ours.get(name) != theirs.get(name):
+                here, there = (
+                    f"labels {', '.join(map(str, found[name]))}" if name in found else "absent"
+                    for found in (ours, theirs)
+                )
+                return f"{name} is {here} in {self.name}, {there} in {other.name}"
+        return ""
+
     def to_json(self) -> dict[str, Any]:
         """As plain lists and mappings, to be stored."""
         return {

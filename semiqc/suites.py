@@ -336,10 +336,16 @@ def _refuse_other_data(suite: Suite, store: Store) -> None:
     Raises:
         ValueError: If the suite was not made for such.
     """
-    if store.scheme != suite.scheme:
+    reason = store.scheme.mismatch(suite.scheme)
+    if reason:
+        raise ValueError(f"{store.path}: not the labels that the suite was made for: {reason}")
+    given, known = (
+        [one.name for one in scheme.structures] for scheme in (store.scheme, suite.scheme)
+    )
+    if given != known:
         raise ValueError(
-            f"{store.path}: has {store.scheme.name} ({', '.join(store.scheme.classes)}), the suite"
-            f" was made for {suite.scheme.name} ({', '.join(suite.scheme.classes)})"
+            f"{store.path}: has its structures in the order {', '.join(given)}, the suite"
+            f" {', '.join(known)}"
         )
     if len(store.modalities) != suite.training.modalities:
         raise ValueError(

@@ -54,6 +54,7 @@ def full_report(studies: int = 15, seeds: int = 1, scheme: LabelScheme = SHORT_A
         + [overlay("semiqc", "median")],
         left_out=["patient007: image holds NaN"],
         by_chance={"crf": "random", "semiqc": "random"},
+        at_random=["random", "crf"],
         estimator_figures={"curve, seed 0": {"auc": 0.91, "sensitivity": 0.95}},
     )
 

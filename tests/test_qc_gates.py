@@ -200,6 +200,13 @@ def test_what_has_no_weight_is_left_out():
     assert decisions[0].reason == "score 0.400 has no weight, up to 0.4"
 
 
+def test_what_a_verdict_calls_erroneous_gets_no_weight_where_that_is_asked_for():
+    said = [Quality("a", 0.9, is_good=False), Quality("b", 0.9, is_good=True)]
+
+    assert admitted(Weighted(only_good=True)(said)) == {"b"}
+    assert admitted(Weighted()(said)) == {"a", "b"}
+
+
 def test_other_gates_give_full_weight():
     assert {d.weight for d in BestK(1)(judged(a=0.4, b=0.5))} == {1.0}
 

@@ -275,6 +275,35 @@ def test_each_estimator_is_shown_with_what_it_would_have_chosen():
     assert by_name["curve"]["admitted"] == by_name["cnn"]["admitted"] == 8
 
 
+def test_an_estimator_that_could_not_judge_all_chooses_as_many_of_the_others():
+    # As where predictions were repaired, of which nobody else has an opinion.
+    data = full_report()
+    rows = [
+        replace(row, repair="temporal", scores=f"curve={row.score:g}")
+        if row.scenario == "semiqc" and row.admitted == "True"
+        else row
+        for row in data.judgements
+    ]
+    only_repaired = replace(data, judgements=[r for r in rows if r.scenario == "semiqc"])
+
+    found = {row["estimator"]: row for row in estimators_table(only_repaired).rows}
+    assert {name: (row["known"], row["admitted"]) for name, row in found.items()} == {
+        "curve": (20, 8),
+        "cnn": (12, 8),
+    }
+    # The control's predictions were not repaired: there all could be judged.
+    assert {row["known"] for row in estimators_table(replace(data, judgements=rows)).rows} == {20}
+
+
+def test_only_what_is_taken_by_chance_is_called_that():
+    said = " ".join(findings(full_report()))
+    assert said.count("(pseudo-labels taken at random)") == 2
+
+    said = " ".join(findings(replace(full_report(), at_random=["random"])))
+    assert said.count("(pseudo-labels taken at random)") == 1
+    assert "semiQCSeg against Self-training, no QC (pseudo-labels taken at random)" in said
+
+
 def test_the_gate_table_tells_a_good_choice_from_chance():
     rows = {row["scenario"]: row for row in table_of(full_report(), "gate").rows}
     good, chance = rows["semiqc"], rows["random"]

@@ -7,11 +7,16 @@ import nibabel
 import numpy as np
 import pytest
 from run_settings import TINY
+from source_builders import heart, pixels, save
 
 from semiqc.cli import main
+from semiqc.experiment import Silent, read_settings
+from semiqc.experiment.data import open_data, teaching_frames
 from semiqc.experiment.scenarios import SCENARIOS
+from semiqc.experiment.sections import FramesSettings
 from semiqc.experiment.stages import RunFolder
-from semiqc.store import Store
+from semiqc.phantom import write_phantoms
+from semiqc.store import Store, StoreWriter
 
 
 def run(output, *changes):
@@ -29,6 +34,29 @@ def finished(tmp_path_factory):
     output = tmp_path_factory.mktemp("run") / "run"
     assert run(output) == 0
     return output
+
+
+def imported(folder, *changes):
+    """Classes and labelled voxels of what a run imports from a table in the folder."""
+    settings = read_settings(None, [f"data={folder / 'studies.csv'}", *changes])
+    store = open_data(settings, RunFolder(folder / "run"), Silent()).store
+    labels = store.study("a").labels[:]
+    return store.scheme.classes, int((labels > 0).sum())
+
+
+def test_what_a_table_or_a_scheme_names_is_imported_anew_when_it_changes(tmp_path):
+    scheme = tmp_path / "scheme.yaml"
+    scheme.write_text("name: mine\nclasses: [background, x, y, z]\nstructures: []\n")
+    (tmp_path / "studies.csv").write_text("study,image,labels\na,a.nii.gz,labels.nii.gz\n")
+    save(tmp_path / "a.nii.gz", pixels()[..., 0])
+    labels = save(tmp_path / "labels.nii.gz", heart())
+    first = imported(tmp_path, f"importing.scheme={scheme}")
+
+    save(labels, np.flip(np.clip(heart() + heart()[::-1], 0, 3), axis=0))
+    assert imported(tmp_path, f"importing.scheme={scheme}")[1] > first[1]
+
+    scheme.write_text("name: mine\nclasses: [background, a, b, c]\nstructures: []\n")
+    assert imported(tmp_path, f"importing.scheme={scheme}")[0][1:] == ("a", "b", "c")
 
 
 @pytest.fixture
@@ -107,6 +135,34 @@ def test_a_changed_gate_redoes_only_what_depends_on_it(finished, made, tmp_path)
 
     assert run(copy, "gate.k=1", "scenarios=[few, semiqc]") == 0
     assert made == ["train-semiqc-round-1-seed0", "predict-semiqc-test-seed0"]
+
+
+def test_estimators_are_taught_anew_where_other_frames_of_the_same_predictions_teach(
+    made, tmp_path
+):
+    write_phantoms(tmp_path / "whole.h5", studies=8, size=32, slices=3, frames=4)
+    whole, few = Store(tmp_path / "whole.h5"), FramesSettings(use="extremes")
+    roles = ["labelled"] * 3 + ["qc"] * 2 + ["test"] * 1 + ["unlabelled"] * 2
+    with StoreWriter(tmp_path / "data.h5", whole.scheme, whole.modalities) as writer:
+        for study, role in zip(whole, roles, strict=True):
+            frames = teaching_frames(study, few, whole.scheme, 0)
+            writer.add(study.keeping(frames) if role == "labelled" else study)
+    lines = [f"{name},{role}" for name, role in zip(whole.names, roles, strict=True)]
+    (tmp_path / "split.csv").write_text("\n".join(["study,role", *lines]))
+    changes = (
+        f"data={tmp_path / 'data.h5'}",
+        f"split.file={tmp_path / 'split.csv'}",
+        "qc.estimators=[svr]",
+        "gate.by=svr",
+        "scenarios=[semiqc]",
+    )
+
+    assert run(tmp_path / "run", *changes, "frames.use=all") == 0
+    made.clear()
+    assert run(tmp_path / "run", *changes, "frames.use=extremes") == 0
+
+    assert not any(name.startswith(("train-few", "train-ladder")) for name in made)
+    assert "qc-svr-seed0" in made
 
 
 def test_without_studies_to_spare_the_estimators_are_cross_fitted(tmp_path):

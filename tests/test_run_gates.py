@@ -205,7 +205,7 @@ def test_what_a_scenario_learned_from_is_exported_for_nnunet(finished, tmp_path)
     assert 4 in np.unique(labels.dataobj)
 
 
-def test_labels_carried_along_a_cine_are_exported_as_such(finished, tmp_path):
+def test_labels_carried_along_a_cine_are_exported_as_such(finished, tmp_path, capsys):
     folder, scenario = tmp_path / "Dataset503_Phantom", "gate-consensus-temporal-propagated"
 
     assert main(["export", str(finished), str(folder), "--scenario", scenario]) == 0
@@ -219,6 +219,9 @@ def test_labels_carried_along_a_cine_are_exported_as_such(finished, tmp_path):
     assert frames["propagated"]
     assert not frames["propagated"] & frames["expert"]
     assert {name for name, _ in frames["propagated"]} <= {name for name, _ in frames["expert"]}
+    counts = [len(frames[source]) for source in ("expert", "propagated", "pseudo")]
+    told = "wrote {} expert's, {} propagated and {} pseudo-labelled frames".format(*counts)
+    assert told in " ".join(capsys.readouterr().out.split())
     reasons = {row["reason"] for row in lineage if row["source"] == "propagated"}
     assert reasons == {"carried from the expert's frames by registration"}
 
@@ -228,7 +231,20 @@ def test_a_scenario_without_pseudo_labels_is_not_exported(finished, tmp_path, ca
 
     assert main(["export", str(finished), folder, "--scenario", "few"]) == 2
 
-    assert "pseudo-labels of scenario unknown 'few'" in capsys.readouterr().err
+    assert "scenario few has no pseudo-labels; those with are gate-random" in said(capsys)
+
+    assert main(["export", str(finished), folder, "--scenario", "gate-risk"]) == 2
+    assert "scenario gate-risk admitted nothing with seed 0" in said(capsys)
+
+    assert main(["export", str(finished), folder, "--scenario", "gate-al"]) == 2
+    assert "scenario unknown 'gate-al'; did you mean 'gate-all'" in said(capsys)
+
+    assert main(["export", str(finished), folder, "--scenario", "gate-all", "--seed", "7"]) == 2
+    assert "no seed 7; its seeds are 0" in said(capsys)
+
+
+def said(capsys):
+    return " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(
@@ -308,6 +324,32 @@ def test_a_run_is_not_evaluated_on_its_own_subjects(finished, tmp_path, capsys):
     assert main(["evaluate", str(finished), str(own), "-o", str(tmp_path / "out")]) == 2
 
     assert "took part in the run" in capsys.readouterr().err
+
+
+def test_a_run_is_not_evaluated_on_other_labels(finished, tmp_path, capsys):
+    aorta = tmp_path / "aorta.h5"
+    write_phantoms(aorta, studies=2, size=32, kind="aorta", frames=2)
+
+    assert main(["evaluate", str(finished), str(aorta), "-o", str(tmp_path / "out")]) == 2
+
+    assert "not the labels of the run: AAO is labels 1 in aorta, absent in" in said(capsys)
+
+
+def trainings(run_folder, name):
+    return {path.name for path in (run_folder / "stages").glob(f"train-{name}-*")}
+
+
+def test_other_weights_and_other_opinions_redo_what_depends_on_them(finished, tmp_path):
+    output = tmp_path / "run"
+    shutil.copytree(finished, output)
+    before = {name: trainings(output, name) for name in ("few", "gate-weighted", "ladder")}
+
+    changes = ["gates=[{rule: weighted, low: 0.0, high: 0.05, least: 0.01}]", "segmenter.views=3"]
+    run(read_settings(None, [*SETTINGS, f"output={output}", *changes]), Silent())
+
+    assert trainings(output, "few") == before["few"]
+    assert trainings(output, "ladder") == before["ladder"]
+    assert len(trainings(output, "gate-weighted")) == 2
 
 
 def test_what_the_consensus_repaired_is_redone_when_its_weights_learn_anew(finished, tmp_path):

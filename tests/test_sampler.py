@@ -109,6 +109,16 @@ def test_a_patch_keeps_its_place():
     assert fit_patch(array, (-1, 3), (3, 2), -1).tolist() == [[-1, -1], [3, -1], [7, -1]]
 
 
+def test_what_pseudo_labels_of_small_weight_are_not_drawn_the_experts_are():
+    pseudo = [replace(marked("b", 2.0), weight=0.3), replace(marked("c", 3.0), weight=0.1)]
+    drawn = sampler([marked("a", 1.0)], pseudo=pseudo, pseudo_ratio=0.5)
+
+    images = torch.cat([drawn.batch(number).images[:, 0, 0, 0] for number in range(1, 201)])
+
+    shares = [(images == value).float().mean().item() for value in (1.0, 2.0, 3.0)]
+    assert shares == pytest.approx([0.9, 0.075, 0.025], abs=0.02)
+
+
 def test_a_study_is_drawn_as_often_as_its_weight_says():
     light = replace(marked("light", 1.0), weight=0.25)
     heavy = replace(marked("heavy", 2.0), weight=0.75)

@@ -94,6 +94,15 @@ def test_changes_reach_into_sections_and_are_read_as_yaml(file):
         ),
         ("training: {schedule: linear}", "training"),
         ("seeds: []", "seeds:"),
+        ("seeds: [0, 1, 0]", "seeds: some are given twice: 0, 1, 0"),
+        ("gate:\ngates: [random]", "gate: input should be a valid dictionary"),
+        ("gate: [1]\ngates: [random]", "gate: input should be a valid dictionary"),
+        ("gate: {by: svr, only_good: true}", "only_good is of verdicts, which svr does not give"),
+        ("gate: {only_good: true}", "only_good is of verdicts, which consensus does not give"),
+        (
+            "gate: {by: curve, rule: risk, only_good: true}",
+            "only_good is of verdicts, not for risk",
+        ),
         ("- a\n- b", "expected settings as 'key: value', got list"),
         ("a: [", "settings.yaml"),
     ],
@@ -172,6 +181,30 @@ def test_who_asks_one_network_for_opinions_need_not_say_that_it_is_one(change):
 
     assert settings.segmenter.members == 1
     assert settings.has_evidence
+
+
+def test_a_choice_by_chance_takes_as_many_studies_as_the_gate_it_is_compared_with():
+    gates = "gates=[{rule: random, k: 12}, {rule: random, k: 8}, {k: 8}, {k: 12}, {k: 3}, all]"
+    settings = read_settings(None, [NEW, "gate.by=svr", "scenarios=[few]", gates])
+
+    found = {name: settings.by_chance(name) for name in settings.compared()}
+
+    assert found == {
+        "few": None,
+        "gate-random-k-12": None,
+        "gate-random-k-8": None,
+        "gate-svr-k-8": "gate-random-k-8",
+        "gate-svr-k-12": "gate-random-k-12",
+        "gate-svr-k-3": None,
+        "gate-all": "gate-random-k-12",
+    }
+
+
+def test_of_two_whole_rungs_the_one_that_goes_to_its_end_is_promised_of():
+    rungs = "[{name: a, snapshots: [0.5]}, {name: small, width: 0.5}, {name: b}]"
+    settings = read_settings(None, [NEW, f"qc.ladder={rungs}", "gates=[risk]"])
+
+    assert [rung.name for rung in settings.qc.whole] == ["b", "a"]
 
 
 def test_each_gate_is_compared_with_a_choice_by_chance_that_is_else_alike():

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qc.base import Quality
-from qc.gates.base import Decision, Gate, check_share, check_unique
+from qc.gates.base import Decision, Gate, called_erroneous, check_share, check_unique
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,13 @@ class Weighted(Gate):
         low: Score up to which a study counts least, in [0, 1].
         high: Score from which it counts in full, above ``low``.
         least: Weight of the least; 0 leaves out what has no weight.
+        only_good: Also asks that the estimator's own verdict is not erroneous.
     """
 
     low: float = 0.5
     high: float = 0.9
     least: float = 0.1
+    only_good: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high <= 1:
@@ -36,6 +38,8 @@ class Weighted(Gate):
         return [self._decision(quality) for quality in qualities]
 
     def _decision(self, quality: Quality) -> Decision:
+        if self.only_good and quality.is_good is False:
+            return called_erroneous(quality)
         way = (quality.score - self.low) / (self.high - self.low)
         weight = self.least + (1 - self.least) * min(max(way, 0.0), 1.0)
         if weight == 0:

@@ -126,7 +126,7 @@ class ScenarioBench:
             case "fraction":
                 return Fraction(gate.share, only_good=gate.only_good)
             case "weighted":
-                return Weighted(gate.low, gate.high, gate.least)
+                return Weighted(gate.low, gate.high, gate.least, only_good=gate.only_good)
             case "random":
                 return RandomK(gate.k, seed=self.workshop.seed)
             case "all":

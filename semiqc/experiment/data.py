@@ -14,6 +14,7 @@ from semiqc.experiment.stages import RunFolder
 from semiqc.importing import import_data, read_scheme
 from semiqc.measures import curve
 from semiqc.phantom import write_phantoms
+from semiqc.readers.manifest import named_files
 from semiqc.store import Store
 from semiqc.study import LabelScheme, Study
 
@@ -62,9 +63,15 @@ def _imported(settings: Settings, folder: RunFolder) -> Data:
     source, importing = settings.data, settings.importing
     if source is None:
         raise ValueError("data: names nothing to import")
-    files = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file())
+    scheme = read_scheme(importing.scheme) if importing.scheme else None
+    files = (
+        [path for path in named_files(source) if path.is_file()]
+        if source.is_file()
+        else sorted(path for path in source.rglob("*") if path.is_file())
+    )
     depends = {
         "importing": importing.model_dump(mode="json"),
+        "scheme": scheme.to_json() if scheme else None,
         "files": [[str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in files],
     }
 
@@ -73,7 +80,7 @@ def _imported(settings: Settings, folder: RunFolder) -> Data:
             source,
             unfinished / STORE,
             layout=importing.layout,
-            scheme=read_scheme(importing.scheme) if importing.scheme else None,
+            scheme=scheme,
             spacing=importing.spacing,
             overwrite=True,
         )

@@ -57,6 +57,9 @@ def evaluate_elsewhere(run: Path, store: Path, output: Path, monitor: Monitor) -
 
 
 def _studies(finished: Finished, store: Store) -> list[Study]:
+    other = store.scheme.mismatch(finished.scheme)
+    if other:
+        raise ValueError(f"{store.path}: not the labels of the run: {other}")
     found = [study for study in store if study.labelled_frames]
     for study in found:
         reason = refusal_of(finished, study)

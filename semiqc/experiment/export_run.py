@@ -1,12 +1,13 @@
 """What a scenario of a finished run learned from, as a data set for other programs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from semiqc.experiment.arguments import unknown
 from semiqc.experiment.data import open_data, with_teaching_frames
 from semiqc.experiment.monitor import Monitor
 from semiqc.experiment.results import Finished, RunError
+from semiqc.experiment.settings import Settings
 from semiqc.experiment.stages import RunFolder
 from semiqc.exporting import PROPAGATED, PSEUDO, ExportCase, Lineage, LineageRow, export_nnunet
 from semiqc.prediction_file import predicted_labels
@@ -44,15 +45,10 @@ def export_run(
     finished = Finished.read(run)
     settings = finished.settings.model_copy(update={"output": run})
     pseudo = _rows(run, "pseudo", PseudoRow)
-    known = sorted({row.scenario for row in pseudo})
-    if scenario not in known:
-        raise RunError(f"{run}: pseudo-labels of scenario {unknown(scenario, known)}")
     seed = settings.seeds[0] if seed is None else seed
     chosen = [row for row in pseudo if (row.scenario, row.seed) == (scenario, seed)]
     if not chosen:
-        raise RunError(
-            f"{run}: no seed {seed}; its seeds are {', '.join(map(str, settings.seeds))}"
-        )
+        raise RunError(f"{run}: {_nothing(settings, scenario, seed, pseudo)}")
     store = open_data(settings, RunFolder(run), monitor).store
     judged = {
         (row.study, row.round): row
@@ -73,6 +69,20 @@ def export_run(
                 yield _case(run, store, row, judged[row.study, row.round])
 
     return export_nnunet(cases(), folder, store.scheme, store.modalities, overwrite=overwrite)
+
+
+def _nothing(settings: Settings, scenario: str, seed: int, pseudo: Sequence[PseudoRow]) -> str:
+    """Why there are no pseudo-labels of a scenario and a seed."""
+    gated = [name for name in settings.compared() if settings.gate_of(name)]
+    if scenario not in settings.compared():
+        return f"scenario {unknown(scenario, gated)}"
+    if scenario not in gated:
+        return f"scenario {scenario} has no pseudo-labels; those with are {', '.join(gated)}"
+    if seed not in settings.seeds:
+        return f"no seed {seed}; its seeds are {', '.join(map(str, settings.seeds))}"
+    others = [str(row.seed) for row in pseudo if row.scenario == scenario]
+    where = f"; seeds with some: {', '.join(dict.fromkeys(others))}" if others else ""
+    return f"scenario {scenario} admitted nothing with seed {seed}{where}"
 
 
 def _propagated(run: Path, study: Study, row: PseudoRow) -> ExportCase:

@@ -17,6 +17,7 @@ from qc import (
 from qc.absence import absent_structures
 from qc.calibration import true_dice
 from qc.estimators import make_estimator
+from qc.frames import taught_frames
 from qc.gates import Calibration
 from qc.saving import load_estimator, save_estimator
 from semiqc.experiment.arguments import checked_arguments
@@ -197,7 +198,7 @@ class Judges:
         self, name: str, graded: Sequence[Graded], part: str = ""
     ) -> tuple[Stage, QualityEstimator]:
         workshop = self.workshop
-        key = [[*origin(one.prediction), one.is_good] for one in graded]
+        key = [[*origin(one.prediction), one.is_good, taught_frames(one)] for one in graded]
         depends = {"estimator": name, "arguments": self._arguments(name), "graded": key}
 
         def make(unfinished: Path) -> None:

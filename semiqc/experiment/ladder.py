@@ -33,7 +33,7 @@ class Ladder:
     @property
     def whole(self) -> str:
         """Name of what the whole first segmenter made."""
-        whole = [r for r in self.settings.qc.ladder if r.labelled == r.width == r.steps == 1]
+        whole = self.settings.qc.whole
         rung = whole[0] if whole else self.settings.qc.ladder[0]
         return f"{rung.name}@{max(1, round(self.settings.training.steps * rung.steps))}"
 

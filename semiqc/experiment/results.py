@@ -180,6 +180,7 @@ class Finished:
     def report_data(self) -> ReportData:
         """All that the report shows."""
         folder = self.folder / "results"
+        reference = self._reference()
         rows: dict[str, Any] = {
             name: read_rows(folder / f"{name}.csv", kind)
             for name, kind in TABLES.items()
@@ -198,8 +199,9 @@ class Finished:
                 for name in self.settings.compared()
                 if (control := self.settings.by_chance(name))
             },
+            at_random=[name for name, _ in self.settings.at_random(reference)],
             estimator_figures=self.data["estimators"],
-            reference_scenario=self._reference(),
+            reference_scenario=reference,
             **rows,
         )
 

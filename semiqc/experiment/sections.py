@@ -159,6 +159,12 @@ class QcSettings(Section):
     """By estimator's name, arguments of its constructor that shall not be the defaults, such as
     ``{cnn: {steps: 1000}}``. Its docstring explains them."""
 
+    @property
+    def whole(self) -> list[Rung]:
+        """Rungs that hold nothing back, those that go to their end first."""
+        whole = [r for r in self.ladder if r.labelled == r.width == r.steps == 1]
+        return sorted(whole, key=lambda rung: 1 not in rung.snapshots)
+
     @field_validator("arguments")
     @classmethod
     def _arguments_are_known(
@@ -190,7 +196,8 @@ class GateSettings(Section):
     share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """With ``fraction``."""
     only_good: bool = False
-    """Never admit what the estimator's own verdict calls erroneous."""
+    """Never admit what the verdict of ``by`` calls erroneous, which only ``curve`` gives. The
+    controls take no notice, and ``risk`` promises nothing of a choice within its choice."""
     target: Annotated[float, Field(gt=0, lt=1)] = 0.8
     """With ``risk``: the mean Dice of what is admitted is at least this much,"""
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.1
@@ -198,7 +205,7 @@ class GateSettings(Section):
     low: Annotated[float, Field(ge=0, le=1)] = 0.5
     """With ``weighted``: score up to which a study is drawn least,"""
     high: Annotated[float, Field(ge=0, le=1)] = 0.9
-    """from which it is drawn as often as an expert's,"""
+    """from which it is drawn as often as without weights,"""
     least: Annotated[float, Field(ge=0, le=1)] = 0.1
     """and how often the least is, of that."""
     trade_off: Annotated[float, Field(ge=0, le=1)] = 0.5

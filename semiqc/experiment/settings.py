@@ -32,6 +32,9 @@ _strict(Training)
 _strict(Augmentation)
 
 
+RULES_OF_K = ("best", "diverse", "oracle", "random")
+"""Those that admit ``k`` studies."""
+
 JUDGES = [name for name in ESTIMATORS if name != CONSENSUS]
 """Estimators that judge by themselves; the consensus is learned from all there are."""
 
@@ -75,6 +78,8 @@ class Settings(Section):
             return given
         gate = given.get("gate", {})
         shared = gate.model_dump() if isinstance(gate, GateSettings) else gate
+        if not isinstance(shared, Mapping):
+            return given
         return {**given, "gates": [_spelt_out(one, shared) for one in given["gates"]]}
 
     def compared(self) -> dict[str, Scenario]:
@@ -116,25 +121,35 @@ class Settings(Section):
     def by_chance(self, scenario: str) -> str | None:
         """The scenario that differs from this one in choosing by chance; None without one.
 
-        It has as many rounds, and propagates experts' labels where this one does. Whole studies
-        as they were predicted are taken before finer grains and repairs.
+        See ``at_random``. Whole studies as they were predicted are taken before finer grains and
+        repairs, and nothing that is refined.
         """
-        gate = self.gate_of(scenario)
-        controls = {} if gate is None else self._controls()
+        compared = self.compared()
+        controls = {n: gate for n, gate in self.at_random(scenario) if not compared[n].refine}
         alike = [
-            (other.grain != "study" or bool(other.repair), name in self.scenarios, name)
-            for name, other in controls.items()
-            if gate is not None
-            and other.propagate == gate.propagate
-            and self.rounds_of(name) == self.rounds_of(scenario)
+            (gate.grain != "study" or bool(gate.repair), name in self.scenarios, name)
+            for name, gate in controls.items()
         ]
         return None if scenario in controls or not alike else min(alike)[-1]
 
-    def _controls(self) -> dict[str, GateSettings]:
-        gates = {
-            name: self.gate_of(name) for name, one in self.compared().items() if not one.refine
-        }
-        return {name: gate for name, gate in gates.items() if gate and gate.rule == "random"}
+    def at_random(self, scenario: str) -> list[tuple[str, GateSettings]]:
+        """The scenarios with which one can be compared that choose by chance, and their gates.
+
+        They have as many rounds, propagate experts' labels where this one does, and choose as
+        many studies where its rule says how many.
+        """
+        gate = self.gate_of(scenario)
+        if gate is None:
+            return []
+        return [
+            (name, other)
+            for name in self.compared()
+            if (other := self.gate_of(name)) is not None
+            and other.rule == "random"
+            and other.propagate == gate.propagate
+            and (other.k == gate.k or gate.rule not in RULES_OF_K)
+            and self.rounds_of(name) == self.rounds_of(scenario)
+        ]
 
     def rounds_of(self, scenario: str) -> int:
         """How often a scenario judges, chooses and trains anew, at most."""
@@ -154,6 +169,8 @@ class Settings(Section):
             named = ", ".join(gate.name for gate in self.gates)
             raise ValueError(f"gates: two are alike: {named}")
         check_known("scenarios", self.scenarios, SCENARIOS)
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds: some are given twice: {', '.join(map(str, self.seeds))}")
         names = [rung.name for rung in self.qc.ladder]
         if len(set(names)) != len(names):
             raise ValueError(f"qc.ladder: rungs share a name: {', '.join(names)}")
@@ -201,6 +218,9 @@ class Settings(Section):
                 f"{gate.name}: voxels are doubted by error maps, which {gate.by} does not give, or"
                 " by several opinions; set segmenter.members"
             )
+        if gate.only_good and (gate.rule == "risk" or not ESTIMATORS[gate.by].gives_verdicts):
+            why = f"which {gate.by} does not give" if gate.rule != "risk" else "not for risk"
+            raise ValueError(f"{gate.name}: only_good is of verdicts, {why}")
         if gate.max_error is not None and not of_maps:
             raise ValueError(
                 f"{gate.name}: max_error is of error maps, which {gate.by} does not give"
@@ -223,8 +243,7 @@ class Settings(Section):
                 f"{gate.name}: the mean Dice is promised of what the first segmenter predicts, not"
                 " of what is repaired or of later rounds; choose another rule for these"
             )
-        whole = [r for r in self.qc.ladder if r.labelled == r.width == r.steps == 1]
-        if gate.rule == "risk" and not any(1 in rung.snapshots for rung in whole):
+        if gate.rule == "risk" and not any(1 in rung.snapshots for rung in self.qc.whole):
             raise ValueError(
                 f"{gate.name}: the mean Dice is promised of what the whole first segmenter"
                 " predicts; qc.ladder needs a rung that holds nothing back, with a snapshot at 1"

@@ -61,6 +61,10 @@ class Trained:
         return self.blank().load(self.path)
 
 
+OF_PREDICTING = {"clean", "members", "samples", "views"}
+"""Settings of a segmenter that no single network depends on."""
+
+
 @dataclass(frozen=True, eq=False)
 class Team:
     """Segmenters that predict together.
@@ -154,7 +158,7 @@ class Workshop:
         blank = self.blank(rung, member)
         name = f"{name}-member{member}" if member else name
         depends = {
-            "segmenter": self.settings.segmenter.model_dump(mode="json", exclude={"clean"}),
+            "segmenter": self.settings.segmenter.model_dump(mode="json", exclude=OF_PREDICTING),
             "training": asdict(blank.training),
             "width": rung.width,
             "experts": [self._identity(study) for study in experts],
@@ -272,12 +276,12 @@ class Workshop:
         return last_value(trained.stage.folder / FILE, "validation_loss")
 
     def _identity(self, study: Study) -> list[Any]:
-        """What the labels of a study, and so a training on them, depend on."""
+        """What a training on a study depends on: where its labels come from, and its weight."""
         path = label_file(study)
-        if path == self.store.path:
-            return [study.name, self.store.fingerprint(), study.labelled_frames]
         # The name of a stage's folder holds the hash of all that the pseudo-labels depend on.
-        return [study.name, path.parent.name, study.labelled_frames]
+        source = self.store.fingerprint() if path == self.store.path else path.parent.name
+        weight = [] if study.weight == 1 else [study.weight]
+        return [study.name, source, study.labelled_frames, *weight]
 
 
 def snapshot_steps(rung: Rung, steps: int) -> tuple[int, ...]:

@@ -81,6 +81,16 @@ def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
     return Listing(tuple(entries), scheme, refusals=tuple(refusals))
 
 
+def named_files(source: Path) -> list[Path]:
+    """The table and all images and labels that it names, whether they are there or not.
+
+    Raises:
+        ValueError: If it is not such a table.
+    """
+    named = {cells[column] for cells in _lines(source) for column in ("image", "labels")}
+    return [source, *sorted(source.parent / name for name in named if name)]
+
+
 def _lines(source: Path) -> list[dict[str, str]]:
     try:
         with source.open(newline="", encoding="utf-8-sig") as file:

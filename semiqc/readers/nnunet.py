@@ -185,7 +185,7 @@ def _scheme(
     classes = ["background", *(single.get(v, f"label {v}") for v in range(1, last + 1))]
     structures = tuple(
         Structure(label, given, Measure.VOLUME)
-        for label, given in labels.items()
+        for label, given in sorted(labels.items(), key=lambda item: item[1])
         if label != IGNORE and given != (0,)
     )
     meaning = {value: value for value in values | {0}} | dict.fromkeys(ignored, UNLABELLED)

@@ -45,7 +45,8 @@ def choices_table(data: ReportData) -> Table:
         rows,
         columns,
         "Mean over structures, each test study compared with itself; positive is better than"
-        " chance in as many rounds. The columns headed Holm correct for all rows.",
-        "No scenario takes its pseudo-labels by chance in as many rounds as one that chooses them"
-        " otherwise.",
+        " chance in as many rounds, of as many studies where a gate takes a number of them. The"
+        " columns headed Holm correct for all rows.",
+        "No scenario takes as many pseudo-labels by chance, in as many rounds, as one that chooses"
+        " them otherwise.",
     )

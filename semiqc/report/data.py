@@ -80,6 +80,8 @@ class ReportData:
         overlays: Best, median and worst test study of each scenario.
         left_out: What the run left out, and why; a line each.
         by_chance: Of scenarios that choose pseudo-labels, the one that takes them by chance.
+        at_random: Scenarios like the one of reference that take pseudo-labels by chance, refined
+            or not.
         estimator_figures: How each estimator did where the truth was known, by its name.
         reference_scenario: Which the others are compared with.
         baseline_scenario: Against which the change of each study is shown.
@@ -101,6 +103,7 @@ class ReportData:
     overlays: Sequence[Overlay] = ()
     left_out: Sequence[str] = ()
     by_chance: Mapping[str, str] = field(default_factory=dict)
+    at_random: Sequence[str] = ()
     estimator_figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     reference_scenario: str = "semiqc"
     baseline_scenario: str = "few"

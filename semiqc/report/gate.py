@@ -63,17 +63,19 @@ def estimators_table(data: ReportData) -> Table:
     """What each estimator would have admitted in the first round.
 
     As many as the reference scenario's gate, or the first that admits some and leaves others;
-    half where none does. All gates judge the same.
+    half where none does. Gates judge the same, but for what is repaired: those without repair
+    come first.
     """
     judged: dict[tuple[str, int], list[JudgementRow]] = {}
-    for row in _looked_at(data):
+    looked_at = _looked_at(data)
+    for row in looked_at:
         for name, score in row.all_scores.items():
             judged.setdefault((name, row.seed), []).append(replace(row, score=score))
     rows: list[dict[str, Cell]] = [
         {
             "estimator": name,
             "seed": seed,
-            **_figures(chosen := _best(of_one)),
+            **_figures(chosen := _best(of_one, _admitted(looked_at, seed))),
             "studies": " ".join(row.study for row in chosen if is_admitted(row)),
         }
         for (name, seed), of_one in sorted(judged.items())
@@ -96,7 +98,8 @@ def estimators_table(data: ReportData) -> Table:
         rows,
         columns,
         "True Dice of as many studies as a gate admitted, the best by each estimator's score;"
-        " columns as above. Their names stand in estimators.csv.",
+        " columns as above. Known: of those that it could judge. Their names stand in"
+        " estimators.csv.",
         "Nothing was judged.",
     )
 
@@ -107,16 +110,23 @@ def _looked_at(data: ReportData) -> list[JudgementRow]:
     for row in data.judgements:
         if row.round == 1:
             gates.setdefault(row.scenario, []).append(row)
-    names = sorted(gates, key=lambda name: name != data.reference_scenario)
+    names = sorted(
+        gates,
+        key=lambda name: (any(row.repair for row in gates[name]), name != data.reference_scenario),
+    )
     cutting = [name for name in names if len({is_admitted(row) for row in gates[name]}) == 2]
     return gates[[*cutting, *names][0]] if gates else []
 
 
-def _best(judged: Sequence[JudgementRow]) -> list[JudgementRow]:
-    """The same rows, as many admitted as were, by their scores; half where no choice was made."""
-    count_admitted = sum(map(is_admitted, judged))
-    if count_admitted in (0, len(judged)):
-        count_admitted = -(-len(judged) // 2)
+def _admitted(looked_at: Sequence[JudgementRow], seed: int) -> int:
+    """How many a gate admitted with a seed; half where it made no choice."""
+    of_seed = [row for row in looked_at if row.seed == seed]
+    found = sum(map(is_admitted, of_seed))
+    return -(-len(of_seed) // 2) if found in (0, len(of_seed)) else found
+
+
+def _best(judged: Sequence[JudgementRow], count_admitted: int) -> list[JudgementRow]:
+    """The same rows, of which the best by their scores are admitted."""
     ranked = sorted(judged, key=lambda row: -row.score)
     return [replace(row, admitted=str(n < count_admitted)) for n, row in enumerate(ranked)]
 

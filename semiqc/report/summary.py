@@ -26,7 +26,7 @@ def findings(data: ReportData) -> list[str]:
         *(
             _difference(data, key, "pseudo-labels taken at random")
             for key, _ in data.scenarios
-            if key in _ungated(data)
+            if key in data.at_random
         ),
         *_selection(data),
         _caution(data),
@@ -94,11 +94,6 @@ def _gap(data: ReportData) -> str:
         f" {number_text(100 * share.mean, 0)} % (95 % bootstrap interval"
         f" {interval_text(ends, 0)} %)."
     )
-
-
-def _ungated(data: ReportData) -> set[str]:
-    """Scenarios with pseudo-labels, apart from the one of reference."""
-    return {row.scenario for row in data.judgements} - {data.reference_scenario}
 
 
 def _selection(data: ReportData) -> list[str]:
