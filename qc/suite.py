@@ -144,6 +144,8 @@ class Suite:
         intensities, labels = np.asarray(image), np.asarray(segmentation)
         _check_numbers(name, intensities, labels, spacing)
         _check_axes(name, intensities.ndim, labels.ndim)
+        if intensities.dtype == bool:
+            intensities = intensities.astype(np.uint8)
         intensities = intensities[(None,) * (5 - intensities.ndim)]
         labels = labels[(None,) * (4 - labels.ndim)]
         self._check(name, intensities, labels)

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import nibabel
 import numpy as np
 
 from qc.base import Graded
@@ -15,6 +14,8 @@ Range = tuple[float, float]
 
 BEYOND = 0.25
 """Share by which a spacing or intensity may lie outside the range of the training."""
+TURNED = 60.0
+"""Degrees by which an axis may point elsewhere; the short axes of hearts differ by half of it."""
 FACTOR = 2.0
 """By which pixels may be larger or smaller than the suite's where no more is known."""
 
@@ -29,10 +30,11 @@ class Training:
         slice_mm: Smallest and largest slice distance.
         brightness: Lowest and highest median of a frame's normalised intensities within the
             segmentation.
-        names: Of the studies, which it must not be evaluated on.
-        subjects: Whose they are; likewise, whatever other studies of theirs are called.
-        axes: Where the voxel axes ``(x, y, z)`` of the images point, such as ``LPS``, of all that
-            came from files.
+        names: Of the studies that the estimators learned from, which it must not be evaluated on.
+        weighing: Of other studies, which taught how to weigh the estimators; likewise.
+        subjects: Whose all of them are; likewise, whatever other studies of theirs are called.
+        directions: Where the voxel axes of the images point, of all that came from files: unit
+            vectors in RAS+ of the axes ``x``, ``y`` and ``z``, one behind the other.
         segmentations: Number of graded frames.
         sources: How many of them came from each source.
         acquired_mm: Smallest and largest in-plane spacing in which the studies were acquired; None
@@ -50,14 +52,20 @@ class Training:
     sources: Mapping[str, int] = field(default_factory=dict)
     acquired_mm: Range | None = None
     subjects: tuple[str, ...] = ()
-    axes: tuple[str, ...] = ()
+    weighing: tuple[str, ...] = ()
+    directions: tuple[tuple[float, ...], ...] = ()
     slices: Range | None = None
     nsd_tolerance_mm: float | None = None
 
     @property
     def studies(self) -> int:
-        """Number of studies."""
+        """Number of studies that the estimators learned from."""
         return len(self.names)
+
+    def has_seen(self, study: Study) -> bool:
+        """Whether the study, or another of its subject, taught estimators or their weights."""
+        known = {*self.names, *self.weighing}
+        return study.name in known or study.subject in self.subjects
 
     @classmethod
     def of(cls, graded: Sequence[Graded], studies: Iterable[Study] = ()) -> Self:
@@ -92,7 +100,7 @@ class Training:
             sources=sources,
             acquired_mm=(min(acquired), max(acquired)) if acquired else None,
             subjects=tuple(sorted({one.subject for one in graded if one.subject})),
-            axes=tuple(sorted({axes for study in studies if (axes := axes_of(study))})),
+            directions=tuple(sorted({d for study in studies if (d := directions_of(study))})),
             slices=(min(depths), max(depths)),
             nsd_tolerance_mm=getattr(graded, "tolerance_mm", None),
         )
@@ -110,7 +118,8 @@ class Training:
             sources={str(name): int(count) for name, count in stored["sources"].items()},
             acquired_mm=_range(acquired) if (acquired := stored.get("acquired_mm")) else None,
             subjects=tuple(str(subject) for subject in stored.get("subjects", ())),
-            axes=tuple(str(axes) for axes in stored.get("axes", ())),
+            weighing=tuple(str(name) for name in stored.get("weighing", ())),
+            directions=tuple(tuple(map(float, of)) for of in stored.get("directions", ())),
             slices=_range(slices) if (slices := stored.get("slices")) else None,
             nsd_tolerance_mm=stored.get("nsd_tolerance_mm"),
         )
@@ -122,11 +131,13 @@ class Training:
             prediction: As the estimators see it.
             study: Whose it is; it knows how it was acquired.
         """
-        pixel_mm, axes = acquired_mm(study), axes_of(study)
-        if axes and self.axes and axes not in self.axes:
+        pixel_mm = acquired_mm(study)
+        angle = self._turned(directions_of(study))
+        if angle > TURNED:
             yield (
-                f"axes point to {axes}, the suite learned from {', '.join(self.axes)}: turn image"
-                " and segmentation alike, or do not believe what is said"
+                f"voxel axes point {angle:.0f} degrees away from where those point that the suite"
+                " learned from: if image and segmentation lie turned or mirrored, lay both as"
+                " those lay, or do not believe what is said"
             )
         yield from self._odd_size(prediction)
         distance = prediction.spacing[0]
@@ -145,6 +156,14 @@ class Training:
                 f"nothing is segmented in {empty} of {prediction.frames} frames, which count as"
                 " missed: leave them out if they were not to be segmented"
             )
+
+    def _turned(self, directions: tuple[float, ...]) -> float:
+        """By how many degrees an axis points elsewhere than in the study that is most alike."""
+        if not directions or not self.directions:
+            return 0.0
+        known = np.reshape(self.directions, (-1, 3, 3))
+        cosines = (known * np.reshape(directions, (3, 3))).sum(axis=2).min(axis=1)
+        return float(np.degrees(np.arccos(np.clip(cosines.max(), -1, 1))))
 
     def _odd_size(self, prediction: Prediction) -> Iterator[str]:
         depth = prediction.labels.shape[1]
@@ -168,12 +187,13 @@ class Training:
             )
 
 
-def axes_of(study: Study) -> str:
-    """Where the voxel axes ``(x, y, z)`` of a study's source point; empty if it has no file."""
+def directions_of(study: Study) -> tuple[float, ...]:
+    """Unit vectors of a study's voxel axes, see ``Training``; empty if it came from no file."""
     if study.geometry is None or not study.geometry.source:
-        return ""
-    codes = nibabel.orientations.aff2axcodes(np.asarray(study.geometry.affine))
-    return "".join(code or "?" for code in codes)
+        return ()
+    columns = np.asarray(study.geometry.affine)[:3, :3].T
+    lengths = np.linalg.norm(columns, axis=1, keepdims=True)
+    return tuple(np.round(columns / np.maximum(lengths, 1e-9), 3).ravel().tolist())
 
 
 def empty_frames(prediction: Prediction) -> int:

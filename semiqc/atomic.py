@@ -4,6 +4,7 @@ import errno
 import glob
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,6 +90,23 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def require_folder(path: Path) -> None:
+    """Make sure, before long work, that files can be written into a folder; it is not made.
+
+    Raises:
+        OSError: If it is a file, or nothing can be written there.
+    """
+    standing = next(one for one in (path, *path.absolute().parents) if one.exists())
+    if not standing.is_dir():
+        raise NotADirectoryError(f"{standing}: is no folder; name one to write into")
+    try:
+        with tempfile.TemporaryFile(dir=standing):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(f"{path}: nothing can be written there ({reason})") from error
 
 
 def require_space(path: Path, needed: int) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from semiqc.atomic import require_folder
 from semiqc.cli_output import bar, console, print_table
 
 app = typer.Typer(help="Fit and evaluate suites of quality estimators.", no_args_is_help=True)
@@ -55,9 +56,10 @@ def fit(
     )
     suite = SuiteMaker(store, output, settings, Terminal(console)).make()
     learned = suite.training
+    weighed = f", weighed by {len(learned.weighing)} others" if learned.weighing else ""
     console.print(
         f"fitted {', '.join(suite.estimators)} to {learned.segmentations} segmentations of"
-        f" {learned.studies} studies: {output}",
+        f" {learned.studies} studies{weighed}: {output}",
         highlight=False,
     )
 
@@ -87,8 +89,10 @@ def evaluate(
     from semiqc.suites import evaluate_suite
 
     bound = _threshold(threshold)
-    if output is not None and not overwrite and output.exists() and any(output.iterdir()):
-        raise FileExistsError(f"{output}: not empty; name another folder or say --overwrite")
+    if output is not None:
+        require_folder(output)
+        if not overwrite and output.exists() and any(output.iterdir()):
+            raise FileExistsError(f"{output}: not empty; name another folder or say --overwrite")
     with bar("evaluate") as tick:
         found = evaluate_suite(
             suite, graded, store=store, balanced=balanced, threshold=bound, observe=tick
@@ -110,7 +114,7 @@ def evaluate(
                 number_text(row.ms, 0),
             )
             for row in figures
-            if row.by == row.structure == ALL
+            if row.by == row.structure == ALL and row.quality != "multi_class"
         ],
     )
     if found.left_out:
@@ -191,8 +195,13 @@ def _meaning(labels: str | None) -> dict[int, int] | None:
         return None
     try:
         pairs = [part.split("=") for part in labels.split(",")]
-        return {int(value): int(meaning) for value, meaning in pairs}
+        given = [(int(value), int(meaning)) for value, meaning in pairs]
     except ValueError:
         raise typer.BadParameter(
             f"expected value=value, parted by commas, got '{labels}'", param_hint="--labels"
         ) from None
+    values = [value for value, _ in given]
+    twice = sorted({value for value in values if values.count(value) > 1})
+    if twice:
+        raise typer.BadParameter(f"{twice[0]} is given twice", param_hint="--labels")
+    return dict(given)

@@ -88,7 +88,9 @@ def read_voxels(header: Header) -> NDArray[Any]:
     voxels = _as_numbers(stored, header.scaling)
     if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
         broken = int((~np.isfinite(voxels)).sum())
-        raise UnusableError(f"{header.path.name}: {broken} voxels are NaN or infinite")
+        raise UnusableError(
+            f"{header.path.name}: {broken} voxels are NaN, infinite or beyond float32"
+        )
     return voxels.reshape(header.frames, *header.shape[2::-1])
 
 

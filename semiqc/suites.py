@@ -28,7 +28,6 @@ from semiqc.experiment.stages import RunFolder
 from semiqc.metrics import NSD_TOLERANCE_MM
 from semiqc.records import SplitRow, write_rows
 from semiqc.store import Store
-from semiqc.study import Study
 
 SPLIT = "split.csv"
 TAUGHT_BY, CALIBRATED_BY, HELD_OUT = "graded.h5", "calibration.h5", "test.h5"
@@ -90,6 +89,7 @@ class SuiteSettings:
                 raise ValueError(f"--set: {unknown(name, chosen)}")
         for name in chosen:
             self.arguments(name)
+        self._check_evidence()
 
     def arguments(self, name: str) -> dict[str, Any]:
         """What was given for an estimator or a source."""
@@ -98,6 +98,16 @@ class SuiteSettings:
             return checked_arguments(kind, self._given().get(name, {}))
         except ValueError as error:
             raise ValueError(f"{name}.{error}") from None
+
+    def _check_evidence(self) -> None:
+        blind = [name for name in self.estimators if ESTIMATORS[name].needs_evidence]
+        able = [name for name in SOURCES if hasattr(SOURCES[name], "samples")]
+        if blind and not any(self.arguments(n).get("samples") for n in self.sources if n in able):
+            raise ValueError(
+                f"estimator {blind[0]}: goes by several opinions of a segmentation, which none of"
+                " the sources leaves; choose the source ladder with --set ladder.dropout=0.1 --set"
+                " ladder.samples=8"
+            )
 
     def make_sources(self, store: Store) -> dict[str, Source]:
         """The sources, by name."""
@@ -173,7 +183,7 @@ class SuiteMaker:
         weighed_by = {self.store.study(name).subject for name in calibrate}
         training = replace(
             training,
-            names=tuple(sorted({*training.names, *calibrate})),
+            weighing=tuple(sorted(calibrate)),
             subjects=tuple(sorted({*training.subjects, *weighed_by})),
         )
         suite = Suite(self.store.scheme, fitted, training, blend)
@@ -308,8 +318,9 @@ def evaluate_suite(
     suite = Suite.load(folder)
     held = GradedSet(graded, Store(store or store_of(graded)))
     _refuse_other_data(suite, held.store)
+    _refuse_other_tolerance(suite, held)
     names = set(held.studies.tolist())
-    seen = sorted(name for name in names if _has_taught(suite.training, held.store.study(name)))
+    seen = sorted(name for name in names if suite.training.has_seen(held.store.study(name)))
     unseen = held.of_studies(names - set(seen))
     if not len(unseen):
         raise ValueError(
@@ -362,5 +373,15 @@ def _refuse_other_data(suite: Suite, store: Store) -> None:
             )
 
 
-def _has_taught(training: Training, study: Study) -> bool:
-    return study.name in training.names or study.subject in training.subjects
+def _refuse_other_tolerance(suite: Suite, held: GradedSet) -> None:
+    """Surface Dice of two tolerances are two measures.
+
+    Raises:
+        ValueError: If the set was graded with another than the suite, where that one is known.
+    """
+    learned = suite.training.nsd_tolerance_mm
+    if learned is not None and held.tolerance_mm != learned:
+        raise ValueError(
+            f"{held.path}: its surface Dice forgives {held.tolerance_mm:g} mm, the suite's"
+            f" {learned:g} mm; grade it with that tolerance"
+        )

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from builders import study_of
 
-from qc.graded import GradedSet, Made, grade, grade_held_out, subject_folds
+from qc.graded import GradedSet, Made, ModalitySubsets, grade, grade_held_out, subject_folds
 from semiqc.store import Store, StoreWriter
 from semiqc.study import SHORT_AXIS
 
@@ -136,6 +136,14 @@ def test_a_source_that_segments_what_it_learned_from_is_found_out(store, tmp_pat
 
     with pytest.raises(ValueError, match=r"copy: segmented .*, which it was not to judge"):
         grade(store, tmp_path / "g.h5", {"copy": Cheat()})
+
+
+def test_sources_that_make_nothing_are_named(store, tmp_path):
+    sources = {"modalities": ModalitySubsets(SHORT_AXIS)}
+
+    with pytest.raises(ValueError, match=r"nothing could be made of it by the sources modalities"):
+        grade(store, tmp_path / "graded.h5", sources, folds=2)
+    assert not (tmp_path / "graded.h5").exists()
 
 
 def test_a_file_that_is_there_is_refused_before_anything_is_made(store, tmp_path):

@@ -175,7 +175,7 @@ def test_voxels_that_are_not_finite_are_refused(tmp_path, value):
     voxels = pixels().astype(np.float64)
     voxels[0, 0, 0, 0] = value
 
-    with pytest.raises(UnusableError, match=r"a\.nii: 1 voxels are NaN or infinite"):
+    with pytest.raises(UnusableError, match=r"a\.nii: 1 voxels are NaN, infinite or beyond"):
         read(save(tmp_path / "a.nii", voxels))
 
 

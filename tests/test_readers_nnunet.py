@@ -71,6 +71,16 @@ def test_the_scheme_is_that_of_the_description(tmp_path):
     )
 
 
+def test_the_order_of_labels_in_the_description_does_not_count(tmp_path):
+    turned = V2 | {"labels": dict(reversed(V2["labels"].items()))}
+
+    schemes = [
+        find(dataset(tmp_path / name, text)).scheme for name, text in (("a", V2), ("b", turned))
+    ]
+
+    assert schemes[0] == schemes[1]
+
+
 def test_regions_are_structures_of_several_values(tmp_path):
     labels = {"background": 0, "whole": [1, 2, 3], "core": [2, 3], "enhancing": [3]}
     folder = dataset(tmp_path, V2 | {"labels": labels})

@@ -27,6 +27,14 @@ def reasons(listing):
     return {refusal.name: refusal.reason for refusal in listing.refusals}
 
 
+def test_the_background_means_nothing_else(tmp_path):
+    image(tmp_path / "i" / "a.nii.gz")
+    segmentation(tmp_path / "s" / "a.nii.gz")
+
+    with pytest.raises(ValueError, match="label value 0 is the background and cannot mean 2"):
+        found(tmp_path / "i", tmp_path / "s", meaning={0: 2, 1: 3})
+
+
 def unreadable(listing):
     [entry] = listing.entries
     with pytest.raises(UnusableError) as caught:
@@ -210,7 +218,7 @@ def test_label_values_get_the_meaning_they_are_given(tmp_path):
         (heart()[:, :, :2], r"a.nii: shape (7, 6, 2), a.nii has (7, 6, 3)"),
         (heart((1, 2, 7)), "a.nii: unknown label values 7; known are 0, 1, 2, 3"),
         (heart() * 0.5, "a.nii: labels must be integers, got 0.5, 1.5"),
-        (np.full(SHAPE, np.nan), "a.nii: 126 voxels are NaN or infinite"),
+        (np.full(SHAPE, np.nan), "a.nii: 126 voxels are NaN, infinite or beyond float32"),
         (np.stack([heart()] * 2, axis=-1), "a.nii: 2 frames, a.nii has 1"),
     ],
 )

@@ -347,6 +347,43 @@ def test_labels_are_understood_as_they_are_told(tmp_path):
     assert values[heart() == 3].min() > 0.5
 
 
+@pytest.mark.parametrize("place", ["file", "file/within", "/proc/scores"])
+def test_where_nothing_can_be_written_nothing_is_judged(tmp_path, place):
+    (tmp_path / "file").write_text("precious")
+    judged = []
+
+    with pytest.raises(OSError, match=r"is no folder|nothing can be written there"):
+        score_images(
+            suite_of(told=Told(SHORT_AXIS, {"a": 0.8})),
+            *still(tmp_path, "a"),
+            tmp_path / place,
+            overwrite=True,
+            observe=lambda done, total: judged.append(done),
+        )
+    assert not judged
+
+
+def test_error_maps_are_not_taken_for_segmentations(tmp_path):
+    suite = suite_of(told=Told(SHORT_AXIS, {"a": 0.8}, error=1.0))
+    images, segmentations = still(tmp_path, "a")
+    output = segmentations / "scores"
+
+    for _ in range(2):
+        report = score_images(suite, images, segmentations, output, overwrite=True)
+
+    assert (output / "error_maps" / "a_LV.nii.gz").exists()
+    assert report.left_out == []
+
+
+def test_the_page_tells_how_many_studies_taught_the_weights(tmp_path):
+    suite = suite_of(told=Told(SHORT_AXIS, {"a": 0.8}))
+    weighed = replace(suite, training=replace(TRAINING, weighing=("v", "w", "z")))
+    page = page_of(tmp_path, weighed, still(tmp_path, "a"))
+
+    assert re.search(r"Studies learned from</th><td[^>]*>2</td>", page)
+    assert re.search(r"Studies that taught the weights</th><td[^>]*>3</td>", page)
+
+
 def test_a_folder_that_holds_something_is_left_alone_unless_told(tmp_path):
     suite = suite_of(told=Told(SHORT_AXIS, {"a": 0.8}))
     (tmp_path / "out").mkdir()

@@ -75,6 +75,17 @@ def test_plain_arrays_are_scored_by_every_estimator(suite, store):
     assert scored.score == pytest.approx(np.mean([q.score for q in scored.qualities.values()]))
 
 
+def test_an_image_may_be_a_mask_itself(suite, store):
+    study = Store(store).study("phantom-0001")
+    image, labels = np.asarray(study.image[0, 0]) > 0.5, np.asarray(study.labels[0])
+
+    as_mask, as_numbers = (
+        Suite.load(suite).score(one, labels, study.spacing) for one in (image, image.astype(int))
+    )
+
+    assert as_mask.score == as_numbers.score
+
+
 def test_the_scale_of_intensities_does_not_matter(suite, store):
     study = Store(store).study("phantom-0002")
     image, labels = np.asarray(study.image[0, 0]), np.asarray(study.labels[0])
@@ -126,9 +137,12 @@ def test_a_spacing_that_cannot_be_is_refused(suite, store, spacing, message):
         Suite.load(suite).score(study.image[0, 0], study.labels[0], spacing)
 
 
-def turned(study, axes):
-    geometry = Geometry(np.diag([*axes, 1, 1]), (4, 4, 4), source="a.nii.gz")
-    return replace(study, geometry=geometry)
+def turned(study, axes, degrees=0):
+    """With a header whose axes point along or against those of the world, turned about z."""
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    about_z = [[cosine, -sine, 0, 0], [sine, cosine, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    affine = np.array(about_z) @ np.diag([*axes, 8, 1])
+    return replace(study, geometry=Geometry(affine, (4, 4, 4), source="a.nii.gz"))
 
 
 def test_a_suite_minds_images_whose_axes_point_elsewhere(suite, store):
@@ -138,16 +152,18 @@ def test_a_suite_minds_images_whose_axes_point_elsewhere(suite, store):
     )
     of_files = replace(Suite.load(suite), training=Training.of(graded, [turned(study, (-1, -1))]))
 
-    assert of_files.training.axes == ("LPS",)
+    assert of_files.training.directions == ((-1, 0, 0, 0, -1, 0, 0, 0, 1),)
     assert Training.from_json(asdict(of_files.training)) == of_files.training
     assert of_files.judge(turned(study, (-1, -1))).warnings == ()
-    assert (
-        "axes point to RAS, the suite learned from LPS"
-        in (of_files.judge(turned(study, (1, 1))).warnings[0])
-    )
+    # No two short axes point alike, and at 46 degrees the letters of the axes change.
+    assert of_files.judge(turned(study, (-1, -1), degrees=46)).warnings == ()
+    for other in (turned(study, (1, 1)), turned(study, (1, -1))):
+        [warning] = of_files.judge(other).warnings
+        assert warning.startswith("voxel axes point 180 degrees away from where those point")
+    assert "point 90 degrees" in of_files.judge(turned(study, (-1, -1), degrees=90)).warnings[0]
     # Of arrays nobody knows where their axes point.
     assert of_files.judge(replace(study, geometry=None)).warnings == ()
-    unaware = replace(of_files, training=replace(of_files.training, axes=()))
+    unaware = replace(of_files, training=replace(of_files.training, directions=()))
     assert unaware.judge(turned(study, (1, 1))).warnings == ()
 
 
@@ -270,6 +286,15 @@ def test_an_evaluation_needs_no_folder_and_overwrites_none(suite, tmp_path, caps
     assert {row["threshold"] for row in rows(mine)} == {"0.9"}
 
 
+def test_a_label_value_that_is_given_two_meanings_is_refused(suite, tmp_path, capsys):
+    output = str(tmp_path / "scores")
+
+    command = ["score", str(suite), "images", "masks", "-o", output, "--labels", "1=3,1=2"]
+    assert main(command) == 2
+
+    assert "1 is given twice" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("threshold", ["high", "LV=0.7", "LV=a,MYO=0.7,RV=0.7", "2"])
 def test_a_threshold_that_is_none_is_refused(suite, threshold):
     command = ["qc", "evaluate", str(suite), str(suite / "test.h5"), "--threshold", threshold]
@@ -291,15 +316,24 @@ def test_a_suite_is_not_evaluated_on_other_data(suite, tmp_path):
                 writer.add(replace(study, image=image, spacing=spacing))
         store, path = Store(tmp_path / f"{name}.h5"), tmp_path / f"{name}-graded.h5"
         names = [study.name for study in store]
-        grade_held_out(store, path, {"seggen": SegGen(times=1)}, names[:1], names[1:])
+        options = {"tolerance_mm": changes.get("tolerance_mm", 2.0)}
+        grade_held_out(store, path, {"seggen": SegGen(times=1)}, names[:1], names[1:], **options)
         return path
 
     phantoms = tmp_path / "phantoms.h5"
     write_phantoms(phantoms, studies=2, size=40, slices=3, frames=2, seed=7)
     named = replace(SHORT_AXIS, name="other")
+    first, *others = SHORT_AXIS.structures
+    swapped = replace(named, structures=(replace(first, values=others[0].values), *others))
+    turned = replace(named, structures=SHORT_AXIS.structures[::-1])
 
-    with pytest.raises(ValueError, match=r"has other .* the suite was made for short-axis"):
-        evaluate_suite(suite, graded("scheme", scheme=named))
+    assert evaluate_suite(suite, graded("named", scheme=named)).evaluation.judgements
+    with pytest.raises(ValueError, match=r"LV is labels 2 in other, labels 3 in short-axis"):
+        evaluate_suite(suite, graded("scheme", scheme=swapped))
+    with pytest.raises(ValueError, match=r"in the order RV, MYO, LV, the suite LV, MYO, RV"):
+        evaluate_suite(suite, graded("turned", scheme=turned))
+    with pytest.raises(ValueError, match=r"surface Dice forgives 8 mm, the suite's 2 mm"):
+        evaluate_suite(suite, graded("tolerance", tolerance_mm=8.0))
     with pytest.raises(ValueError, match="2 modalities, the suite was made for 1"):
         evaluate_suite(suite, graded("modalities", named=("a", "b")))
     with pytest.raises(ValueError, match=r"has pixels of .* mm, the suite sees"):
@@ -357,6 +391,10 @@ def test_a_suite_is_not_overwritten(suite, store, capsys):
             "cnn: size (4, 90, 90) does not suit the network",
         ),
         (["--set", "forest.trees=3"], "--set: unknown 'forest'"),
+        (
+            ["--estimators", "svr,agreement", "--sources", "ladder,seggen"],
+            "agreement: goes by several opinions of a segmentation, which none of the sources",
+        ),
         (["--set", "cnn=3"], "expected name.argument=value"),
         (["--test", "6"], "two labelled subjects, got 4 and 0"),
     ],
@@ -428,7 +466,12 @@ def test_subjects_that_teach_the_weights_teach_no_estimator(weighed, store):
 
     assert taught == {name for name, role in split.items() if role == "labelled"}
     assert weighs == {name for name, role in split.items() if role == "qc"}
-    assert set(Suite.load(weighed).training.names) == taught | weighs
+    training = Suite.load(weighed).training
+    assert (set(training.names), set(training.weighing)) == (taught, weighs)
+    assert training.studies == len(taught)
+    assert all(training.has_seen(Store(store).study(name)) for name in taught | weighs)
+    [test] = [name for name, role in split.items() if role == "test"]
+    assert not training.has_seen(Store(store).study(test))
 
 
 def test_the_score_of_a_suite_with_weights_is_that_of_its_consensus(weighed, store):

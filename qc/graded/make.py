@@ -153,14 +153,21 @@ def _grade(
     if not sources:
         raise ValueError("grading needs at least one source of segmentations, got none")
     total = len(splits) * len(sources)
+    has_made = False
     with writer:
         for part, (title, made) in enumerate(_parts(sources, splits)):
             if observe:
                 observe(part, total, title)
             for one in made:
                 writer.add(one)
+                has_made = True
                 if observe:
                     observe(part, total, f"{title}: {one.source} of {one.study.name}")
+        if not has_made:
+            raise ValueError(
+                f"{writer.store.path}: nothing could be made of it by the sources"
+                f" {', '.join(sources)}; modalities, for one, needs several of them"
+            )
     if observe:
         observe(total, total, "done")
     return GradedSet(writer.path, writer.store)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from segmenters import predict
-from semiqc.atomic import write_text
+from semiqc.atomic import require_folder, write_text
 from semiqc.experiment.evaluation import overlap_rows
 from semiqc.experiment.monitor import Monitor
 from semiqc.experiment.predicting import load_segmenter, refusal_of
@@ -37,6 +37,7 @@ def evaluate_elsewhere(run: Path, store: Path, output: Path, monitor: Monitor) -
             took part in it.
     """
     finished = Finished.read(run)
+    require_folder(output)
     if output.exists() and any(output.iterdir()):
         raise FileExistsError(f"{output}: not empty; name another folder")
     studies = _studies(finished, Store(store))

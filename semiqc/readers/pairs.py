@@ -43,6 +43,8 @@ def find_pairs(
     scheme: LabelScheme,
     modalities: int = 1,
     meaning: Mapping[int, int] | None = None,
+    *,
+    without: Path | None = None,
 ) -> Listing:
     """Studies of an image, 3-D or 4-D, and a segmentation on the same grid.
 
@@ -59,13 +61,14 @@ def find_pairs(
         modalities: Files ``_0000``, ``_0001`` ... that make up an image.
         meaning: Value of the scheme of each label value in the files, where they are not the
             same; 0 stays 0.
+        without: Folder that is not searched.
 
     Raises:
         ValueError: If there is no such file or folder, it holds no NIfTI file, or ``meaning``
             has a value that the scheme does not have.
     """
     values = LabelValues(scheme, _checked(meaning, scheme))
-    of_images, of_segmentations = _parted(Path(images), Path(segmentations))
+    of_images, of_segmentations = _parted(Path(images), Path(segmentations), without)
     if images.is_file() and segmentations.is_file():
         cases = {stem(images).removesuffix(FIRST): _Case([images], [segmentations])}
     else:
@@ -94,12 +97,16 @@ def _checked(meaning: Mapping[int, int] | None, scheme: LabelScheme) -> dict[int
             f"label values cannot mean {', '.join(map(str, unknown))}; {scheme.name} has"
             f" {', '.join(f'{n} {name}' for n, name in enumerate(scheme.classes))}"
         )
+    if meaning.get(BACKGROUND, BACKGROUND) != BACKGROUND:
+        raise ValueError(f"label value 0 is the background and cannot mean {meaning[BACKGROUND]}")
     return dict(meaning) | {BACKGROUND: BACKGROUND}
 
 
-def _parted(images: Path, segmentations: Path) -> tuple[dict[Path, Path], dict[Path, Path]]:
+def _parted(
+    images: Path, segmentations: Path, without: Path | None
+) -> tuple[dict[Path, Path], dict[Path, Path]]:
     """Files of both, each with its path within its folder; no file is in both."""
-    of_images, of_segmentations = _files(images), _files(segmentations)
+    of_images, of_segmentations = _files(images, without), _files(segmentations, without)
     if set(of_images) == set(of_segmentations):
         endings = {file for file in of_images if ENDING.search(stem(file))}
         return (
@@ -113,7 +120,7 @@ def _parted(images: Path, segmentations: Path) -> tuple[dict[Path, Path], dict[P
     return of_images, of_segmentations
 
 
-def _files(source: Path) -> dict[Path, Path]:
+def _files(source: Path, without: Path | None) -> dict[Path, Path]:
     if not source.exists():
         raise ValueError(f"{source}: no such file or folder")
     if source.is_file():
@@ -124,6 +131,9 @@ def _files(source: Path) -> dict[Path, Path]:
         root = source.resolve()
     # A file that is a link keeps its own name; only folders are resolved.
     found = {root / file: file for file in within}
+    if without:
+        left_out = without.resolve()
+        found = {path: file for path, file in found.items() if left_out not in path.parents}
     if not found:
         raise ValueError(f"{source}: no NIfTI file (.nii or .nii.gz)")
     return found

@@ -134,6 +134,7 @@ def trained_on(report: ScoreReport) -> list[tuple[str, str]]:
         ("Modalities", str(training.modalities)),
         ("Studies learned from", str(training.studies)),
         ("Segmentations learned from", f"{training.segmentations} ({sources})"),
+        *([("Studies that taught the weights", str(n))] if (n := len(training.weighing)) else []),
         ("Spacing in plane", f"{training.spacing_mm:.3g} mm; images are resampled to it"),
         *_acquired(training.acquired_mm),
         ("Slice distance", f"{low:.3g} to {high:.3g} mm"),

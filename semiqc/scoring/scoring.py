@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from qc.base import Quality
 from qc.network_estimator import NetworkEstimator
 from qc.suite import Scored, Suite
+from semiqc.atomic import require_folder
 from semiqc.importing import prepared
 from semiqc.nifti import write_map
 from semiqc.raw import Entry, Refusal, UnusableError, safe_name
@@ -61,12 +62,14 @@ def score_images(
 
     Raises:
         FileExistsError: If the output folder holds something and ``overwrite`` is not set.
+        OSError: If nothing can be written there.
         ValueError: If there is no suite or no segmentation, or none can be judged.
     """
     output = Path(output)
     if not 0 <= flag_below <= 1:
         raise ValueError(f"flag_below must lie in [0, 1], got {flag_below}")
-    if output.exists() and (not output.is_dir() or any(output.iterdir())) and not overwrite:
+    require_folder(output)
+    if output.exists() and any(output.iterdir()) and not overwrite:
         raise FileExistsError(f"{output}: not empty; say --overwrite to write into it")
     suite = suite if isinstance(suite, Suite) else Suite.load(suite)
     networks = [one for one in suite.estimators.values() if isinstance(one, NetworkEstimator)]
@@ -76,7 +79,12 @@ def score_images(
         )
     shown = networks if explained else []
     listing = find_pairs(
-        Path(images), Path(segmentations), suite.scheme, suite.training.modalities, meaning
+        Path(images),
+        Path(segmentations),
+        suite.scheme,
+        suite.training.modalities,
+        meaning,
+        without=output / ERROR_MAPS,
     )
     left_out, studies, worst = list(listing.refusals), [], WorstSlices()
     for number, entry in enumerate(listing.entries, start=1):
