@@ -24,7 +24,8 @@ class Training:
         clip: Largest norm of the gradient.
         ema: Share of the moving average of the weights that is kept at each step; None takes the
             weights themselves.
-        pseudo_ratio: Share of each batch drawn from pseudo-labels, where there are any.
+        pseudo_ratio: Share of the batches drawn from pseudo-labels, where there are any, times the
+            mean of their weights.
         foreground: Share of crops laid around a structure, where slices exceed the patch.
         augmentation: What is done to the slices.
         validate_every: Steps between two looks at the validation studies.
