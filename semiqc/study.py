@@ -110,7 +110,7 @@ class LabelScheme:
         for name in sorted({*ours, *theirs}):
             if ours.get(name) != theirs.get(name):
                 here, there = (
-                    f"labels {', '.join(map(str, found[name]))}" if name in found else "absent"
+                    f"label {' and '.join(map(str, found[name]))}" if name in found else "absent"
                     for found in (ours, theirs)
                 )
                 return f"{name} is {here} in {self.name}, {there} in {other.name}"

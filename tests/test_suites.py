@@ -328,7 +328,7 @@ def test_a_suite_is_not_evaluated_on_other_data(suite, tmp_path):
     turned = replace(named, structures=SHORT_AXIS.structures[::-1])
 
     assert evaluate_suite(suite, graded("named", scheme=named)).evaluation.judgements
-    with pytest.raises(ValueError, match=r"LV is labels 2 in other, labels 3 in short-axis"):
+    with pytest.raises(ValueError, match=r"LV is label 2 in other, label 3 in short-axis"):
         evaluate_suite(suite, graded("scheme", scheme=swapped))
     with pytest.raises(ValueError, match=r"in the order RV, MYO, LV, the suite LV, MYO, RV"):
         evaluate_suite(suite, graded("turned", scheme=turned))
