@@ -149,7 +149,11 @@ def test_estimators_are_taught_anew_where_other_frames_of_the_same_predictions_t
             writer.add(study.keeping(frames) if role == "labelled" else study)
     lines = [f"{name},{role}" for name, role in zip(whole.names, roles, strict=True)]
     (tmp_path / "split.csv").write_text("\n".join(["study,role", *lines]))
+    # The simulated reader would look at the frames, too.
+    verdicts = f"study,verdict\n{whole.names[3]},good\n{whole.names[4]},erroneous\n"
+    (tmp_path / "verdicts.csv").write_text(verdicts)
     changes = (
+        f"qc.verdicts={tmp_path / 'verdicts.csv'}",
         f"data={tmp_path / 'data.h5'}",
         f"split.file={tmp_path / 'split.csv'}",
         "qc.estimators=[svr]",
