@@ -23,7 +23,8 @@ from scipy import ndimage
 
 from segmenters.crf import CRF
 from semiqc.phantom import short_axis_study
-from semiqc.study import SHORT_AXIS, Study
+from semiqc.schemes import SHORT_AXIS
+from semiqc.study import Study
 
 Refine = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from semiqc.store import Store, StoreWriter
-from semiqc.study import BACKGROUND, Study
+from semiqc.files.store import Store, StoreWriter
+from semiqc.schemes import BACKGROUND
+from semiqc.study import Study
 
 MARGIN_MM = 10.0
 

@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.conformal import Conformal
-from qc.feature_svr import FeatureSVR
+from qc.consensus.conformal import Conformal
+from qc.estimators.svr.estimator import FeatureSVR
 from qc.gates import Calibration, RiskControlled
 from qc.graded import GradedSet
-from semiqc.store import Store
+from semiqc.files.store import Store
 
 Array = NDArray[np.float64]
 

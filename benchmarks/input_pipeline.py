@@ -28,12 +28,12 @@ from segmenters import Augmentation, Training, UNet, segment
 from segmenters.device import make_fabric
 from segmenters.sampler import SliceBatch, SliceSampler
 from segmenters.step import Supervised
-from semiqc.importing import import_data
-from semiqc.nifti import write_labels
+from semiqc.exchange.importing import import_data
+from semiqc.files.predictions import PredictionWriter
+from semiqc.files.store import Store
+from semiqc.nifti.files import write_labels
 from semiqc.optimise import optimise
 from semiqc.phantom import write_phantoms
-from semiqc.prediction_file import PredictionWriter
-from semiqc.store import Store
 
 PATCH = (128, 128)
 BATCH = 16

@@ -28,14 +28,15 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from qc.base import Graded
+from qc.estimators.manifold.estimator import ManifoldSearch
+from qc.estimators.manifold.pairs import pairs_of, region_of
 from qc.evaluation.agreement import absolute_error, finite_pairs
 from qc.frames import GradedFrame, frame_of
 from qc.graded import GradedSet, balanced_subset
-from qc.manifold_pairs import pairs_of, region_of
-from qc.manifold_search import ManifoldSearch
+from semiqc.files.store import Store
 from semiqc.phantom import short_axis_study
-from semiqc.store import Store
-from semiqc.study import UNLABELLED, Prediction
+from semiqc.schemes import UNLABELLED
+from semiqc.study import Prediction
 
 LATENTS = (2, 4, 8, 16)
 BETAS = (0.0, 1e-3, 1e-2, 1e-1)

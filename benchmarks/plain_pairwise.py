@@ -13,7 +13,7 @@ import SimpleITK
 from numpy.typing import NDArray
 
 from qc.frames import Frame, compared, frame_dice
-from semiqc.study import BACKGROUND, LabelScheme
+from semiqc.schemes import BACKGROUND, LabelScheme
 
 Array = NDArray[np.float64]
 
@@ -37,7 +37,7 @@ class PlainPairwise:
     scheme: LabelScheme
 
     def look(self, frame: Frame, allowed: NDArray[np.bool_]) -> "Registered":
-        """See ``qc.reverse_ways.Way``."""
+        """See ``qc.estimators.reverse.ways.Way``."""
         moving = _image(frame.image[0], frame)
         found: list[Any] = [None] * len(self.references)
         likeness = np.full(len(found), -1.0)
@@ -58,7 +58,7 @@ class Registered:
     likeness: Array
 
     def overlaps(self, frame: Frame) -> Array:
-        """See ``qc.reverse_ways.Looked``."""
+        """See ``qc.estimators.reverse.ways.Looked``."""
         labels = _image(frame.labels.astype(np.uint8), frame)
         dice = np.full((len(self.transformations), len(self.way.scheme.structures)), np.nan)
         for number, transformation in enumerate(self.transformations):

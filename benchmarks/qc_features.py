@@ -1,4 +1,4 @@
-"""Time the hand-crafted features of ``qc.features`` and the estimator that reads them.
+"""Time the features of ``qc.estimators.svr.features`` and the estimator that reads them.
 
     OMP_NUM_THREADS=1 python benchmarks/qc_features.py
 
@@ -16,13 +16,14 @@ from rich.console import Console
 from rich.table import Table
 
 from qc.base import Graded
-from qc.feature_svr import FeatureSVR
-from qc.features import TABLE, features, features_of
-from qc.features_stack import stack_of
-from qc.frame_estimator import FRAMES_AT_ONCE
+from qc.estimators.frame_estimator import FRAMES_AT_ONCE
+from qc.estimators.stack import stack_of
+from qc.estimators.svr.estimator import FeatureSVR
+from qc.estimators.svr.features import TABLE, features, features_of
 from qc.frames import Frame, frame_of
 from semiqc.phantom import short_axis_study
-from semiqc.study import SHORT_AXIS, Prediction
+from semiqc.schemes import SHORT_AXIS
+from semiqc.study import Prediction
 
 
 def shortest_ms(work: Callable[[], object], frames: int, repeats: int) -> float:

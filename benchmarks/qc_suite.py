@@ -30,6 +30,8 @@ from scipy.ndimage import gaussian_filter, zoom
 from sklearn.base import clone
 
 from qc.base import Graded, Quality, QualityEstimator
+from qc.correction import corrected_curves
+from qc.estimators.reverse.estimator import ReverseClassification
 from qc.evaluation import (
     correction_effect,
     evaluate,
@@ -47,17 +49,15 @@ from qc.graded import (
     balanced_subset,
     grade_held_out,
 )
+from qc.graded.by_estimator import graded_by
 from qc.graded.models import default_training
-from qc.reverse_classification import ReverseClassification
-from qc.slice_correction import corrected_curves
-from qc.suite import Suite
-from qc.teaching import graded_by
+from qc.suites.suite import Suite
 from segmenters import Training, UNet, segment
-from semiqc.frames import study_of_frame
+from semiqc.files.store import Store, StoreWriter
+from semiqc.files.tables import SplitRow, read_rows
+from semiqc.images.frames import study_of_frame
+from semiqc.measuring.statistics import compare
 from semiqc.phantom import short_axis_study
-from semiqc.records import SplitRow, read_rows
-from semiqc.statistics import compare
-from semiqc.store import Store, StoreWriter
 from semiqc.study import Prediction, Study
 
 REPEATS = 4
@@ -65,7 +65,7 @@ REPEATS = 4
 SHARES = (0.1, 0.25, 0.5, 1.0)
 """Of the studies that teach, for the curve of learning."""
 CHANNELS, DROPOUT, SAMPLES = (16, 32, 64, 128), 0.1, 8
-"""Of the networks whose segmentations are judged; samples of dropout give them evidence."""
+"""Of the networks whose segmentations are judged; samples of dropout give them uncertainty."""
 DAMAGES = ("lost", "shifted", "grown")
 """What happens to a middle slice, by turns."""
 PROFILED = 4
@@ -137,7 +137,7 @@ def correction(suite: Suite, folder: Path, store: Store) -> None:
     train = [store.study(name) for name in _names(folder, "labelled")]
     training = Training(steps=2 * STEPS, batch_size=12, report_every=100)
     segmenter = UNet(store.scheme, channels=(16, 32, 64, 128, 256), training=training).fit(train)
-    judges = {n: e for n, e in suite.estimators.items() if e.judges_slices}
+    judges = {n: e for n, e in suite.estimators.items() if e.estimates_slices}
     found: list[Volumes] = []
     for number, name in enumerate(_names(folder, "test")):
         study = store.study(name)

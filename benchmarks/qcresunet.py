@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from qc.qcresunet_network import QCResUNetNetwork, strides_for
-from semiqc.study import SHORT_AXIS, TUMOUR, LabelScheme
+from qc.estimators.qcresunet.network import QCResUNetNetwork, strides_for
+from semiqc.schemes import SHORT_AXIS, TUMOUR, LabelScheme
 
 Shape = tuple[int, int, int]
 

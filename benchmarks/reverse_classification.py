@@ -22,16 +22,16 @@ import numpy as np
 from numpy.typing import NDArray
 from plain_pairwise import PlainPairwise
 
+from qc.estimators.reverse.atlas import Atlas
+from qc.estimators.reverse.build import atlas_of
+from qc.estimators.reverse.forest import ForestWay
+from qc.estimators.reverse.pairwise import PairwiseWay
+from qc.estimators.reverse.references import by_image, chosen_references
+from qc.estimators.reverse.ways import AtlasWay, Way
 from qc.frames import GradedFrame, graded_frames, masks
 from qc.graded import GradedSet
-from qc.reverse_atlas import Atlas
-from qc.reverse_build import atlas_of
-from qc.reverse_forest import ForestWay
-from qc.reverse_pairwise import PairwiseWay
-from qc.reverse_references import by_image, chosen_references
-from qc.reverse_ways import AtlasWay, Way
-from semiqc.store import Store
-from semiqc.study import LabelScheme
+from semiqc.files.store import Store
+from semiqc.schemes import LabelScheme
 
 Array = NDArray[np.float64]
 

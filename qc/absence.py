@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from qc.base import Graded
 from qc.frames import GradedFrame, masks
-from semiqc.study import LabelScheme, Prediction
+from semiqc.schemes import LabelScheme
+from semiqc.study import Prediction
 
 Array = NDArray[np.float64]
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from semiqc.study import LabelScheme, Prediction, Voxels
+from semiqc.schemes import LabelScheme
+from semiqc.study import Prediction, Voxels
 
 CONSENSUS = "consensus"
 """Stands, where estimators are named, for all of them together."""
@@ -34,7 +35,7 @@ class Graded:
         source: What made the prediction, such as the rung of a ladder of segmenters.
         group: The study's group.
         dice: Of each frame and structure, ``[T, S]``, where it has been worked out already, or
-            estimated by another (``qc.teaching``); NaN where it is unknown.
+            estimated by another (``qc.graded.by_estimator``); NaN where it is unknown.
         nsd: Normalised surface Dice, likewise.
         subject: Of whom the study is, where that is known.
 
@@ -113,14 +114,14 @@ class QualityEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         scheme: Label values and structures of the predictions it judges.
     """
 
-    judges_slices = False
+    estimates_slices = False
     """Whether its qualities tell the Dice of single slices."""
 
-    gives_maps = False
+    gives_error_maps = False
     """Whether its qualities have error maps."""
 
-    needs_evidence = False
-    """Whether it judges only predictions that carry the evidence of their segmenters."""
+    needs_uncertainty = False
+    """Whether it judges only predictions that carry the uncertainty of their segmenters."""
 
     gives_verdicts = False
     """Whether its qualities say what is good and what erroneous."""
@@ -136,7 +137,7 @@ class QualityEstimator(BaseEstimator, ABC):  # type: ignore[misc]
 
     def can_judge(self, prediction: Prediction) -> bool:
         """Whether the prediction carries what the estimator looks at."""
-        return prediction.evidence is not None or not self.needs_evidence
+        return prediction.uncertainty is not None or not self.needs_uncertainty
 
     @abstractmethod
     def fit(self, graded: Sequence[Graded], *, observe: Observer = unobserved) -> Self:

@@ -12,9 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from qc.estimators.network_estimator import NetworkEstimator, network_input
 from qc.frames import frame_of
-from qc.network_estimator import NetworkEstimator, network_input
-from semiqc.study import BACKGROUND, Prediction, Structure
+from semiqc.schemes import BACKGROUND, Structure
+from semiqc.study import Prediction
 
 Reading = Callable[[Any, Tensor], Tensor]
 """From a network's output and what it was given to ``[B, K]``."""

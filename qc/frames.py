@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.base import Graded
-from semiqc.frames import evidence_of_frame
-from semiqc.metrics import NSD_TOLERANCE_MM
-from semiqc.study import UNLABELLED, Evidence, LabelScheme, Prediction
-from semiqc.surfaces import surface_dice
+from semiqc.images.frames import uncertainty_of_frame
+from semiqc.measuring.metrics import NSD_TOLERANCE_MM
+from semiqc.measuring.surfaces import surface_dice
+from semiqc.schemes import UNLABELLED, LabelScheme
+from semiqc.study import Prediction, UncertaintyMaps
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,14 +23,14 @@ class Frame:
         image: ``[M, Z, Y, X]`` float32.
         labels: Predicted class of each voxel, ``[Z, Y, X]`` int8.
         spacing: In mm, ordered ``(z, y, x)``.
-        evidence: Of the segmenters, for this frame alone: T is 1; None where there is none.
+        uncertainty: Of the segmenters, for this frame alone: T is 1; None where there is none.
     """
 
     study: str
     image: NDArray[np.float32]
     labels: NDArray[np.int8]
     spacing: tuple[float, float, float]
-    evidence: Evidence | None = None
+    uncertainty: UncertaintyMaps | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,14 +89,14 @@ class GradedFrame:
 
 
 def frame_of(prediction: Prediction, number: int) -> Frame:
-    """One frame of a prediction, read; the maps of its evidence are read as they are indexed."""
-    evidence = prediction.evidence
+    """One frame of a prediction, read; its uncertainty maps are read as they are indexed."""
+    uncertainty = prediction.uncertainty
     return Frame(
         prediction.study,
         np.asarray(prediction.image[:, number], dtype=np.float32),
         np.asarray(prediction.labels[number], dtype=np.int8),
         prediction.spacing,
-        None if evidence is None else evidence_of_frame(evidence, number),
+        None if uncertainty is None else uncertainty_of_frame(uncertainty, number),
     )
 
 

@@ -4,25 +4,39 @@ import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from qc.base import QualityEstimator
-from qc.blend import Blend
-from semiqc.atomic import whole_file
-from semiqc.study import LabelScheme
+from semiqc.files.atomic import whole_file
+from semiqc.schemes import LabelScheme
 
 HEADER = "semiqc-estimator"
 VERSION = 1
 
 
-Kind = TypeVar("Kind", bound="QualityEstimator | Blend")
+class Fitted(Protocol):
+    """What can be saved: a scikit-learn estimator whose first argument is the label scheme."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Its constructor's arguments."""
+        ...
+
+    def arrays(self) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
+        """What it learned."""
+        ...
+
+    def with_arrays(self, arrays: Mapping[str, np.ndarray[Any, np.dtype[Any]]]) -> Self:
+        """Take back what ``arrays`` gave."""
+        ...
 
 
-def save_estimator(estimator: "QualityEstimator | Blend", path: Path) -> None:
+Kind = TypeVar("Kind", bound=Fitted)
+
+
+def save_estimator(estimator: Fitted, path: Path) -> None:
     """Write a fitted estimator, whole or not at all.
 
     Args:
@@ -78,7 +92,7 @@ def load_estimator(
         k: tuple(v) if isinstance(v, list) else v for k, v in header["settings"].items()
     }
     try:
-        return kind(stored, **settings).with_arrays(arrays)
+        return kind(stored, **settings).with_arrays(arrays)  # type: ignore[call-arg]
     except (KeyError, RuntimeError) as error:
         raise ValueError(f"{path}: not what {header['kind']} learned ({error})") from error
 

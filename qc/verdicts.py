@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.base import Graded
-from semiqc.measures import curves, ejection_fraction
-from semiqc.metrics import dice
-from semiqc.study import UNLABELLED, LabelScheme, Measure, Voxels
+from semiqc.measuring.measures import curves, ejection_fraction
+from semiqc.measuring.metrics import dice
+from semiqc.schemes import UNLABELLED, LabelScheme, Measure
+from semiqc.study import Voxels
 
 VERDICTS: Mapping[str, bool] = {"good": True, "erroneous": False}
 """What a reader may say of a prediction, and whether it is good then."""

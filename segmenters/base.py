@@ -7,7 +7,8 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.study import LabelScheme, Study
+from semiqc.schemes import LabelScheme
+from semiqc.study import Study
 
 Observer = Callable[[int, Mapping[str, float]], None]
 """Told the number of each training step, from 1, and the loss terms and figures it gave."""

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from semiqc.study import BACKGROUND, LabelScheme
+from semiqc.schemes import BACKGROUND, LabelScheme
 
 
 def largest_components(labels: NDArray[np.int8], scheme: LabelScheme) -> NDArray[np.int8]:

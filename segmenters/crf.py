@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from semiqc.study import BACKGROUND
+from semiqc.schemes import BACKGROUND
 
 REACH = 2.0
 """Standard deviations at which the appearance kernel ends, at 14 % of its peak."""

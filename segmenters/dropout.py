@@ -11,7 +11,7 @@ from semiqc.study import Study
 
 
 class DropoutSamples:
-    """Monte-Carlo dropout; see ``segmenters.evidence.Members``.
+    """Monte-Carlo dropout; see ``segmenters.uncertainty.Members``.
 
     What is dropped depends on the seed and the sample, not on what was segmented before, so that
     a frame gets the same whether its study is segmented or the frame alone.

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from segmenters.base import Observer, Segmenter
 from segmenters.features import FeatureSpace
-from semiqc.atomic import whole_folder
-from semiqc.frames import study_of_frame
+from semiqc.files.atomic import whole_folder
+from semiqc.images.frames import study_of_frame
 from semiqc.study import Study
 
 

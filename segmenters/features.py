@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.covariance import ledoit_wolf
 
 from segmenters.network import NetworkSegmenter
-from semiqc.frames import study_of_frame
+from semiqc.images.frames import study_of_frame
 from semiqc.study import Study
 
 LEAST_VARIANCE = 1e-10

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from semiqc.study import UNLABELLED
+from semiqc.schemes import UNLABELLED
 
 
 def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:

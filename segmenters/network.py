@@ -24,9 +24,10 @@ from segmenters.sampler import SliceBatch, SliceSampler
 from segmenters.step import Supervised
 from segmenters.training import Training
 from segmenters.watcher import Watcher
-from semiqc.atomic import whole_file
+from semiqc.files.atomic import whole_file
 from semiqc.optimise import LoopState, optimise
-from semiqc.study import LabelScheme, Study
+from semiqc.schemes import LabelScheme
+from semiqc.study import Study
 
 HEADER = "semiqc-segmenter"
 

@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semiqc.prefetch import ahead
-from semiqc.study import BACKGROUND, UNLABELLED, Study
+from semiqc.images.prefetch import ahead
+from semiqc.schemes import BACKGROUND, UNLABELLED
+from semiqc.study import Study
 
 Number = TypeVar("Number", bound=np.generic)
 

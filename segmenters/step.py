@@ -4,7 +4,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from segmenters.augment import augment
+from segmenters.augmentation import augment
 from segmenters.losses import cross_entropy, dice_loss
 from segmenters.sampler import SliceBatch
 from segmenters.training import Training

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from segmenters.augment import Augmentation
+from segmenters.augmentation import Augmentation
 
 POLYNOMIAL_POWER = 0.9
 """Of the decay, as in nnU-Net: Isensee et al., Nature Methods 2021."""

@@ -1,15 +1,7 @@
 """Train segmenters on few labels, guarded by quality control."""
 
-from semiqc.study import (
-    UNLABELLED,
-    Geometry,
-    LabelScheme,
-    Measure,
-    Prediction,
-    Structure,
-    Study,
-    Voxels,
-)
+from semiqc.schemes import UNLABELLED, LabelScheme, Measure, Structure
+from semiqc.study import Geometry, Prediction, Study, Voxels
 
 __all__ = [
     "UNLABELLED",

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from semiqc.atomic import whole_file
+from semiqc.files.atomic import whole_file
 
 Batch = TypeVar("Batch", contravariant=True)
 BatchOf = TypeVar("BatchOf")

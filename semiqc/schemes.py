@@ -1,17 +1,187 @@
-"""Label schemes as a command names them: by a known name, or by a file."""
+"""Label schemes: what the label values of a data set mean, by name or from a file."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
-from semiqc.study import SCHEMES, LabelScheme, Measure, Structure
+UNLABELLED = -1
+"""Label of a voxel nobody has annotated; every loss and metric ignores it."""
+
+BACKGROUND = 0
+"""Label of what is annotated and belongs to no structure."""
 
 KEYS = {"name", "classes", "structures", "mirror_axes"}
 STRUCTURE_KEYS = {"name", "values", "measure"}
 MOST_CLASSES = 127
 """Labels are kept as int8."""
+
+
+class Measure(StrEnum):
+    """What a structure is measured as."""
+
+    CAVITY = "cavity"
+    """A volume curve in ml, with end-diastolic and end-systolic volume and ejection fraction."""
+    MASS = "mass"
+    """A volume curve in ml, and a mass in g at end-diastole."""
+    VOLUME = "volume"
+    """A volume in ml."""
+    AREA = "area"
+    """An area curve in mm2, with largest, smallest and relative change."""
+
+
+@dataclass(frozen=True)
+class Structure:
+    """An anatomical part: a name and the label values that make it up.
+
+    Args:
+        name: Unique within a scheme.
+        values: Label values whose union is the structure.
+        measure: What it is measured as; None where it is only compared.
+    """
+
+    name: str
+    values: tuple[int, ...]
+    measure: Measure | None = None
+
+    def mask(self, labels: NDArray[np.int8]) -> NDArray[np.bool_]:
+        """Where ``labels``, of any shape, belong to the structure."""
+        if len(self.values) == 1:
+            single: NDArray[np.bool_] = labels == self.values[0]
+            return single
+        return np.isin(labels, self.values)
+
+
+@dataclass(frozen=True)
+class LabelScheme:
+    """The label values of a data set and the structures they make up.
+
+    Args:
+        name: Of the scheme.
+        classes: Name of each label value, from 0, the background.
+        structures: What is measured, compared and reported.
+        mirror_axes: In-plane image axes, out of ``"y"`` and ``"x"``, along which the anatomy may
+            be mirrored by augmentation. Empty where left and right differ.
+
+    Raises:
+        ValueError: If a structure has no values, or one that the scheme has no class for.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    structures: tuple[Structure, ...]
+    mirror_axes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [structure.name for structure in self.structures]
+        if len(set(names)) != len(names):
+            raise ValueError(f"label scheme {self.name}: structures share a name: {names}")
+        for structure in self.structures:
+            unknown = [v for v in structure.values if not 0 < v < len(self.classes)]
+            if unknown or not structure.values:
+                raise ValueError(
+                    f"label scheme {self.name}: structure {structure.name} has values"
+                    f" {structure.values}, known are 1 to {len(self.classes) - 1}"
+                )
+
+    def structure(self, name: str) -> Structure:
+        """The structure of that name.
+
+        Raises:
+            KeyError: If there is none.
+        """
+        for structure in self.structures:
+            if structure.name == name:
+                return structure
+        known = ", ".join(structure.name for structure in self.structures)
+        raise KeyError(f"unknown structure '{name}'; known: {known}")
+
+    def mismatch(self, other: "LabelScheme") -> str:
+        """In what the labels of another scheme mean something else; empty where in nothing.
+
+        Names of schemes, the order of structures and what they are measured as do not count.
+        """
+        ours, theirs = (
+            {structure.name: sorted(structure.values) for structure in scheme.structures}
+            for scheme in (self, other)
+        )
+        for name in sorted({*ours, *theirs}):
+            if ours.get(name) != theirs.get(name):
+                here, there = (
+                    f"label {' and '.join(map(str, found[name]))}" if name in found else "absent"
+                    for found in (ours, theirs)
+                )
+                return f"{name} is {here} in {self.name}, {there} in {other.name}"
+        return ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain lists and mappings, to be stored."""
+        return {
+            "name": self.name,
+            "classes": list(self.classes),
+            "structures": [
+                {"name": s.name, "values": list(s.values), "measure": s.measure}
+                for s in self.structures
+            ],
+            "mirror_axes": list(self.mirror_axes),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "LabelScheme":
+        """The scheme that ``to_json`` gave."""
+        return cls(
+            name=str(stored["name"]),
+            classes=tuple(stored["classes"]),
+            structures=tuple(
+                Structure(
+                    s["name"],
+                    tuple(int(v) for v in s["values"]),
+                    Measure(s["measure"]) if s.get("measure") else None,
+                )
+                for s in stored["structures"]
+            ),
+            mirror_axes=tuple(stored.get("mirror_axes", ())),
+        )
+
+
+SHORT_AXIS = LabelScheme(
+    name="short-axis",
+    classes=("background", "RV", "MYO", "LV"),
+    structures=(
+        Structure("LV", (3,), Measure.CAVITY),
+        Structure("MYO", (2,), Measure.MASS),
+        Structure("RV", (1,), Measure.CAVITY),
+    ),
+)
+"""Cine short axis, with the label values of the ACDC challenge."""
+
+AORTA = LabelScheme(
+    name="aorta",
+    classes=("background", "aorta"),
+    structures=(Structure("aorta", (1,), Measure.AREA),),
+    mirror_axes=("y", "x"),
+)
+"""Cross-section of the ascending aorta."""
+
+TUMOUR = LabelScheme(
+    name="tumour",
+    classes=("background", "oedema", "core", "enhancing"),
+    structures=(
+        Structure("WT", (1, 2, 3), Measure.VOLUME),
+        Structure("TC", (2, 3), Measure.VOLUME),
+        Structure("ET", (3,), Measure.VOLUME),
+    ),
+    mirror_axes=("x",),
+)
+"""Glioma: whole tumour, tumour core and enhancing tumour, each within the one before."""
+
+SCHEMES: dict[str, LabelScheme] = {scheme.name: scheme for scheme in (SHORT_AXIS, AORTA, TUMOUR)}
+"""Schemes that a command may name."""
 
 
 def read_scheme(text: str) -> LabelScheme:

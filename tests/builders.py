@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from semiqc.study import SHORT_AXIS, UNLABELLED, Study
+from semiqc.schemes import SHORT_AXIS, UNLABELLED
+from semiqc.study import Study
 
 SPACING = (8.0, 1.5, 1.25)
 

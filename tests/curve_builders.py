@@ -3,7 +3,8 @@
 import numpy as np
 
 from qc.base import Graded
-from semiqc.study import UNLABELLED, Prediction
+from semiqc.schemes import UNLABELLED
+from semiqc.study import Prediction
 
 SPACING = (10.0, 2.0, 1.8)
 SHAPE = (4, 40, 44)

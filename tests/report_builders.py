@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.records import (
+from semiqc.files.tables import (
     ClinicalRow,
     CorrectionRow,
     CurveRow,
@@ -15,7 +15,7 @@ from semiqc.records import (
     TrainingRow,
 )
 from semiqc.report import CANDIDATES, MANUAL, Overlay, ReportData
-from semiqc.study import SHORT_AXIS, LabelScheme
+from semiqc.schemes import SHORT_AXIS, LabelScheme
 
 SCENARIOS = (
     ("full", "Full data set"),

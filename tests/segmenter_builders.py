@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from segmenters import Augmentation, Training, UNet
-from semiqc.study import UNLABELLED, LabelScheme, Measure, Structure, Study
+from semiqc.schemes import UNLABELLED, LabelScheme, Measure, Structure
+from semiqc.study import Study
 
 SQUARE = LabelScheme(
     "square", ("background", "square"), (Structure("square", (1,), Measure.AREA),)

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from semiqc.atomic import whole_file, whole_folder, write_text
+from semiqc.files.atomic import whole_file, whole_folder, write_text
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path):

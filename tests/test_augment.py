@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from segmenters import Augmentation, augment
-from semiqc.study import UNLABELLED
+from semiqc.schemes import UNLABELLED
 
 EVERYTHING = Augmentation(probability=1.0)
 STILL = replace(

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from semiqc import __version__
-from semiqc.cli import main
+from semiqc.cli.app import main
 
 
 def test_version_is_told(capsys):

@@ -1,7 +1,7 @@
 import numpy as np
 
 from segmenters import largest_components
-from semiqc.study import SHORT_AXIS
+from semiqc.schemes import SHORT_AXIS
 
 
 def test_each_class_keeps_its_largest_component():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from builders import SPACING, study_of
 
-from semiqc.exporting import (
+from semiqc.exchange.exporting import (
     EXPERT,
     PSEUDO,
     ExportCase,
@@ -16,10 +16,17 @@ from semiqc.exporting import (
     export_nnunet,
     subject_folds,
 )
-from semiqc.nifti_frames import grid_affine, read_note, write_frame
-from semiqc.readers import find
-from semiqc.records import read_rows
-from semiqc.study import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED, Geometry, Structure
+from semiqc.exchange.readers import find
+from semiqc.files.tables import read_rows
+from semiqc.nifti.frames import grid_affine, read_note, write_frame
+from semiqc.schemes import (
+    AORTA,
+    SHORT_AXIS,
+    TUMOUR,
+    UNLABELLED,
+    Structure,
+)
+from semiqc.study import Geometry
 
 ADMITTED = Lineage(
     source=PSEUDO, model="0123456789abcdef", round=2, scores={"physiology": 0.75, "vae": 0.5},

@@ -14,7 +14,8 @@ from qc.graded.failures import (
     shifted,
     swapped,
 )
-from semiqc.study import UNLABELLED, Study
+from semiqc.schemes import UNLABELLED
+from semiqc.study import Study
 
 SPACING = (8.0, 2.0, 1.0)
 SEEDS = range(6)

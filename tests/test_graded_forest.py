@@ -4,8 +4,8 @@ from segmenter_builders import SQUARE, bright_square
 from sklearn.ensemble import RandomForestClassifier
 
 from qc.graded.forest import CutForest, ForestSource, nodes_at_depths, voxel_features
-from semiqc.metrics import dice
-from semiqc.study import UNLABELLED
+from semiqc.measuring.metrics import dice
+from semiqc.schemes import UNLABELLED
 
 SMALL = ForestSource(trees=8, depths=(0, 1, 20), voxels_per_frame=300, n_jobs=1)
 LEFT = np.array([1, -1, 3, -1, -1])

@@ -10,8 +10,8 @@ import qc.graded.ladder as ladder_module
 from qc.graded import SOURCES, CnnLadder, NoiseAttack, Snapshots, grade
 from qc.graded.noise import with_noise
 from segmenters import Training, UNet
-from semiqc.metrics import dice
-from semiqc.store import Store, StoreWriter
+from semiqc.files.store import Store, StoreWriter
+from semiqc.measuring.metrics import dice
 
 TRAINING = Training(
     steps=25, batch_size=4, patch=(16, 16), learning_rate=0.02, augmentation=PLAIN, device="cpu"
@@ -155,18 +155,18 @@ def test_snapshots_are_those_of_a_training_that_goes_on():
         ),
     ],
 )  # fmt: skip
-def test_samples_of_dropout_give_the_segmentations_evidence(source):
+def test_samples_of_dropout_give_the_segmentations_uncertainty(source):
     (one,) = source.make(squares("a", "b"), squares("c"))
     (again,) = source.make(squares("a", "b"), squares("c"))
     (bare,) = replace(source, samples=0).make(squares("a", "b"), squares("c"))
 
-    assert bare.evidence is None
-    assert one.evidence.entropy.shape == (1, *one.labels.shape)
+    assert bare.uncertainty is None
+    assert one.uncertainty.entropy.shape == (1, *one.labels.shape)
     # A third for each sample that disagrees with the mean.
-    assert set(np.unique(np.rint(3 * one.evidence.disagreement))) >= {0, 1}
-    assert one.evidence.features.shape[1] > 1
+    assert set(np.unique(np.rint(3 * one.uncertainty.disagreement))) >= {0, 1}
+    assert one.uncertainty.features.shape[1] > 1
     np.testing.assert_array_equal(one.labels, again.labels)
-    np.testing.assert_array_equal(one.evidence.entropy, again.evidence.entropy)
+    np.testing.assert_array_equal(one.uncertainty.entropy, again.uncertainty.entropy)
 
 
 def test_snapshots_leave_no_files(monkeypatch, tmp_path):

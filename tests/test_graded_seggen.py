@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from qc.graded.seggen import SegGen, displacement, rotation, sampled
-from semiqc.study import UNLABELLED, Study
+from semiqc.schemes import UNLABELLED
+from semiqc.study import Study
 
 STILL = SegGen(rotation=0, scale=(1, 1), shift=0, elastic=0, probability=1)
 SPACING = (8.0, 1.0, 1.0)

@@ -18,8 +18,9 @@ from qc.graded import (
     mvsf,
 )
 from qc.graded.store import store_of
-from semiqc.store import Store, StoreWriter
-from semiqc.study import SHORT_AXIS, UNLABELLED, Evidence
+from semiqc.files.store import Store, StoreWriter
+from semiqc.schemes import SHORT_AXIS, UNLABELLED
+from semiqc.study import UncertaintyMaps
 
 LV, MYO, RV = range(3)
 """Structures in the order of the scheme."""
@@ -153,9 +154,9 @@ def test_every_item_is_a_frame_to_learn_from(graded):
     np.testing.assert_allclose([frame.dice(SHORT_AXIS)[LV] for frame in frames], [1, 0.8, 0])
 
 
-def evidence(value, features):
+def uncertainty(value, features):
     """Of one frame, all of whose voxels have one value."""
-    return Evidence(
+    return UncertaintyMaps(
         entropy=np.full((1, 2, 5, 6), value, np.float32),
         disagreement=np.full((1, 2, 5, 6), value / 2, np.float32),
         agreement=np.array([[value, np.nan, 0.1]]),
@@ -164,17 +165,17 @@ def evidence(value, features):
     )
 
 
-def test_a_segmentation_keeps_the_evidence_that_it_has(store, tmp_path):
+def test_a_segmentation_keeps_the_uncertainty_that_it_has(store, tmp_path):
     path = write(
         tmp_path / "g.h5",
         store,
-        replace(made(store, "b", "ladder-01"), evidence=evidence(0.2, [1, 2, 3])),
+        replace(made(store, "b", "ladder-01"), uncertainty=uncertainty(0.2, [1, 2, 3])),
         made(store, "b", "forest-2"),
-        replace(made(store, "a", "ladder-01"), evidence=evidence(0.4, [])),
-        replace(made(store, "b", "ladder-02"), evidence=evidence(0.6, [4, 5])),
+        replace(made(store, "a", "ladder-01"), uncertainty=uncertainty(0.4, [])),
+        replace(made(store, "b", "ladder-02"), uncertainty=uncertainty(0.6, [4, 5])),
     )
     found = GradedSet(path, store)
-    bare, third, last = (found[index].prediction.evidence for index in (1, 2, 3))
+    bare, third, last = (found[index].prediction.uncertainty for index in (1, 2, 3))
 
     assert bare is None
     np.testing.assert_allclose(last.entropy[0], np.full((2, 5, 6), 0.6), atol=0.5 / 255)
@@ -185,22 +186,22 @@ def test_a_segmentation_keeps_the_evidence_that_it_has(store, tmp_path):
     assert third.features.shape == (1, 0)
     np.testing.assert_allclose(third.entropy[0, 0, 0, 0], 0.4, atol=0.5 / 255)
     chosen = pickle.loads(pickle.dumps(found.of_studies(["b"]).subset([2])))
-    np.testing.assert_array_equal(chosen[0].prediction.evidence.features, [[4, 5]])
+    np.testing.assert_array_equal(chosen[0].prediction.uncertainty.features, [[4, 5]])
 
 
-def test_a_set_without_evidence_holds_nothing_of_it(graded):
-    assert graded[0].prediction.evidence is None
+def test_a_set_without_uncertainty_holds_nothing_of_it(graded):
+    assert graded[0].prediction.uncertainty is None
     with h5py.File(graded.path) as file:
         assert "evidence" not in file
         assert "evidence_row" not in file["items"]
 
 
-def test_evidence_of_another_shape_is_refused(store, tmp_path):
-    wrong = replace(evidence(0.2, []), disagreement=np.zeros((2, 2, 5, 6), np.float32))
+def test_uncertainty_of_another_shape_is_refused(store, tmp_path):
+    wrong = replace(uncertainty(0.2, []), disagreement=np.zeros((2, 2, 5, 6), np.float32))
     with pytest.raises(
-        ValueError, match=r"a: 'x' gave evidence of shape \(2, 2, 5, 6\), expected"
+        ValueError, match=r"a: 'x' gave uncertainty of shape \(2, 2, 5, 6\), expected"
     ):
-        write(tmp_path / "g.h5", store, replace(made(store, "a", "x"), evidence=wrong))
+        write(tmp_path / "g.h5", store, replace(made(store, "a", "x"), uncertainty=wrong))
 
 
 def test_a_set_can_be_sent_to_another_process(graded):

@@ -10,11 +10,12 @@ from builders import study_of
 from qc import Decision, Quality
 from semiqc.experiment.correcting import corrector_of
 from semiqc.experiment.graining import Grainer
-from semiqc.experiment.monitor import Silent
 from semiqc.experiment.sections import GateSettings
-from semiqc.experiment.stages import RunFolder
-from semiqc.prediction_file import PredictionWriter, predicted_labels
-from semiqc.study import SHORT_AXIS, Evidence, Prediction
+from semiqc.files.predictions import PredictionWriter, predicted_labels
+from semiqc.schemes import SHORT_AXIS
+from semiqc.study import Prediction, UncertaintyMaps
+from semiqc.work.monitor import Silent
+from semiqc.work.stages import RunFolder
 
 
 @pytest.fixture
@@ -72,8 +73,8 @@ def test_voxels_are_doubted_by_opinions_and_where_asked_by_maps(workshop, tmp_pa
     differ, errors = np.zeros(shape, np.float16), np.zeros(shape, np.float16)
     differ[..., 0], errors[..., 1] = 0.2, 0.6
     numbers = np.zeros((3, 3))
-    evidence = Evidence(np.zeros_like(differ), differ, numbers, numbers, numbers[:, :0])
-    asked = replace(predicted(study, tmp_path), evidence=evidence)
+    uncertainty = UncertaintyMaps(np.zeros_like(differ), differ, numbers, numbers, numbers[:, :0])
+    asked = replace(predicted(study, tmp_path), uncertainty=uncertainty)
     judges = SimpleNamespace(
         key=lambda _: "judges",
         with_error_maps=lambda by, one, quality: replace(quality, error_maps={"LV": errors}),

@@ -9,11 +9,12 @@ import pytest
 from real_data import real_folder
 from source_builders import AFFINE, FRAMES, acdc, heart, pixels, save
 
-from semiqc.importing import Refusal, import_data, prepared, read_images, read_scheme
-from semiqc.nifti import write_labels
-from semiqc.raw import RawStudy
-from semiqc.store import Store
-from semiqc.study import AORTA, SHORT_AXIS, UNLABELLED, Measure
+from semiqc.exchange.importing import Refusal, import_data, read_images, read_scheme
+from semiqc.files.store import Store
+from semiqc.images.preparing import prepared
+from semiqc.images.raw import RawStudy
+from semiqc.nifti.files import write_labels
+from semiqc.schemes import AORTA, SHORT_AXIS, UNLABELLED, Measure
 
 
 def dice(a, b, value):

@@ -8,7 +8,8 @@ from builders import SPACING, study_of
 
 from loops import self_train, supervised, with_pseudo_labels
 from qc import Decision, Quality
-from semiqc.study import UNLABELLED, Prediction
+from semiqc.schemes import UNLABELLED
+from semiqc.study import Prediction
 
 
 class FakeBench:

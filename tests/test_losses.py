@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from segmenters.losses import cross_entropy, dice_loss
-from semiqc.study import UNLABELLED
+from semiqc.schemes import UNLABELLED
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from semiqc.measures import clinical, curve, curve_unit, curves, ejection_fraction
-from semiqc.study import (
+from semiqc.measuring.measures import clinical, curve, curve_unit, curves, ejection_fraction
+from semiqc.schemes import (
     AORTA,
     SHORT_AXIS,
     UNLABELLED,

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from semiqc.metrics import Overlap, dice, overlap
-from semiqc.study import SHORT_AXIS, UNLABELLED, LabelScheme, Structure
+from semiqc.measuring.metrics import Overlap, dice, overlap
+from semiqc.schemes import SHORT_AXIS, UNLABELLED, LabelScheme, Structure
 
 SPACING = (8.0, 1.5, 1.25)
 ONE = LabelScheme("one", ("background", "disc"), (Structure("disc", (1,)),))

@@ -9,9 +9,10 @@ import pytest
 from builders import study_of
 from source_builders import AFFINE, FRAMES, SHAPE, pixels, save
 
-from semiqc.nifti import difference, read_header, read_voxels, write_labels, write_map
-from semiqc.raw import UnusableError
-from semiqc.study import UNLABELLED, Geometry
+from semiqc.images.raw import UnusableError
+from semiqc.nifti.files import difference, read_header, read_voxels, write_labels, write_map
+from semiqc.schemes import UNLABELLED
+from semiqc.study import Geometry
 
 
 def read(path):

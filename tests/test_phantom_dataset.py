@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from semiqc.files.store import Store
+from semiqc.images.resampling import to_source
 from semiqc.phantom import GROUPS, KINDS, write_phantoms
 from semiqc.phantom.anatomy import GroupDistributions, HeartAnatomy, Infarct, Papillary
 from semiqc.phantom.aorta import Mediastinum, Vessel
@@ -15,9 +17,7 @@ from semiqc.phantom.draws import Uniform
 from semiqc.phantom.scanner import PROFILES, ScannerProfile
 from semiqc.phantom.thorax import Thorax
 from semiqc.phantom.tissue import Signals
-from semiqc.resample import to_source
-from semiqc.store import Store
-from semiqc.study import AORTA, SHORT_AXIS
+from semiqc.schemes import AORTA, SHORT_AXIS
 
 SMALL = {"size": 40, "slices": 3, "frames": 2}
 

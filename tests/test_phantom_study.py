@@ -4,7 +4,7 @@ from scipy import ndimage
 
 from semiqc.phantom import PROFILES, aorta_study, short_axis_study
 from semiqc.phantom.aorta import Vessel, lumen
-from semiqc.study import UNLABELLED
+from semiqc.schemes import UNLABELLED
 
 RV, MYO, LV = 1, 2, 3
 

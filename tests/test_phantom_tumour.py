@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from semiqc.files.store import Store
 from semiqc.phantom import tumour_study, write_phantoms
 from semiqc.phantom.brain import Brain, Tissue, Tumour, draw_brain, shares
 from semiqc.phantom.dataset import brain_slice_mm
 from semiqc.phantom.tumour import LABEL_OF, MODALITIES, SIGNALS
-from semiqc.store import Store
-from semiqc.study import TUMOUR
+from semiqc.schemes import TUMOUR
 
 OEDEMA, CORE, ENHANCING = 1, 2, 3
 COARSE = {"size": 40, "slices": 26, "spacing": (5.0, 5.0, 5.0), "artefacts": 0.0}

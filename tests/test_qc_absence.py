@@ -6,8 +6,9 @@ from curve_builders import graded_hearts
 
 from qc import ESTIMATORS, Quality
 from qc.absence import reasons_of, rightly_absent, score_of
-from qc.blend import Blend
-from semiqc.study import SHORT_AXIS, Prediction
+from qc.consensus.blend import Blend
+from semiqc.schemes import SHORT_AXIS
+from semiqc.study import Prediction
 
 RV = 1
 NAN = float("nan")

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from qc.base import Graded, Quality
-from qc.calibration import DiceCalibration, calibration, dice_said, true_dice
-from qc.conformal import Conformal, reach_of
-from semiqc.study import SHORT_AXIS, UNLABELLED, Prediction
+from qc.consensus.calibration import DiceCalibration, calibration, dice_said, true_dice
+from qc.consensus.conformal import Conformal, reach_of
+from semiqc.schemes import SHORT_AXIS, UNLABELLED
+from semiqc.study import Prediction
 
 
 def graded(study, labels, reference, dice=None):

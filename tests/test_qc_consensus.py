@@ -8,16 +8,17 @@ from curve_builders import graded_hearts, heart, prediction_of
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-import qc.estimators
 from qc.absence import absent_structures
 from qc.base import Graded, Quality
-from qc.blend import Blend
-from qc.consensus import Consensus
-from qc.error_maps import MeanVoxels
-from qc.physiology import Physiology
+from qc.consensus.blend import Blend
+from qc.consensus.cross_fitting import Consensus
+from qc.consensus.error_maps import MeanVoxels
+from qc.consensus.stacking import folds_of, member_weights, weighed
+from qc.estimators.physiology.estimator import Physiology
+from qc.estimators.registry import ESTIMATORS
 from qc.saving import load_estimator, save_estimator
-from qc.stacking import folds_of, member_weights, weighed
-from semiqc.study import SHORT_AXIS, Prediction
+from semiqc.schemes import SHORT_AXIS
+from semiqc.study import Prediction
 
 NAMES = ("LV", "MYO", "RV")
 
@@ -340,8 +341,8 @@ PAIR = ("physiology", "pessimist")
 @pytest.fixture(scope="module", autouse=True)
 def more_estimators():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(qc.estimators.ESTIMATORS, "physiology", Physiology)
-        patch.setitem(qc.estimators.ESTIMATORS, "pessimist", Pessimist)
+        patch.setitem(ESTIMATORS, "physiology", Physiology)
+        patch.setitem(ESTIMATORS, "pessimist", Pessimist)
         yield
 
 
@@ -381,7 +382,7 @@ class Recorder(Physiology):
 @pytest.fixture
 def recorder(monkeypatch):
     Recorder.learned, Recorder.judged = [], []
-    monkeypatch.setitem(qc.estimators.ESTIMATORS, "recorder", Recorder)
+    monkeypatch.setitem(ESTIMATORS, "recorder", Recorder)
     return Recorder
 
 

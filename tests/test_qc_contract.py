@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 from curve_builders import heart, prediction_of
-from evidence_builders import graded_hearts_with_evidence, with_evidence
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from uncertainty_builders import graded_hearts_with_uncertainty, with_uncertainty
 
 from qc import ESTIMATORS
 from qc.saving import load_estimator, save_estimator
-from semiqc.study import AORTA, SHORT_AXIS
+from semiqc.schemes import AORTA, SHORT_AXIS
 
 SMALL = {
     "cnn": {"width": 8, "size": (4, 32, 32), "steps": 120, "batch_size": 8, "learning_rate": 3e-3},
@@ -25,7 +25,7 @@ SMALL = {
 }  # fmt: skip
 """Arguments of estimators that would otherwise learn for minutes."""
 
-GRADED = graded_hearts_with_evidence(10)
+GRADED = graded_hearts_with_uncertainty(10)
 PREDICTIONS = [one.prediction for one in GRADED]
 
 
@@ -81,7 +81,7 @@ def test_good_predictions_rank_above_erroneous_ones(fitted):
 
 
 def test_the_ranking_holds_for_studies_never_seen(fitted):
-    unseen = graded_hearts_with_evidence(6, first=200)
+    unseen = graded_hearts_with_uncertainty(6, first=200)
     found = np.array(scores(fitted, [one.prediction for one in unseen]))
     is_good = np.array([one.is_good for one in unseen])
 
@@ -162,7 +162,7 @@ def odd_predictions():
         "background only": prediction_of("odd", np.zeros_like(labels)),
         "another size": prediction_of("odd", labels[:, :, 3:-4, 2:], (6.0, 1.0, 1.1)),
     }
-    return [(kind, with_evidence(prediction)) for kind, prediction in odd.items()]
+    return [(kind, with_uncertainty(prediction)) for kind, prediction in odd.items()]
 
 
 @pytest.mark.parametrize("prediction", [pytest.param(p, id=kind) for kind, p in odd_predictions()])
@@ -171,7 +171,7 @@ def test_an_odd_prediction_is_judged(fitted, prediction):
 
 
 def test_an_empty_prediction_ranks_below_every_good_one(fitted):
-    empty = with_evidence(prediction_of("empty", np.zeros_like(heart("empty"))))
+    empty = with_uncertainty(prediction_of("empty", np.zeros_like(heart("empty"))))
     good = [one.prediction for one in GRADED if one.is_good]
 
     assert scores(fitted, [empty])[0] < min(scores(fitted, good))

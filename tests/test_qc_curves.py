@@ -5,9 +5,15 @@ import pytest
 from curve_builders import graded_hearts, heart, prediction_of
 
 from qc import CurveClassifier, Graded
-from qc.curve_classifier import held_out_folds
-from qc.curves import Curves, channels, curves_of, measured_structures
-from semiqc.study import AORTA, SHORT_AXIS, UNLABELLED, LabelScheme, Structure
+from qc.estimators.curve.curves import Curves, channels, curves_of, measured_structures
+from qc.estimators.curve.estimator import held_out_folds
+from semiqc.schemes import (
+    AORTA,
+    SHORT_AXIS,
+    UNLABELLED,
+    LabelScheme,
+    Structure,
+)
 
 QUICK = {"steps": 60, "folds": 3, "members": 1}
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from qc import Graded, Quality, QualityEstimator
-from qc.blend import Blend
+from qc.consensus.blend import Blend
 from qc.evaluation import (
     aurc,
     between_grades,
@@ -28,8 +28,9 @@ from qc.evaluation import (
 )
 from qc.evaluation.agreement import absolute_error
 from qc.evaluation.markdown import markdown_of
-from semiqc.frames import prediction_of_frame
-from semiqc.study import UNLABELLED, LabelScheme, Prediction, Structure
+from semiqc.images.frames import prediction_of_frame
+from semiqc.schemes import UNLABELLED, LabelScheme, Structure
+from semiqc.study import Prediction
 
 NAN = float("nan")
 SCHEME = LabelScheme("two", ("background", "a", "b"), (Structure("A", (1,)), Structure("B", (2,))))

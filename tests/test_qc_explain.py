@@ -5,11 +5,12 @@ from sklearn.exceptions import NotFittedError
 from torch import nn
 
 from qc import CNNRegression, QCResUNet, SlicewiseDice
+from qc.estimators.frame_estimator import Judged
+from qc.estimators.network_estimator import NetworkEstimator
+from qc.estimators.qcresunet.network import Outputs
 from qc.explain import explain, grad_cam
-from qc.frame_estimator import Judged
-from qc.network_estimator import NetworkEstimator
-from qc.qcresunet_network import Outputs
-from semiqc.study import AORTA, SHORT_AXIS, Prediction
+from semiqc.schemes import AORTA, SHORT_AXIS
+from semiqc.study import Prediction
 
 
 class ChannelMeans(nn.Module):

@@ -10,9 +10,10 @@ from sklearn.exceptions import NotFittedError
 from sklearn.svm import SVR
 
 from qc.base import Graded
-from qc.feature_svr import FeatureSVR, even_weights, machine_of
+from qc.estimators.svr.estimator import FeatureSVR, even_weights, machine_of
 from qc.saving import load_estimator, save_estimator
-from semiqc.study import AORTA, SHORT_AXIS, UNLABELLED, Prediction
+from semiqc.schemes import AORTA, SHORT_AXIS, UNLABELLED
+from semiqc.study import Prediction
 
 NAMES = [structure.name for structure in SHORT_AXIS.structures]
 

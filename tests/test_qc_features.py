@@ -5,9 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from qc.features import TABLE, feature_names, features, features_of
+from qc.estimators.svr.features import TABLE, feature_names, features, features_of
 from qc.frames import Frame
-from semiqc.study import AORTA, SHORT_AXIS, LabelScheme, Structure
+from semiqc.schemes import (
+    AORTA,
+    SHORT_AXIS,
+    LabelScheme,
+    Structure,
+)
 
 SPACING = (8.0, 1.5, 1.25)
 DISC = LabelScheme("disc", ("background", "a", "b"), (Structure("a", (1,)), Structure("b", (2,))))

@@ -17,7 +17,8 @@ from qc.gates import (
     Weighted,
     descriptors_of,
 )
-from semiqc.study import AORTA, SHORT_AXIS, Prediction
+from semiqc.schemes import AORTA, SHORT_AXIS
+from semiqc.study import Prediction
 
 
 def judged(**scores):

@@ -3,7 +3,7 @@ import pytest
 
 from qc.base import Quality
 from qc.gates import Decision
-from qc.grains import (
+from qc.grains.grains import (
     GRAINS,
     FrameGrain,
     SliceGrain,
@@ -12,7 +12,8 @@ from qc.grains import (
     VoxelGrain,
     after_grain,
 )
-from semiqc.study import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED, Evidence, Prediction, Study
+from semiqc.schemes import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED
+from semiqc.study import Prediction, Study, UncertaintyMaps
 
 RV, MYO, LV = 1, 2, 3
 SPACING = (8.0, 2.0, 2.0)
@@ -26,9 +27,9 @@ def heart(frames=2, slices=4):
     return labels
 
 
-def prediction_of(labels, evidence=None, modalities=1):
+def prediction_of(labels, uncertainty=None, modalities=1):
     image = np.ones((modalities, *labels.shape), np.float32)
-    return Prediction("a", image, labels, SPACING, evidence=evidence)
+    return Prediction("a", image, labels, SPACING, uncertainty=uncertainty)
 
 
 def quality_of(labels, scheme=SHORT_AXIS, **changes):
@@ -44,10 +45,12 @@ def hidden_of(grain, labels, quality):
     return np.stack([found.doubtful(frame) for frame in range(len(labels))])
 
 
-def evidence_of(labels, **maps):
+def uncertainty_of(labels, **maps):
     nothing = np.zeros(labels.shape, np.float32)
     none = np.zeros((len(labels), 3))
-    return Evidence(maps.get("entropy", nothing), maps.get("disagreement", nothing), *([none] * 3))
+    return UncertaintyMaps(
+        maps.get("entropy", nothing), maps.get("disagreement", nothing), *([none] * 3)
+    )
 
 
 BY_DICE = [FrameGrain(SHORT_AXIS), SliceGrain(SHORT_AXIS), StructureGrain(SHORT_AXIS)]
@@ -230,8 +233,8 @@ def test_voxels_on_which_segmenters_disagree_are_hidden():
     disagreement[0, 0, 0, 0] = 1 / 255
     entropy[1, 1, 1, 1] = 0.3
     entropy[1, 1, 1, 2] = np.nan
-    evidence = evidence_of(labels, disagreement=disagreement, entropy=entropy)
-    predicted = prediction_of(labels, evidence)
+    uncertainty = uncertainty_of(labels, disagreement=disagreement, entropy=entropy)
+    predicted = prediction_of(labels, uncertainty)
 
     def hidden(**bounds):
         found = VoxelGrain(SHORT_AXIS, **bounds)(predicted, Quality("a", 0.9))
@@ -358,7 +361,7 @@ def test_voxels_need_a_bound_for_what_there_is():
     grain = VoxelGrain(SHORT_AXIS, max_error=None, max_disagreement=None)
 
     with pytest.raises(ValueError, match="there is neither"):
-        grain(prediction_of(labels, evidence_of(labels)), Quality("a", 0.5))
+        grain(prediction_of(labels, uncertainty_of(labels)), Quality("a", 0.5))
 
 
 def test_a_quality_of_something_else_is_refused():

@@ -9,14 +9,15 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from qc.base import Graded, unobserved
+from qc.estimators.manifold.estimator import ManifoldSearch, curve
+from qc.estimators.manifold.network import Pairs, PairVAE, divergence, pair_losses
+from qc.estimators.manifold.pairs import good_regions, pairs_of, region_of
+from qc.estimators.manifold.path import Search
+from qc.estimators.manifold.training import PairTraining, confused, holed, lost, shifted, spoilt
 from qc.frames import graded_frames
-from qc.manifold_network import Pairs, PairVAE, divergence, pair_losses
-from qc.manifold_pairs import good_regions, pairs_of, region_of
-from qc.manifold_path import Search
-from qc.manifold_search import ManifoldSearch, curve
-from qc.manifold_training import PairTraining, confused, holed, lost, shifted, spoilt
 from qc.saving import load_estimator, save_estimator
-from semiqc.study import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED, Prediction
+from semiqc.schemes import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED
+from semiqc.study import Prediction
 
 SMALL = {
     "size": (32, 48),
@@ -325,7 +326,7 @@ def test_each_frame_and_slice_is_judged(fitted):
     (quality,) = fitted.predict(PREDICTIONS[:1])
     frames = PREDICTIONS[0].frames
 
-    assert fitted.judges_slices
+    assert fitted.estimates_slices
     assert list(quality.dice) == [structure.name for structure in SHORT_AXIS.structures]
     assert all(dice.shape == (frames, 4) for dice in quality.slice_dice.values())
     assert quality.score == pytest.approx(np.mean(list(quality.dice.values())))

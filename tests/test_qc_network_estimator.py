@@ -5,10 +5,11 @@ from curve_builders import graded_hearts
 from sklearn.base import clone
 
 from qc import ESTIMATORS
-from qc.crop import box_around, share_of_dice
-from qc.network_estimator import mean_error, mean_of_known
+from qc.estimators.network_estimator import mean_error, mean_of_known
 from qc.saving import load_estimator, save_estimator
-from semiqc.study import SHORT_AXIS, Prediction
+from semiqc.images.crop import box_around, share_of_dice
+from semiqc.schemes import SHORT_AXIS
+from semiqc.study import Prediction
 
 
 def test_a_target_that_is_unknown_moves_nothing():

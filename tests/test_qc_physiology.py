@@ -7,13 +7,13 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from qc.base import Graded
+from qc.estimators.physiology.bounds import Bounds, learned_costs
+from qc.estimators.physiology.estimator import Physiology
+from qc.estimators.physiology.findings import findings
+from qc.estimators.physiology.rules import FRAME_RULES, STUDY_RULES, minima
 from qc.frames import graded_frames
-from qc.physiology import Physiology
-from qc.physiology_bounds import Bounds, learned_costs
-from qc.physiology_findings import findings
-from qc.physiology_rules import FRAME_RULES, STUDY_RULES, minima
 from qc.saving import load_estimator, save_estimator
-from semiqc.study import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED
+from semiqc.schemes import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED
 
 SPACING = (10.0, 1.0, 2.0)
 RV, MYO, LV = 1, 2, 3

@@ -5,10 +5,14 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.flop_counter import FlopCounterMode
 
 from qc.base import Graded
-from qc.crop import box_around
-from qc.frames import Frame, compared, frame_dice, slice_dice
-from qc.qcresunet import QCResUNet, error_targets, majority, map_dice_loss, map_entropy
-from qc.qcresunet_network import (
+from qc.estimators.qcresunet.estimator import (
+    QCResUNet,
+    error_targets,
+    majority,
+    map_dice_loss,
+    map_entropy,
+)
+from qc.estimators.qcresunet.network import (
     ANISOTROPIC,
     GAIN,
     ISOTROPIC,
@@ -18,8 +22,11 @@ from qc.qcresunet_network import (
     kept_modalities,
     strides_for,
 )
+from qc.frames import Frame, compared, frame_dice, slice_dice
 from qc.saving import load_estimator, save_estimator
-from semiqc.study import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED, Prediction
+from semiqc.images.crop import box_around
+from semiqc.schemes import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED
+from semiqc.study import Prediction
 
 STRUCTURES = [structure.values for structure in SHORT_AXIS.structures]
 SMALL = {"width": 2, "size": (2, 34, 36), "steps": 2, "batch_size": 2, "device": "cpu"}

@@ -10,14 +10,15 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from qc.base import Graded
+from qc.estimators.reverse.atlas import Atlas
+from qc.estimators.reverse.build import atlas_of
+from qc.estimators.reverse.estimator import ReverseClassification, summary
+from qc.estimators.reverse.references import by_image, chosen_references
+from qc.estimators.reverse.ways import AtlasWay, dice_with, lost
 from qc.frames import Frame, graded_frames
-from qc.reverse_atlas import Atlas
-from qc.reverse_build import atlas_of
-from qc.reverse_classification import ReverseClassification, summary
-from qc.reverse_references import by_image, chosen_references
-from qc.reverse_ways import AtlasWay, dice_with, lost
 from qc.saving import load_estimator, save_estimator
-from semiqc.study import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED, Prediction
+from semiqc.schemes import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED
+from semiqc.study import Prediction
 
 NAMES = [structure.name for structure in SHORT_AXIS.structures]
 

@@ -8,7 +8,7 @@ from safetensors.numpy import load_file, save_file
 
 from qc import ESTIMATORS, CurveClassifier
 from qc.saving import HEADER, load_estimator, save_estimator
-from semiqc.study import SHORT_AXIS
+from semiqc.schemes import SHORT_AXIS
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from qc.base import Quality
-from qc.slice_correction import corrected_areas, corrected_curves
-from semiqc.study import AORTA, SHORT_AXIS, Prediction
+from qc.correction import corrected_areas, corrected_curves
+from semiqc.schemes import AORTA, SHORT_AXIS
+from semiqc.study import Prediction
 
 GOOD = 0.9
 NAN = np.nan

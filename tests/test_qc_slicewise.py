@@ -8,14 +8,21 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from qc.base import Graded
-from qc.clahe import clahe
+from qc.estimators.network_estimator import Batch
+from qc.estimators.slicewise.estimator import SlicewiseDice, slice_areas
+from qc.estimators.slicewise.networks import RESNET_WIDTH, UNET_WIDTH, QCResNet, QCUNet
+from qc.estimators.slicewise.scores import mean_of_nearest, mvsf, reference_areas, volume_dice
 from qc.frames import compared, frame_dice, frame_of, slice_dice
-from qc.network_estimator import Batch
 from qc.saving import load_estimator, save_estimator
-from qc.slicewise import mean_of_nearest, mvsf, reference_areas, volume_dice
-from qc.slicewise_dice import SlicewiseDice, slice_areas
-from qc.slicewise_networks import RESNET_WIDTH, UNET_WIDTH, QCResNet, QCUNet
-from semiqc.study import AORTA, SHORT_AXIS, UNLABELLED, LabelScheme, Prediction, Structure
+from semiqc.images.clahe import clahe
+from semiqc.schemes import (
+    AORTA,
+    SHORT_AXIS,
+    UNLABELLED,
+    LabelScheme,
+    Structure,
+)
+from semiqc.study import Prediction
 
 NAN = np.nan
 SMALL = {"width": 3, "size": (3, 24, 20), "steps": 3, "batch_size": 3, "device": "cpu"}

@@ -13,10 +13,10 @@ from qc import (
     graded_by,
 )
 from qc.base import Graded
-from qc.estimators import ESTIMATORS, make_estimator
+from qc.estimators.registry import ESTIMATORS, make_estimator
 from qc.evaluation.judging import judge
 from qc.saving import load_estimator, save_estimator
-from semiqc.study import SHORT_AXIS
+from semiqc.schemes import SHORT_AXIS
 
 SHIFTS = (0, 3, 6, 10)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from qc.threshold import weighted_youden
+from qc.estimators.curve.threshold import weighted_youden
 
 
 def cut(good, erroneous, weight):

@@ -3,28 +3,29 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from curve_builders import heart, prediction_of, spoilt
-from evidence_builders import graded_hearts_with_evidence, with_evidence
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.exceptions import NotFittedError
+from uncertainty_builders import graded_hearts_with_uncertainty, with_uncertainty
 
-from qc.agreement import Agreement, signals_of
 from qc.base import Graded
-from qc.evidence_estimator import Monotone
+from qc.estimators.agreement import Agreement, signals_of
+from qc.estimators.mahalanobis import Mahalanobis, distance
+from qc.estimators.uncertainty.estimator import THRESHOLDS, Uncertainty, error_overlaps
+from qc.estimators.uncertainty.features import REACH_MM, TABLE, reaches_of, uncertainty_features
+from qc.estimators.uncertainty.forest import ForestTables
+from qc.estimators.uncertainty_estimator import Monotone
 from qc.frames import frame_of
-from qc.mahalanobis import Mahalanobis, distance
 from qc.saving import load_estimator, save_estimator
-from qc.uncertainty import THRESHOLDS, Uncertainty, error_overlaps
-from qc.uncertainty_features import REACH_MM, TABLE, reaches_of, uncertainty_features
-from qc.uncertainty_forest import ForestTables
-from semiqc.study import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED, Evidence, Prediction
+from semiqc.schemes import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED
+from semiqc.study import Prediction, UncertaintyMaps
 
 KINDS = {
     "agreement": Agreement,
     "uncertainty": Uncertainty,
     "mahalanobis": Mahalanobis,
 }
-GRADED = graded_hearts_with_evidence(8, frames=4)
+GRADED = graded_hearts_with_uncertainty(8, frames=4)
 PREDICTIONS = [one.prediction for one in GRADED]
 IS_GOOD = np.array([one.is_good for one in GRADED])
 LV, MYO, RV = range(3)
@@ -54,7 +55,7 @@ def square(entropy, *, labels=None, spacing=(8.0, 2.0, 2.0), agreement=0.7, feat
         labels = np.zeros((1, 1, 12, 14), np.int8)
         labels[0, 0, 4:8, 5:9] = 3
     entropy = np.broadcast_to(np.float32(entropy), labels.shape)
-    evidence = Evidence(
+    uncertainty = UncertaintyMaps(
         entropy,
         np.zeros_like(entropy),
         np.full((1, 3), agreement),
@@ -62,7 +63,7 @@ def square(entropy, *, labels=None, spacing=(8.0, 2.0, 2.0), agreement=0.7, feat
         np.array([features]),
     )
     image = np.zeros((1, *labels.shape), np.float32)
-    return Prediction("square", image, labels, spacing, evidence=evidence)
+    return Prediction("square", image, labels, spacing, uncertainty=uncertainty)
 
 
 def test_the_constructor_only_stores_and_nothing_is_judged_before_fit(kind):
@@ -77,7 +78,7 @@ def test_the_constructor_only_stores_and_nothing_is_judged_before_fit(kind):
 
 
 def test_good_predictions_rank_above_erroneous_ones_also_of_unseen_studies(fitted):
-    unseen = graded_hearts_with_evidence(4, first=200, frames=4)
+    unseen = graded_hearts_with_uncertainty(4, first=200, frames=4)
 
     for graded, share in ((GRADED, 0.9), (unseen, 0.8)):
         found = np.array(scores(fitted, [one.prediction for one in graded]))
@@ -106,15 +107,15 @@ def test_the_same_seed_learns_the_same(fitted):
     assert scores(clone(fitted).fit(GRADED), PREDICTIONS) == scores(fitted, PREDICTIONS)
 
 
-def test_only_what_has_evidence_teaches_and_can_be_judged(fitted, kind):
-    bare = [replace(one, prediction=replace(one.prediction, evidence=None)) for one in GRADED]
+def test_only_what_has_uncertainty_teaches_and_can_be_judged(fitted, kind):
+    bare = [replace(one, prediction=replace(one.prediction, uncertainty=None)) for one in GRADED]
 
     assert scores(blank(kind).fit([*bare, *GRADED]), PREDICTIONS) == scores(fitted, PREDICTIONS)
     with pytest.raises(ValueError, match=rf"{kind.__name__} needs graded .* none in \d+ frames"):
         blank(kind).fit(bare)
     with pytest.raises(ValueError, match="at least one graded prediction"):
         blank(kind).fit([])
-    with pytest.raises(ValueError, match=rf"study0: {kind.__name__} judges by the evidence"):
+    with pytest.raises(ValueError, match=rf"study0: {kind.__name__} judges by the uncertainty"):
         fitted.predict([PREDICTIONS[1], bare[0].prediction])
 
 
@@ -128,7 +129,7 @@ def odd_predictions():
 
 @pytest.mark.parametrize("odd", [pytest.param(p, id=name) for name, p in odd_predictions()])
 def test_an_odd_prediction_is_judged(fitted, odd):
-    (quality,) = fitted.predict([with_evidence(odd)])
+    (quality,) = fitted.predict([with_uncertainty(odd)])
 
     assert 0 < quality.score <= 1
     assert all(0 <= value <= 1 for value in (*quality.dice.values(), *quality.nsd.values()))
@@ -138,7 +139,7 @@ def test_nothing_segmented_is_worth_nothing(fitted):
     labels = heart("odd", frames=4)
     blind = prediction_of("odd", np.zeros_like(labels))
 
-    assert scores(fitted, [with_evidence(blind), with_evidence(blind, labels)]) == [0, 0]
+    assert scores(fitted, [with_uncertainty(blind), with_uncertainty(blind, labels)]) == [0, 0]
 
 
 @pytest.mark.parametrize("scheme", [TUMOUR, AORTA], ids=lambda scheme: scheme.name)
@@ -152,7 +153,7 @@ def test_other_schemes_are_judged(kind, scheme):
         labels = truth if number % 2 else np.roll(truth, 5, axis=3)
         image = rng.normal(size=(4, *truth.shape)).astype(np.float32)
         prediction = Prediction(f"s{number}", image, labels, (3.0, 1.0, 1.0))
-        graded.append(Graded(with_evidence(prediction, truth, scheme=scheme), truth))
+        graded.append(Graded(with_uncertainty(prediction, truth, scheme=scheme), truth))
     judge = kind(scheme).fit(graded)
     qualities = judge.predict([one.prediction for one in graded])
 
@@ -179,14 +180,14 @@ def test_a_monotone_curve_pools_what_breaks_the_order_and_is_level_beyond():
 def test_agreement_reads_dice_off_its_signals():
     truth = heart("a", frames=6)
     quality = np.linspace(0.2, 0.9, 6)
-    prediction = with_evidence(prediction_of("a", truth))
-    evidence = replace(
-        prediction.evidence,
+    prediction = with_uncertainty(prediction_of("a", truth))
+    uncertainty = replace(
+        prediction.uncertainty,
         agreement=np.repeat(quality[:, None], 3, axis=1),
         confidence=np.repeat(1 - quality[:, None], 3, axis=1),
     )
     graded = Graded(
-        replace(prediction, evidence=evidence),
+        replace(prediction, uncertainty=uncertainty),
         truth,
         dice=np.repeat(quality[:, None] / 2, 3, axis=1),
         nsd=np.repeat(quality[:, None], 3, axis=1),
@@ -196,7 +197,7 @@ def test_agreement_reads_dice_off_its_signals():
     )
     both = Agreement(SHORT_AXIS, signals=("pairwise", "confidence")).fit([graded])
     (by_both,) = both.predict(
-        [replace(graded.prediction, evidence=_last(evidence), **_one(truth))]
+        [replace(graded.prediction, uncertainty=_last(uncertainty), **_one(truth))]
     )
 
     # Dice is half the agreement, of which the mean is .55; NSD is the agreement.
@@ -206,8 +207,8 @@ def test_agreement_reads_dice_off_its_signals():
     assert by_both.dice["RV"] == pytest.approx((0.9 / 2 + 0.55 / 2) / 2)
 
 
-def _last(evidence):
-    return Evidence(*(getattr(evidence, name)[-1:] for name in vars(evidence)))
+def _last(uncertainty):
+    return UncertaintyMaps(*(getattr(uncertainty, name)[-1:] for name in vars(uncertainty)))
 
 
 def _one(truth):
@@ -234,7 +235,7 @@ def test_unknown_signals_are_refused():
 
 def test_the_distance_is_the_root_mean_square_of_the_deviations():
     assert distance(frame_of(square(0, features=(3.0, 4.0)), 0)) == pytest.approx(np.sqrt(25 / 2))
-    with pytest.raises(ValueError, match="square: the evidence has no features"):
+    with pytest.raises(ValueError, match="square: the uncertainty has no features"):
         distance(frame_of(square(0, features=()), 0))
 
 
@@ -243,7 +244,7 @@ def test_uncertainty_and_error_overlap_is_their_dice_at_each_threshold():
     prediction = square(0)
     entropy = np.zeros((1, 1, 12, 14), np.float32)
     entropy[0, 0, 4:8, 5], entropy[0, 0, 4:8, 6], entropy[0, 0, 0, 0] = 0.5, 0.2, 1
-    prediction = replace(prediction, evidence=replace(prediction.evidence, entropy=entropy))
+    prediction = replace(prediction, uncertainty=replace(prediction.uncertainty, entropy=entropy))
     reference = prediction.labels[0].copy()
     reference[0, 4:8, 5] = 0
     unknown = reference.copy()
@@ -266,7 +267,7 @@ def test_error_maps_show_what_is_uncertain_at_the_best_threshold():
     judge = Uncertainty(SHORT_AXIS, trees=1).fit(graded)
     (quality,) = judge.predict([graded[2].prediction])
     frame = frame_of(graded[2].prediction, 3)
-    entropy = frame.evidence.entropy[0]
+    entropy = frame.uncertainty.entropy[0]
 
     assert set(np.unique(quality.error_maps["MYO"])) == {0, 1}
     assert quality.error_maps["MYO"].shape == graded[2].prediction.labels.shape
@@ -350,8 +351,8 @@ def test_the_tables_of_a_forest_predict_as_the_forest():
 
 def test_a_worse_segmentation_of_the_same_study_gets_a_lower_estimate(fitted):
     truth = heart("new", frames=8)
-    right = with_evidence(prediction_of("new", truth), truth)
-    wrong = with_evidence(prediction_of("new", spoilt(truth, 2)), truth)
+    right = with_uncertainty(prediction_of("new", truth), truth)
+    wrong = with_uncertainty(prediction_of("new", spoilt(truth, 2)), truth)
 
     better, worse = fitted.predict([right, wrong])
     assert better.dice["LV"] > worse.dice["LV"] + 0.1

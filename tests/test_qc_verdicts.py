@@ -3,7 +3,8 @@ import pytest
 
 from qc.base import Graded
 from qc.verdicts import SimulatedReader, Verdict, balanced, read_verdicts, with_verdict
-from semiqc.study import SHORT_AXIS, UNLABELLED, LabelScheme, Prediction, Structure
+from semiqc.schemes import SHORT_AXIS, UNLABELLED, LabelScheme, Structure
+from semiqc.study import Prediction
 
 SPACING = (8.0, 1.5, 1.25)
 LV_ONLY = LabelScheme("lv", ("background", "other", "wall", "LV"), (SHORT_AXIS.structure("LV"),))

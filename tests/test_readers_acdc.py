@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from source_builders import AFFINE, FRAMES, SHAPE, acdc, heart, pixels, save
 
-from semiqc.raw import UnusableError
-from semiqc.readers import READERS, find
-from semiqc.readers import acdc as reader
-from semiqc.study import UNLABELLED
+from semiqc.exchange.readers import READERS, find
+from semiqc.exchange.readers import acdc as reader
+from semiqc.images.raw import UnusableError
+from semiqc.schemes import UNLABELLED
 
 
 def only(source):

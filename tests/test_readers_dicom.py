@@ -9,9 +9,9 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 from real_data import real_folder
 
-from semiqc.raw import UnusableError
-from semiqc.readers import READERS, find
-from semiqc.study import UNLABELLED
+from semiqc.exchange.readers import READERS, find
+from semiqc.images.raw import UnusableError
+from semiqc.schemes import UNLABELLED
 
 SLICES, PHASES, ROWS, COLUMNS = 3, 4, 6, 8
 ALONG_ROW = np.array([0.0, 1.0, 0.0])

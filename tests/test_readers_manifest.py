@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from source_builders import heart, pixels, save
 
-from semiqc.raw import UnusableError
-from semiqc.readers import find
-from semiqc.study import AORTA, UNLABELLED
+from semiqc.exchange.readers import find
+from semiqc.images.raw import UnusableError
+from semiqc.schemes import AORTA, UNLABELLED
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from source_builders import FRAMES, heart, pixels, save
 
-from semiqc.raw import UnusableError
-from semiqc.readers import READERS, find
-from semiqc.study import UNLABELLED
+from semiqc.exchange.readers import READERS, find
+from semiqc.images.raw import UnusableError
+from semiqc.schemes import UNLABELLED
 
 THEIRS = (3, 2, 1)
 """RV, myocardium and LV in the values of M&Ms."""

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from source_builders import SHAPE, heart, pixels, save
 
-from semiqc.raw import UnusableError
-from semiqc.readers import READERS, find
-from semiqc.study import SHORT_AXIS, UNLABELLED, Measure, Structure
+from semiqc.exchange.readers import READERS, find
+from semiqc.images.raw import UnusableError
+from semiqc.schemes import SHORT_AXIS, UNLABELLED, Measure, Structure
 
 V2 = {
     "channel_names": {"0": "T1", "1": "FLAIR"},

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from source_builders import AFFINE, FRAMES, SHAPE, heart, pixels, save
 
-from semiqc.raw import UnusableError
-from semiqc.readers.pairs import find_pairs
-from semiqc.study import SHORT_AXIS
+from semiqc.exchange.readers.pairs import find_pairs
+from semiqc.images.raw import UnusableError
+from semiqc.schemes import SHORT_AXIS
 
 
 def image(path, seed=0):

@@ -2,7 +2,7 @@ import re
 import shlex
 from pathlib import Path
 
-from semiqc.cli import main
+from semiqc.cli.app import main
 
 README = Path(__file__).parents[1] / "README.md"
 

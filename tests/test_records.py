@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from semiqc.records import OverlapRow, SplitRow, mean, read_rows, write_rows
+from semiqc.files.tables import OverlapRow, SplitRow, mean, read_rows, write_rows
 
 ROW = OverlapRow(0, "few", "a,b", 'say "x"', 3, "LV", 1 / 3, math.inf, 12.5)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from semiqc.registration import exponential, jacobian, register_slices, warp, warp_labels
-from semiqc.registration.affine import Volume, matrix_of, posed, register_affine, worth_of
-from semiqc.registration.velocity import composed
+from semiqc.images.registration import exponential, jacobian, register_slices, warp, warp_labels
+from semiqc.images.registration.affine import Volume, matrix_of, posed, register_affine, worth_of
+from semiqc.images.registration.velocity import composed
 
 SIZE = (48, 52)
 

@@ -15,16 +15,14 @@ from loops.repair import (
 from loops.repair.motion import carry
 from loops.repair.temporal import outliers
 from qc import Quality
-from semiqc.study import (
+from semiqc.schemes import (
     AORTA,
     TUMOUR,
     UNLABELLED,
-    Evidence,
     LabelScheme,
-    Prediction,
     Structure,
-    Study,
 )
+from semiqc.study import Prediction, Study, UncertaintyMaps
 
 DISC = LabelScheme("disc", ("background", "wall", "disc"), (Structure("disc", (2,)),))
 SPACING = (8.0, 3.0, 3.0)
@@ -67,9 +65,9 @@ def judged(bad=(), low=0.2):
     return told(estimates)
 
 
-def evidence_of(shape):
+def uncertainty_of(shape):
     nothing = np.zeros((shape[0], 1))
-    return Evidence(np.zeros(shape), np.zeros(shape), nothing, nothing, nothing)
+    return UncertaintyMaps(np.zeros(shape), np.zeros(shape), nothing, nothing, nothing)
 
 
 class Asked:
@@ -278,13 +276,13 @@ def test_what_was_said_of_the_old_labels_is_left_out():
     image, truth = beating()
     probabilities = np.zeros((3, *truth.shape), np.float32)
     prediction = prediction_of(
-        truth, image, probabilities=probabilities, evidence=evidence_of(truth.shape)
+        truth, image, probabilities=probabilities, uncertainty=uncertainty_of(truth.shape)
     )
 
     repaired = TemporalConsistency(DISC)(prediction, judged((3,)))
 
     assert repaired.probabilities is None
-    assert repaired.evidence is None
+    assert repaired.uncertainty is None
 
 
 @pytest.mark.parametrize(("scheme", "modalities"), [(TUMOUR, 4), (AORTA, 1)])
@@ -377,13 +375,13 @@ def test_what_needs_no_repair_is_not_judged_again():
 
 def test_both_are_judged_by_what_both_carry():
     _, labels = beating()
-    before = prediction_of(labels, evidence=evidence_of(labels.shape))
+    before = prediction_of(labels, uncertainty=uncertainty_of(labels.shape))
     after = prediction_of(labels)
     known, judge = Quality("a", 0.9), Asked(0.4, 0.5)
 
     kept = keep_better(before, known, after, judge)
 
-    assert [one.evidence is None for one in judge.asked] == [True, True]
+    assert [one.uncertainty is None for one in judge.asked] == [True, True]
     assert kept.prediction is after
 
     left = keep_better(before, known, after, Asked(0.5, 0.4))

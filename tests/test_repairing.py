@@ -7,12 +7,13 @@ import numpy as np
 from builders import study_of
 
 from qc import ManifoldSearch, Quality
-from semiqc.experiment.monitor import Silent
 from semiqc.experiment.repairing import Repairer
 from semiqc.experiment.sections import GateSettings
-from semiqc.experiment.stages import RunFolder
-from semiqc.prediction_file import PredictionWriter, predicted_labels
-from semiqc.study import SHORT_AXIS, Prediction
+from semiqc.files.predictions import PredictionWriter, predicted_labels
+from semiqc.schemes import SHORT_AXIS
+from semiqc.study import Prediction
+from semiqc.work.monitor import Silent
+from semiqc.work.stages import RunFolder
 
 
 class Judges:

@@ -14,11 +14,24 @@ from report_builders import (
     rings,
 )
 
-from semiqc.records import ClinicalRow, CurveRow, JudgementRow, OverlapRow, SplitRow, TrainingRow
+from semiqc.files.tables import (
+    ClinicalRow,
+    CurveRow,
+    JudgementRow,
+    OverlapRow,
+    SplitRow,
+    TrainingRow,
+)
 from semiqc.report import CANDIDATES, MANUAL, build_report, findings, summary_tables
 from semiqc.report.clinical import corrections_table
 from semiqc.report.gate import estimators_table
-from semiqc.study import AORTA, SHORT_AXIS, UNLABELLED, LabelScheme, Structure
+from semiqc.schemes import (
+    AORTA,
+    SHORT_AXIS,
+    UNLABELLED,
+    LabelScheme,
+    Structure,
+)
 
 NAN, INFINITE = float("nan"), float("inf")
 EVIL = "</pre><script>alert('$x$')</script>&\u5fc3"

@@ -1,14 +1,15 @@
 import numpy as np
 import pytest
 
-from semiqc.resample import (
+from semiqc.images.resampling import (
     length_at,
     map_to_source,
     resample_image,
     resample_labels,
     to_source,
 )
-from semiqc.study import UNLABELLED, Geometry
+from semiqc.schemes import UNLABELLED
+from semiqc.study import Geometry
 
 NATIVE = (1.4, 1.2)
 Y, X = 40, 50

@@ -9,14 +9,14 @@ import pytest
 from run_settings import TINY
 from source_builders import heart, pixels, save
 
-from semiqc.cli import main
+from semiqc.cli.app import main
 from semiqc.experiment import Silent, read_settings
 from semiqc.experiment.data import open_data, teaching_frames
 from semiqc.experiment.scenarios import SCENARIOS
 from semiqc.experiment.sections import FramesSettings
-from semiqc.experiment.stages import RunFolder
+from semiqc.files.store import Store, StoreWriter
 from semiqc.phantom import write_phantoms
-from semiqc.store import Store, StoreWriter
+from semiqc.work.stages import RunFolder
 
 
 def run(output, *changes):

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from run_settings import TINY
 
-from semiqc.cli import main
+from semiqc.cli.app import main
 from semiqc.experiment import Silent, read_settings, run
+from semiqc.files.store import Store, StoreWriter, open_h5
 from semiqc.phantom import write_phantoms
-from semiqc.store import Store, StoreWriter, open_h5
 
 GATES = (
     "random", "all", "oracle", "weighted", "diverse", "risk", "agreement", "consensus",
@@ -273,7 +273,7 @@ def said(capsys):
                 "gate.by=agreement",
                 "gate.repair=[temporal]",
             ],
-            "repaired predictions carry no evidence",
+            "repaired predictions carry no uncertainty",
         ),
         (
             [

@@ -6,7 +6,7 @@ import torch
 from segmenter_builders import Watched, bright_square
 
 from segmenters.sampler import SliceSampler, fit_patch
-from semiqc.study import UNLABELLED
+from semiqc.schemes import UNLABELLED
 
 
 def sampler(studies, **options):

@@ -10,14 +10,15 @@ from source_builders import AFFINE, FRAMES, SHAPE, heart, pixels, save
 
 from qc import CNNRegression
 from qc.base import Graded, Quality, QualityEstimator
-from qc.blend import Blend
-from qc.suite import Suite
-from qc.suite_training import Training
+from qc.consensus.blend import Blend
+from qc.suites.domain import Training
+from qc.suites.suite import Suite
+from semiqc.schemes import SHORT_AXIS
 from semiqc.scoring import score_images
 from semiqc.scoring.pictures import MOST_SHOWN
 from semiqc.scoring.scores import mean_slice_dice
 from semiqc.scoring.scoring import mean_error_maps
-from semiqc.study import SHORT_AXIS, Prediction
+from semiqc.study import Prediction
 
 TRAINING = Training(
     modalities=1,
@@ -257,9 +258,9 @@ def test_warnings_stand_in_every_output(tmp_path):
 
 
 class Choosy(Told):
-    """Judges only what carries the evidence of several segmenters."""
+    """Judges only what carries the uncertainty of several segmenters."""
 
-    needs_evidence = True
+    needs_uncertainty = True
 
 
 def test_who_cannot_judge_files_is_named_and_the_others_judge(tmp_path):

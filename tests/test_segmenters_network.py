@@ -7,7 +7,8 @@ from segmenter_builders import SQUARE, bright_square, small_unet
 from sklearn.exceptions import NotFittedError
 
 from segmenters import FCN, SEGMENTERS, Augmentation, Training, predict, segment
-from semiqc.study import SHORT_AXIS, UNLABELLED, Study
+from semiqc.schemes import SHORT_AXIS, UNLABELLED
+from semiqc.study import Study
 
 
 def weights(segmenter):

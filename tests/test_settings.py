@@ -180,7 +180,7 @@ def test_who_asks_one_network_for_opinions_need_not_say_that_it_is_one(change):
     settings = read_settings(None, [NEW, "segmenter.dropout=0.1", change])
 
     assert settings.segmenter.members == 1
-    assert settings.has_evidence
+    assert settings.has_uncertainty
 
 
 def test_a_choice_by_chance_takes_as_many_studies_as_the_gate_it_is_compared_with():

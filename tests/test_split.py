@@ -3,8 +3,8 @@ from collections import Counter
 import pytest
 from builders import study_of
 
-from semiqc.experiment.split import check_split, draw_split, read_split
-from semiqc.records import SplitRow
+from semiqc.files.tables import SplitRow
+from semiqc.work.split import check_split, draw_split, read_split
 
 GROUPS = ("DCM", "HCM", "MINF", "NOR")
 STUDIES = [study_of(f"s{i:02d}", group=GROUPS[i % 4]) for i in range(24)]

@@ -1,6 +1,6 @@
 import pytest
 
-from semiqc.experiment.stages import RunFolder
+from semiqc.work.stages import RunFolder
 
 
 class Maker:

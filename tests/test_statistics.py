@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from semiqc.statistics import (
+from semiqc.measuring.statistics import (
     agree,
     compare,
     gap_closed,

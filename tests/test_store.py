@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from builders import study_of
 
-from semiqc.prediction_file import PredictionWriter, predicted_labels, predicted_probabilities
-from semiqc.store import Store, StoreError, StoreWriter
-from semiqc.study import SHORT_AXIS, UNLABELLED, Geometry
+from semiqc.files.predictions import PredictionWriter, predicted_labels, predicted_probabilities
+from semiqc.files.store import Store, StoreError, StoreWriter
+from semiqc.schemes import SHORT_AXIS, UNLABELLED
+from semiqc.study import Geometry
 
 
 def write(path, *studies, **options):

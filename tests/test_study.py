@@ -4,16 +4,14 @@ import numpy as np
 import pytest
 from builders import SPACING, study_of
 
-from semiqc.study import (
+from semiqc.schemes import (
     AORTA,
     SHORT_AXIS,
     UNLABELLED,
     LabelScheme,
-    OnlyFrames,
-    Prediction,
     Structure,
-    Study,
 )
+from semiqc.study import OnlyFrames, Prediction, Study
 
 
 def test_labelled_frames_are_those_with_a_labelled_voxel():

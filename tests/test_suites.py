@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from qc.graded import GradedSet, SegGen, grade_held_out
-from qc.suite import SUITE, Suite
-from qc.suite_training import Training
-from semiqc.cli import main
+from qc.suites.domain import Training
+from qc.suites.suite import SUITE, Suite
+from semiqc.cli.app import main
+from semiqc.files.store import Store, StoreWriter
 from semiqc.phantom import write_phantoms
-from semiqc.store import Store, StoreWriter
-from semiqc.study import SHORT_AXIS, Geometry, Prediction
-from semiqc.suites import evaluate_suite
+from semiqc.schemes import SHORT_AXIS
+from semiqc.study import Geometry, Prediction
+from semiqc.suites.making import evaluate_suite
 
 SMALL = [
     "--estimators", "svr,cnn,slicewise,qcresunet",
@@ -240,7 +241,7 @@ def test_the_range_of_pixels_is_that_in_which_studies_were_acquired(suite, store
 def test_a_suite_is_evaluated_on_those_held_out(suite, store, tmp_path, capsys, monkeypatch):
     output, ticks = tmp_path / "evaluation", []
     monkeypatch.setattr(
-        "semiqc.cli_qc.bar",
+        "semiqc.cli.qc.bar",
         lambda title: nullcontext(lambda done, total: ticks.append((done, total))),
     )
 

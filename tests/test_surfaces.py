@@ -6,7 +6,7 @@ import torch
 from monai.metrics.hausdorff_distance import compute_hausdorff_distance
 from monai.metrics.surface_dice import compute_surface_dice
 
-from semiqc.surfaces import hausdorff95, surface_dice
+from semiqc.measuring.surfaces import hausdorff95, surface_dice
 
 SPACING = (8.0, 1.5, 1.25)
 

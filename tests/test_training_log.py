@@ -1,7 +1,7 @@
 import math
 
 from semiqc.experiment.training_log import FILE, TrainingLog, last_value
-from semiqc.records import TrainingRow, read_rows
+from semiqc.files.tables import TrainingRow, read_rows
 
 
 def steps(folder):

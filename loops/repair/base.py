@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc import Quality
-from semiqc.study import LabelScheme, Prediction
+from semiqc.schemes import LabelScheme
+from semiqc.study import Prediction
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Repair(ABC):
     def __call__(self, prediction: Prediction, quality: Quality) -> Prediction:
         """The repaired prediction; the same object where there is nothing to repair.
 
-        The new labels stand in memory. What was said of the old ones, probabilities and evidence,
+        The new labels stand in memory. The old ones' probabilities and uncertainty,
         is left out.
 
         Raises:
@@ -34,7 +35,7 @@ class Repair(ABC):
         labels = self._labels(prediction, quality)
         if labels is None:
             return prediction
-        return replace(prediction, labels=labels, probabilities=None, evidence=None)
+        return replace(prediction, labels=labels, probabilities=None, uncertainty=None)
 
     @abstractmethod
     def _labels(self, prediction: Prediction, quality: Quality) -> NDArray[np.int8] | None:

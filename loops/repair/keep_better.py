@@ -29,7 +29,7 @@ def keep_better(before: Prediction, quality: Quality, after: Prediction, judge: 
     """Of a prediction as it was and repaired, keep the one of higher score.
 
     Of equal scores the original is kept. Where the repaired one has lost its probabilities or
-    evidence, the original is judged without them too, so that both are judged by the same.
+    uncertainty, the original is judged without them too, so that both are judged by the same.
 
     Args:
         before: As it was predicted.
@@ -55,7 +55,7 @@ def keep_better(before: Prediction, quality: Quality, after: Prediction, judge: 
 def _told_alike(before: Prediction, after: Prediction) -> Prediction:
     """``before`` without what ``after`` does not tell."""
     probabilities = before.probabilities if after.probabilities is not None else None
-    evidence = before.evidence if after.evidence is not None else None
-    if probabilities is before.probabilities and evidence is before.evidence:
+    uncertainty = before.uncertainty if after.uncertainty is not None else None
+    if probabilities is before.probabilities and uncertainty is before.uncertainty:
         return before
-    return replace(before, probabilities=probabilities, evidence=evidence)
+    return replace(before, probabilities=probabilities, uncertainty=uncertainty)

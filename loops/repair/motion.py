@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from semiqc.registration import register_slices, warp
-from semiqc.registration.velocity import composed, local_correlation
-from semiqc.study import BACKGROUND, Voxels
+from semiqc.images.registration import register_slices, warp
+from semiqc.images.registration.velocity import composed, local_correlation
+from semiqc.schemes import BACKGROUND
+from semiqc.study import Voxels
 
 STRIDE = 3
 """Frames that one registration spans at most; hearts move little in as many."""

@@ -3,7 +3,8 @@
 import numpy as np
 
 from loops.repair.motion import carry
-from semiqc.study import UNLABELLED, Study
+from semiqc.schemes import UNLABELLED
+from semiqc.study import Study
 
 MIN_LIKENESS = 0.3
 """Correlation around a voxel below which registered images hardly resemble each other."""

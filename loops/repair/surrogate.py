@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from loops.repair.base import Repair
 from qc import Quality
-from qc.grain_doubts import doubted_slices
-from semiqc.study import UNLABELLED, Prediction
+from qc.grains.doubts import doubted_slices
+from semiqc.schemes import UNLABELLED
+from semiqc.study import Prediction
 
 Surrogates = Callable[[Prediction], NDArray[np.int8]]
 """What should stand in a prediction's place, ``[T, Z, Y, X]``, such as that of a manifold."""

@@ -9,9 +9,10 @@ from loops.repair.base import Repair
 from loops.repair.motion import carry
 from qc import Quality
 from qc.frames import frame_dice, masks
-from qc.grain_doubts import estimated_frame_dice
-from semiqc.records import mean
-from semiqc.study import LabelScheme, Prediction
+from qc.grains.doubts import estimated_frame_dice
+from semiqc.files.tables import mean
+from semiqc.schemes import LabelScheme
+from semiqc.study import Prediction
 
 FEWEST = 4
 """Frames from which it can be told that one is unlike the others."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from semiqc.atomic import whole_file
+from semiqc.files.atomic import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.evaluation.agreement import NAN, Numbers
-from semiqc.statistics import LEVEL, RESAMPLES, Interval
+from semiqc.measuring.statistics import LEVEL, RESAMPLES, Interval
 
 
 @dataclass(frozen=True)
 class Intervals:
-    """Percentile intervals at ``semiqc.statistics.LEVEL``; NaN for fewer than two studies.
+    """Percentile intervals at ``statistics.LEVEL``; NaN for fewer than two studies.
 
     Args:
         mae: Of the mean absolute error.

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from qc.absence import absent_structures
 from qc.base import CONSENSUS, Graded, Observer, Quality, QualityEstimator, unobserved
-from qc.blend import Blend
+from qc.consensus.blend import Blend
 from qc.evaluation.agreement import NAN
 from qc.evaluation.error_maps import error_map_dice
 from qc.frames import GradedFrame, graded_frames
 from qc.graded.truth import multi_class_dice
-from semiqc.frames import OneFrame
-from semiqc.study import UNLABELLED, LabelScheme, Prediction
+from semiqc.images.frames import OneFrame
+from semiqc.schemes import UNLABELLED, LabelScheme
+from semiqc.study import Prediction
 
 ALL = "all"
 """Stands for the mean over structures, in place of a structure's name."""

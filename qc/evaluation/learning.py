@@ -8,7 +8,7 @@ import numpy as np
 from qc.base import Graded, QualityEstimator
 from qc.evaluation.judging import judge
 from qc.evaluation.table import THRESHOLD, rows_of, thresholds_of
-from semiqc.study import LabelScheme
+from semiqc.schemes import LabelScheme
 
 
 @dataclass(frozen=True)

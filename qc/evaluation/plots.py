@@ -19,7 +19,7 @@ from qc.evaluation.judging import ALL, Judgement
 from qc.evaluation.plots_of_sets import balance_histogram
 from qc.evaluation.risk import aurc, risk_coverage
 from qc.evaluation.table import estimators_of, qualities_of, values_of
-from semiqc.statistics import Interval, pearson, spearman
+from semiqc.measuring.statistics import Interval, pearson, spearman
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.base import Graded, Observer, QualityEstimator, unobserved
-from qc.blend import Blend
+from qc.consensus.blend import Blend
 from qc.evaluation.drawing import save
 from qc.evaluation.judging import Judgement, judge
 from qc.evaluation.markdown import markdown_of
 from qc.evaluation.plots import pictures
 from qc.evaluation.table import THRESHOLD, FigureRow, Threshold, table_of, thresholds_of
-from semiqc.atomic import write_text
-from semiqc.records import write_rows
-from semiqc.study import LabelScheme
+from semiqc.files.atomic import write_text
+from semiqc.files.tables import write_rows
+from semiqc.schemes import LabelScheme
 
 FIGURES = "figures.csv"
 JUDGEMENTS = "judgements.csv"

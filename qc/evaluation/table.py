@@ -21,9 +21,9 @@ from qc.evaluation.distributions import kolmogorov_smirnov
 from qc.evaluation.intervals import bootstrap
 from qc.evaluation.judging import ALL, Judgement
 from qc.evaluation.risk import aurc, excess_aurc
-from semiqc.records import mean
-from semiqc.statistics import pearson, spearman
-from semiqc.study import LabelScheme
+from semiqc.files.tables import mean
+from semiqc.measuring.statistics import pearson, spearman
+from semiqc.schemes import LabelScheme
 
 THRESHOLD = 0.7
 """Quality from which a segmentation is good; Robinson et al., MICCAI 2018."""

@@ -18,7 +18,8 @@ from qc.gates.base import (
     eligible_of,
     shortage,
 )
-from semiqc.study import BACKGROUND, LabelScheme, Prediction
+from semiqc.schemes import BACKGROUND, LabelScheme
+from semiqc.study import Prediction
 
 Array = NDArray[np.float64]
 

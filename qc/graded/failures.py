@@ -10,7 +10,8 @@ from scipy import ndimage
 from qc.frames import Frame
 from qc.graded.seggen import displacement, sampled
 from qc.graded.source import Made
-from semiqc.study import BACKGROUND, Study
+from semiqc.schemes import BACKGROUND
+from semiqc.study import Study
 
 LARGEST_SHARE = 0.5
 """Of the slices that hold a structure, how many a failure befalls at most."""

@@ -11,7 +11,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils.parallel import Parallel, delayed
 
 from qc.graded.source import Made
-from semiqc.study import BACKGROUND, Study
+from semiqc.schemes import BACKGROUND
+from semiqc.study import Study
 
 SMOOTHING_MM = (1.5, 3.0, 6.0, 12.0)
 GRADIENT_MM = 4.0

@@ -9,7 +9,8 @@ import numpy as np
 from qc.graded.models import check_samples, default_training, judged_by, modalities_of
 from qc.graded.source import Made
 from segmenters import Training, UNet
-from semiqc.study import LabelScheme, Study
+from semiqc.schemes import LabelScheme
+from semiqc.study import Study
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class CnnLadder:
         shares: Smallest and largest share of the training studies; at least one is kept.
         steps: Fewest and most steps.
         dropout: Share of features dropped in training.
-        samples: Of Monte-Carlo dropout, which give the segmentations evidence; 0 for none.
+        samples: Of Monte-Carlo dropout, which give the segmentations uncertainty; 0 for none.
         training: How they are trained; its ``steps`` and ``seed`` do not count.
         seed: Of the draws and of the trainings.
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from qc.graded.source import Made, Source
 from qc.graded.store import GradedSet, GradedWriter
-from semiqc.metrics import NSD_TOLERANCE_MM
-from semiqc.store import Store
+from semiqc.files.store import Store
+from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.study import Study
 
 Observer = Callable[[int, int, str], None]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from qc.graded.models import default_training, segmented
 from qc.graded.source import Made
 from segmenters import Training, UNet
-from semiqc.study import LabelScheme, Study, Voxels
+from semiqc.schemes import LabelScheme
+from semiqc.study import Study, Voxels
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from segmenters import (
     Segmenter,
     Training,
     segment,
-    segment_with_evidence,
+    segment_with_uncertainty,
 )
-from semiqc.frames import study_of_frame
+from semiqc.images.frames import study_of_frame
 from semiqc.study import Study
 
 Change = Callable[[Study, int, NDArray[np.float32]], NDArray[np.float32]]
@@ -63,7 +63,7 @@ def segmented(
 def sampled(
     members: Members, judged: Sequence[Study], source: str, change: Change | None = None
 ) -> Iterator[Made]:
-    """Every labelled frame, segmented by several, with their evidence; no other frame is read.
+    """Every labelled frame, segmented by several, with their uncertainty; no other frame is read.
 
     Args:
         members: Fitted.
@@ -72,8 +72,8 @@ def sampled(
         change: What is done to an image before it is segmented.
     """
     for study, frame in labelled_frames(judged):
-        (found,) = segment_with_evidence(members, _alone(study, frame, change))
-        yield Made(study, frame, found.labels, source, found.evidence)
+        (found,) = segment_with_uncertainty(members, _alone(study, frame, change))
+        yield Made(study, frame, found.labels, source, found.uncertainty)
 
 
 def _alone(study: Study, frame: int, change: Change | None) -> Study:
@@ -101,7 +101,7 @@ def judged_by(
         learned: What it has learned from.
         judged: Their labels only say which frames to segment.
         source: Name that the segmentations get.
-        samples: Of dropout; 0 segments once and gathers no evidence.
+        samples: Of dropout; 0 segments once and gathers no uncertainty.
         seed: Of what is dropped.
         change: What is done to an image before it is segmented.
     """

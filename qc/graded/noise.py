@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from qc.graded.models import check_samples, default_training, judged_by, modalities_of
 from qc.graded.source import Made
 from segmenters import Training, UNet
-from semiqc.study import LabelScheme, Study
+from semiqc.schemes import LabelScheme
+from semiqc.study import Study
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class NoiseAttack:
             the network's segmentation of the image itself.
         channels: Filters of each resolution level.
         dropout: Share of features dropped in training.
-        samples: Of Monte-Carlo dropout, which give the segmentations evidence; 0 for none.
+        samples: Of Monte-Carlo dropout, which give the segmentations uncertainty; 0 for none.
         training: How the network is trained; its ``seed`` does not count.
         seed: Of the training and of the noise.
 

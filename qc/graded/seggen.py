@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from qc.graded.source import Made
-from semiqc.study import BACKGROUND, Study
+from semiqc.schemes import BACKGROUND
+from semiqc.study import Study
 
 KNOTS = 7
 """Points along each axis at which a deformation is drawn."""

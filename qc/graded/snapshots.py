@@ -10,7 +10,8 @@ import numpy as np
 from qc.graded.models import check_samples, default_training, judged_by, modalities_of
 from qc.graded.source import Made
 from segmenters import Training, UNet, snapshot_file
-from semiqc.study import LabelScheme, Study
+from semiqc.schemes import LabelScheme
+from semiqc.study import Study
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Snapshots:
         channels: Filters of each resolution level.
         learning_rate: Of AdamW, at the start.
         dropout: Share of features dropped in training.
-        samples: Of Monte-Carlo dropout, which give the segmentations evidence; 0 for none.
+        samples: Of Monte-Carlo dropout, which give the segmentations uncertainty; 0 for none.
         training: How the network is trained; its ``learning_rate``, ``snapshots`` and ``seed``
             do not count.
         seed: Of the training.

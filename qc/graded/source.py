@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.study import Evidence, Study
+from semiqc.study import Study, UncertaintyMaps
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,7 @@ class Made:
         labels: Class of each voxel, ``[Z, Y, X]`` int8.
         source: What made it, such as ``forest-depth8``; the part before the first ``-`` is the
             name of the source.
-        evidence: Of the segmenters that made it, for this frame alone: T is 1; None where a
+        uncertainty: Of the segmenters that made it, for this frame alone: T is 1; None where a
             source has no segmenters, or was not asked.
     """
 
@@ -28,7 +28,7 @@ class Made:
     frame: int
     labels: NDArray[np.int8]
     source: str
-    evidence: Evidence | None = None
+    uncertainty: UncertaintyMaps | None = None
 
 
 class Source(Protocol):

@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 from qc.base import Graded
 from qc.graded.writer import FORMAT, VERSION, GradedWriter
-from semiqc.evidence_file import GROUP, MAPS
-from semiqc.frames import OneFrame
-from semiqc.store import H5Voxels, Store, StoreError, file_version, open_h5
-from semiqc.study import Evidence, Prediction, Study
+from semiqc.files.store import H5Voxels, Store, StoreError, file_version, open_h5
+from semiqc.files.uncertainty import GROUP, MAPS
+from semiqc.images.frames import OneFrame
+from semiqc.study import Prediction, Study, UncertaintyMaps
 
 __all__ = ["GradedSet", "GradedWriter"]
 
 _NAMES = ("studies", "sources")
 _COLUMNS = ("study", "source", "frame", "row", "dice", "nsd", "multi_class_dice", "slices")
 _TABLES = ("dice", "mvsf")
-_EVIDENCE = ("evidence_row", "agreement", "confidence", "features")
-"""Columns of a file some of whose segmentations have evidence."""
+_UNCERTAINTY = ("evidence_row", "agreement", "confidence", "features")
+"""Columns of a file some of whose segmentations have uncertainty."""
 
 
 def store_of(path: Path) -> Path:
@@ -75,9 +75,9 @@ class GradedSet(Sequence[Graded]):
             self._names = {key: np.char.decode(file["names"][key][:], "utf-8") for key in _NAMES}
             self._columns = {key: np.asarray(file["items"][key]) for key in _COLUMNS}
             self._slice_tables = {key: np.asarray(file["slices"][key]) for key in _TABLES}
-            self._evidence: dict[str, NDArray[Any]] | None = None
-            if _EVIDENCE[0] in file["items"]:
-                self._evidence = {key: np.asarray(file["items"][key]) for key in _EVIDENCE}
+            self._uncertainty: dict[str, NDArray[Any]] | None = None
+            if _UNCERTAINTY[0] in file["items"]:
+                self._uncertainty = {key: np.asarray(file["items"][key]) for key in _UNCERTAINTY}
                 self._features = np.asarray(file[GROUP]["features"])
         except StoreError:
             raise
@@ -121,7 +121,7 @@ class GradedSet(Sequence[Graded]):
             OneFrame(study.image, frame),
             OneFrame(labels, row),
             study.spacing,
-            evidence=self._evidence_of(item, study.name),
+            uncertainty=self._uncertainty_of(item, study.name),
         )
         return Graded(
             prediction,
@@ -133,8 +133,8 @@ class GradedSet(Sequence[Graded]):
             subject=study.subject,
         )
 
-    def _evidence_of(self, item: int, study: str) -> Evidence | None:
-        known = self._evidence
+    def _uncertainty_of(self, item: int, study: str) -> UncertaintyMaps | None:
+        known = self._uncertainty
         if known is None or known["evidence_row"][item] < 0:
             return None
         row = int(known["evidence_row"][item])
@@ -142,7 +142,7 @@ class GradedSet(Sequence[Graded]):
         entropy, disagreement = (
             OneFrame(self._map(f"{GROUP}/{name}/{study}"), row) for name in MAPS
         )
-        return Evidence(
+        return UncertaintyMaps(
             entropy,
             disagreement,
             agreement=known["agreement"][item][None],

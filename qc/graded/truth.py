@@ -1,4 +1,4 @@
-"""What is true of a segmentation whose reference is known, beyond ``semiqc.metrics``."""
+"""What is true of a segmentation whose reference is known, beyond ``semiqc.measuring.metrics``."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.frames import compared
-from semiqc.study import BACKGROUND, UNLABELLED, LabelScheme
+from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
 
 
 def multi_class_dice(predicted: NDArray[np.int8], reference: NDArray[np.int8]) -> float:

@@ -2,7 +2,7 @@
 
 Layout: the root's attributes hold the format's version and the fingerprint of the store;
 ``labels/STUDY [K, Z, Y, X]`` (int8, chunked by segmentation and compressed) the segmentations of
-a study's frames, and ``evidence/NAME/STUDY`` the maps of its segmenters' evidence, where there
+a study's frames, and ``evidence/NAME/STUDY`` the maps of its segmenters' uncertainty, where there
 is some, in 8 bits; ``items`` a column for each thing known of a segmentation, and ``slices`` what
 is known of its slices, one segmentation after the other. Images and references stay in the store.
 """
@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from qc.frames import compared, frame_dice, slice_dice
 from qc.graded.source import Made
 from qc.graded.truth import multi_class_dice, mvsf
-from semiqc.atomic import require_space, whole_file
-from semiqc.evidence_file import GROUP, MAPS, in_8_bits
-from semiqc.metrics import NSD_TOLERANCE_MM
-from semiqc.store import Store
-from semiqc.study import Evidence, LabelScheme, Study
-from semiqc.surfaces import surface_dice
+from semiqc.files.atomic import require_space, whole_file
+from semiqc.files.store import Store
+from semiqc.files.uncertainty import GROUP, MAPS, in_8_bits
+from semiqc.measuring.metrics import NSD_TOLERANCE_MM
+from semiqc.measuring.surfaces import surface_dice
+from semiqc.schemes import LabelScheme
+from semiqc.study import Study, UncertaintyMaps
 
 FORMAT = "semiqc-graded"
 VERSION = 1
@@ -35,7 +36,7 @@ VERSION = 1
 class _Item:
     """A segmentation and what is true of it.
 
-    ``row`` is its place among its study's, ``evidence_row`` that among those with evidence.
+    ``row`` is its place among its study's, ``uncertainty_row`` that among those with uncertainty.
     """
 
     study: str
@@ -47,8 +48,8 @@ class _Item:
     multi_class_dice: float
     slice_dice: NDArray[np.float64]
     mvsf: NDArray[np.float64]
-    evidence: Evidence | None
-    evidence_row: int
+    uncertainty: UncertaintyMaps | None
+    uncertainty_row: int
 
 
 class GradedWriter:
@@ -120,17 +121,17 @@ class GradedWriter:
                 multi_class_dice=multi_class_dice(labels, reference),
                 slice_dice=slice_dice(*masks),
                 mvsf=mvsf(*masks),
-                evidence=made.evidence and _without_maps(made.evidence),
-                evidence_row=self._append_maps(study.name, made.evidence),
+                uncertainty=made.uncertainty and _without_maps(made.uncertainty),
+                uncertainty_row=self._append_maps(study.name, made.uncertainty),
             )
         )
 
-    def _append_maps(self, study: str, evidence: Evidence | None) -> int:
+    def _append_maps(self, study: str, uncertainty: UncertaintyMaps | None) -> int:
         """Where the maps were written; -1 where there are none."""
-        if evidence is None:
+        if uncertainty is None:
             return -1
         for name in MAPS:
-            row = self._append(f"{GROUP}/{name}/{study}", in_8_bits(getattr(evidence, name)[0]))
+            row = self._append(f"{GROUP}/{name}/{study}", in_8_bits(getattr(uncertainty, name)[0]))
         return row
 
     def _study(self, name: str) -> Study:
@@ -174,30 +175,32 @@ class GradedWriter:
             "items/slices": np.cumsum([0, *(item.mvsf.shape[1] for item in items)]),
             "slices/dice": np.concatenate([item.slice_dice for item in items], axis=1),
             "slices/mvsf": np.concatenate([item.mvsf for item in items], axis=1),
-            **_evidence_columns(items),
+            **_uncertainty_columns(items),
         }
         for name, column in columns.items():
             self._file.create_dataset(name, data=column, compression="gzip")
 
 
-def _without_maps(evidence: Evidence) -> Evidence:
+def _without_maps(uncertainty: UncertaintyMaps) -> UncertaintyMaps:
     nothing = np.zeros((1, 0, 0, 0), np.float32)
-    return replace(evidence, entropy=nothing, disagreement=nothing)
+    return replace(uncertainty, entropy=nothing, disagreement=nothing)
 
 
-def _evidence_columns(items: Sequence[_Item]) -> dict[str, NDArray[np.generic]]:
-    """The tables of evidence; none where no segmentation has any."""
-    if all(item.evidence is None for item in items):
+def _uncertainty_columns(items: Sequence[_Item]) -> dict[str, NDArray[np.generic]]:
+    """The tables of uncertainty; none where no segmentation has any."""
+    if all(item.uncertainty is None for item in items):
         return {}
     unknown = np.full_like(items[0].dice, np.nan)
-    features = [np.zeros(0) if e is None else e.features[0] for e in (i.evidence for i in items)]
+    features = [
+        np.zeros(0) if e is None else e.features[0] for e in (i.uncertainty for i in items)
+    ]
     return {
-        "items/evidence_row": np.array([item.evidence_row for item in items]),
+        "items/evidence_row": np.array([item.uncertainty_row for item in items]),
         "items/agreement": np.stack(
-            [item.evidence.agreement[0] if item.evidence else unknown for item in items]
+            [item.uncertainty.agreement[0] if item.uncertainty else unknown for item in items]
         ),
         "items/confidence": np.stack(
-            [item.evidence.confidence[0] if item.evidence else unknown for item in items]
+            [item.uncertainty.confidence[0] if item.uncertainty else unknown for item in items]
         ),
         # Segmenters differ in how many features they have.
         "items/features": np.cumsum([0, *(len(one) for one in features)]),
@@ -214,11 +217,11 @@ def _check(made: Made, study: Study, scheme: LabelScheme) -> None:
             f" a frame has {study.labels.shape[1:]}"
         )
     classes = len(scheme.classes)
-    maps = [] if made.evidence is None else [getattr(made.evidence, name) for name in MAPS]
+    maps = [] if made.uncertainty is None else [getattr(made.uncertainty, name) for name in MAPS]
     for map_ in maps:
         if tuple(map_.shape) != (1, *made.labels.shape):
             raise ValueError(
-                f"{study.name}: '{made.source}' gave evidence of shape {tuple(map_.shape)},"
+                f"{study.name}: '{made.source}' gave uncertainty of shape {tuple(map_.shape)},"
                 f" expected {(1, *made.labels.shape)}"
             )
     if made.labels.min() < 0 or made.labels.max() >= classes:

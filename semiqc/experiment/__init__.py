@@ -2,13 +2,14 @@
 
 from semiqc.experiment.elsewhere import evaluate_elsewhere
 from semiqc.experiment.export_run import export_run
-from semiqc.experiment.monitor import Monitor, Silent, Terminal
 from semiqc.experiment.predicting import predict_images
 from semiqc.experiment.results import Finished, RunError, write_report
 from semiqc.experiment.run import run
 from semiqc.experiment.settings import Settings
-from semiqc.experiment.settings_file import SettingsError, json_schema, read_settings
+from semiqc.experiment.settings_file import json_schema, read_settings
 from semiqc.experiment.summary import show, write_summary
+from semiqc.work.changes import SettingsError
+from semiqc.work.monitor import Monitor, Silent, Terminal
 
 __all__ = [
     "Finished",

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from qc import CONSENSUS, ESTIMATORS, Quality
-from qc.slice_correction import corrected_curves
-from semiqc.measures import clinical, clinical_of_curves
-from semiqc.records import NAN, CorrectionRow
-from semiqc.study import LabelScheme, Prediction, Study
+from qc.correction import corrected_curves
+from semiqc.files.tables import NAN, CorrectionRow
+from semiqc.measuring.measures import clinical, clinical_of_curves
+from semiqc.schemes import LabelScheme
+from semiqc.study import Prediction, Study
 
 CORRECTORS = ("slicewise", "qcresunet")
 """Who says best which slices failed: the one that learns their Dice comes first."""
@@ -18,7 +19,7 @@ def corrector_of(judges: Iterable[str]) -> str | None:
     Args:
         judges: Names of those who judge; the consensus, a mean of all, corrects nothing.
     """
-    able = [name for name in judges if name != CONSENSUS and ESTIMATORS[name].judges_slices]
+    able = [name for name in judges if name != CONSENSUS and ESTIMATORS[name].estimates_slices]
     return next((name for name in (*CORRECTORS, *able) if name in able), None)
 
 

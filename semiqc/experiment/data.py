@@ -6,17 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from semiqc.atomic import write_text
-from semiqc.experiment.monitor import Monitor
+from semiqc.exchange.importing import import_data, read_scheme
+from semiqc.exchange.readers.manifest import named_files
 from semiqc.experiment.sections import FramesSettings
 from semiqc.experiment.settings import Settings
-from semiqc.experiment.stages import RunFolder
-from semiqc.importing import import_data, read_scheme
-from semiqc.measures import curve
+from semiqc.files.atomic import write_text
+from semiqc.files.store import Store
+from semiqc.measuring.measures import curve
 from semiqc.phantom import write_phantoms
-from semiqc.readers.manifest import named_files
-from semiqc.store import Store
-from semiqc.study import LabelScheme, Study
+from semiqc.schemes import LabelScheme
+from semiqc.study import Study
+from semiqc.work.monitor import Monitor
+from semiqc.work.stages import RunFolder
 
 LEFT_OUT = "left_out.txt"
 STORE = "store.h5"

@@ -5,17 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from segmenters import predict
-from semiqc.atomic import require_folder, write_text
 from semiqc.experiment.evaluation import overlap_rows
-from semiqc.experiment.monitor import Monitor
 from semiqc.experiment.predicting import load_segmenter, refusal_of
 from semiqc.experiment.results import Finished
-from semiqc.records import OverlapRow, SplitRow, read_rows, write_rows
+from semiqc.files.atomic import require_folder, write_text
+from semiqc.files.store import Store
+from semiqc.files.tables import OverlapRow, SplitRow, read_rows, write_rows
 from semiqc.report import Table
 from semiqc.report.choices import choices_table
 from semiqc.report.tables import comparison_table, dice_table
-from semiqc.store import Store
 from semiqc.study import Study
+from semiqc.work.monitor import Monitor
 
 
 def evaluate_elsewhere(run: Path, store: Path, output: Path, monitor: Monitor) -> list[Table]:

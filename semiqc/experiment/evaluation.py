@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from semiqc.measures import clinical, curve_unit, curves
-from semiqc.metrics import dice, overlap
-from semiqc.records import ClinicalRow, CurveRow, OverlapRow, mean
+from semiqc.files.tables import ClinicalRow, CurveRow, OverlapRow, mean
+from semiqc.measuring.measures import clinical, curve_unit, curves
+from semiqc.measuring.metrics import dice, overlap
 from semiqc.report import Overlay
-from semiqc.study import LabelScheme, Prediction, Study
+from semiqc.schemes import LabelScheme
+from semiqc.study import Prediction, Study
 
 
 def overlap_rows(

@@ -3,17 +3,24 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from semiqc.experiment.arguments import unknown
+from semiqc.exchange.exporting import (
+    PROPAGATED,
+    PSEUDO,
+    ExportCase,
+    Lineage,
+    LineageRow,
+    export_nnunet,
+)
 from semiqc.experiment.data import open_data, with_teaching_frames
-from semiqc.experiment.monitor import Monitor
 from semiqc.experiment.results import Finished, RunError
 from semiqc.experiment.settings import Settings
-from semiqc.experiment.stages import RunFolder
-from semiqc.exporting import PROPAGATED, PSEUDO, ExportCase, Lineage, LineageRow, export_nnunet
-from semiqc.prediction_file import predicted_labels
-from semiqc.records import JudgementRow, PseudoRow, Row, SplitRow, read_rows
-from semiqc.store import Store, StoreError
+from semiqc.files.predictions import predicted_labels
+from semiqc.files.store import Store, StoreError
+from semiqc.files.tables import JudgementRow, PseudoRow, Row, SplitRow, read_rows
 from semiqc.study import OnlyFrames, Study
+from semiqc.work.arguments import unknown
+from semiqc.work.monitor import Monitor
+from semiqc.work.stages import RunFolder
 
 
 def export_run(

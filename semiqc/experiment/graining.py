@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from qc import Decision, Quality
-from qc.grains import GRAINS, LIKELY, Grain, Kept, PartialLabels, VoxelGrain, after_grain
-from semiqc.atomic import write_text
+from qc.grains.grains import GRAINS, LIKELY, Grain, Kept, PartialLabels, VoxelGrain, after_grain
+from qc.qualities_file import quality_to_json
 from semiqc.experiment.judging import Judges
-from semiqc.experiment.quality_file import quality_to_json
 from semiqc.experiment.sections import GateSettings
 from semiqc.experiment.workshop import PREDICTIONS, Workshop, origin
-from semiqc.prediction_file import PredictionWriter, predicted_labels
+from semiqc.files.atomic import write_text
+from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.study import OnlyFrames, Prediction, Study
 
 OUTCOMES = "outcomes.json"
@@ -102,7 +102,7 @@ class Grainer:
 
     def _labels(self, prediction: Prediction, quality: Quality) -> PartialLabels:
         if self.gate.grain == "voxel":
-            needs_maps = prediction.evidence is None or self.gate.max_error is not None
+            needs_maps = prediction.uncertainty is None or self.gate.max_error is not None
         else:
             needs_maps = not quality.slice_dice
         if needs_maps:

@@ -15,19 +15,19 @@ from qc import (
     QualityEstimator,
 )
 from qc.absence import absent_structures
-from qc.calibration import true_dice
-from qc.estimators import make_estimator
+from qc.consensus.calibration import true_dice
+from qc.estimators.registry import make_estimator
 from qc.frames import taught_frames
 from qc.gates import Calibration
+from qc.qualities_file import read_qualities, write_qualities
 from qc.saving import load_estimator, save_estimator
-from semiqc.experiment.arguments import checked_arguments
 from semiqc.experiment.ladder import Ladder, deal
-from semiqc.experiment.quality_file import read_qualities, write_qualities
 from semiqc.experiment.settings import Settings
-from semiqc.experiment.stages import Stage
 from semiqc.experiment.workshop import Workshop, origin
-from semiqc.records import mean
+from semiqc.files.tables import mean
 from semiqc.study import Prediction, Study
+from semiqc.work.arguments import checked_arguments
+from semiqc.work.stages import Stage
 
 ESTIMATOR = "estimator.safetensors"
 PERCENT = 100
@@ -149,7 +149,8 @@ class Judges:
         said = {
             one: estimator.predict([prediction])[0]
             for one in names
-            if (estimator := self.fitted[one][1]).gives_maps and estimator.can_judge(prediction)
+            if (estimator := self.fitted[one][1]).gives_error_maps
+            and estimator.can_judge(prediction)
         }
         told = self._weighed(said, prediction) if name == CONSENSUS else said.get(name, quality)
         return replace(quality, error_maps=told.error_maps)

@@ -8,16 +8,13 @@ from qc import CONSENSUS, ESTIMATORS, Blend, Quality
 from qc.absence import absent_structures
 from qc.saving import load_estimator
 from segmenters import SEGMENTERS, Segmenter, segment
-from semiqc.experiment.arguments import unknown
+from semiqc.exchange.importing import Refusal, read_images
 from semiqc.experiment.correcting import correction_rows, corrector_of
 from semiqc.experiment.evaluation import curve_rows
-from semiqc.experiment.monitor import Monitor
 from semiqc.experiment.results import Finished, RunError, judge_file, model_file
-from semiqc.importing import Refusal, read_images
-from semiqc.measures import clinical
-from semiqc.nifti import write_labels
-from semiqc.prediction_file import PredictionWriter, predicted_labels
-from semiqc.records import (
+from semiqc.files.predictions import PredictionWriter, predicted_labels
+from semiqc.files.store import Store
+from semiqc.files.tables import (
     ClinicalRow,
     CorrectionRow,
     CurveRow,
@@ -25,8 +22,11 @@ from semiqc.records import (
     scores_text,
     write_rows,
 )
-from semiqc.store import Store
+from semiqc.measuring.measures import clinical
+from semiqc.nifti.files import write_labels
 from semiqc.study import Prediction, Study
+from semiqc.work.arguments import unknown
+from semiqc.work.monitor import Monitor
 
 SPACING_TOLERANCE = 0.02
 """Relative difference in spacing between a store and a run that is let pass."""

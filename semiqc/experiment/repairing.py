@@ -17,11 +17,11 @@ from loops.repair import (
     propagated,
 )
 from qc import ManifoldSearch
-from semiqc.atomic import write_text
 from semiqc.experiment.judging import Judges
 from semiqc.experiment.sections import GateSettings
 from semiqc.experiment.workshop import PREDICTIONS, Workshop, origin
-from semiqc.prediction_file import PredictionWriter, predicted_labels
+from semiqc.files.atomic import write_text
+from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.study import OnlyFrames, Prediction, Study, Voxels
 
 REASONS = "reasons.json"
@@ -82,7 +82,7 @@ class Repairer:
         reasons = json.loads((stage.folder / REASONS).read_text(encoding="utf-8"))
         file = stage.folder / PREDICTIONS
         found = [
-            replace(one, labels=predicted_labels(file, one.study), evidence=None)
+            replace(one, labels=predicted_labels(file, one.study), uncertainty=None)
             if one.study in reasons
             else one
             for one in predictions

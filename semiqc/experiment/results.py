@@ -12,15 +12,13 @@ from pydantic import ValidationError
 
 from qc import CONSENSUS, Blend, QualityEstimator
 from qc.saving import save_estimator
-from semiqc.atomic import whole_file, write_text
 from semiqc.experiment.data import Data
-from semiqc.experiment.folder import SETTINGS, read_environment
 from semiqc.experiment.judging import ESTIMATOR
 from semiqc.experiment.settings import Settings
-from semiqc.experiment.stages import Stage
 from semiqc.experiment.training_log import FILE
 from semiqc.experiment.workshop import Trained
-from semiqc.records import (
+from semiqc.files.atomic import whole_file, write_text
+from semiqc.files.tables import (
     ClinicalRow,
     CorrectionRow,
     CurveRow,
@@ -33,7 +31,9 @@ from semiqc.records import (
     write_rows,
 )
 from semiqc.report import Overlay, ReportData, build_report, summary_tables
-from semiqc.study import LabelScheme
+from semiqc.schemes import LabelScheme
+from semiqc.work.folder import SETTINGS, read_environment
+from semiqc.work.stages import Stage
 
 TABLES: dict[str, type[Any]] = {
     "split": SplitRow,

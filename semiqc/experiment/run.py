@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from semiqc.experiment.data import Data, open_data
-from semiqc.experiment.folder import claim
-from semiqc.experiment.monitor import Monitor
 from semiqc.experiment.results import Results, write_report, write_results
 from semiqc.experiment.seed_run import SeedRun
 from semiqc.experiment.settings import Settings
-from semiqc.experiment.split import check_split, draw_split, read_split
-from semiqc.experiment.stages import RunFolder
-from semiqc.records import SplitRow
+from semiqc.files.tables import SplitRow
+from semiqc.work.folder import claim
+from semiqc.work.monitor import Monitor
+from semiqc.work.split import check_split, draw_split, read_split
+from semiqc.work.stages import RunFolder
 
 
 def run(settings: Settings, monitor: Monitor) -> Path:
@@ -19,7 +19,7 @@ def run(settings: Settings, monitor: Monitor) -> Path:
     Raises:
         ValueError: If the data or the split do not allow what the settings ask.
     """
-    with claim(settings):
+    with claim(settings.output, settings.model_dump(mode="json")):
         folder = RunFolder(settings.output, monitor.stage)
         data = open_data(settings, folder, monitor)
         for line in data.left_out:

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from qc import CONSENSUS, ESTIMATORS
-from semiqc.experiment.arguments import checked_arguments, unknown
 from semiqc.experiment.scenarios import RULE_TITLES, GrainName, RepairName, Rule
+from semiqc.work.arguments import checked_arguments, unknown
 
 
 class Section(BaseModel):
@@ -91,7 +91,7 @@ class SegmenterSettings(Section):
     """Share of features dropped in training."""
     members: Annotated[int, Field(ge=1)] = 3
     """Networks, alike but for the seed, that segment the unlabelled studies together: by their
-    mean, and where they differ is evidence for the estimators. Each scenario's result is one
+    mean, and where they differ is uncertainty for the estimators. Each scenario's result is one
     network. Where samples or views are asked for, 1 if not given."""
     samples: Annotated[int, Field(ge=0)] = 0
     """Samples of one network's dropout, which take the members' place."""

@@ -15,16 +15,16 @@ from semiqc.experiment.evaluation import (
     true_dice,
 )
 from semiqc.experiment.judging import Judges
-from semiqc.experiment.monitor import Monitor
 from semiqc.experiment.results import Results
 from semiqc.experiment.scenarios import Scenario
 from semiqc.experiment.settings import Settings
-from semiqc.experiment.stages import RunFolder
 from semiqc.experiment.workshop import Team, Workshop, label_file
-from semiqc.records import JudgementRow, PseudoRow, SplitRow, scores_text
+from semiqc.files.store import Store
+from semiqc.files.tables import JudgementRow, PseudoRow, SplitRow, scores_text
 from semiqc.report import CANDIDATES, MANUAL
-from semiqc.store import Store
 from semiqc.study import Prediction, Study
+from semiqc.work.monitor import Monitor
+from semiqc.work.stages import RunFolder
 
 
 class SeedRun:
@@ -145,7 +145,7 @@ class SeedRun:
 
     def _evaluate(self, name: str, team: Team) -> None:
         hidden = [study.without_labels() for study in self.test]
-        predictions = self.workshop.predict(f"{name}-test", team, hidden, evidence=False)
+        predictions = self.workshop.predict(f"{name}-test", team, hidden, uncertainty=False)
         self.results.models[name, self.seed] = team.first
         found = []
         for prediction, study in zip(predictions, self.test, strict=True):

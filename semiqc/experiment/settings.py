@@ -35,7 +35,7 @@ _strict(Augmentation)
 RULES_OF_K = ("best", "diverse", "oracle", "random")
 """Those that admit ``k`` studies."""
 
-JUDGES = [name for name in ESTIMATORS if name != CONSENSUS]
+JUDGES = list(ESTIMATORS)
 """Estimators that judge by themselves; the consensus is learned from all there are."""
 
 
@@ -164,7 +164,7 @@ class Settings(Section):
             check_known("gate.by", [gate.by], [*self.judges, CONSENSUS])
             self._check_grain(gate)
             self._check_promise(gate)
-        self._check_evidence()
+        self._check_uncertainty()
         if len(self._named_gates()) != len(self.gates):
             named = ", ".join(gate.name for gate in self.gates)
             raise ValueError(f"gates: two are alike: {named}")
@@ -183,16 +183,16 @@ class Settings(Section):
         """Names of the estimators of the run."""
         if self.qc.estimators is not None:
             return self.qc.estimators
-        able = self.has_evidence
-        return tuple(n for n in JUDGES if able or not ESTIMATORS[n].needs_evidence)
+        able = self.has_uncertainty
+        return tuple(n for n in JUDGES if able or not ESTIMATORS[n].needs_uncertainty)
 
     @property
-    def has_evidence(self) -> bool:
-        """Whether predictions carry the evidence of several segmenters, or of one's samples."""
+    def has_uncertainty(self) -> bool:
+        """Whether predictions carry the uncertainty of several segmenters, or of one's samples."""
         network = self.segmenter
         return network.members > 1 or network.samples > 0 or network.views > 0
 
-    def _check_evidence(self) -> None:
+    def _check_uncertainty(self) -> None:
         network = self.segmenter
         if network.samples and (network.samples < 2 or not network.dropout):
             raise ValueError("segmenter.samples: needs at least 2, and segmenter.dropout above 0")
@@ -202,8 +202,8 @@ class Settings(Section):
                 "segmenter: several opinions come from members, from samples or from views (at"
                 " least 2), not from more than one of these"
             )
-        blind = [name for name in self.judges if ESTIMATORS[name].needs_evidence]
-        if blind and not self.has_evidence:
+        blind = [name for name in self.judges if ESTIMATORS[name].needs_uncertainty]
+        if blind and not self.has_uncertainty:
             raise ValueError(
                 f"qc.estimators: {blind[0]} needs several opinions; set segmenter.members,"
                 " segmenter.samples or segmenter.views"
@@ -212,8 +212,8 @@ class Settings(Section):
     def _check_grain(self, gate: GateSettings) -> None:
         names = self.judges if gate.by == CONSENSUS else (gate.by,)
         kinds = [ESTIMATORS[name] for name in names]
-        of_maps = any(kind.gives_maps for kind in kinds)
-        if gate.grain == "voxel" and not (of_maps or self.has_evidence):
+        of_maps = any(kind.gives_error_maps for kind in kinds)
+        if gate.grain == "voxel" and not (of_maps or self.has_uncertainty):
             raise ValueError(
                 f"{gate.name}: voxels are doubted by error maps, which {gate.by} does not give, or"
                 " by several opinions; set segmenter.members"
@@ -229,7 +229,7 @@ class Settings(Section):
             self._check_repair(gate, kinds)
         if "surrogate" in gate.repair and "manifold" not in self.judges:
             raise ValueError(f"{gate.name}: surrogates come from qc.estimators' manifold")
-        of_slices = of_maps or any(kind.judges_slices for kind in kinds)
+        of_slices = of_maps or any(kind.estimates_slices for kind in kinds)
         if gate.grain in ("frame", "slice", "structure") and not of_slices:
             raise ValueError(
                 f"{gate.name}: {gate.by} does not judge slices, which this grain needs"
@@ -254,27 +254,27 @@ class Settings(Section):
             )
 
     def _check_repair(self, gate: GateSettings, kinds: Sequence[type[QualityEstimator]]) -> None:
-        """A repaired prediction is nobody's opinion any more, and carries no evidence of any."""
-        able = [kind for kind in kinds if not kind.needs_evidence]
+        """A repaired prediction is no member's result any more, and carries no uncertainty."""
+        able = [kind for kind in kinds if not kind.needs_uncertainty]
         if not able:
             raise ValueError(
-                f"{gate.name}: repaired predictions carry no evidence of several opinions, which"
+                f"{gate.name}: repaired predictions carry no uncertainty, which"
                 f" {gate.by} needs; choose another judge"
             )
         if "surrogate" in gate.repair and all(kind is ESTIMATORS["manifold"] for kind in able):
             raise ValueError(
                 f"{gate.name}: the manifold would judge its own surrogates; let others judge"
             )
-        has_maps = any(kind.gives_maps for kind in able)
+        has_maps = any(kind.gives_error_maps for kind in able)
         if gate.grain == "voxel" and not has_maps:
             raise ValueError(
-                f"{gate.name}: repaired predictions carry no evidence of several opinions; their"
+                f"{gate.name}: repaired predictions carry no uncertainty; their"
                 " voxels are doubted by error maps, which qc.estimators' qcresunet gives"
             )
-        of_slices = has_maps or any(kind.judges_slices for kind in able)
+        of_slices = has_maps or any(kind.estimates_slices for kind in able)
         if gate.grain in ("frame", "slice", "structure") and not of_slices:
             raise ValueError(
-                f"{gate.name}: repaired predictions carry no evidence of several opinions; their"
+                f"{gate.name}: repaired predictions carry no uncertainty; their"
                 " slices are judged by such as qc.estimators' slicewise"
             )
 

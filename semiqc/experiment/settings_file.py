@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
-from semiqc.experiment.arguments import unknown
 from semiqc.experiment.settings import Settings
-from semiqc.study import SCHEMES
+from semiqc.schemes import SCHEMES
+from semiqc.work.arguments import unknown
+from semiqc.work.changes import SettingsError, apply_change, load_yaml
 
 PATHS = (("data",), ("output",), ("importing", "scheme"), ("split", "file"), ("qc", "verdicts"))
 """Settings that name a file; in a settings file they are relative to it."""
@@ -18,10 +18,6 @@ PATHS = (("data",), ("output",), ("importing", "scheme"), ("split", "file"), ("q
 
 DEMO = Path(__file__).with_name("demo.yaml")
 """Settings where neither a file nor data is named."""
-
-
-class SettingsError(ValueError):
-    """The settings are at fault, not the program."""
 
 
 def read_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
@@ -35,7 +31,7 @@ def read_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
         SettingsError: In words that name the setting, what was expected and what came.
     """
     makes_phantoms = not any(change.partition("=")[0].strip() == "data" for change in changes)
-    table = _load_yaml(path or DEMO) if path or makes_phantoms else {}
+    table = load_yaml(path or DEMO) if path or makes_phantoms else {}
     if path:
         for keys in PATHS:
             _anchor(table, keys, path.parent)
@@ -49,18 +45,6 @@ def read_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
         raise SettingsError(source + mistakes) from None
 
 
-def _load_yaml(path: Path) -> dict[str, Any]:
-    try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"{path}: {' '.join(str(error).split())}") from error
-    if not isinstance(table, dict | None):
-        raise SettingsError(
-            f"{path}: expected settings as 'key: value', got {type(table).__name__}"
-        )
-    return table or {}
-
-
 def _anchor(table: dict[str, Any], keys: Sequence[str], folder: Path) -> None:
     *sections, last = keys
     for section in sections:
@@ -69,27 +53,6 @@ def _anchor(table: dict[str, Any], keys: Sequence[str], folder: Path) -> None:
     path = table.get(last)
     if isinstance(path, str) and path not in SCHEMES:
         table[last] = str(folder / Path(path).expanduser())
-
-
-def apply_change(table: dict[str, Any], change: str) -> None:
-    """Put ``key=value`` into a table, sections parted by dots.
-
-    Raises:
-        SettingsError: If it is not such, or a section of the key is a plain value.
-    """
-    key, equals, value = change.partition("=")
-    if not equals:
-        raise SettingsError(f"--set {change}: expected key=value, such as gate.k=5")
-    *sections, last = key.strip().split(".")
-    for section in sections:
-        inner = table.setdefault(section, {})
-        if not isinstance(inner, dict):
-            raise SettingsError(f"--set {change}: '{section}' is not a section")
-        table = inner
-    try:
-        table[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise SettingsError(f"--set {change}: {' '.join(str(error).split())}") from error
 
 
 def _explain(error: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Self
 
 from torch.utils.tensorboard import SummaryWriter
 
-from semiqc.records import TrainingRow, read_rows, write_rows
+from semiqc.files.tables import TrainingRow, read_rows, write_rows
 
 FILE = "training.csv"
 

@@ -14,19 +14,19 @@ from segmenters import (
     FeatureSpace,
     Members,
     NetworkSegmenter,
-    Views,
+    TestTimeAugmentation,
     segment,
-    segment_with_evidence,
+    segment_with_uncertainty,
     snapshot_file,
 )
-from semiqc.experiment.monitor import Monitor
 from semiqc.experiment.sections import Rung
 from semiqc.experiment.settings import Settings
-from semiqc.experiment.stages import RunFolder, Stage
 from semiqc.experiment.training_log import FILE, TrainingLog, last_value
-from semiqc.prediction_file import PredictionWriter, predicted_evidence, predicted_labels
-from semiqc.store import H5Voxels, Store
+from semiqc.files.predictions import PredictionWriter, predicted_labels, predicted_uncertainty
+from semiqc.files.store import H5Voxels, Store
 from semiqc.study import OnlyFrames, Prediction, Study
+from semiqc.work.monitor import Monitor
+from semiqc.work.stages import RunFolder, Stage
 
 MEMBERS_APART = 7919
 """Between the seeds of a team's members."""
@@ -204,19 +204,19 @@ class Workshop:
         *,
         crf: CRF | None = None,
         clean: bool | None = None,
-        evidence: bool = True,
+        uncertainty: bool = True,
     ) -> list[Prediction]:
         """The studies segmented; only where they stand is kept in memory.
 
-        With several members, or with samples of dropout, predictions carry their evidence, unless
-        it is declined: then the team's first segments alone.
+        With several members, or with samples of dropout, predictions carry their uncertainty,
+        unless it is declined: then the team's first segments alone.
         """
-        if not evidence:
+        if not uncertainty:
             team = Team((team.first,))
 
         clean = self.settings.segmenter.clean if clean is None else clean
         is_alone = len(team.members) == 1
-        is_asked = evidence and is_alone
+        is_asked = uncertainty and is_alone
         samples = self.settings.segmenter.samples if is_asked else 0
         views = self.settings.segmenter.views if is_asked else 0
         depends = {
@@ -242,7 +242,9 @@ class Workshop:
                         alone = team.first.segmenter
                         writer.add(study, segment(alone, study, clean=clean, refine=crf))
                     else:
-                        together = segment_with_evidence(members, study, clean=clean, refine=crf)
+                        together = segment_with_uncertainty(
+                            members, study, clean=clean, refine=crf
+                        )
                         writer.add(study, together)
                     tick(number, {})
 
@@ -254,13 +256,13 @@ class Workshop:
                 s.image,
                 predicted_labels(file, s.name),
                 s.spacing,
-                evidence=predicted_evidence(file, s.name),
+                uncertainty=predicted_uncertainty(file, s.name),
             )
             for s in studies
         ]
 
     def _members(self, team: Team, samples: int, views: int) -> Members | None:
-        """Whose opinions are the evidence; None where there is one only."""
+        """Whose opinions are the uncertainty; None where there is one only."""
         segmenters = [one.segmenter for one in team.members]
         if len(segmenters) == 1 and not samples and not views:
             return None
@@ -268,7 +270,7 @@ class Workshop:
         if samples:
             return DropoutSamples(segmenters[0], samples, seed=self.seed, space=space)
         if views:
-            return Views(segmenters[0], views, seed=self.seed, space=space)
+            return TestTimeAugmentation(segmenters[0], views, seed=self.seed, space=space)
         return Ensemble(segmenters, space=space)
 
     def validation_loss(self, trained: Trained) -> float:

@@ -6,14 +6,20 @@ from pathlib import Path
 
 import numpy as np
 
+from semiqc.files.store import StoreWriter
 from semiqc.phantom.anatomy import GROUPS
 from semiqc.phantom.aorta import aorta_study
 from semiqc.phantom.draws import study_seed
 from semiqc.phantom.scanner import PROFILES, find_profile
 from semiqc.phantom.short_axis import short_axis_study
 from semiqc.phantom.tumour import MODALITIES, tumour_study
-from semiqc.store import StoreWriter
-from semiqc.study import AORTA, SHORT_AXIS, TUMOUR, LabelScheme, Study
+from semiqc.schemes import (
+    AORTA,
+    SHORT_AXIS,
+    TUMOUR,
+    LabelScheme,
+)
+from semiqc.study import Study
 
 FIELD_OF_VIEW_MM = {"short-axis": 190.0, "aorta": 160.0, "tumour": 208.0}
 """Edge of the image of each kind of phantom."""

@@ -6,10 +6,10 @@ The page follows Tables 2 and 3 and Figures 2 and 3 of Ruijsink, Puyol-Antón et
 them.
 """
 
+from semiqc.pages.table import Column, Table
 from semiqc.report.data import CANDIDATES, MANUAL, Overlay, ReportData
 from semiqc.report.page import build_report
 from semiqc.report.summary import findings
-from semiqc.report.table import Column, Table
 from semiqc.report.tables import summary_tables
 
 __all__ = [

@@ -1,8 +1,8 @@
 """What choosing pseudo-labels was worth: every gate against a choice by chance."""
 
+from semiqc.measuring.statistics import compare, holm
+from semiqc.pages.table import Cell, Table, count, interval, number, p_value, text
 from semiqc.report.data import ReportData
-from semiqc.report.table import Cell, Table, count, interval, number, p_value, text
-from semiqc.statistics import compare, holm
 
 
 def choices_table(data: ReportData) -> Table:

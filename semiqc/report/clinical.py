@@ -2,9 +2,9 @@
 
 import math
 
+from semiqc.measuring.statistics import agree, summarise
+from semiqc.pages.table import Cell, Column, Table, count, interval, mean_sd, number, text
 from semiqc.report.data import MANUAL, ReportData
-from semiqc.report.table import Cell, Column, Table, count, interval, mean_sd, number, text
-from semiqc.statistics import agree, summarise
 
 SHOWN = ("EDV", "EF", "mass", "volume", "largest", "relative change")
 """Measures of the first table; the second one has all."""

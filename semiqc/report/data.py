@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.records import (
+from semiqc.files.tables import (
     ClinicalRow,
     CorrectionRow,
     CurveRow,
@@ -18,7 +18,8 @@ from semiqc.records import (
     TrainingRow,
     mean,
 )
-from semiqc.study import LabelScheme
+from semiqc.pages.drawing import scenario_colours
+from semiqc.schemes import LabelScheme
 
 MANUAL = "manual"
 """Scenario name of clinical rows that were measured on the reference."""
@@ -112,6 +113,11 @@ class ReportData:
     def scenario_title(self, key: str) -> str:
         """Title of a scenario; its key where it has none."""
         return dict(self.scenarios).get(key, key)
+
+    @property
+    def colours(self) -> dict[str, str]:
+        """Colour of each scenario, the same in every figure."""
+        return scenario_colours([key for key, _ in self.scenarios])
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from semiqc.measuring.statistics import pearson
+from semiqc.pages.drawing import INK, Picture, as_svg, blank
+from semiqc.pages.table import number_text
 from semiqc.report.data import ReportData
-from semiqc.report.drawing import INK, Picture, as_svg, blank, scenario_colours
-from semiqc.report.table import number_text
-from semiqc.statistics import pearson
 
 SMOOTHED = 40
 """Points that a training curve is averaged down to, so that its course shows through the noise."""
@@ -29,7 +29,7 @@ def _boxes(data: ReportData, title: str, structure: str | None) -> Picture | Non
     shown = [key for key, found in values.items() if found]
     if not shown:
         return None
-    colours = scenario_colours(data)
+    colours = data.colours
     figure, axes = blank(3.6, 2.6)
     # Fixed, so that the same results give the same figure.
     jitter = np.random.default_rng(0)
@@ -62,7 +62,7 @@ def change_plots(data: ReportData) -> list[Picture]:
     Figure 2 of Ruijsink, Puyol-Antón et al. 2020, the studies ordered by how hard they are.
     """
     baseline = _finite(data.overlap_of(data.baseline_scenario))
-    colours = scenario_colours(data)
+    colours = data.colours
     changes = {
         key: [
             (baseline[study], value - baseline[study])
@@ -121,7 +121,7 @@ def training_plots(data: ReportData) -> list[Picture]:
         if np.isfinite(row.value):
             of_term = curves.setdefault(row.term, {})
             of_term.setdefault(row.training, []).append((row.step, row.value))
-    colours = scenario_colours(data)
+    colours = data.colours
     pictures = []
     for term, trainings in curves.items():
         figure, axes = blank(3.6, 2.2)

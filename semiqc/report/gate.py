@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from semiqc.records import JudgementRow
+from semiqc.files.tables import JudgementRow
+from semiqc.measuring.statistics import separation_p, spearman, summarise
+from semiqc.pages.table import Cell, Table, count, mean_sd, number, p_value, text
 from semiqc.report.data import ReportData
-from semiqc.report.table import Cell, Table, count, mean_sd, number, p_value, text
-from semiqc.statistics import separation_p, spearman, summarise
 
 
 def gate_table(data: ReportData) -> Table:

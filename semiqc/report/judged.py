@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from semiqc.measures import curve_unit
-from semiqc.records import JudgementRow
+from semiqc.files.tables import JudgementRow
+from semiqc.measuring.measures import curve_unit
+from semiqc.measuring.statistics import spearman
+from semiqc.pages.drawing import Picture, as_svg, blank, structure_colours
+from semiqc.pages.table import number_text
 from semiqc.report.data import CANDIDATES, ReportData
-from semiqc.report.drawing import Picture, as_svg, blank, scenario_colours, structure_colours
 from semiqc.report.gate import is_admitted
-from semiqc.report.table import number_text
-from semiqc.statistics import spearman
 
 EXAMPLES = 6
 """Curves shown of admitted studies, and of those that were left."""
@@ -19,7 +19,7 @@ EXAMPLES = 6
 
 def score_plots(data: ReportData) -> list[Picture]:
     """Score against true Dice of every judged study whose reference is known, per scenario."""
-    colours = scenario_colours(data)
+    colours = data.colours
     pictures = []
     for key, title in data.scenarios:
         known = [
@@ -85,7 +85,7 @@ def _curve(data: ReportData, judged: JudgementRow) -> Picture | None:
     if not points:
         return None
     figure, axes = blank(1.8, 1.4)
-    colours = structure_colours(data)
+    colours = structure_colours(data.scheme)
     for structure, curve in points.items():
         frames, values = np.array(sorted(curve)).T
         axes.plot(

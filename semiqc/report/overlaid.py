@@ -5,10 +5,10 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from semiqc.pages.drawing import Picture, as_png, structure_colours
+from semiqc.pages.table import number_text
 from semiqc.report.data import Overlay, ReportData
-from semiqc.report.drawing import Picture, as_png, structure_colours
-from semiqc.report.table import number_text
-from semiqc.study import LabelScheme
+from semiqc.schemes import LabelScheme
 
 MARGIN = 14
 """Voxels shown around the outermost labelled or predicted one."""
@@ -31,7 +31,7 @@ def overlay_picture(data: ReportData, overlay: Overlay) -> Picture:
     axes.set_axis_off()
     axes.imshow(image, cmap="gray", vmin=low, vmax=max(high, low + 1e-6), interpolation="bilinear")
     for structure in data.scheme.structures:
-        colour = structure_colours(data)[structure.name]
+        colour = structure_colours(data.scheme)[structure.name]
         predicted = structure.mask(overlay.predicted)[view]
         axes.imshow(_tinted(predicted, colour), interpolation="nearest")
         reference = structure.mask(overlay.reference)[view]

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from semiqc.atomic import write_text
+from semiqc.files.atomic import write_text
+from semiqc.pages.drawing import Picture, structure_colours
+from semiqc.pages.table import NOTHING, number_text
 from semiqc.report.data import RANKS, ReportData
-from semiqc.report.drawing import Picture, scenario_colours, structure_colours
 from semiqc.report.figures import box_plots, change_plots, training_plots
 from semiqc.report.judged import curve_plots, score_plots
 from semiqc.report.overlaid import overlay_picture
 from semiqc.report.summary import findings
-from semiqc.report.table import NOTHING, number_text
 from semiqc.report.tables import summary_tables
 
 TEMPLATE = "template.html.j2"
@@ -52,10 +52,10 @@ def build_report(data: ReportData, output: Path) -> None:
         tables={table.name: table for table in summary_tables(data)},
         estimators=_estimators(data),
         scenarios=[
-            (number, title, scenario_colours(data)[key])
+            (number, title, data.colours[key])
             for number, (key, title) in enumerate(data.scenarios, start=1)
         ],
-        structures=list(structure_colours(data).items()),
+        structures=list(structure_colours(data.scheme).items()),
         boxes=box_plots(data),
         changes=change_plots(data),
         scores=score_plots(data),
@@ -77,7 +77,7 @@ def _overlays(data: ReportData) -> list[OverlayRow]:
             for rank in RANKS
         ]
         if any(pictures):
-            rows.append(OverlayRow(title, scenario_colours(data)[key], pictures))
+            rows.append(OverlayRow(title, data.colours[key], pictures))
     return rows
 
 

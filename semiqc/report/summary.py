@@ -2,10 +2,10 @@
 
 import math
 
+from semiqc.measuring.statistics import compare, gap_closed, summarise
+from semiqc.pages.table import interval_text, number_text, p_text
 from semiqc.report.data import ReportData
 from semiqc.report.gate import gate_table
-from semiqc.report.table import interval_text, number_text, p_text
-from semiqc.statistics import compare, gap_closed, summarise
 
 FEW_STUDIES = 20
 """Test studies below which the summary warns that only large differences can be told."""

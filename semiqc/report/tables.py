@@ -7,11 +7,8 @@ frames of one heart are not two patients.
 import math
 from collections.abc import Sequence
 
-from semiqc.report.choices import choices_table
-from semiqc.report.clinical import agreement_table, clinical_table, corrections_table
-from semiqc.report.data import ReportData
-from semiqc.report.gate import estimators_table, gate_table
-from semiqc.report.table import (
+from semiqc.measuring.statistics import Comparison, compare, holm, spearman, summarise
+from semiqc.pages.table import (
     Cell,
     Column,
     Table,
@@ -22,7 +19,10 @@ from semiqc.report.table import (
     p_value,
     text,
 )
-from semiqc.statistics import Comparison, compare, holm, spearman, summarise
+from semiqc.report.choices import choices_table
+from semiqc.report.clinical import agreement_table, clinical_table, corrections_table
+from semiqc.report.data import ReportData
+from semiqc.report.gate import estimators_table, gate_table
 
 POOLED = "all structures"
 """What stands for the mean over structures."""

@@ -5,15 +5,14 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from semiqc.atomic import write_text
-from semiqc.report.drawing import Picture
-from semiqc.report.table import NOTHING, interval_text, number_text
+from semiqc.files.atomic import write_text
+from semiqc.pages.drawing import Picture, structure_colours
+from semiqc.pages.table import NOTHING, interval_text, number_text
 from semiqc.scoring.pictures import (
     WorstSlices,
     frames_across,
     slice_picture,
     strip_picture,
-    structure_colours,
 )
 from semiqc.scoring.scores import ScoreReport, StudyScore, mean_slice_dice
 

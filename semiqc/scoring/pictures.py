@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from qc.crop import box_around
+from qc.estimators.network_estimator import NetworkEstimator
 from qc.explain import explain
-from qc.network_estimator import NetworkEstimator
-from qc.suite import Scored
-from semiqc.report.drawing import PALE, STRUCTURE_COLOURS, Picture, as_png
+from qc.suites.suite import Scored
+from semiqc.images.crop import box_around
+from semiqc.pages.drawing import PALE, Picture, as_png, structure_colours
+from semiqc.schemes import BACKGROUND, LabelScheme, Structure
 from semiqc.scoring.scores import mean_known, mean_slice_dice, those_who_count
-from semiqc.study import BACKGROUND, LabelScheme, Structure
 
 MOST_SHOWN = 30
 """Flagged studies with a picture; a page of more is not read."""
@@ -190,14 +190,6 @@ def _outline(axes: Axes, labels: NDArray[np.int8], scheme: LabelScheme, *, thin:
         # A line wants both sides: a mask that fills the view, or is empty, has no outline.
         if mask.any() and not mask.all():
             axes.contour(mask, levels=[0.5], colors=colour, linewidths=0.7 if thin else 1.4)
-
-
-def structure_colours(scheme: LabelScheme) -> dict[str, str]:
-    """Colour of each structure, the same in every picture."""
-    return {
-        structure.name: STRUCTURE_COLOURS[rank % len(STRUCTURE_COLOURS)]
-        for rank, structure in enumerate(scheme.structures)
-    }
 
 
 def frames_across(dice: NDArray[np.float64]) -> bool:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.base import CONSENSUS, Quality
-from qc.suite_training import Training
-from semiqc.raw import Refusal
-from semiqc.study import LabelScheme
+from qc.suites.domain import Training
+from semiqc.images.raw import Refusal
+from semiqc.schemes import LabelScheme
 
 
 @dataclass(frozen=True, eq=False)

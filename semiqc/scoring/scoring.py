@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.base import Quality
-from qc.network_estimator import NetworkEstimator
-from qc.suite import Scored, Suite
-from semiqc.atomic import require_folder
-from semiqc.importing import prepared
-from semiqc.nifti import write_map
-from semiqc.raw import Entry, Refusal, UnusableError, safe_name
-from semiqc.readers.pairs import find_pairs
+from qc.estimators.network_estimator import NetworkEstimator
+from qc.suites.suite import Scored, Suite
+from semiqc.exchange.readers.pairs import find_pairs
+from semiqc.files.atomic import require_folder
+from semiqc.images.preparing import prepared
+from semiqc.images.raw import Entry, Refusal, UnusableError, safe_name
+from semiqc.nifti.files import write_map
 from semiqc.scoring.page import write_page
 from semiqc.scoring.pictures import WorstSlices, worst_slice
 from semiqc.scoring.scores import ScoreReport, StudyScore, is_flagged, those_who_count
@@ -50,7 +50,7 @@ def score_images(
 
     Args:
         suite: Folder of a suite, or a suite.
-        images: A NIfTI file or a folder of them; see ``semiqc.readers.pairs``.
+        images: A NIfTI file or a folder of them; see ``semiqc.exchange.readers.pairs``.
         segmentations: Likewise.
         output: Folder to write.
         meaning: Value of the suite's scheme of each label value in the files, where they are not

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from qc.base import Quality
-from semiqc.atomic import write_text
-from semiqc.records import NAN, write_rows
-from semiqc.report.table import Cell, Table
+from semiqc.files.atomic import write_text
+from semiqc.files.tables import NAN, write_rows
+from semiqc.pages.table import Cell, Table
 from semiqc.scoring.scores import ScoreReport, StudyScore
 
 

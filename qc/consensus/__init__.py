@@ -1,0 +1,1 @@
+"""Several estimators asked, calibrated, weighted and blended."""

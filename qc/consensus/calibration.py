@@ -1,0 +1,202 @@
+"""From what an estimator says to the Dice it means, learned where the Dice is known."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.isotonic import isotonic_regression
+
+from qc.base import Graded, Quality
+from qc.frames import graded_frames
+from semiqc.schemes import LabelScheme
+
+Array = NDArray[np.float64]
+
+FEWEST_POINTS = 10
+"""With fewer there is no curve, only a shift."""
+DOUBT = 15.0
+"""How many subjects the belief counts as that an estimate of Dice is right as it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """A rising curve from an estimate to a Dice, straight between its points.
+
+    Args:
+        estimated: Rising, ``[K]``; empty for a curve that changes nothing.
+        true: What is meant by it, never falling, ``[K]``; cut to [0, 1] when it is asked for.
+    """
+
+    estimated: Array
+    true: Array
+
+    def __call__(self, estimates: ArrayLike) -> Array:
+        """Dice in [0, 1], of any shape; NaN stays NaN."""
+        given = np.asarray(estimates, dtype=np.float64)
+        if not len(self.estimated):
+            return np.clip(given, 0, 1)
+        found = np.interp(given, self.estimated, self.true)
+        return np.where(np.isnan(given), np.nan, np.clip(found, 0, 1))
+
+
+def calibration(
+    estimated: ArrayLike,
+    true: ArrayLike,
+    weights: ArrayLike | None = None,
+    *,
+    doubt: float = 0.0,
+) -> Calibration:
+    """The curve that fits pairs of estimate and truth best.
+
+    Isotonic regression, with each of its steps drawn together to the step's centre, so that
+    ranks are kept between; beyond the last centre it goes on with slope 1. An estimate of 0 means
+    0: estimators give it to what is not there.
+    Of fewer than ``FEWEST_POINTS`` pairs only a shift is learned, the mean error of the estimate
+    drawn to 0 as if by one more pair without error.
+
+    Reference:
+        Oron and Flournoy, "Centered isotonic regression: point and interval estimation for
+        dose-response studies", Statistics in Biopharmaceutical Research 2017.
+        https://doi.org/10.1080/19466315.2017.1286256
+        Ours: the course beyond the outermost centres; the shift.
+
+    Args:
+        estimated: In [0, 1], ``[N]``; pairs in which either is NaN are left out.
+        true: Likewise.
+        weights: Of the pairs, ``[N]``; None for equal ones.
+        doubt: Weight of the belief that the estimate is right as it is, to which the curve is
+            drawn; as the pairs' weights are summed.
+    """
+    x, y = np.asarray(estimated, dtype=np.float64), np.asarray(true, dtype=np.float64)
+    w = np.ones_like(x) if weights is None else np.asarray(weights, dtype=np.float64)
+    known = np.isfinite(x) & np.isfinite(y) & (w > 0)
+    x, y, w = x[known], y[known], w[known]
+    if not x.size:
+        return Calibration(np.zeros(0), np.zeros(0))
+    if x.size < FEWEST_POINTS:
+        lowest = x.min(keepdims=True)
+        shift = float(np.average(y - x, weights=w)) * x.size / (x.size + 1)
+        points, heights = _with_ends(lowest, lowest + shift)
+    else:
+        points, heights = _with_ends(*_centred_steps(x, y, w))
+    trust = w.sum() / (w.sum() + doubt)
+    return Calibration(points, trust * heights + (1 - trust) * points)
+
+
+def _centred_steps(x: Array, y: Array, w: Array) -> tuple[Array, Array]:
+    levels, of_level = np.unique(x, return_inverse=True)
+    weight = np.bincount(of_level, w)
+    mean = np.bincount(of_level, w * y) / weight
+    steps = isotonic_regression(mean, sample_weight=weight)
+    heights, of_step = np.unique(steps, return_inverse=True)
+    centres = np.bincount(of_step, weight * levels) / np.bincount(of_step, weight)
+    return centres, heights
+
+
+def _with_ends(estimated: Array, true: Array) -> tuple[Array, Array]:
+    """The curve through these points, from 0 at 0 and with slope 1 beyond the last."""
+    inside = estimated > 0
+    x, y = np.append(0.0, estimated[inside]), np.append(0.0, true[inside])
+    if x[-1] < 1:
+        x, y = np.append(x, 1.0), np.append(y, y[-1] + 1.0 - x[-1])
+    return x, y
+
+
+@dataclass(frozen=True, eq=False)
+class DiceCalibration:
+    """An estimator's calibration, of each structure.
+
+    Args:
+        curves: By structure's name.
+    """
+
+    curves: Mapping[str, Calibration]
+
+    @classmethod
+    def of(
+        cls, scheme: LabelScheme, qualities: Sequence[Quality | None], graded: Sequence[Graded]
+    ) -> "DiceCalibration":
+        """Learned from what an estimator said of graded predictions that it did not learn from.
+
+        Every subject counts alike, however many predictions of it there are.
+        """
+        said, true = dice_said(qualities, scheme), true_dice(graded, scheme)
+        weights = subject_weights([one.whose for one in graded])
+        return cls(
+            {
+                part.name: calibration(said[:, n], true[:, n], weights, doubt=DOUBT)
+                for n, part in enumerate(scheme.structures)
+            }
+        )
+
+    def __call__(self, quality: Quality) -> Quality:
+        """A copy whose Dice is calibrated, and whose score is its mean."""
+        dice = {
+            name: float(curve(quality.dice.get(name, quality.score)))
+            for name, curve in self.curves.items()
+        }
+        known = [value for value in dice.values() if np.isfinite(value)]
+        return replace(quality, dice=dice, score=float(np.mean(known)) if known else quality.score)
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """The points of every curve, to be stored."""
+        return {
+            f"{name}/{key}": array
+            for name, curve in self.curves.items()
+            for key, array in vars(curve).items()
+        }
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[np.generic]], scheme: LabelScheme
+    ) -> "DiceCalibration":
+        """What ``arrays`` gave."""
+        return cls(
+            {
+                part.name: Calibration(
+                    *(
+                        np.asarray(arrays[f"{part.name}/{key}"], dtype=np.float64)
+                        for key in ("estimated", "true")
+                    )
+                )
+                for part in scheme.structures
+            }
+        )
+
+
+def dice_said(qualities: Sequence[Quality | None], scheme: LabelScheme) -> Array:
+    """Dice of each structure by an estimator, else its score, ``[N, S]``; NaN for no quality."""
+    names = [structure.name for structure in scheme.structures]
+    found = np.full((len(qualities), len(names)), np.nan)
+    for row, quality in enumerate(qualities):
+        if quality is not None:
+            found[row] = [quality.dice.get(name, quality.score) for name in names]
+    return found
+
+
+def true_dice(graded: Sequence[Graded], scheme: LabelScheme) -> Array:
+    """Mean Dice of each structure over the frames that have a reference, ``[N, S]``.
+
+    NaN where no frame has, or neither prediction nor reference has the structure in any.
+    """
+    found = np.full((len(graded), len(scheme.structures)), np.nan)
+    for row, one in enumerate(graded):
+        if one.dice is not None:
+            frames = np.asarray(one.dice, dtype=np.float64)
+        elif one.reference is None:
+            continue
+        else:
+            frames = np.stack([frame.dice(scheme) for frame in graded_frames([one])])
+        known = np.isfinite(frames)
+        sums = np.where(known, frames, 0).sum(axis=0)
+        found[row] = np.where(known.any(axis=0), sums / np.maximum(known.sum(axis=0), 1), np.nan)
+    return found
+
+
+def subject_weights(subjects: ArrayLike) -> Array:
+    """Weight of each prediction ``[N]``, of sum one for each subject."""
+    _, owners, counts = np.unique(
+        np.asarray(subjects, dtype=str), return_inverse=True, return_counts=True
+    )
+    return np.asarray(1 / counts[owners], dtype=np.float64)

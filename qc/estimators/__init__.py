@@ -1,0 +1,1 @@
+"""Quality estimators, a file or a folder each."""

@@ -1,0 +1,136 @@
+"""Quality from how well several segmenters agree."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from qc.base import Observer
+from qc.estimators.frame_estimator import Judged
+from qc.estimators.uncertainty_estimator import (
+    Array,
+    Monotone,
+    UncertaintyMapsEstimator,
+    is_present,
+    uncertainty_of,
+)
+from qc.frames import Frame, GradedFrame, masks
+from semiqc.schemes import LabelScheme
+
+Signal = Literal["pairwise", "confidence", "entropy"]
+RISING: dict[Signal, bool] = {"pairwise": True, "confidence": True, "entropy": False}
+"""Whether quality rises with each signal."""
+KINDS = ("dice", "nsd")
+NEIGHBOURS = np.ones((1, 3, 3), dtype=bool)
+"""In a slice."""
+
+
+class Agreement(UncertaintyMapsEstimator):
+    """Reads Dice off the agreement of an ensemble's members, by a monotone curve per structure.
+
+    Where members contradict each other, or all of them are unsure, some are wrong. Each signal
+    has a curve of its own, and their estimates are averaged. A structure that is not predicted
+    gets 0, which is its Dice whenever that is defined.
+
+    Reference:
+        Zenk et al., "Comparative benchmarking of failure detection methods in medical image
+        segmentation: unveiling the role of confidence aggregation", Medical Image Analysis 2025.
+        https://doi.org/10.1016/j.media.2024.103392
+        Roy et al., "Bayesian QuickNAT", NeuroImage 2019 (pairwise Dice of samples).
+        https://doi.org/10.1016/j.neuroimage.2019.03.042
+        Ours: isotonic regression to Dice and surface Dice; the mean of several signals, which
+        ranks better than the pairwise Dice alone where members are samples of dropout.
+
+    Args:
+        scheme: Label values and structures of the predictions it judges.
+        signals: ``pairwise``, the mean Dice between two members; ``confidence``, the mean
+            probability of a structure where it is predicted; ``entropy``, its mean there and in
+            the voxels around.
+
+    Attributes:
+        calibrations_: By ``dice/NAME/SIGNAL`` and ``nsd/NAME/SIGNAL`` of each structure.
+
+    Raises:
+        ValueError: From ``fit``, if there are no signals.
+    """
+
+    def __init__(
+        self,
+        scheme: LabelScheme,
+        *,
+        signals: tuple[Signal, ...] = ("pairwise", "confidence", "entropy"),
+    ) -> None:
+        self.scheme = scheme
+        self.signals = signals
+
+    def _learn_uncertainty(self, frames: Sequence[GradedFrame], observe: Observer) -> None:
+        if not self.signals or not set(self.signals) <= set(RISING):
+            raise ValueError(f"signals must be some of {', '.join(RISING)}, got {self.signals}")
+        found = []
+        for number, frame in enumerate(frames, start=1):
+            found.append(signals_of(frame.frame(), self.scheme, self.signals))
+            observe(number, len(frames))
+        given = np.stack(found)
+        quality = {
+            "dice": np.stack([frame.dice(self.scheme) for frame in frames]),
+            "nsd": np.stack([frame.nsd(self.scheme) for frame in frames]),
+        }
+        self.calibrations_ = {
+            self._name(kind, part, number): Monotone.of(
+                given[:, part, number], quality[kind][:, part], rising=RISING[signal]
+            )
+            for kind in KINDS
+            for part in range(len(self.scheme.structures))
+            for number, signal in enumerate(self.signals)
+        }
+
+    def _name(self, kind: str, part: int, number: int) -> str:
+        return f"{kind}/{self.scheme.structures[part].name}/{self.signals[number]}"
+
+    def _judge(self, frames: Sequence[Frame]) -> list[Judged]:
+        return [self._judged(frame) for frame in frames]
+
+    def _judged(self, frame: Frame) -> Judged:
+        given = signals_of(frame, self.scheme, self.signals)
+        estimates = {}
+        for kind in KINDS:
+            of_signals = np.empty_like(given)
+            for part, number in np.ndindex(given.shape):
+                calibration = self.calibrations_[self._name(kind, part, number)]
+                of_signals[part, number] = calibration(given[part, number])
+            # What is not predicted has no signal, and what no two members have no agreement.
+            estimates[kind] = np.nan_to_num(of_signals).mean(axis=1)
+        return Judged(estimates["dice"], estimates["nsd"])
+
+    def _arrays(self) -> dict[str, NDArray[np.generic]]:
+        stored: dict[str, NDArray[np.generic]] = {}
+        for name, calibration in self.calibrations_.items():
+            stored |= calibration.arrays(name)
+        return stored
+
+    def _take(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        names = [name.removesuffix("/signals") for name in arrays if name.endswith("/signals")]
+        self.calibrations_ = {name: Monotone.from_arrays(arrays, name) for name in names}
+
+
+def signals_of(frame: Frame, scheme: LabelScheme, names: Sequence[Signal]) -> Array:
+    """Signals of each structure, ``[S, len(names)]``; NaN where it is not predicted."""
+    uncertainty = uncertainty_of(frame)
+    known: dict[Signal, Array] = {
+        "pairwise": uncertainty.agreement[0],
+        "confidence": uncertainty.confidence[0],
+    }
+    if "entropy" in names:
+        known["entropy"] = _mean_entropy(np.asarray(uncertainty.entropy[0]), frame, scheme)
+    present = is_present(frame.labels, scheme)
+    return np.stack([np.where(present, known[name], np.nan) for name in names], axis=1)
+
+
+def _mean_entropy(entropy: NDArray[np.float32], frame: Frame, scheme: LabelScheme) -> Array:
+    found = np.full(len(scheme.structures), np.nan)
+    for number, mask in enumerate(masks(frame.labels, scheme)):
+        if mask.any():
+            found[number] = entropy[ndimage.binary_dilation(mask, NEIGHBOURS)].mean()
+    return found

@@ -1,0 +1,1 @@
+"""Verdicts from volume and area curves (Ruijsink et al. 2020)."""

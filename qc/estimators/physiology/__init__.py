@@ -1,0 +1,1 @@
+"""Rules of shape and course (after Bai et al. 2018)."""

@@ -1,0 +1,226 @@
+"""Quality by how well a segmentation would have done on images whose labels are known."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.svm import SVR
+
+from qc.base import Observer
+from qc.estimators.fitting import Machine, even_weights, machine_of
+from qc.estimators.frame_estimator import FrameEstimator, Judged
+from qc.estimators.reverse.atlas import Atlas
+from qc.estimators.reverse.build import atlas_of
+from qc.estimators.reverse.forest import ForestWay
+from qc.estimators.reverse.pairwise import PairwiseWay, simple_itk
+from qc.estimators.reverse.references import by_image, chosen_references
+from qc.estimators.reverse.ways import AtlasWay, Way
+from qc.frames import Frame, GradedFrame, masks
+from semiqc.schemes import LabelScheme
+
+Array = NDArray[np.float64]
+
+QUANTILES = (0.5, 0.75, 0.9, 1.0)
+"""Of the Dice with all references, that tell the quality; 1 is the best."""
+GAMMA, C, EPSILON = 0.5, 2.0, 0.03
+"""Of the calibration: kernel's width, weight of errors, and error that costs nothing."""
+SHARED = 4
+"""Neighbouring frames of a longer series that share the registration of one of them."""
+MOST_FRAMES = 4000
+"""That calibrate; of more, as many are taken evenly, for time grows with the square."""
+
+
+class ReverseClassification(FrameEstimator):
+    """Carries a segmentation over to references, and compares it there with their labels.
+
+    If it does well on one of them at least, it must have been good. The image is registered to
+    the references, which does not depend on the segmentation, and the best Dice and quantiles of
+    all are regressed on the true one. The ways differ in how a segmentation is carried over:
+
+    - ``atlas``: all references lie in one space, each deformed to their mean. The image is found
+      in it once, and the segmentation then meets all references at once.
+    - ``forest``: a small forest learns the segmentation from its own image, and segments the
+      references that look most like it.
+    - ``pairwise``: SimpleITK registers the image to each reference by itself, which takes many
+      times as long. Kept to compare with; needs the extra ``pairwise``.
+
+    A structure that is not predicted has quality 0. Of a series of more than ``SHARED`` frames,
+    as many neighbours share the registration of one of them.
+
+    Reference:
+        Valindria et al., "Reverse classification accuracy: predicting segmentation performance in
+        the absence of ground truth", IEEE TMI 2017. https://doi.org/10.1109/TMI.2017.2665165
+        Robinson et al., "Automated quality control in image segmentation: application to the UK
+        Biobank cardiovascular magnetic resonance imaging study", Journal of Cardiovascular
+        Magnetic Resonance 2019: single-atlas registration and 100 references.
+        https://doi.org/10.1186/s12968-019-0523-x
+        Ours: the common space; calibration by support vector regression on the quantiles, for
+        which no frame meets a reference of its own subject; voxels carried out of the references'
+        view count as wrong.
+
+    Args:
+        scheme: Label values and structures of the predictions it judges.
+        way: How segmentations are carried over; see above.
+        references: Frames that are kept as references, at most, from as many studies as may be.
+        nearest: References that look most like the image, which count once more; with
+            ``forest``, all that are asked.
+        calibrate: Learn from the graded frames how Dice with references tells the true one.
+            If not, or where references are of one subject alone, the best is the estimate.
+        size: Rows and columns of the references' space.
+        seed: Of the forest.
+
+    Attributes:
+        atlas_: The references.
+        studies_: Whose they are.
+        machines_: Calibration of each structure; empty where there is none.
+    """
+
+    def __init__(
+        self,
+        scheme: LabelScheme,
+        *,
+        way: Literal["atlas", "forest", "pairwise"] = "atlas",
+        references: int = 100,
+        nearest: int = 8,
+        calibrate: bool = True,
+        size: int = 48,
+        seed: int = 0,
+    ) -> None:
+        self.scheme = scheme
+        self.way = way
+        self.references = references
+        self.nearest = nearest
+        self.calibrate = calibrate
+        self.size = size
+        self.seed = seed
+
+    def _learn(self, frames: Sequence[GradedFrame], observe: Observer) -> None:
+        if self.way == "pairwise":
+            simple_itk()
+        chosen = chosen_references(frames, self.references)
+        self.atlas_ = atlas_of(chosen, self.size)
+        self.studies_ = np.array([one.study for one in chosen])
+        self.machines_: dict[str, Machine] = {}
+        whose = {one.study: one.whose for one in frames}
+        owners = np.array([whose[one.study] for one in chosen])
+        if not self.calibrate or len(set(owners)) < 2:
+            # Frames of the only subject would meet no reference, and teach a constant.
+            observe(1, 1)
+            return
+        images = by_image(frames)
+        features = np.zeros((len(frames), self._features), np.float64)
+        for done, numbers in enumerate(images):
+            allowed = owners != frames[numbers[0]].whose
+            read = [frames[number].frame() for number in numbers]
+            features[numbers] = self._of_image(read, allowed)
+            observe(done + 1, len(images))
+        self.machines_ = self._calibration(frames, features)
+
+    def _calibration(self, frames: Sequence[GradedFrame], features: Array) -> dict[str, Machine]:
+        dice = np.stack([frame.dice(self.scheme) for frame in frames])
+        weights = even_weights(dice)
+        return {
+            structure.name: _machine(features, dice[:, number], weights, self.seed)
+            for number, structure in enumerate(self.scheme.structures)
+        }
+
+    def _judge(self, frames: Sequence[Frame]) -> list[Judged]:
+        runs = 1 if len(frames) <= SHARED else SHARED
+        found = [self._dice(frames[first : first + runs]) for first in range(0, len(frames), runs)]
+        return [Judged(dice) for dice in np.concatenate(found)]
+
+    def _dice(self, frames: Sequence[Frame]) -> Array:
+        """Of frames that share one registration, ``[N, S]``."""
+        parts = self.scheme.structures
+        predicted = np.stack([masks(frame.labels, self.scheme).any((1, 2, 3)) for frame in frames])
+        if not predicted.any():
+            return np.zeros(predicted.shape)
+        features = self._of_image(frames, self.studies_ != frames[0].study)
+        if self.machines_:
+            found = [self.machines_[part.name].predict(features) for part in parts]
+            return np.where(predicted, np.clip(np.stack(found, axis=1), 0, 1), 0.0)
+        return np.where(predicted, features[:, : len(parts)], 0.0)
+
+    @property
+    def _features(self) -> int:
+        return len(self.scheme.structures) * (len(QUANTILES) + 2) + 1
+
+    def _of_image(self, frames: Sequence[Frame], allowed: NDArray[np.bool_]) -> Array:
+        """What ``allowed`` references say of segmentations of one image, ``[N, F]``, best first.
+
+        Of several images, hardly different, the middle one is registered.
+        """
+        if not allowed.any():
+            return np.zeros((len(frames), self._features))
+        looked = self._way().look(frames[len(frames) // 2], allowed)
+        likeness = np.where(allowed, looked.likeness, -np.inf)
+        return np.stack(
+            [summary(looked.overlaps(frame), likeness, self.nearest) for frame in frames]
+        )
+
+    def _way(self) -> Way:
+        if self.way == "forest":
+            return ForestWay(self.atlas_, self.scheme, self.nearest, self.seed)
+        if self.way == "pairwise":
+            return PairwiseWay(self.atlas_, self.scheme)
+        return AtlasWay(self.atlas_, self.scheme)
+
+    def _arrays(self) -> dict[str, NDArray[np.generic]]:
+        stored: dict[str, NDArray[np.generic]] = {
+            f"atlas/{name}": array for name, array in self.atlas_.arrays().items()
+        }
+        stored["studies"] = np.frombuffer("\n".join(self.studies_).encode(), np.uint8)
+        for name, machine in self.machines_.items():
+            stored |= {f"machines/{name}/{key}": array for key, array in vars(machine).items()}
+        return stored
+
+    def _take(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        self.atlas_ = Atlas.from_arrays(_below(arrays, "atlas/"))
+        text = np.asarray(arrays["studies"], np.uint8).tobytes().decode()
+        self.studies_ = np.array(text.split("\n"))
+        self.machines_ = {
+            part.name: Machine(**_below(arrays, f"machines/{part.name}/"))
+            for part in self.scheme.structures
+            if f"machines/{part.name}/gamma" in arrays
+        }
+
+
+def summary(dice: Array, likeness: Array, nearest: int) -> Array:
+    """What Dice ``[R, S]`` with references, NaN where unknown, tells of a segmentation.
+
+    Per structure the best, the quantiles, and mean and best over the ``nearest`` by likeness
+    ``[R]``; then the mean likeness of these.
+    """
+    asked = np.isfinite(likeness)
+    order = np.argsort(-likeness, kind="stable")[: max(1, min(nearest, int(asked.sum())))]
+    close = np.nan_to_num(dice[order])
+    columns = [
+        np.nan_to_num(np.quantile(known, QUANTILES)) if known.size else np.zeros(len(QUANTILES))
+        for known in (column[np.isfinite(column)] for column in dice.T)
+    ]
+    quantiles = np.stack(columns, axis=1)[::-1]
+    return np.concatenate(
+        [quantiles.ravel(), close.mean(axis=0), close.max(axis=0), [likeness[order].mean()]]
+    )
+
+
+def _machine(features: Array, dice: Array, weights: Array, seed: int) -> Machine:
+    """Regression of Dice ``[N]``, NaN where unknown, on features ``[N, F]``."""
+    known = np.flatnonzero(np.isfinite(dice))
+    known = known[:: max(1, -(-len(known) // MOST_FRAMES))]
+    if not len(known):
+        return Machine(np.zeros((0, features.shape[1])), np.zeros(0), np.zeros(1), np.ones(1))
+    regression = SVR(C=C, epsilon=EPSILON, gamma=GAMMA)
+    # No argument sets it, and without it the caller's global random numbers are drawn from.
+    regression.random_state = seed
+    return machine_of(regression.fit(features[known], dice[known], weights[known]))
+
+
+def _below(arrays: Mapping[str, NDArray[np.generic]], start: str) -> dict[str, NDArray[Any]]:
+    """Those whose names begin so, without the beginning."""
+    return {
+        name.removeprefix(start): np.array(array)
+        for name, array in arrays.items()
+        if name.startswith(start)
+    }

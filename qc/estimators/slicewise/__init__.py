@@ -1,0 +1,1 @@
+"""Dice of single slices (Fournel et al. 2021)."""

@@ -1,0 +1,1 @@
+"""Quality from the map of entropy (Jungo et al. 2020)."""

@@ -1,0 +1,1 @@
+"""What of an admitted study becomes a pseudo-label."""

@@ -1,0 +1,1 @@
+"""Fitted estimators in a folder, with what they learned from."""

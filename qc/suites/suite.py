@@ -1,0 +1,260 @@
+"""Estimators that judge together, kept in a folder with what they were made for."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from qc.absence import absent_structures
+from qc.base import CONSENSUS, Quality, QualityEstimator
+from qc.consensus.blend import Blend
+from qc.estimators.registry import ESTIMATORS
+from qc.saving import load_estimator, save_estimator
+from qc.suites.domain import Training
+from semiqc.files.atomic import write_text
+from semiqc.images.preparing import prepared
+from semiqc.images.raw import RawStudy, UnusableError
+from semiqc.schemes import BACKGROUND, LabelScheme
+from semiqc.study import Prediction, Study
+
+SUITE = "suite.json"
+VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What a suite says of one segmentation.
+
+    Args:
+        study: Its name.
+        qualities: By estimator's name; error maps lie on the grid of ``prediction``.
+        prediction: The segmentation as the estimators saw it.
+        warnings: Where the data is unlike what the suite learned from.
+    """
+
+    study: str
+    qualities: Mapping[str, Quality]
+    prediction: Prediction
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> float:
+        """Of the consensus; without one, the mean of the estimators'."""
+        if CONSENSUS in self.qualities:
+            return self.qualities[CONSENSUS].score
+        return float(np.mean([quality.score for quality in self.qualities.values()]))
+
+
+@dataclass(frozen=True, eq=False)
+class Suite:
+    """Fitted estimators of one label scheme.
+
+    Example:
+        >>> suite = Suite.load(Path("suite"))
+        >>> scored = suite.score(image, segmentation, spacing=(10.0, 1.4, 1.4))
+        >>> scored.qualities["cnn"].dice["LV"]
+
+    Args:
+        scheme: Label values and structures of the segmentations it judges.
+        estimators: Fitted, by name.
+        training: What they learned from.
+        blend: Weighs them; None where nobody taught how.
+    """
+
+    scheme: LabelScheme
+    estimators: Mapping[str, QualityEstimator]
+    training: Training
+    blend: Blend | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Of all who judge; the consensus comes last."""
+        return [*self.estimators, *([CONSENSUS] if self.blend else [])]
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """Read what ``save`` wrote.
+
+        Raises:
+            ValueError: If the folder does not hold a suite, or one of its files is damaged.
+        """
+        folder = Path(folder)
+        stored = _read(folder / SUITE)
+        try:
+            scheme = LabelScheme.from_json(stored["scheme"])
+            training = Training.from_json(stored["training"])
+            names = [str(name) for name in stored["estimators"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{folder / SUITE}: not the description of a suite ({error})"
+            ) from error
+        estimators = {
+            name: load_estimator(_file(folder, name), ESTIMATORS, scheme) for name in names
+        }
+        blend = None
+        if stored.get("blend"):
+            blend = load_estimator(_file(folder, CONSENSUS), {CONSENSUS: Blend}, scheme)
+        return cls(scheme, estimators, training, blend)
+
+    def save(self, folder: Path | str) -> None:
+        """Write a file for each estimator, and last the one that says they belong together.
+
+        Raises:
+            FileExistsError: If the folder holds a suite.
+        """
+        folder = Path(folder)
+        refuse_suite(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, estimator in self.estimators.items():
+            save_estimator(estimator, _file(folder, name))
+        if self.blend:
+            save_estimator(self.blend, _file(folder, CONSENSUS))
+        described = {
+            "version": VERSION,
+            "scheme": self.scheme.to_json(),
+            "training": asdict(self.training),
+            "estimators": sorted(self.estimators),
+            "blend": self.blend is not None,
+        }
+        write_text(folder / SUITE, json.dumps(described, indent=1))
+
+    def score(
+        self,
+        image: ArrayLike,
+        segmentation: ArrayLike,
+        spacing: tuple[float, float, float],
+        *,
+        name: str = "study",
+    ) -> Scored:
+        """Judge a segmentation, given as plain arrays.
+
+        Args:
+            image: Intensities of any scale, ``[Z, Y, X]``, ``[T, Z, Y, X]`` or
+                ``[M, T, Z, Y, X]``.
+            segmentation: Label values of the suite's scheme, ``[Z, Y, X]`` or ``[T, Z, Y, X]``.
+            spacing: Distance in mm between voxel centres, ordered ``(z, y, x)``.
+            name: Of the study.
+
+        Raises:
+            ValueError: If the arrays are not such, or not what the suite was made for.
+        """
+        intensities, labels = np.asarray(image), np.asarray(segmentation)
+        _check_numbers(name, intensities, labels, spacing)
+        _check_axes(name, intensities.ndim, labels.ndim)
+        if intensities.dtype == bool:
+            intensities = intensities.astype(np.uint8)
+        intensities = intensities[(None,) * (5 - intensities.ndim)]
+        labels = labels[(None,) * (4 - labels.ndim)]
+        self._check(name, intensities, labels)
+        raw = RawStudy(
+            name=name,
+            image=intensities,
+            labels=labels.astype(np.int8),
+            spacing=spacing,
+            affine=np.diag([*spacing[::-1], 1.0]),
+        )
+        return self.judge(prepared(raw, self.training.spacing_mm))
+
+    def judge(self, study: Study) -> Scored:
+        """Judge the labels of a study that was prepared as ``semiqc import`` does.
+
+        Raises:
+            ValueError: If it is not what the suite was made for.
+        """
+        if study.image.shape[0] != self.training.modalities:
+            raise UnusableError(
+                f"{study.name}: {study.image.shape[0]} modalities, the suite was made for"
+                f" {self.training.modalities}"
+            )
+        labels = np.maximum(study.labels[:], BACKGROUND)
+        prediction = Prediction(study.name, study.image, labels, study.spacing)
+        qualities = {
+            name: estimator.predict([prediction])[0]
+            for name, estimator in self.estimators.items()
+            if estimator.can_judge(prediction)
+        }
+        if self.estimators and not qualities:
+            raise UnusableError(
+                f"{study.name}: {', '.join(self.estimators)} go by the opinions of several"
+                " segmenters, which come with no segmentation alone; fit a suite with others"
+            )
+        if self.blend:
+            absent = absent_structures(prediction, self.scheme)
+            qualities[CONSENSUS] = self.blend.combine(qualities, absent=absent)
+        oddities = self.training.oddities(prediction, study)
+        return Scored(study.name, qualities, prediction, tuple(oddities))
+
+    def _check(self, name: str, image: NDArray[np.generic], labels: NDArray[np.generic]) -> None:
+        if labels.shape != image.shape[1:]:
+            raise UnusableError(
+                f"{name}: segmentation of shape {labels.shape} [T, Z, Y, X] does not fit an image"
+                f" of shape {image.shape} [M, T, Z, Y, X]"
+            )
+        if not np.isfinite(image).all():
+            raise UnusableError(f"{name}: image has voxels that are not finite")
+        unknown = set(np.unique(labels).tolist()) - set(range(len(self.scheme.classes)))
+        if unknown:
+            raise UnusableError(
+                f"{name}: unknown label values {sorted(unknown)}; the suite was made for"
+                f" {self.scheme.name} ({', '.join(self.scheme.classes)})"
+            )
+
+
+def refuse_suite(folder: Path) -> None:
+    """Make sure that nothing is overwritten.
+
+    Raises:
+        FileExistsError: If the folder holds a suite.
+    """
+    if (folder / SUITE).exists():
+        raise FileExistsError(f"{folder}: holds a suite already; name another folder")
+
+
+def _check_numbers(
+    name: str, image: NDArray[Any], labels: NDArray[Any], spacing: Sequence[float]
+) -> None:
+    for what, array in (("image", image), ("segmentation", labels)):
+        if array.dtype.kind not in "biuf" or not array.size:
+            raise UnusableError(
+                f"{name}: {what} must be an array of numbers, got shape {array.shape} of"
+                f" {array.dtype}"
+            )
+    try:
+        is_usable = len(spacing) == 3 and all(0 < mm < float("inf") for mm in spacing)
+    except TypeError:
+        is_usable = False
+    if not is_usable:
+        raise UnusableError(f"{name}: spacing must be three positive mm (z, y, x), got {spacing}")
+
+
+def _check_axes(name: str, of_image: int, of_labels: int) -> None:
+    """Refuse a single slice above all, for nobody says which axis it lacks."""
+    if not 3 <= of_image <= 5:
+        raise UnusableError(
+            f"{name}: image must have axes [Z, Y, X], [T, Z, Y, X] or [M, T, Z, Y, X],"
+            f" got {of_image} axes"
+        )
+    if not 3 <= of_labels <= 4:
+        raise UnusableError(
+            f"{name}: segmentation must have axes [Z, Y, X] or [T, Z, Y, X], got {of_labels} axes"
+        )
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.safetensors"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{path.parent}: holds no suite, for there is no {path.name}") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path}: cannot be read ({error})") from error
+    if not isinstance(stored, dict) or stored.get("version") != VERSION:
+        raise ValueError(f"{path}: not a suite of version {VERSION}")
+    return stored

@@ -1,0 +1,1 @@
+"""Other programs' data: in and out."""

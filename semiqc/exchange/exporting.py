@@ -1,0 +1,274 @@
+"""Export of labelled frames as a data set that nnU-Net learns from, with where each came from.
+
+Reference:
+    Isensee et al., "nnU-Net: a self-configuring method for deep learning-based biomedical image
+    segmentation", Nature Methods 2021. https://doi.org/10.1038/s41592-020-01008-z
+
+Layout, of version 2: ``imagesTr/NAME_frameTT_MMMM.nii.gz`` for each labelled frame and modality,
+``labelsTr/NAME_frameTT.nii.gz``, and ``dataset.json``. ``UNLABELLED`` is the label ``ignore``,
+whose value must be the highest. Beside what nnU-Net asks for there are ``lineage.csv``, a row for
+each frame; the same row as JSON in the header of each file of labels; and ``splits_final.json``,
+folds that part no subject, which nnU-Net takes once they lie with the preprocessed data.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semiqc.files.atomic import whole_folder, write_text
+from semiqc.files.tables import scores_text, write_rows
+from semiqc.images.raw import safe_name
+from semiqc.nifti.frames import grid_affine, write_frame
+from semiqc.schemes import UNLABELLED, LabelScheme
+from semiqc.study import Study
+
+ENDING = ".nii.gz"
+DESCRIPTION = "dataset.json"
+LINEAGE = "lineage.csv"
+SPLITS = "splits_final.json"
+EXPERT = "expert"
+PSEUDO = "pseudo"
+PROPAGATED = "propagated"
+FOLDS = 5
+"""As nnU-Net cross-validates."""
+
+_NAMED = re.compile(r"Dataset\d{3}_.+")
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Where the labels of a frame come from.
+
+    Args:
+        source: ``EXPERT``, ``PSEUDO``, or ``PROPAGATED`` from an expert's frames of the study.
+        model: Hashes of the segmenters that made a pseudo-label together, with a + between.
+        round: In which it was admitted.
+        scores: Of each estimator, by its name.
+        decision: Of the gate, such as ``admitted``.
+        reason: Of the decision, in words.
+        grain: What was decided on: study, frame, slice, structure or voxel.
+        weight: How often training drew the study beside others; nnU-Net takes no weights, so
+            this is a record only.
+        repair: What was done to the labels before, in words.
+    """
+
+    source: str = EXPERT
+    model: str = ""
+    round: int = 0
+    scores: Mapping[str, float] = field(default_factory=dict)
+    decision: str = ""
+    reason: str = ""
+    grain: str = ""
+    weight: float = 1.0
+    repair: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class ExportCase:
+    """A study to export.
+
+    Args:
+        study: Its labels are exported wherever there are any.
+        lineage: By frame; the labels of frames that are not named are an expert's.
+    """
+
+    study: Study
+    lineage: Mapping[int, Lineage] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LineageRow:
+    """One exported frame; ``kept_share`` is the share of its voxels that have a label."""
+
+    case: str
+    study: str
+    subject: str
+    group: str
+    frame: int
+    source: str
+    model: str
+    round: int
+    scores: str
+    decision: str
+    reason: str
+    grain: str
+    weight: float
+    repair: str
+    kept_share: float
+
+
+def export_nnunet(
+    cases: Iterable[ExportCase],
+    folder: Path,
+    scheme: LabelScheme,
+    modalities: Sequence[str],
+    *,
+    overwrite: bool = False,
+) -> list[LineageRow]:
+    """Write all labelled frames of the studies; one frame is read at a time.
+
+    Images have the intensities and the grid of the study, so what nnU-Net segments with the
+    trained model should be prepared likewise. Structures that overlap are exported as the classes
+    that they are made of.
+
+    Args:
+        cases: Taken one after the other.
+        folder: To write, whole or not at all; named like ``Dataset501_Heart``.
+        scheme: Of the labels.
+        modalities: Names, in the images' order.
+        overwrite: Replace a data set that stands in ``folder``.
+
+    Returns:
+        The rows of the lineage, sorted by study and frame.
+
+    Raises:
+        FileExistsError: If the folder is not empty and may not be replaced, or holds no data set.
+        ValueError: If nothing is labelled, two frames share a name, a study has other modalities,
+            or the folder's name or the scheme is none that nnU-Net takes.
+    """
+    folder = Path(folder)
+    _check_folder(folder, overwrite)
+    described = _description(scheme, modalities)
+    rows: dict[str, LineageRow] = {}
+    with whole_folder(folder) as unfinished:
+        _empty(unfinished)
+        for case in cases:
+            if case.study.image.shape[0] != len(modalities):
+                raise ValueError(
+                    f"{case.study.name}: {case.study.image.shape[0]} modalities, expected"
+                    f" {len(modalities)}: {', '.join(modalities)}"
+                )
+            for frame in case.study.labelled_frames:
+                row = _write_frame(unfinished, case, frame, len(scheme.classes))
+                if row.case.casefold() in rows:
+                    raise ValueError(f"{row.case}: two frames share this name")
+                rows[row.case.casefold()] = row
+        if not rows:
+            raise ValueError(f"{folder}: no frame to export has a label")
+        found = sorted(rows.values(), key=lambda row: (row.study, row.frame))
+        write_rows(unfinished / LINEAGE, LineageRow, found)
+        write_text(unfinished / SPLITS, json.dumps(subject_folds(found), indent=1))
+        complete = {**described, "numTraining": len(found)}
+        write_text(unfinished / DESCRIPTION, json.dumps(complete, indent=1))
+    return found
+
+
+def subject_folds(rows: Sequence[LineageRow]) -> list[dict[str, list[str]]]:
+    """Cases to train on and to validate on, ``FOLDS`` times or once for each expert's subject.
+
+    No subject is in both. Only experts' labels are validated on; where fewer than two subjects
+    have them there are no folds. The networks that made the pseudo-labels have learned from all
+    experts, though, so that validation on these folds is a little too good.
+    """
+    experts = sorted({row.subject for row in rows if row.source == EXPERT})
+    count = min(FOLDS, len(experts)) if len(experts) > 1 else 0
+    folds = []
+    for fold in range(count):
+        held_out = set(experts[fold::count])
+        folds.append(
+            {
+                "train": [row.case for row in rows if row.subject not in held_out],
+                "val": [r.case for r in rows if r.subject in held_out and r.source == EXPERT],
+            }
+        )
+    return folds
+
+
+def _check_folder(folder: Path, overwrite: bool) -> None:
+    if not _NAMED.fullmatch(folder.name):
+        raise ValueError(
+            f"{folder}: nnU-Net finds a data set by a name like Dataset501_Heart,"
+            f" got {folder.name}"
+        )
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise FileExistsError(f"{folder}: is a file; name a folder")
+    if any(folder.iterdir()):
+        if not overwrite:
+            raise FileExistsError(f"{folder}: is not empty; name another folder, or overwrite it")
+        if not (folder / DESCRIPTION).is_file():
+            raise FileExistsError(f"{folder}: holds no {DESCRIPTION}, so it is not overwritten")
+
+
+def _empty(folder: Path) -> None:
+    """Remove what an export that was killed has left."""
+    for left in folder.iterdir():
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
+
+
+def _description(scheme: LabelScheme, modalities: Sequence[str]) -> dict[str, Any]:
+    names = ["background", *scheme.classes[1:], "ignore"]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise ValueError(
+            f"label scheme {scheme.name}: nnU-Net needs one name per class,"
+            f" got several {', '.join(doubled)}"
+        )
+    return {
+        "channel_names": {str(number): name for number, name in enumerate(modalities)},
+        "labels": {name: value for value, name in enumerate(names)},
+        "file_ending": ENDING,
+    }
+
+
+def _write_frame(folder: Path, case: ExportCase, frame: int, ignore: int) -> LineageRow:
+    study = case.study
+    labels = np.asarray(study.labels[frame])
+    _check_labels(study.name, frame, labels, ignore)
+    row = _row(case, frame, float(np.mean(labels != UNLABELLED)))
+    affine = grid_affine(study)
+    for number in range(study.image.shape[0]):
+        path = folder / "imagesTr" / f"{row.case}_{number:04d}{ENDING}"
+        image = np.asarray(study.image[number, frame], dtype=np.float32)
+        write_frame(path, image, affine)
+    write_frame(
+        folder / "labelsTr" / f"{row.case}{ENDING}",
+        np.where(labels == UNLABELLED, ignore, labels).astype(np.uint8),
+        affine,
+        summary=_summary(row),
+        note=json.dumps(asdict(row)),
+    )
+    return row
+
+
+def _check_labels(name: str, frame: int, labels: NDArray[np.int8], ignore: int) -> None:
+    unknown = [v for v in np.unique(labels).tolist() if not UNLABELLED <= v < ignore]
+    if unknown:
+        raise ValueError(
+            f"{name}: frame {frame} has label values {unknown}, known are 0 to {ignore - 1}"
+        )
+
+
+def _row(case: ExportCase, frame: int, kept_share: float) -> LineageRow:
+    study = case.study
+    lineage = case.lineage.get(frame, Lineage())
+    told = {**vars(lineage), "scores": scores_text(lineage.scores)}
+    return LineageRow(
+        case=f"{safe_name(study.name)}_frame{frame:02d}",
+        study=study.name,
+        subject=study.subject,
+        group=study.group,
+        frame=frame,
+        kept_share=kept_share,
+        **told,
+    )
+
+
+def _summary(row: LineageRow) -> str:
+    if row.source == EXPERT:
+        return f"{row.source}, {row.kept_share:.0%} labelled"
+    return (
+        f"{row.source}, round {row.round}, model {row.model[:12]},"
+        f" {row.kept_share:.0%} labelled, {row.decision}"
+    )

@@ -1,0 +1,240 @@
+"""From a folder in any layout to a store, and from new images to studies a segmenter takes."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from semiqc.exchange.readers import find, find_images
+from semiqc.files.store import StoreWriter
+from semiqc.images.preparing import prepared
+from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError
+from semiqc.schemes import LabelScheme, read_scheme
+from semiqc.study import Study
+
+__all__ = ["ImportReport", "Imported", "Refusal", "import_data", "read_images", "read_scheme"]
+
+NAMED = 3
+"""Studies and reasons that a message lists."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A study as it stands in the store.
+
+    Args:
+        name: Of the study.
+        group: Disease group or other stratum.
+        split: That the data set itself assigns.
+        frames: Number of frames.
+        slices: Number of slices.
+        size: Rows and columns.
+        spacing: In mm, ordered ``(z, y, x)``.
+        labelled_frames: Frames with a label, in order.
+    """
+
+    name: str
+    group: str
+    split: str
+    frames: int
+    slices: int
+    size: tuple[int, int]
+    spacing: tuple[float, float, float]
+    labelled_frames: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What came in, what was left out, and what is odd about what came in."""
+
+    imported: tuple[Imported, ...]
+    left_out: tuple[Refusal, ...]
+    warnings: tuple[str, ...]
+
+
+def import_data(
+    source: Path,
+    output: Path,
+    *,
+    layout: str = "auto",
+    scheme: LabelScheme | None = None,
+    spacing: float | None = None,
+    overwrite: bool = False,
+    observe: Callable[[int, int], None] | None = None,
+) -> ImportReport:
+    """Write a store of all studies in ``source`` that can be used.
+
+    Headers are read first, for the spacing; then one study after the other, sorted by name. The
+    first of two studies that share a name or the pixels of a frame is taken.
+
+    Args:
+        source: Folder, or a manifest CSV.
+        output: Store to write, whole or not at all.
+        layout: One of ``semiqc.exchange.readers.READERS``, or ``"auto"``.
+        scheme: Of the labels; by default what the layout says.
+        spacing: In plane, in mm; by default the median of the data. Slices stay as they are.
+        overwrite: Replace a store that exists.
+        observe: Told the number of studies dealt with, and of all, after each.
+
+    Raises:
+        FileExistsError: If the store exists and may not be replaced.
+        ValueError: If nothing in ``source`` can be used, or it is of no known layout.
+    """
+    if spacing is not None and not 0 < spacing < float("inf"):
+        raise ValueError(f"spacing must be positive mm, got {spacing}")
+    listing = find(Path(source), layout, scheme)
+    writer = StoreWriter(output, listing.scheme, listing.modalities, overwrite=overwrite)
+    entries, left_out = _without_namesakes(listing)
+    if spacing is None:
+        entries, spacing = _with_median_spacing(entries, left_out)
+    imported: list[Imported] = []
+    oddities: dict[str, list[str]] = defaultdict(list)
+    pixels = _Pixels()
+    with writer as store:
+        for number, entry in enumerate(entries, start=1):
+            try:
+                row, odd = _take(entry, spacing, pixels, store)
+            except UnusableError as error:
+                left_out.append(Refusal(entry.name, str(error)))
+            else:
+                imported.append(row)
+                for oddity in odd:
+                    oddities[oddity].append(row.name)
+            if observe is not None:
+                observe(number, len(entries))
+        if not imported:
+            raise ValueError(_nothing(source, left_out))
+    return ImportReport(tuple(imported), tuple(left_out), _summed_up(oddities))
+
+
+def _take(
+    entry: Entry, spacing: float, pixels: "_Pixels", store: StoreWriter
+) -> tuple[Imported, tuple[str, ...]]:
+    """Bring one study into the store; nothing of it is kept in memory."""
+    raw = entry.read(True)
+    pixels.check(raw)
+    study = prepared(raw, spacing)
+    store.add(study)
+    return _row(study), raw.warnings
+
+
+def read_images(
+    source: Path,
+    *,
+    spacing: float,
+    modalities: int,
+    scheme: LabelScheme,
+    layout: str = "auto",
+) -> Iterator[Study | Refusal]:
+    """New studies without labels, prepared as ``import_data`` does; one is read at a time.
+
+    Args:
+        source: A NIfTI file, a folder of NIfTI files, or a source in any layout.
+        spacing: In plane, in mm, of the studies a segmenter learned from.
+        modalities: Number of modalities that the segmenter takes.
+        scheme: Of the segmenter's labels.
+        layout: One of ``semiqc.exchange.readers.READERS``, or ``"auto"``.
+
+    Raises:
+        ValueError: If ``source`` is of no known layout.
+    """
+    listing = find_images(Path(source), layout, scheme, modalities)
+    entries, left_out = _without_namesakes(listing)
+    yield from left_out
+    for entry in entries:
+        try:
+            raw = entry.read(False)
+            if len(raw.image) != modalities:
+                raise UnusableError(
+                    f"{entry.source.name}: {len(raw.image)} modalities, expected {modalities}"
+                )
+            study = prepared(raw, spacing)
+        except UnusableError as error:
+            yield Refusal(entry.name, str(error))
+        else:
+            yield study
+
+
+class _Pixels:
+    """Remembers the frames of all studies, to know one that comes under a second name."""
+
+    def __init__(self) -> None:
+        self._owners: dict[bytes, str] = {}
+
+    def check(self, raw: RawStudy) -> None:
+        """Remember the frames of a study, unless one of them is another study's.
+
+        Raises:
+            UnusableError: If so.
+        """
+        digests = {}
+        for frame in range(raw.image.shape[1]):
+            pixels = np.ascontiguousarray(raw.image[:, frame], dtype=np.float32)
+            if pixels.min() == pixels.max():
+                continue
+            hashed = hashlib.sha256(repr(pixels.shape).encode())
+            hashed.update(pixels.data)
+            digests[hashed.digest()] = frame
+        for digest, frame in digests.items():
+            if digest in self._owners:
+                raise UnusableError(
+                    f"frame {frame} has the same pixels as a frame of {self._owners[digest]}"
+                )
+        self._owners.update(dict.fromkeys(digests, raw.name))
+
+
+def _without_namesakes(listing: Listing) -> tuple[list[Entry], list[Refusal]]:
+    taken: dict[str, Entry] = {}
+    left_out = list(listing.refusals)
+    for entry in sorted(listing.entries, key=lambda entry: (entry.name, str(entry.source))):
+        # File systems that ignore case would let one study's results replace another's.
+        first = taken.setdefault(entry.name.casefold(), entry)
+        if first is not entry:
+            reason = f"{entry.source}: the name is taken by {first.source}"
+            left_out.append(Refusal(entry.name, reason))
+    return list(taken.values()), left_out
+
+
+def _with_median_spacing(
+    entries: Sequence[Entry], left_out: list[Refusal]
+) -> tuple[list[Entry], float]:
+    """The entries whose headers can be read, and their median in-plane spacing in mm."""
+    readable, spacings = [], []
+    for entry in entries:
+        try:
+            spacings.append(float(np.mean(entry.in_plane_mm())))
+            readable.append(entry)
+        except UnusableError as error:
+            left_out.append(Refusal(entry.name, str(error)))
+    return readable, float(np.median(spacings)) if spacings else 1.0
+
+
+def _row(study: Study) -> Imported:
+    frames, slices, rows, columns = study.labels.shape
+    return Imported(
+        name=study.name,
+        group=study.group,
+        split=study.split,
+        frames=frames,
+        slices=slices,
+        size=(rows, columns),
+        spacing=study.spacing,
+        labelled_frames=study.labelled_frames,
+    )
+
+
+def _nothing(source: Path, left_out: Sequence[Refusal]) -> str:
+    reasons = "; ".join(f"{refusal.name}: {refusal.reason}" for refusal in left_out[:NAMED])
+    more = f"; and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
+    return f"{source}: nothing can be imported{reasons and ': '}{reasons}{more}"
+
+
+def _summed_up(oddities: dict[str, list[str]]) -> tuple[str, ...]:
+    return tuple(
+        f"{', '.join(names[:NAMED])}"
+        f"{f' and {len(names) - NAMED} more' if len(names) > NAMED else ''}: {oddity}"
+        for oddity, names in oddities.items()
+    )

@@ -1,0 +1,210 @@
+"""The layout of the ACDC challenge: a folder per patient, with or without the whole cycle.
+
+Reference:
+    Bernard et al., "Deep Learning Techniques for Automatic MRI Cardiac Multi-structures
+    Segmentation and Diagnosis: Is the Problem Solved?", IEEE TMI 2018.
+    https://doi.org/10.1109/TMI.2018.2837502
+
+``patientNNN/`` holds ``Info.cfg`` with the 1-based numbers of the end-diastolic (ED) and
+end-systolic (ES) frame, these two as ``patientNNN_frameFF.nii.gz`` with ``_gt`` labels, and
+``patientNNN_4d.nii.gz``, the whole cycle. Without the latter the study is of the two frames.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semiqc.exchange.readers.series import (
+    LabelValues,
+    in_plane_mm,
+    placed,
+    raw_study,
+    read_image,
+    stacked,
+    unlabelled,
+)
+from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError, safe_name
+from semiqc.nifti.files import ENDINGS, difference, read_voxels
+from semiqc.schemes import SHORT_AXIS, LabelScheme
+
+INFO = "Info.cfg"
+SPLITS = {"training": "train", "testing": "test"}
+_FRAME = re.compile(r"_frame(\d+)\.nii(\.gz)?$")
+
+
+@dataclass(frozen=True)
+class Info:
+    """What ``Info.cfg`` tells: frames are counted from 1."""
+
+    diastole: int
+    systole: int
+    group: str
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """The two frames in the order of time."""
+        return tuple(sorted({self.diastole, self.systole}))
+
+
+def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
+    """Patients of a folder, or of its ``training`` and ``testing``, which give the split.
+
+    Args:
+        source: A patient's folder, a folder of patients, or the parent of such folders.
+        scheme: Of the labels; by default ``SHORT_AXIS``, whose values are ACDC's.
+    """
+    scheme = scheme or SHORT_AXIS
+    entries, refusals = [], []
+    for folder in _patients(source):
+        split = SPLITS.get(folder.parent.name.lower(), "")
+        try:
+            name = safe_name(folder.name)
+        except UnusableError as error:
+            refusals.append(Refusal(folder.name, str(error)))
+            continue
+        entries.append(
+            Entry(
+                name, folder, partial(_in_plane_mm, folder), partial(_read, folder, split, scheme)
+            )
+        )
+    return Listing(tuple(entries), scheme, refusals=tuple(refusals))
+
+
+def recognises(source: Path) -> bool:
+    """Whether a folder is or holds folders of patients."""
+    return source.is_dir() and bool(_patients(source))
+
+
+def is_patient(folder: Path) -> bool:
+    """Whether a folder looks like that of a patient."""
+    return folder.is_dir() and (
+        (folder / INFO).exists()
+        or _existing(folder, f"{folder.name}_4d") is not None
+        or any(_FRAME.search(file.name) for file in folder.iterdir())
+    )
+
+
+def _patients(source: Path) -> list[Path]:
+    if is_patient(source):
+        return [source]
+    parents = [
+        source,
+        *(child for child in sorted(source.iterdir()) if child.name.lower() in SPLITS),
+    ]
+    return [
+        child
+        for parent in parents
+        if parent.is_dir()
+        for child in sorted(parent.iterdir())
+        if is_patient(child)
+    ]
+
+
+def _existing(folder: Path, name: str) -> Path | None:
+    return next((p for p in (folder / f"{name}{end}" for end in ENDINGS) if p.exists()), None)
+
+
+def read_info(path: Path) -> Info:
+    """Read ``Info.cfg``.
+
+    Raises:
+        UnusableError: If it is missing, or does not give both frames.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise UnusableError(f"{path.name}: cannot be read ({error.strerror})") from error
+    parts = (line.partition(":") for line in lines)
+    found = {key.strip(): value.strip() for key, colon, value in parts if colon}
+    try:
+        info = Info(int(found["ED"]), int(found["ES"]), found.get("Group", ""))
+    except (KeyError, ValueError):
+        raise UnusableError(
+            f"{path.name}: expected lines 'ED: number' and 'ES: number',"
+            f" got ED {found.get('ED')!r} and ES {found.get('ES')!r}"
+        ) from None
+    if info.frames[0] < 1:
+        raise UnusableError(f"{path.name}: frames are counted from 1, got {info.frames[0]}")
+    return info
+
+
+def _frame_files(folder: Path, info: Info) -> dict[int, Path | None]:
+    return {frame: _existing(folder, f"{folder.name}_frame{frame:02d}") for frame in info.frames}
+
+
+def _label_files(folder: Path, info: Info) -> dict[int, Path]:
+    files = {f: _existing(folder, f"{folder.name}_frame{f:02d}_gt") for f in info.frames}
+    return {frame: path for frame, path in files.items() if path}
+
+
+def _in_plane_mm(folder: Path) -> tuple[float, float]:
+    cine = _existing(folder, f"{folder.name}_4d")
+    if cine:
+        return in_plane_mm(cine)
+    return in_plane_mm(_required_frames(folder, read_info(folder / INFO))[0])
+
+
+def _required_frames(folder: Path, info: Info) -> list[Path]:
+    files = _frame_files(folder, info)
+    missing = [
+        f"{folder.name}_frame{frame:02d}.nii.gz" for frame, path in files.items() if not path
+    ]
+    if missing:
+        raise UnusableError(f"{' and '.join(missing)}: missing, and there is no 4d file")
+    return [path for path in files.values() if path]
+
+
+def _read(folder: Path, split: str, scheme: LabelScheme, with_labels: bool) -> RawStudy:
+    info = read_info(folder / INFO)
+    label_files = _label_files(folder, info) if with_labels else {}
+    values = LabelValues(scheme)
+    cine = _existing(folder, f"{folder.name}_4d")
+    if cine:
+        image = read_image(cine, axes=4)
+        voxels = read_voxels(image)
+        _check_cine(folder, info, cine, voxels)
+        places = {frame: frame - 1 for frame in info.frames}
+    else:
+        image, voxels = stacked(_required_frames(folder, info))
+        places = {frame: place for place, frame in enumerate(info.frames)}
+    frames = len(voxels)
+    labels = (
+        placed({places[f]: path for f, path in label_files.items()}, image, frames, values)
+        if label_files
+        else unlabelled(image, frames)
+    )
+    warnings: tuple[str, ...] = ()
+    if with_labels and len(label_files) == 1 < len(info.frames):
+        warnings = ("only one of the ED and ES frames has labels",)
+    return raw_study(
+        safe_name(folder.name),
+        image,
+        [voxels],
+        labels,
+        warnings=warnings,
+        group=info.group,
+        split=split,
+        source=str(folder),
+    )
+
+
+def _check_cine(folder: Path, info: Info, cine: Path, voxels: NDArray[Any]) -> None:
+    """Refuse a cycle that is not the one the ED and ES frames were taken from."""
+    if info.frames[-1] > len(voxels):
+        raise UnusableError(
+            f"{INFO}: names frame {info.frames[-1]}, {cine.name} has {len(voxels)}"
+        )
+    for frame, path in _frame_files(folder, info).items():
+        if path is None:
+            continue
+        single = read_image(path, axes=3)
+        differs = difference(read_image(cine), single)
+        if differs:
+            raise UnusableError(f"{path.name}: {differs}")
+        if not np.array_equal(read_voxels(single)[0], voxels[frame - 1]):
+            raise UnusableError(f"{path.name}: is not frame {frame} of {cine.name}")

@@ -1,0 +1,195 @@
+"""A plain table that names the files of each study, for data in no other layout.
+
+A CSV with the columns ``image`` and, as far as they are known, ``study``, ``labels``, ``frame``,
+``group``, ``split`` and ``subject``. Paths are relative to the table. A study may have several
+rows: either all name the same 4-D image, and each the labels of one ``frame``, counted from 0; or
+each names the 3-D image of one frame, which are put in the order of ``frame``, or else of the
+rows. Labels without ``frame`` are those of all frames: 4-D, zero where nobody annotated.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semiqc.exchange.readers.series import (
+    LabelValues,
+    hide_blank_frames,
+    in_plane_mm,
+    placed,
+    raw_study,
+    read_image,
+    stacked,
+    unlabelled,
+)
+from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError, safe_name
+from semiqc.nifti.files import read_voxels, stem
+from semiqc.nifti.headers import Header
+from semiqc.schemes import SHORT_AXIS, LabelScheme
+
+COLUMNS = ("study", "image", "labels", "frame", "group", "split", "subject")
+SHARED = ("group", "split", "subject")
+"""Columns in which all rows of a study must agree."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; paths are whole, ``frame`` is None where it is not given."""
+
+    line: int
+    image: Path
+    labels: Path | None
+    frame: int | None
+    shared: tuple[str, ...]
+
+
+def recognises(source: Path) -> bool:
+    """Whether it is a CSV file."""
+    return source.is_file() and source.suffix.lower() == ".csv"
+
+
+def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
+    """The studies that a table names.
+
+    Args:
+        source: The CSV file.
+        scheme: Of the labels; by default ``SHORT_AXIS``.
+
+    Raises:
+        ValueError: If it is not such a table.
+    """
+    scheme = scheme or SHORT_AXIS
+    studies: dict[str, list[dict[str, str]]] = {}
+    for cells in _lines(source):
+        studies.setdefault(cells["study"] or stem(Path(cells["image"])), []).append(cells)
+    entries, refusals = [], []
+    for text, lines in studies.items():
+        try:
+            name = safe_name(text)
+            rows = [_row(cells, source) for cells in lines]
+            _check_agreement(rows)
+        except UnusableError as error:
+            refusals.append(Refusal(text or source.name, str(error)))
+            continue
+        read = partial(_read, name, rows, LabelValues(scheme))
+        entries.append(Entry(name, rows[0].image, partial(in_plane_mm, rows[0].image), read))
+    return Listing(tuple(entries), scheme, refusals=tuple(refusals))
+
+
+def named_files(source: Path) -> list[Path]:
+    """The table and all images and labels that it names, whether they are there or not.
+
+    Raises:
+        ValueError: If it is not such a table.
+    """
+    named = {cells[column] for cells in _lines(source) for column in ("image", "labels")}
+    return [source, *sorted(source.parent / name for name in named if name)]
+
+
+def _lines(source: Path) -> list[dict[str, str]]:
+    try:
+        with source.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restkey="", restval="")
+            columns = [column.strip().lower() for column in reader.fieldnames or ()]
+            reader.fieldnames = columns
+            lines = [{**row, "line": str(reader.line_num)} for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{source}: not a readable CSV file ({error})") from error
+    unknown = [column for column in columns if column not in COLUMNS]
+    if "image" not in columns or unknown:
+        raise ValueError(
+            f"{source}: expected columns out of {', '.join(COLUMNS)} with image among them,"
+            f" got {', '.join(columns)}"
+        )
+    blank = dict.fromkeys(COLUMNS, "")
+    return [{**blank, **{k: v.strip() for k, v in line.items() if k}} for line in lines]
+
+
+def _row(cells: dict[str, str], source: Path) -> Row:
+    line = int(cells["line"])
+    if not cells["image"]:
+        raise UnusableError(f"{source.name} line {line}: names no image")
+    if cells["frame"] and not cells["frame"].isdecimal():
+        raise UnusableError(
+            f"{source.name} line {line}: frame must be a number from 0, got {cells['frame']!r}"
+        )
+    return Row(
+        line=line,
+        image=source.parent / cells["image"],
+        labels=source.parent / cells["labels"] if cells["labels"] else None,
+        frame=int(cells["frame"]) if cells["frame"] else None,
+        shared=tuple(cells[column] for column in SHARED),
+    )
+
+
+def _check_agreement(rows: Sequence[Row]) -> None:
+    for row in rows[1:]:
+        for column, first, other in zip(SHARED, rows[0].shared, row.shared, strict=True):
+            if first != other:
+                raise UnusableError(
+                    f"line {row.line}: {column} is {other!r}, in line {rows[0].line} {first!r}"
+                )
+    frames = [row.frame for row in rows]
+    none_given = set(frames) == {None} and len({row.image for row in rows}) == len(rows)
+    if not none_given and (len(set(frames)) != len(frames) or (None in frames and frames[1:])):
+        given = ", ".join("none" if frame is None else str(frame) for frame in frames)
+        raise UnusableError(f"lines from {rows[0].line}: frames are doubled or missing: {given}")
+
+
+def _read(name: str, rows: Sequence[Row], values: LabelValues, with_labels: bool) -> RawStudy:
+    images = list(dict.fromkeys(row.image for row in rows))
+    if len(images) == 1:
+        image = read_image(images[0])
+        voxels = read_voxels(image)
+        files = [(row.labels, row.frame) for row in rows if row.labels]
+    else:
+        image, voxels, files = _read_frames(rows, images)
+    labels = unlabelled(image, len(voxels))
+    if with_labels:
+        labels = _labels(files, image, voxels, values)
+    fields = dict(zip(SHARED, rows[0].shared, strict=True))
+    return raw_study(name, image, [voxels], labels, source=str(images[0]), **fields)
+
+
+def _read_frames(
+    rows: Sequence[Row], images: Sequence[Path]
+) -> tuple[Header, NDArray[Any], list[tuple[Path, int | None]]]:
+    """A study whose every frame is an image of its own, and which labels belong to which."""
+    if len(images) != len(rows):
+        raise UnusableError(
+            f"lines from {rows[0].line}: {len(rows)} rows name {len(images)} images,"
+            " expected one for all or one each"
+        )
+    ordered = sorted(rows, key=lambda row: row.line if row.frame is None else row.frame)
+    image, voxels = stacked([row.image for row in ordered])
+    return image, voxels, [(row.labels, place) for place, row in enumerate(ordered) if row.labels]
+
+
+def _labels(
+    files: Sequence[tuple[Path, int | None]],
+    image: Header,
+    voxels: NDArray[Any],
+    values: LabelValues,
+) -> NDArray[np.int8]:
+    frames = len(voxels)
+    single = {frame: path for path, frame in files if frame is not None}
+    beyond = [frame for frame in single if frame >= frames]
+    if beyond:
+        raise UnusableError(
+            f"{image.path.name}: has {frames} frames from 0, labels are given for {beyond}"
+        )
+    whole = [path for path, frame in files if frame is None]
+    if not whole:
+        return placed(single, image, frames, values)
+    read = values.read(whole[0], image)
+    if len(read) != frames:
+        raise UnusableError(
+            f"{whole[0].name}: {len(read)} frames, {image.path.name} has {frames};"
+            " labels of one frame need the column frame"
+        )
+    return hide_blank_frames(read) if frames > 1 else read

@@ -1,0 +1,197 @@
+"""The layout of nnU-Net: ``imagesTr``, ``labelsTr``, ``imagesTs`` and ``dataset.json``.
+
+Reference:
+    Isensee et al., "nnU-Net: a self-configuring method for deep learning-based biomedical image
+    segmentation", Nature Methods 2021. https://doi.org/10.1038/s41592-020-01008-z
+
+``dataset.json`` names the channels and the labels; a label that is a list of values is a region,
+and the voxels of ``ignore`` become ``UNLABELLED``. Files of the first version, in which labels
+are given by value and channels as ``modality``, are read too.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from semiqc.exchange.readers.series import (
+    LabelValues,
+    in_plane_mm,
+    raw_study,
+    read_channels,
+    unlabelled,
+)
+from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError, safe_name
+from semiqc.nifti.files import ENDINGS
+from semiqc.schemes import MOST_CLASSES, UNLABELLED, LabelScheme, Measure, Structure
+
+DESCRIPTION = "dataset.json"
+IGNORE = "ignore"
+PARTS = {"train": ("imagesTr", "labelsTr"), "test": ("imagesTs", "labelsTs")}
+
+_SUBJECT = re.compile(r"^(?P<subject>.+)_frame\d+$")
+"""As the ACDC data set names the frames of one patient."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What ``dataset.json`` tells."""
+
+    channels: tuple[str, ...]
+    scheme: LabelScheme
+    meaning: Mapping[int, int]
+    ending: str
+
+
+def recognises(source: Path) -> bool:
+    """Whether a folder, or one folder in it, holds ``dataset.json`` and ``imagesTr``."""
+    return source.is_dir() and bool(_datasets(source))
+
+
+def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
+    """Studies of ``imagesTr``, split "train", and of ``imagesTs``, split "test".
+
+    Cases named ``SUBJECT_frameNN`` are of the same subject.
+
+    Args:
+        source: Folder of the data set, or one that holds only this data set.
+        scheme: Of the labels; by default what ``dataset.json`` says: every label and region is
+            a structure, measured as a volume.
+
+    Raises:
+        ValueError: If ``dataset.json`` cannot be understood, or there are several data sets.
+    """
+    found = _datasets(source)
+    if len(found) != 1:
+        names = ", ".join(folder.name for folder in found)
+        raise ValueError(
+            f"{source}: expected one data set with {DESCRIPTION}, got {names or 'none'}"
+        )
+    described = read_description(found[0] / DESCRIPTION)
+    scheme = scheme or described.scheme
+    values = LabelValues(scheme, described.meaning)
+    entries: list[Entry] = []
+    refusals: list[Refusal] = []
+    for split, (images, labels) in PARTS.items():
+        for case, channels in _cases(found[0] / images, described.ending).items():
+            beside = found[0] / labels / f"{case}{described.ending}"
+            missing = [n for n in range(len(described.channels)) if n not in channels]
+            try:
+                name = safe_name(case)
+                if missing:
+                    raise UnusableError(f"{case}_{missing[0]:04d}{described.ending}: missing")
+            except UnusableError as error:
+                refusals.append(Refusal(case, str(error)))
+                continue
+            paths = [channels[number] for number in range(len(described.channels))]
+            read = partial(_read, name, split, paths, beside, values)
+            entries.append(Entry(name, paths[0], partial(in_plane_mm, paths[0]), read))
+    return Listing(tuple(entries), scheme, described.channels, tuple(refusals))
+
+
+def _datasets(source: Path) -> list[Path]:
+    folders = [source, *sorted(child for child in source.iterdir() if child.is_dir())]
+    found = [f for f in folders if (f / DESCRIPTION).is_file() and (f / "imagesTr").is_dir()]
+    return found[:1] if source in found else found
+
+
+def _cases(folder: Path, ending: str) -> dict[str, dict[int, Path]]:
+    """Files of each case by the number of the channel."""
+    named = re.compile(rf"^(?P<case>.+)_(?P<channel>\d{{4}}){re.escape(ending)}$")
+    cases: dict[str, dict[int, Path]] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        found = named.match(path.name)
+        if found:
+            cases.setdefault(found["case"], {})[int(found["channel"])] = path
+    return cases
+
+
+def _read(
+    name: str,
+    split: str,
+    paths: list[Path],
+    beside: Path,
+    values: LabelValues,
+    with_labels: bool,
+) -> RawStudy:
+    image, voxels = read_channels(paths, axes=3)
+    labels = unlabelled(image, image.frames)
+    warnings = []
+    if with_labels and beside.exists():
+        labels = values.read(beside, image)
+    elif with_labels and split == "train":
+        warnings.append("a training case without a file in labelsTr, taken as unlabelled")
+    of_subject = _SUBJECT.match(name)
+    return raw_study(
+        name,
+        image,
+        voxels,
+        labels,
+        warnings=warnings,
+        subject=of_subject["subject"] if of_subject else "",
+        split=split,
+        source=str(paths[0]),
+    )
+
+
+def read_description(path: Path) -> Description:
+    """Read ``dataset.json``.
+
+    Raises:
+        ValueError: If it is not one, or of files that are not NIfTI.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        channels = content.get("channel_names", content.get("modality"))
+        names = tuple(str(channels[key]) for key in sorted(channels, key=int))
+        ending = str(content.get("file_ending", ".nii.gz"))
+        labels = _labels(content["labels"])
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: cannot be read ({error})") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: expected channel_names, labels and file_ending as nnU-Net writes them"
+            f" ({type(error).__name__}: {error})"
+        ) from error
+    if ending not in ENDINGS:
+        raise ValueError(f"{path}: files end in {ending}, expected {' or '.join(ENDINGS)}")
+    if not names:
+        raise ValueError(f"{path}: names no channel")
+    try:
+        scheme, meaning = _scheme(path.parent.name, labels)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return Description(names, scheme, meaning, ending)
+
+
+def _labels(content: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Values of each label or region by name."""
+    if all(str(key).isdecimal() for key in content):
+        return {str(name): (int(value),) for value, name in content.items()}
+    return {
+        str(name): tuple(int(v) for v in (values if isinstance(values, list) else [values]))
+        for name, values in content.items()
+    }
+
+
+def _scheme(
+    name: str, labels: Mapping[str, tuple[int, ...]]
+) -> tuple[LabelScheme, dict[int, int]]:
+    """The scheme, and the meaning of each value of a file."""
+    ignored = labels.get(IGNORE, ())
+    values = {value for given in labels.values() for value in given} - set(ignored)
+    last = max(values, default=0)
+    if not 1 <= last < MOST_CLASSES or min(values) < 0:
+        raise ValueError(f"labels must lie between 1 and {MOST_CLASSES - 1}, got {sorted(values)}")
+    single = {given[0]: label for label, given in labels.items() if len(given) == 1}
+    classes = ["background", *(single.get(v, f"label {v}") for v in range(1, last + 1))]
+    structures = tuple(
+        Structure(label, given, Measure.VOLUME)
+        for label, given in sorted(labels.items(), key=lambda item: item[1])
+        if label != IGNORE and given != (0,)
+    )
+    meaning = {value: value for value in values | {0}} | dict.fromkeys(ignored, UNLABELLED)
+    return LabelScheme(name, tuple(classes), structures), meaning

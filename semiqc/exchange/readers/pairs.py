@@ -1,0 +1,248 @@
+"""Images and the segmentations that any program made of them, matched by their names.
+
+A segmentation belongs to the image of the same name; ``_gt``, ``_seg``, ``_pred`` and ``_mask`` at
+its end do not count, nor does the number of the modality that nnU-Net writes after an image's
+name: ``NAME_0000.nii.gz`` goes with ``NAME.nii.gz`` and ``NAME_pred.nii.gz``.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semiqc.exchange.readers.images import CHANNEL
+from semiqc.exchange.readers.series import LabelValues, in_plane_mm, raw_study, read_channels
+from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError, safe_name
+from semiqc.nifti.files import is_nifti, stem
+from semiqc.nifti.headers import Header
+from semiqc.schemes import BACKGROUND, LabelScheme
+
+ENDING = re.compile(r"_(gt|seg|pred|mask)$", re.IGNORECASE)
+"""Of a segmentation's name, where its image's has none."""
+
+FIRST = "_0000"
+"""At the end of the name of a first or only modality."""
+
+
+@dataclass
+class _Case:
+    """What bears one name."""
+
+    images: list[Path] = field(default_factory=list)
+    segmentations: list[Path] = field(default_factory=list)
+
+
+def find_pairs(
+    images: Path,
+    segmentations: Path,
+    scheme: LabelScheme,
+    modalities: int = 1,
+    meaning: Mapping[int, int] | None = None,
+    *,
+    without: Path | None = None,
+) -> Listing:
+    """Studies of an image, 3-D or 4-D, and a segmentation on the same grid.
+
+    Folders are searched with all folders within. Where a name stands in several of them, that of
+    the folder counts too. Two single files belong together whatever they are called. In a folder
+    that holds both, segmentations are told by the ending of their name.
+
+    A study may lack modalities, but not all.
+
+    Args:
+        images: A NIfTI file, or a folder of them.
+        segmentations: Likewise.
+        scheme: Of the labels.
+        modalities: Files ``_0000``, ``_0001`` ... that make up an image.
+        meaning: Value of the scheme of each label value in the files, where they are not the
+            same; 0 stays 0.
+        without: Folder that is not searched.
+
+    Raises:
+        ValueError: If there is no such file or folder, it holds no NIfTI file, or ``meaning``
+            has a value that the scheme does not have.
+    """
+    values = LabelValues(scheme, _checked(meaning, scheme))
+    of_images, of_segmentations = _parted(Path(images), Path(segmentations), without)
+    if images.is_file() and segmentations.is_file():
+        cases = {stem(images).removesuffix(FIRST): _Case([images], [segmentations])}
+    else:
+        cases = _matched(of_images, of_segmentations, modalities)
+    entries: dict[str, Entry] = {}
+    refusals = []
+    for text, case in sorted(cases.items()):
+        try:
+            entry = _entry(text, case, modalities, values)
+            # File systems that ignore case would let one study's results replace another's.
+            first = entries.setdefault(entry.name.casefold(), entry)
+            if first is not entry:
+                raise UnusableError(f"{entry.source}: the name is taken by {first.source}")
+        except UnusableError as error:
+            refusals.append(Refusal(text, str(error)))
+    names = tuple(f"modality {number}" for number in range(modalities))
+    return Listing(tuple(entries.values()), scheme, names, tuple(refusals))
+
+
+def _checked(meaning: Mapping[int, int] | None, scheme: LabelScheme) -> dict[int, int] | None:
+    if not meaning:
+        return None
+    unknown = sorted(set(meaning.values()) - set(range(len(scheme.classes))))
+    if unknown:
+        raise ValueError(
+            f"label values cannot mean {', '.join(map(str, unknown))}; {scheme.name} has"
+            f" {', '.join(f'{n} {name}' for n, name in enumerate(scheme.classes))}"
+        )
+    if meaning.get(BACKGROUND, BACKGROUND) != BACKGROUND:
+        raise ValueError(f"label value 0 is the background and cannot mean {meaning[BACKGROUND]}")
+    return dict(meaning) | {BACKGROUND: BACKGROUND}
+
+
+def _parted(
+    images: Path, segmentations: Path, without: Path | None
+) -> tuple[dict[Path, Path], dict[Path, Path]]:
+    """Files of both, each with its path within its folder; no file is in both."""
+    of_images, of_segmentations = _files(images, without), _files(segmentations, without)
+    if set(of_images) == set(of_segmentations):
+        endings = {file for file in of_images if ENDING.search(stem(file))}
+        return (
+            {file: within for file, within in of_images.items() if file not in endings},
+            {file: within for file, within in of_images.items() if file in endings},
+        )
+    # One folder may lie in the other; the inner one says what its files are.
+    inner, outer = sorted((of_images, of_segmentations), key=len)
+    for file in set(inner) & set(outer):
+        del outer[file]
+    return of_images, of_segmentations
+
+
+def _files(source: Path, without: Path | None) -> dict[Path, Path]:
+    if not source.exists():
+        raise ValueError(f"{source}: no such file or folder")
+    if source.is_file():
+        within = [Path(source.name)] if is_nifti(source) else []
+        root = source.parent.resolve()
+    else:
+        within = sorted(file.relative_to(source) for file in source.rglob("*") if is_nifti(file))
+        root = source.resolve()
+    # A file that is a link keeps its own name; only folders are resolved.
+    found = {root / file: file for file in within}
+    if without:
+        left_out = without.resolve()
+        found = {path: file for path, file in found.items() if left_out not in path.parents}
+    if not found:
+        raise ValueError(f"{source}: no NIfTI file (.nii or .nii.gz)")
+    return found
+
+
+def _matched(
+    images: Mapping[Path, Path], segmentations: Mapping[Path, Path], modalities: int
+) -> dict[str, _Case]:
+    """Images and segmentations by what they have in common of their names."""
+    exact = {stem(file) for file in segmentations} if modalities == 1 else set()
+    named = {
+        file: stem(file) if stem(file) in exact else _without_channel(stem(file))
+        for file in images
+    }
+    known = set(named.values())
+    named_segmentations = {
+        file: stem(file) if stem(file) in known else ENDING.sub("", stem(file))
+        for file in segmentations
+    }
+    ambiguous = _in_several_folders(named) | _in_several_folders(named_segmentations)
+    cases: dict[str, _Case] = {}
+    for file, name in named.items():
+        key = _key(name, images[file], ambiguous)
+        cases.setdefault(key, _Case()).images.append(file)
+    for file, name in named_segmentations.items():
+        key = _key(name, segmentations[file], ambiguous)
+        cases.setdefault(key, _Case()).segmentations.append(file)
+    return cases
+
+
+def _without_channel(name: str) -> str:
+    found = CHANNEL.match(name)
+    return found["study"] if found else name
+
+
+def _in_several_folders(named: Mapping[Path, str]) -> set[str]:
+    folders: dict[str, set[Path]] = {}
+    for file, name in named.items():
+        folders.setdefault(name, set()).add(file.parent)
+    return {name for name, found in folders.items() if len(found) > 1}
+
+
+def _key(name: str, within: Path, ambiguous: Iterable[str]) -> str:
+    return (within.parent / name).as_posix() if name in ambiguous else name
+
+
+def _entry(text: str, case: _Case, modalities: int, values: LabelValues) -> Entry:
+    """A study to be read.
+
+    Raises:
+        UnusableError: If its files do not make up one.
+    """
+    if not case.images:
+        raise UnusableError(f"{_names(case.segmentations)}: a segmentation without an image")
+    if not case.segmentations:
+        raise UnusableError(f"{_names(case.images)}: an image without a segmentation")
+    if len(case.segmentations) > 1:
+        raise UnusableError(f"{_names(case.segmentations)}: several segmentations of one image")
+    name, paths = safe_name(text), sorted(case.images, key=stem)
+    base, found = Path(text).name, [stem(path) for path in paths]
+    wanted = [f"{base}_{number:04d}" for number in range(modalities)]
+    if modalities > 1:
+        if not set(found) <= set(wanted) or len(set(found)) < len(found):
+            raise UnusableError(f"{_names(paths)}: expected {' and '.join(wanted)}")
+    elif found not in ([base], wanted):
+        raise UnusableError(f"{_names(paths)}: expected {base} or {wanted[0]} alone")
+    places = [wanted.index(one) if modalities > 1 else 0 for one in found]
+    channels = _Channels(paths, places, modalities)
+    read = partial(_read, name, channels, case.segmentations[0], values)
+    return Entry(name, paths[0], partial(in_plane_mm, paths[0]), read)
+
+
+def _names(files: Sequence[Path]) -> str:
+    return ", ".join(file.name for file in files)
+
+
+@dataclass(frozen=True)
+class _Channels:
+    """Files of an image's modalities; one that the study lacks is 0 everywhere.
+
+    Args:
+        paths: Of the modalities that there are.
+        places: Which these are.
+        count: Of all.
+    """
+
+    paths: Sequence[Path]
+    places: Sequence[int]
+    count: int
+
+    def read(self) -> tuple[Header, list[NDArray[Any]]]:
+        """The first's header, and the voxels of all."""
+        image, voxels = read_channels(self.paths)
+        of_place = dict(zip(self.places, voxels, strict=True))
+        nothing = np.zeros_like(voxels[0])
+        return image, [of_place.get(place, nothing) for place in range(self.count)]
+
+
+def _read(
+    name: str, channels: _Channels, segmentation: Path, values: LabelValues, with_labels: bool
+) -> RawStudy:
+    image, voxels = channels.read()
+    try:
+        labels = values.read(segmentation, image)
+        if len(labels) != image.frames:
+            raise UnusableError(
+                f"{segmentation.name}: {len(labels)} frames, {image.path.name} has {image.frames}"
+            )
+    except UnusableError as error:
+        # It may have the same name as its image.
+        raise UnusableError(f"segmentation {error}") from error
+    return raw_study(name, image, voxels, labels, source=str(channels.paths[0]))

@@ -1,0 +1,187 @@
+"""From NIfTI files to a raw study: what all layouts of NIfTI files share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semiqc.images.raw import RawStudy, UnusableError
+from semiqc.nifti.files import difference, read_header, read_voxels
+from semiqc.nifti.headers import Header
+from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
+
+LISTED = 8
+"""Unknown label values that a message lists."""
+
+
+@dataclass(frozen=True)
+class LabelValues:
+    """How the label values of a file are to be understood.
+
+    Args:
+        scheme: Whose label values result.
+        meaning: Value of the scheme, or ``UNLABELLED``, of each value in the file, where they
+            are not the same.
+    """
+
+    scheme: LabelScheme
+    meaning: Mapping[int, int] | None = None
+
+    def read(self, path: Path, image: Header) -> NDArray[np.int8]:
+        """Labels of a file on the grid of ``image``, ``[T, Z, Y, X]``; T may be 1.
+
+        Raises:
+            UnusableError: If the file is broken, lies on another grid, or holds values that are
+                not of the scheme.
+        """
+        header = read_header(path)
+        differs = difference(image, header)
+        if differs:
+            raise UnusableError(f"{path.name}: {differs}")
+        return self.understood(read_voxels(header), path.name)
+
+    def understood(self, voxels: NDArray[Any], file: str) -> NDArray[np.int8]:
+        """The values of a file as those of the scheme.
+
+        Raises:
+            UnusableError: If a value is not an integer, or has no meaning.
+        """
+        found = np.unique(voxels)
+        broken = [value for value in found.tolist() if value != int(value)]
+        if broken:
+            raise UnusableError(f"{file}: labels must be integers, got {_some(broken)}")
+        meaning = self.meaning or {value: value for value in range(len(self.scheme.classes))}
+        unknown = [int(value) for value in found.tolist() if value not in meaning]
+        if unknown:
+            known = ", ".join(str(value) for value in sorted(meaning))
+            raise UnusableError(
+                f"{file}: unknown label values {_some(unknown)}; known are {known}"
+            )
+        labels = np.empty(voxels.shape, np.int8)
+        for value in found.tolist():
+            labels[voxels == value] = meaning[int(value)]
+        return labels
+
+
+def read_image(path: Path, *, axes: int | None = None) -> Header:
+    """The header of an image, which must have ``axes`` axes where that is given.
+
+    Raises:
+        UnusableError: If it cannot be read, or has other axes.
+    """
+    image = read_header(path)
+    if axes is not None and len(image.shape) != axes:
+        raise UnusableError(f"{path.name}: expected {axes}-D, got shape {image.shape}")
+    return image
+
+
+def in_plane_mm(path: Path) -> tuple[float, float]:
+    """Spacing ``(y, x)`` that the header of an image gives."""
+    return read_header(path).spacing[1:]
+
+
+def stacked(paths: Sequence[Path]) -> tuple[Header, NDArray[Any]]:
+    """Volumes that each are one frame, ``[T, Z, Y, X]``, and the first one's header.
+
+    Raises:
+        UnusableError: If one is not 3-D or lies on another grid than the first.
+    """
+    image, volumes = read_channels(paths, axes=3)
+    return image, np.concatenate(volumes)
+
+
+def read_channels(
+    paths: Sequence[Path], *, axes: int | None = None
+) -> tuple[Header, list[NDArray[Any]]]:
+    """Images of one study in several modalities, ``[T, Z, Y, X]`` each, and the first's header.
+
+    Raises:
+        UnusableError: If one has other axes than ``axes``, or lies on another grid.
+    """
+    headers = [read_image(path, axes=axes) for path in paths]
+    for header in headers[1:]:
+        differs = difference(headers[0], header)
+        if differs:
+            raise UnusableError(f"{header.path.name}: {differs}")
+        if header.frames != headers[0].frames:
+            raise UnusableError(
+                f"{header.path.name}: {header.frames} frames, {headers[0].path.name} has"
+                f" {headers[0].frames}"
+            )
+    return headers[0], [read_voxels(header) for header in headers]
+
+
+def placed(
+    labels: Mapping[int, Path], image: Header, frames: int, values: LabelValues
+) -> NDArray[np.int8]:
+    """Labels of single frames, ``[T, Z, Y, X]``; ``UNLABELLED`` everywhere else.
+
+    Args:
+        labels: A 3-D file for each labelled frame.
+        image: Whose grid they lie on.
+        frames: Number of frames of the study.
+        values: How the files are to be understood.
+    """
+    result = unlabelled(image, frames)
+    for frame, path in labels.items():
+        read = values.read(path, image)
+        if len(read) != 1:
+            raise UnusableError(f"{path.name}: expected 3-D, got {len(read)} frames")
+        result[frame] = read[0]
+    return result
+
+
+def unlabelled(image: Header, frames: int) -> NDArray[np.int8]:
+    """Labels of a study that nobody has annotated, ``[T, Z, Y, X]``."""
+    return np.full((frames, *image.shape[2::-1]), UNLABELLED, np.int8)
+
+
+def hide_blank_frames(labels: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Make frames without any structure ``UNLABELLED``, in place.
+
+    In 4-D label files, a frame that is zero everywhere is one that nobody annotated.
+    """
+    for frame in labels:
+        if not (frame > BACKGROUND).any():
+            frame[:] = UNLABELLED
+    return labels
+
+
+def raw_study(
+    name: str,
+    image: Header,
+    voxels: Sequence[NDArray[Any]],
+    labels: NDArray[np.int8],
+    *,
+    warnings: Sequence[str] = (),
+    **fields: str,
+) -> RawStudy:
+    """A raw study on the grid of ``image``.
+
+    Args:
+        name: Of the study.
+        image: Header that gives its place.
+        voxels: Of each modality, ``[T, Z, Y, X]``.
+        labels: ``[T, Z, Y, X]``.
+        warnings: Besides those of the header.
+        fields: Group, subject, split and source.
+    """
+    return RawStudy(
+        name=name,
+        image=voxels[0][None] if len(voxels) == 1 else np.stack(voxels),
+        labels=labels,
+        spacing=image.spacing,
+        affine=image.affine,
+        time_step=image.time_step,
+        time_unit=image.time_unit,
+        warnings=(*image.warnings, *warnings),
+        **fields,
+    )
+
+
+def _some(values: Sequence[float]) -> str:
+    listed = ", ".join(f"{value:g}" for value in values[:LISTED])
+    return f"{listed} and {len(values) - LISTED} more" if len(values) > LISTED else listed

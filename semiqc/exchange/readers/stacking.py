@@ -1,0 +1,226 @@
+"""How single DICOM slices make up a cine stack, and what is missing or doubled in it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semiqc.images.raw import UnusableError
+
+SAME_POSITION_MM = 0.05
+SAME_TRIGGER_MS = 0.01
+SAME_DIRECTION = 1e-3
+DECIMALS = 3
+"""Of a slice distance in mm: scanners write positions rounded."""
+UNEQUAL = 0.1
+"""Share of the slice distance by which distances may differ."""
+SKIPPED = 1.75
+"""Times the usual step between phases from which on a phase is missing."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What the header of one file says.
+
+    Args:
+        path: The file.
+        size: Rows and columns.
+        spacing: In mm, between rows and between columns.
+        orientation: Direction of rows and of columns, in LPS.
+        position: Of the first pixel's centre in mm, in LPS.
+        trigger_ms: Time since the R wave, where known.
+        acquired: Time of day as DICOM writes it; empty where unknown.
+        instance: Number of the file in its series.
+        thickness: Slice distance or thickness in mm, as the header says; 0 where unknown.
+        announced: Number of phases that the header announces; 0 where unknown.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    spacing: tuple[float, ...]
+    orientation: tuple[float, ...]
+    position: tuple[float, ...]
+    trigger_ms: float | None
+    acquired: str
+    instance: int
+    thickness: float
+    announced: int
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Slices in order, each with its phases in order.
+
+    Args:
+        slices: ``[Z][T]``.
+        size: Rows and columns.
+        spacing: In mm, ordered ``(z, y, x)``.
+        affine: From voxel indices ``(x, y, z)`` to mm in RAS+, ``[4, 4]``.
+        time_step_ms: Mean step between phases, where trigger times tell.
+    """
+
+    slices: tuple[tuple[Slice, ...], ...]
+    size: tuple[int, int]
+    spacing: tuple[float, float, float]
+    affine: NDArray[np.float64]
+    time_step_ms: float | None
+
+    @property
+    def frames(self) -> int:
+        """Number of phases."""
+        return len(self.slices[0])
+
+
+def stack_slices(slices: Sequence[Slice], broken: Sequence[str] = ()) -> Stack:
+    """Sort the files of a series by position and phase.
+
+    Args:
+        slices: In any order.
+        broken: Names of files beside them that could not be read, to be named where one is
+            missing.
+
+    Raises:
+        UnusableError: If slices differ in size or direction, or one or a phase is missing or
+            doubled.
+    """
+    _check_alike(slices)
+    normal = _normal(slices[0])
+    along = {id(piece): float(np.dot(normal, piece.position)) for piece in slices}
+    ordered = sorted(slices, key=lambda piece: along[id(piece)])
+    groups: list[list[Slice]] = []
+    for piece in ordered:
+        if groups and along[id(piece)] - along[id(groups[-1][0])] <= SAME_POSITION_MM:
+            groups[-1].append(piece)
+        else:
+            groups.append([piece])
+    phases = tuple(_in_order(group) for group in groups)
+    _check_complete(phases, broken)
+    positions = np.array([along[id(group[0])] for group in phases])
+    distance = _distance(positions, phases)
+    (dy, dx) = slices[0].spacing
+    return Stack(
+        slices=phases,
+        size=slices[0].size,
+        spacing=(distance, dy, dx),
+        affine=_affine(phases, distance),
+        time_step_ms=_time_step(phases[0]),
+    )
+
+
+def _check_alike(slices: Sequence[Slice]) -> None:
+    sizes = Counter(piece.size for piece in slices)
+    common = sizes.most_common(1)[0][0]
+    first = next(piece for piece in slices if piece.size == common)
+    for piece in slices:
+        if piece.size != common:
+            raise UnusableError(f"{piece.path.name}: size {piece.size}, the others {common}")
+        if not np.allclose(piece.spacing, first.spacing, rtol=1e-3):
+            raise UnusableError(
+                f"{piece.path.name}: spacing {piece.spacing}, {first.path.name} {first.spacing}"
+            )
+        if not np.allclose(piece.orientation, first.orientation, atol=SAME_DIRECTION):
+            raise UnusableError(f"{piece.path.name}: not parallel to {first.path.name}")
+
+
+def _normal(piece: Slice) -> NDArray[np.float64]:
+    along_row, along_column = np.reshape(piece.orientation, (2, 3))
+    normal: NDArray[np.float64] = np.cross(along_row, along_column)
+    if abs(float(np.linalg.norm(normal)) - 1) > 10 * SAME_DIRECTION:
+        raise UnusableError(
+            f"{piece.path.name}: rows and columns are not at right angles: {piece.orientation}"
+        )
+    return normal
+
+
+def _in_order(group: Sequence[Slice]) -> tuple[Slice, ...]:
+    """The phases of a slice in the order of time.
+
+    Trigger times are taken where all phases have one and they differ at all; they must then all
+    differ. Otherwise times of acquisition, where all differ, or else instance numbers.
+    """
+    triggers = [piece.trigger_ms for piece in group]
+    if None not in triggers and (len(group) == 1 or len(set(triggers)) > 1):
+        ordered = sorted(group, key=lambda piece: (piece.trigger_ms or 0.0, piece.instance))
+        for first, second in pairwise(ordered):
+            if (second.trigger_ms or 0.0) - (first.trigger_ms or 0.0) <= SAME_TRIGGER_MS:
+                raise UnusableError(
+                    f"{second.path.name}: same slice and phase as {first.path.name}"
+                    f" (trigger time {first.trigger_ms:g} ms)"
+                )
+        return tuple(ordered)
+    times = {piece.acquired for piece in group}
+    if "" not in times and len(times) == len(group):
+        return tuple(sorted(group, key=lambda piece: float(piece.acquired.replace(":", ""))))
+    numbers = Counter(piece.instance for piece in group)
+    number, count = numbers.most_common(1)[0]
+    if count > 1:
+        same = [piece.path.name for piece in group if piece.instance == number]
+        raise UnusableError(
+            f"{same[1]}: cannot be told from {same[0]}; same slice, no trigger time and the"
+            f" same instance number {number}"
+        )
+    return tuple(sorted(group, key=lambda piece: piece.instance))
+
+
+def _check_complete(phases: Sequence[Sequence[Slice]], broken: Sequence[str]) -> None:
+    beside = f" (could not be read: {', '.join(broken[:3])})" if broken else ""
+    usual = Counter(len(group) for group in phases).most_common(1)[0][0]
+    for number, group in enumerate(phases, start=1):
+        if len(group) != usual:
+            raise UnusableError(
+                f"{group[0].path.parent.name}: slice {number} of {len(phases)} has {len(group)}"
+                f" phases, the others {usual}{beside}"
+            )
+        _check_steps(number, group, beside)
+
+
+def _check_steps(number: int, group: Sequence[Slice], beside: str) -> None:
+    """Refuse a slice with a gap between its trigger times."""
+    times = np.array([np.nan if p.trigger_ms is None else p.trigger_ms for p in group])
+    steps = np.diff(np.sort(times))
+    if len(steps) < 2 or not np.isfinite(steps).all():
+        return
+    widest, usual = int(np.argmax(steps)), np.sort(steps)[(len(steps) - 1) // 2]
+    if 0 < SKIPPED * usual < steps[widest]:
+        raise UnusableError(
+            f"{group[0].path.parent.name}: slice {number} lacks a phase between"
+            f" {times[widest]:g} and {times[widest + 1]:g} ms{beside}"
+        )
+
+
+def _distance(positions: NDArray[np.float64], phases: Sequence[Sequence[Slice]]) -> float:
+    if len(positions) == 1:
+        return phases[0][0].thickness or 1.0
+    gaps = np.diff(positions)
+    usual = float(np.median(gaps))
+    worst = int(np.argmax(np.abs(gaps - usual)))
+    if abs(gaps[worst] - usual) > UNEQUAL * usual:
+        raise UnusableError(
+            f"{phases[0][0].path.parent.name}: slices {worst + 1} and {worst + 2} of"
+            f" {len(positions)} lie {gaps[worst]:.3g} mm apart, the others {usual:.3g} mm"
+        )
+    return round(float(gaps.mean()), DECIMALS)
+
+
+def _affine(phases: Sequence[Sequence[Slice]], distance: float) -> NDArray[np.float64]:
+    first, last = phases[0][0], phases[-1][0]
+    along_row, along_column = np.reshape(first.orientation, (2, 3))
+    dy, dx = first.spacing
+    step = _normal(first) * distance
+    if len(phases) > 1:
+        step = (np.array(last.position) - first.position) / (len(phases) - 1)
+    affine = np.eye(4)
+    affine[:3] = np.column_stack([along_row * dx, along_column * dy, step, first.position])
+    affine[:2] *= -1  # DICOM counts towards left and posterior, NIfTI towards right and anterior.
+    return affine
+
+
+def _time_step(phases: Sequence[Slice]) -> float | None:
+    times = [piece.trigger_ms for piece in phases if piece.trigger_ms is not None]
+    if len(times) < 2 or len(times) != len(phases):
+        return None
+    return round((max(times) - min(times)) / (len(times) - 1), 6)

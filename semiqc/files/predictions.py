@@ -1,0 +1,123 @@
+"""Predictions in one HDF5 file for each run of a segmenter, read as they are indexed."""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from semiqc.files.atomic import require_space
+from semiqc.files.store import H5Voxels, new_file, open_h5
+from semiqc.files.uncertainty import GROUP, MAPS, TABLES, UncertaintyWriter, in_8_bits
+from semiqc.study import Study, UncertaintyMaps, Voxels
+
+PredictedFrame = (
+    tuple[NDArray[np.int8], NDArray[np.float32]]
+    | tuple[NDArray[np.int8], NDArray[np.float32], UncertaintyMaps]
+)
+"""Labels ``[Z, Y, X]`` and probabilities ``[C, Z, Y, X]`` of a frame, perhaps its uncertainty."""
+
+
+class PredictionWriter:
+    """Writes predictions, a frame at a time, to one file per run of a segmenter.
+
+    Args:
+        path: File to write, whole or not at all; a context manager.
+        probabilities: Keep class probabilities too, in 8 bits.
+    """
+
+    def __init__(self, path: Path, *, probabilities: bool = False) -> None:
+        self.path = Path(path)
+        self.probabilities = probabilities
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._file = new_file(self._stack, self.path)
+        return self
+
+    def __exit__(self, *failure: Any) -> None:  # noqa: ANN401
+        self._stack.__exit__(*failure)
+
+    def add(self, study: Study, frames: Iterable[PredictedFrame]) -> None:
+        """Append every frame of a study.
+
+        Args:
+            study: Which is predicted.
+            frames: Labels ``[Z, Y, X]`` and probabilities ``[C, Z, Y, X]`` of each, and its
+                uncertainty, where there is some.
+
+        Raises:
+            ValueError: If there are fewer or more frames than the study has, or only some have
+                uncertainty.
+        """
+        shape = tuple(study.labels.shape)
+        group = self._file.create_group(study.name)
+        labels = group.create_dataset(
+            "labels", shape, np.int8, chunks=(1, 1, *shape[2:]), compression="gzip",
+            compression_opts=1,
+        )  # fmt: skip
+        kept: UncertaintyWriter | None = None
+        written = 0
+        for frame, (predicted, probabilities, *uncertainty) in enumerate(frames):
+            if frame >= shape[0]:
+                raise ValueError(f"{study.name}: more frames were predicted than {shape[0]}")
+            per_voxel = 1 + len(MAPS) * len(uncertainty)
+            per_voxel += len(probabilities) if self.probabilities else 0
+            require_space(self.path, predicted.size * per_voxel)
+            labels[frame] = predicted
+            if self.probabilities:
+                self._add_probabilities(group, frame, probabilities, shape)
+            for one in uncertainty:
+                kept = kept or UncertaintyWriter(group, shape)
+                kept.add(one)
+            written += 1
+        if written != shape[0]:
+            raise ValueError(f"{study.name}: {written} of {shape[0]} frames were predicted")
+        if kept and kept.written != shape[0]:
+            raise ValueError(f"{study.name}: {kept.written} of {shape[0]} frames have uncertainty")
+        if kept:
+            kept.finish()
+
+    def _add_probabilities(
+        self,
+        group: h5py.Group,
+        frame: int,
+        probabilities: NDArray[np.float32],
+        shape: tuple[int, ...],
+    ) -> None:
+        if "probabilities" not in group:
+            classes = len(probabilities)
+            group.create_dataset(
+                "probabilities", (classes, *shape), np.uint8,
+                chunks=(classes, 1, 1, *shape[2:]), compression="gzip", compression_opts=1,
+            )  # fmt: skip
+        group["probabilities"][:, frame] = in_8_bits(probabilities)
+
+
+def predicted_labels(path: Path, study: str) -> Voxels:
+    """Labels ``[T, Z, Y, X]`` that ``PredictionWriter`` wrote; every frame is labelled."""
+    voxels = H5Voxels(path, f"{study}/labels", np.int8)
+    voxels.labelled_frames = tuple(range(voxels.shape[0]))
+    return voxels
+
+
+def predicted_probabilities(path: Path, study: str) -> Voxels | None:
+    """Probabilities ``[C, T, Z, Y, X]`` in [0, 1], or None where they were not kept."""
+    if f"{study}/probabilities" not in open_h5(path):
+        return None
+    return H5Voxels(path, f"{study}/probabilities", np.float32, scale=1 / 255)
+
+
+def predicted_uncertainty(path: Path, study: str) -> UncertaintyMaps | None:
+    """Uncertainty of the segmenters, maps read as they are indexed; None where none was kept."""
+    file = open_h5(path)
+    if f"{study}/{GROUP}" not in file:
+        return None
+    entropy, disagreement = (
+        H5Voxels(path, f"{study}/{GROUP}/{name}", np.float32, scale=1 / 255) for name in MAPS
+    )
+    tables = (np.asarray(file[f"{study}/{GROUP}/{name}"], np.float64) for name in TABLES)
+    return UncertaintyMaps(entropy, disagreement, *tables)

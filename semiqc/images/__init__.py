@@ -1,0 +1,1 @@
+"""Images between a file and a network."""

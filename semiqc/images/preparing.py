@@ -1,0 +1,89 @@
+"""A raw study as segmenters and estimators take it: resampled in plane and normalised."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semiqc.images.raw import RawStudy, UnusableError
+from semiqc.images.resampling import resample_image, resample_labels
+from semiqc.study import Geometry, Study
+
+PERCENTILES = (1.0, 99.0)
+"""Intensities that become 0 and 1; robust against what is brightest and darkest."""
+
+CLIPPED = (-1.0, 3.0)
+"""Where intensities end: a spike must not outweigh the image."""
+
+SAMPLED_VOXELS = 2_000_000
+"""Of a study, from which percentiles are taken."""
+
+MOST_PIXELS = 4096
+"""Rows or columns of a resampled image; what asks for more has a spacing that is not in mm."""
+
+
+def prepared(raw: RawStudy, spacing: float) -> Study:
+    """A raw study resampled in plane and normalised.
+
+    Of several modalities one may be the same everywhere: the study lacks it, and it becomes 0.
+
+    Args:
+        raw: As a reader gave it.
+        spacing: In plane, in mm.
+
+    Raises:
+        UnusableError: If the image is the same everywhere, or would become far too large, as with
+            a spacing that is not in mm.
+    """
+    z, y, x = raw.spacing
+    for mm, length in zip((y, x), raw.image.shape[-2:], strict=True):
+        wanted = length * mm / spacing
+        if wanted > MOST_PIXELS:
+            raise UnusableError(
+                f"{raw.name}: {length} pixels of {mm:g} mm would become {wanted:.0f} of"
+                f" {spacing:g} mm; is the spacing in mm?"
+            )
+    source_mm, target_mm = (y, x), (spacing, spacing)
+    frames = range(raw.image.shape[1])
+    # A frame at a time, since every step makes a copy.
+    image = np.stack(
+        [resample_image(raw.image[:, frame], source_mm, target_mm) for frame in frames], axis=1
+    )
+    labels = np.stack([resample_labels(frame, source_mm, target_mm) for frame in raw.labels])
+    is_flat = [source.min() == source.max() for source in raw.image]
+    if all(is_flat):
+        raise UnusableError(f"{raw.name}: image is {raw.image.flat[0]:g} everywhere")
+    for modality, source, flat in zip(image, raw.image, is_flat, strict=True):
+        if flat:
+            modality[:] = 0
+        else:
+            _normalise(modality, source)
+    depth, height, width = raw.image.shape[2:]
+    recorded = {
+        "source_spacing": [z, y, x],
+        "study_spacing": [z, spacing, spacing],
+        "time_step": raw.time_step,
+        "time_unit": raw.time_unit,
+    }
+    return Study(
+        name=raw.name,
+        image=image,
+        labels=labels,
+        spacing=(z, spacing, spacing),
+        group=raw.group,
+        subject=raw.subject,
+        split=raw.split,
+        geometry=Geometry(raw.affine, (width, height, depth), raw.source, recorded),
+    )
+
+
+def _normalise(image: NDArray[np.float32], source: NDArray[Any]) -> None:
+    """Bring the percentiles of ``source``, which has several values, to 0 and 1, in place."""
+    flat = source.reshape(-1)
+    low, high = np.percentile(flat[:: 1 + flat.size // SAMPLED_VOXELS], PERCENTILES)
+    if low == high:
+        # Nearly everything is background, as around a small masked organ.
+        low, high = float(flat.min()), float(flat.max())
+    image -= np.float32(low)
+    image /= np.float32(high - low)
+    np.clip(image, *CLIPPED, out=image)

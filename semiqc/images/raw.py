@@ -1,0 +1,115 @@
+"""What readers give: studies as they lay in their source, or why they cannot be used."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semiqc.schemes import LabelScheme
+
+LONGEST_NAME = 100
+"""So that a name with a prefix and a suffix still names a file everywhere."""
+
+
+class UnusableError(ValueError):
+    """A file or a study that cannot be used; the message names the file and says why."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Something that was left out.
+
+    Args:
+        name: Of the study or file.
+        reason: One line: the file, what was expected and what came.
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class RawStudy:
+    """A study as it lay in its source, before anything was resampled or normalised.
+
+    Args:
+        name: Unique within the source; fit to name a file.
+        image: Intensities, ``[M, T, Z, Y, X]``, of any real type; finite.
+        labels: Class or ``UNLABELLED``, ``[T, Z, Y, X]`` int8.
+        spacing: Distance in mm between voxel centres, ordered ``(z, y, x)``.
+        affine: From voxel indices ``(x, y, z)`` to mm in RAS+, ``[4, 4]``.
+        group: Disease group or other stratum; empty where unknown.
+        subject: Whom the study is of; empty where only ``name`` tells.
+        split: Split the data set itself assigns, if any.
+        source: File or folder.
+        time_step: Between frames, as the header has it, where known.
+        time_unit: Of ``time_step``: ``"sec"``, ``"msec"`` or empty.
+        warnings: What is odd, in words that studies with the same oddity share.
+    """
+
+    name: str
+    image: NDArray[Any]
+    labels: NDArray[np.int8]
+    spacing: tuple[float, float, float]
+    affine: NDArray[np.float64]
+    group: str = ""
+    subject: str = ""
+    split: str = ""
+    source: str = ""
+    time_step: float | None = None
+    time_unit: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A study that was found but not read yet.
+
+    Args:
+        name: Of the study.
+        source: File or folder, to be named where two studies share a name.
+        in_plane_mm: Reads headers only and gives the spacing ``(y, x)``.
+        read: Reads the study; without its labels where called with False.
+
+    Both callables raise ``UnusableError``.
+    """
+
+    name: str
+    source: Path
+    in_plane_mm: Callable[[], tuple[float, float]]
+    read: Callable[[bool], RawStudy]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a reader found in a source.
+
+    Args:
+        entries: Studies to read one after the other.
+        scheme: Of their labels.
+        modalities: Names, in the order of the image's first axis.
+        refusals: What was left out already.
+    """
+
+    entries: tuple[Entry, ...]
+    scheme: LabelScheme
+    modalities: tuple[str, ...] = ("cine",)
+    refusals: tuple[Refusal, ...] = field(default=())
+
+
+def safe_name(text: str) -> str:
+    """``text`` with whatever does not fit a file's name replaced by an underscore.
+
+    Raises:
+        UnusableError: If nothing is left, or it is too long.
+    """
+    name = re.sub(r"[^\w.+-]+", "_", text.strip()).strip("._")
+    if not name:
+        raise UnusableError(f"study name {text!r} has no letter or digit")
+    if len(name.encode()) > LONGEST_NAME:
+        raise UnusableError(f"study name {text[:30]!r}... is longer than {LONGEST_NAME} bytes")
+    return name

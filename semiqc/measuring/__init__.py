@@ -1,0 +1,1 @@
+"""What is measured of segmentations, and how sure one can be of it."""

@@ -1,0 +1,1 @@
+"""NIfTI: headers, files, frames."""

@@ -1,5 +1,0 @@
-"""Readers: one file a layout, each listing the studies of a source without reading them."""
-
-from semiqc.readers.layouts import READERS, Reader, find, find_images
-
-__all__ = ["READERS", "Reader", "find", "find_images"]

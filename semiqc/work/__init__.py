@@ -1,0 +1,1 @@
+"""Long work in a folder: stages, locks, splits, arguments, progress."""

@@ -1,0 +1,72 @@
+"""A run folder as a whole: claimed by one process, and telling how it was made."""
+
+import fcntl
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from semiqc import __version__
+from semiqc.files.atomic import write_text
+
+SETTINGS = "settings.yaml"
+ENVIRONMENT = "environment.json"
+PACKAGES = ("torch", "monai", "lightning-fabric", "numpy", "scipy", "scikit-learn", "h5py")
+
+
+@contextmanager
+def claim(output: Path, settings: Mapping[str, Any]) -> Iterator[None]:
+    """Keep other processes out of the run folder, and write down settings and environment.
+
+    The claim ends with the process, however that ends.
+
+    Args:
+        output: The run folder; made where there is none.
+        settings: Of the run, as YAML can hold them.
+
+    Raises:
+        FileExistsError: If the folder holds something that is not a run.
+        BlockingIOError: If another process works in it.
+    """
+    if output.exists() and not output.is_dir():
+        raise FileExistsError(f"{output}: is a file, expected a run folder")
+    foreign = output.is_dir() and any(output.iterdir())
+    if foreign and not (output / SETTINGS).exists() and not (output / ".lock").exists():
+        raise FileExistsError(f"{output}: holds files and is not a run folder; choose another")
+    output.mkdir(parents=True, exist_ok=True)
+    with (output / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(f"{output}: another process works in this run folder") from None
+        write_text(output / SETTINGS, yaml.safe_dump(dict(settings), sort_keys=False))
+        write_text(output / ENVIRONMENT, json.dumps(environment(), indent=1) + "\n")
+        yield
+
+
+def environment() -> dict[str, str]:
+    """What a figure of this run depends on beside settings and data."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    return {
+        "semiqc": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in PACKAGES},
+        "system": platform.platform(),
+        "processor": platform.machine(),
+        "cores": str(os.cpu_count()),
+        "threads": str(torch.get_num_threads()),
+        "device": device,
+    }
+
+
+def read_environment(folder: Path) -> dict[str, str]:
+    """What ``claim`` wrote down of the environment."""
+    stored: dict[str, str] = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
+    return stored
