@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from uncertainty_builders import graded_hearts_with_uncertainty, with_uncertainty
 
-from qc import ESTIMATORS
+from qc import CONSENSUS, ESTIMATORS, Consensus
 from qc.saving import load_estimator, save_estimator
 from semiqc.schemes import AORTA, SHORT_AXIS
 
@@ -25,11 +25,13 @@ SMALL = {
 }  # fmt: skip
 """Arguments of estimators that would otherwise learn for minutes."""
 
+KINDS = {**ESTIMATORS, CONSENSUS: Consensus}
+
 GRADED = graded_hearts_with_uncertainty(10)
 PREDICTIONS = [one.prediction for one in GRADED]
 
 
-@pytest.fixture(scope="module", params=sorted(ESTIMATORS))
+@pytest.fixture(scope="module", params=sorted(KINDS))
 def name(request):
     return request.param
 
@@ -40,7 +42,7 @@ def fitted(name):
 
 
 def blank(name):
-    return ESTIMATORS[name](SHORT_AXIS, **SMALL.get(name, {}))
+    return KINDS[name](SHORT_AXIS, **SMALL.get(name, {}))
 
 
 def scores(estimator, predictions=PREDICTIONS):
@@ -113,9 +115,9 @@ def test_what_was_learned_comes_back_from_a_file(fitted, name, tmp_path):
     file = tmp_path / "estimator.safetensors"
 
     save_estimator(fitted, file)
-    back = load_estimator(file, ESTIMATORS, SHORT_AXIS)
+    back = load_estimator(file, KINDS, SHORT_AXIS)
 
-    assert type(back) is ESTIMATORS[name]
+    assert type(back) is KINDS[name]
     assert back.get_params() == fitted.get_params()
     assert scores(back) == scores(fitted)
 
@@ -125,7 +127,7 @@ def test_an_estimator_of_other_labels_is_refused(fitted, tmp_path):
     save_estimator(fitted, file)
 
     with pytest.raises(ValueError, match=r"judges short-axis .* the data has aorta"):
-        load_estimator(file, ESTIMATORS, AORTA)
+        load_estimator(file, KINDS, AORTA)
 
 
 def test_the_same_seed_learns_the_same_and_settings_stay(fitted):

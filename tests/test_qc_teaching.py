@@ -13,7 +13,7 @@ from qc import (
     graded_by,
 )
 from qc.base import Graded
-from qc.estimators.registry import ESTIMATORS, make_estimator
+from qc.estimators.registry import make_estimator
 from qc.evaluation.judging import judge
 from qc.saving import load_estimator, save_estimator
 from semiqc.schemes import SHORT_AXIS
@@ -71,13 +71,13 @@ def test_without_any_reference_of_its_own_the_pupil_ranks_the_unseen(taught, kin
     assert by_shift[0] > by_shift[2] > by_shift[3]
 
 
-@pytest.mark.parametrize("name", ["svr", "consensus"])
-def test_who_was_told_no_surface_dice_tells_none(taught, name, tmp_path):
+@pytest.mark.parametrize("kind", [FeatureSVR, Consensus])
+def test_who_was_told_no_surface_dice_tells_none(taught, kind, tmp_path):
     predictions = [one.prediction for one in shifted("x")]
-    pupil = make_estimator(name, SHORT_AXIS, 1).fit(taught)
+    pupil = kind(SHORT_AXIS).fit(taught)
 
     save_estimator(pupil, tmp_path / "pupil.safetensors")
-    back = load_estimator(tmp_path / "pupil.safetensors", ESTIMATORS, SHORT_AXIS)
+    back = load_estimator(tmp_path / "pupil.safetensors", {"kind": kind}, SHORT_AXIS)
 
     for quality in (*pupil.predict(predictions), *back.predict(predictions)):
         assert set(quality.dice) == {structure.name for structure in SHORT_AXIS.structures}

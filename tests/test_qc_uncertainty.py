@@ -115,7 +115,7 @@ def test_only_what_has_uncertainty_teaches_and_can_be_judged(fitted, kind):
         blank(kind).fit(bare)
     with pytest.raises(ValueError, match="at least one graded prediction"):
         blank(kind).fit([])
-    with pytest.raises(ValueError, match=rf"study0: {kind.__name__} judges by the uncertainty"):
+    with pytest.raises(ValueError, match=rf"study0: {kind.__name__} judges by the segmenters"):
         fitted.predict([PREDICTIONS[1], bare[0].prediction])
 
 

@@ -75,8 +75,8 @@ def test_a_write_that_fails_leaves_the_store_that_was_there(tmp_path):
 def test_what_a_killed_write_left_is_removed_by_the_next(tmp_path):
     path = tmp_path / "s.h5"
     code = (
-        "import os, signal; from pathlib import Path; from semiqc.store import StoreWriter;"
-        "from semiqc.study import SHORT_AXIS\n"
+        "import os, signal; from pathlib import Path; from semiqc.files.store import StoreWriter;"
+        "from semiqc.schemes import SHORT_AXIS\n"
         f"with StoreWriter(Path({str(path)!r}), SHORT_AXIS): os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9

@@ -218,7 +218,8 @@ class Settings(Section):
                 f"{gate.name}: voxels are doubted by error maps, which {gate.by} does not give, or"
                 " by several opinions; set segmenter.members"
             )
-        if gate.only_good and (gate.rule == "risk" or not ESTIMATORS[gate.by].gives_verdicts):
+        gives_verdicts = gate.by != CONSENSUS and ESTIMATORS[gate.by].gives_verdicts
+        if gate.only_good and (gate.rule == "risk" or not gives_verdicts):
             why = f"which {gate.by} does not give" if gate.rule != "risk" else "not for risk"
             raise ValueError(f"{gate.name}: only_good is of verdicts, {why}")
         if gate.max_error is not None and not of_maps:

@@ -1,0 +1,81 @@
+"""Stores, runs and suites that version 0.1 wrote are read, and say what they said."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from semiqc.cli import main
+from semiqc.files.store import Store
+
+BEFORE = Path(__file__).parent / "data" / "before"
+TIMES = {"ms"}
+TABLES = sorted(path.name for path in (BEFORE / "expected" / "tables").glob("*.csv"))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("before") / "run"
+    shutil.copytree(BEFORE / "run", folder)
+    assert main(["report", str(folder)]) == 0
+    return folder
+
+
+def rows_of(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def mappings_of(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_store_is_read():
+    store = Store(BEFORE / "store.h5")
+
+    assert len(store) == 8
+    assert [part.name for part in store.scheme.structures] == ["LV", "MYO", "RV"]
+    assert np.isfinite(store.study("phantom-0001").image[:]).all()
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_run_is_reported_with_the_same_figures(run, name):
+    assert rows_of(run / "results" / "tables" / name) == rows_of(
+        BEFORE / "expected" / "tables" / name
+    )
+
+
+def test_a_run_predicts_and_judges_as_it_did(run, tmp_path):
+    store, output = BEFORE / "store.h5", tmp_path / "predicted"
+
+    assert main(["predict", str(run), str(store), "--output", str(output)]) == 0
+
+    assert rows_of(output / "measures.csv") == rows_of(BEFORE / "expected" / "measures.csv")
+    said, expected = (
+        {(row["study"], row["estimator"]): float(row["score"]) for row in table}
+        for table in map(
+            mappings_of, (output / "quality.csv", BEFORE / "expected" / "quality.csv")
+        )
+    )
+    assert said == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_suite_judges_as_it_did(tmp_path):
+    suite = str(BEFORE / "suite")
+    arguments = ["--store", str(BEFORE / "store.h5"), "-o", str(tmp_path / "evaluated")]
+    graded = tmp_path / "test.h5"
+    shutil.copy(BEFORE / "suite" / "test.h5", graded)
+
+    assert main(["qc", "evaluate", suite, str(graded), *arguments]) == 0
+
+    found = mappings_of(tmp_path / "evaluated" / "figures.csv")
+    expected = mappings_of(BEFORE / "expected" / "evaluation.csv")
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected, strict=True):
+        for column in set(theirs) - TIMES:
+            assert ours[column] == theirs[column] or float(ours[column]) == pytest.approx(
+                float(theirs[column]), abs=1e-6, nan_ok=True
+            ), (column, theirs)
