@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from semiqc.measuring.statistics import (
     agree,
@@ -102,6 +103,13 @@ def test_holm_does_not_count_what_could_not_be_tested():
     assert adjusted[1] == pytest.approx(0.02)
 
 
+@pytest.mark.parametrize("number", [1, 2, 7, 40])
+def test_holm_agrees_with_statsmodels(number):
+    p_values = np.random.default_rng(number).uniform(0, 0.2, number).tolist()
+    _, expected, *_ = multipletests(p_values, method="holm")
+    assert holm(p_values) == pytest.approx(expected.tolist())
+
+
 def test_agreement_has_the_sign_of_automatic_less_manual():
     manual = {"a": 100.0, "b": 150.0, "c": 125.0}
     found = agree({"a": 103.0, "b": 152.0, "c": 126.0}, manual)
@@ -149,6 +157,18 @@ def test_there_is_no_share_of_a_gap_that_is_not_clear():
     assert math.isnan(gap_closed(AFTER, BEFORE, BEFORE).mean)
     assert math.isnan(gap_closed(AFTER, AFTER, BEFORE).mean)
     assert math.isnan(gap_closed({}, {}, {}).mean)
+
+
+def test_the_interval_of_the_share_is_the_percentiles_of_means_of_drawn_studies():
+    high = {name: value + 0.1 + 0.02 * (i % 3) for i, (name, value) in enumerate(BEFORE.items())}
+    rows = np.array([[AFTER[name], BEFORE[name], high[name]] for name in BEFORE])
+    drawn = rows[np.random.default_rng(3).integers(7, size=(2000, 7))].mean(axis=1)
+    shares = (drawn[:, 0] - drawn[:, 1]) / (drawn[:, 2] - drawn[:, 1])
+
+    found = gap_closed(AFTER, BEFORE, high, seed=3)
+
+    assert found.interval == pytest.approx(np.quantile(shares, [0.025, 0.975]), abs=1e-12)
+    assert found.sd == pytest.approx(shares.std(ddof=1), abs=1e-12)
 
 
 def test_ties_and_studies_that_do_not_differ_are_no_trouble():

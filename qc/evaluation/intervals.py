@@ -29,6 +29,8 @@ def bootstrap(
     """Intervals from studies drawn with replacement, each with all of its items.
 
     Items of one study are alike; drawing items would make any figure look surer than it is.
+    ``scipy.stats.bootstrap`` draws items, not clusters of them. Here each draw is the number of
+    times that each study is in it, and figures are worked out of sums over each study.
 
     Reference:
         Field and Welsh, "Bootstrapping clustered data", Journal of the Royal Statistical Society

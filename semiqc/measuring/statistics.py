@@ -237,7 +237,8 @@ def gap_closed(values: Values, low: Values, high: Values, *, seed: int = 0) -> S
     ``(mean(values) - mean(low)) / (mean(high) - mean(low))`` over the studies that all three
     have. The interval is the bootstrap's percentiles, studies drawn with replacement. It is NaN
     where the gap itself is not clearly above zero (its own paired interval at ``LEVEL`` holds
-    zero), since a share of nothing says nothing; ``sd`` is the bootstrap's.
+    zero), since a share of nothing says nothing; ``sd`` is the bootstrap's. Draws of studies
+    without a gap above zero are left out of the percentiles.
 
     Args:
         values: Of the condition in question.
@@ -252,14 +253,24 @@ def gap_closed(values: Values, low: Values, high: Values, *, seed: int = 0) -> S
     gap = rows[:, 2] - rows[:, 1]
     if not interval_of_mean(gap)[0] > 0:
         return Summary(len(rows), missing, _NAN, _NAN, (_NAN, _NAN))
-    generator = np.random.default_rng(seed)
-    drawn = rows[generator.integers(len(rows), size=(RESAMPLES, len(rows)))].mean(axis=1)
-    gaps = drawn[:, 2] - drawn[:, 1]
-    shares = (drawn[:, 0] - drawn[:, 1])[gaps > 0] / gaps[gaps > 0]
+    found = stats.bootstrap(
+        tuple(rows.T), _closed_and_gap, n_resamples=RESAMPLES, vectorized=True, paired=True,
+        method="percentile", rng=np.random.default_rng(seed),
+    )  # fmt: skip
+    closed, gaps = found.bootstrap_distribution
+    shares = closed[gaps > 0] / gaps[gaps > 0]
     low_end, high_end = np.quantile(shares, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     share = float((rows[:, 0] - rows[:, 1]).mean() / gap.mean())
     interval = (float(low_end), float(high_end))
     return Summary(len(rows), missing, share, float(shares.std(ddof=1)), interval)
+
+
+def _closed_and_gap(
+    values: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64], axis: int
+) -> NDArray[np.float64]:
+    """Mean part of the gap that is closed, and mean gap, ``[2, ...]``."""
+    floor = low.mean(axis)
+    return np.stack([values.mean(axis) - floor, high.mean(axis) - floor])
 
 
 def _pairs(a: Values, b: Values) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:

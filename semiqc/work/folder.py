@@ -1,23 +1,24 @@
 """A run folder as a whole: claimed by one process, and telling how it was made."""
 
-import fcntl
 import json
 import os
 import platform
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
+from filelock import FileLock, Timeout
 
 from semiqc import __version__
 from semiqc.files.atomic import write_text
 
 SETTINGS = "settings.yaml"
 ENVIRONMENT = "environment.json"
+LOCK = ".lock"
 PACKAGES = ("torch", "monai", "lightning-fabric", "numpy", "scipy", "scikit-learn", "h5py")
 
 
@@ -35,20 +36,29 @@ def claim(output: Path, settings: Mapping[str, Any]) -> Iterator[None]:
         FileExistsError: If the folder holds something that is not a run.
         BlockingIOError: If another process works in it.
     """
-    if output.exists() and not output.is_dir():
-        raise FileExistsError(f"{output}: is a file, expected a run folder")
-    foreign = output.is_dir() and any(output.iterdir())
-    if foreign and not (output / SETTINGS).exists() and not (output / ".lock").exists():
-        raise FileExistsError(f"{output}: holds files and is not a run folder; choose another")
+    _refuse_foreign(output)
     output.mkdir(parents=True, exist_ok=True)
-    with (output / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BlockingIOError(f"{output}: another process works in this run folder") from None
+    with _locked(output):
         write_text(output / SETTINGS, yaml.safe_dump(dict(settings), sort_keys=False))
         write_text(output / ENVIRONMENT, json.dumps(environment(), indent=1) + "\n")
         yield
+
+
+def _locked(output: Path) -> AbstractContextManager[object]:
+    """Lock a run folder for this process until the context is left."""
+    try:
+        return FileLock(output / LOCK, blocking=False).acquire()
+    except Timeout:
+        raise BlockingIOError(f"{output}: another process works in this run folder") from None
+
+
+def _refuse_foreign(output: Path) -> None:
+    """Make sure that a path is free, or an empty folder, or a run folder."""
+    if output.exists() and not output.is_dir():
+        raise FileExistsError(f"{output}: is a file, expected a run folder")
+    known = any((output / name).exists() for name in (SETTINGS, LOCK))
+    if not known and output.is_dir() and any(output.iterdir()):
+        raise FileExistsError(f"{output}: holds files and is not a run folder; choose another")
 
 
 def environment() -> dict[str, str]:
