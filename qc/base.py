@@ -15,7 +15,7 @@ from semiqc.study import Prediction, Voxels
 CONSENSUS = "consensus"
 """Stands, where estimators are named, for all of them together."""
 
-Observer = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 """Told how many parts of some work are done, and of how many."""
 
 
@@ -140,7 +140,7 @@ class QualityEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         return prediction.uncertainty is not None or not self.needs_uncertainty
 
     @abstractmethod
-    def fit(self, graded: Sequence[Graded], *, observe: Observer = unobserved) -> Self:
+    def fit(self, graded: Sequence[Graded], *, observe: ProgressCallback = unobserved) -> Self:
         """Learn from predictions whose quality is known.
 
         Args:

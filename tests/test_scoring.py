@@ -11,7 +11,7 @@ from source_builders import AFFINE, FRAMES, SHAPE, heart, pixels, save
 from qc import CNNRegression
 from qc.base import Graded, Quality, QualityEstimator
 from qc.consensus.blend import Blend
-from qc.suites.domain import Training
+from qc.suites.domain import TrainingDomain
 from qc.suites.suite import Suite
 from semiqc.schemes import SHORT_AXIS
 from semiqc.scoring import score_images
@@ -20,7 +20,7 @@ from semiqc.scoring.scores import mean_slice_dice
 from semiqc.scoring.scoring import mean_error_maps
 from semiqc.study import Prediction
 
-TRAINING = Training(
+TRAINING = TrainingDomain(
     modalities=1,
     spacing_mm=1.0,
     slice_mm=(8.0, 8.0),
@@ -497,7 +497,7 @@ def suite_with_a_network():
     image = np.random.default_rng(0).random((1, *labels.shape)).astype(np.float32)
     graded = [Graded(Prediction("s", image, labels, (8.0, 1.0, 1.0)), labels)]
     network = CNNRegression(SHORT_AXIS, width=4, size=(2, 16, 16), steps=2, batch_size=2)
-    return Suite(SHORT_AXIS, {"cnn": network.fit(graded)}, Training.of(graded))
+    return Suite(SHORT_AXIS, {"cnn": network.fit(graded)}, TrainingDomain.of(graded))
 
 
 def test_where_the_networks_looked_is_shown_where_asked(tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from qc.graded import GradedSet, SegGen, grade_held_out
-from qc.suites.domain import Training
+from qc.suites.domain import TrainingDomain
 from qc.suites.suite import SUITE, Suite
 from semiqc.cli.app import main
 from semiqc.files.store import Store, StoreWriter
@@ -151,10 +151,12 @@ def test_a_suite_minds_images_whose_axes_point_elsewhere(suite, store):
         Store(store).study("phantom-0001"),
         GradedSet(suite / "graded.h5", Store(store)),
     )
-    of_files = replace(Suite.load(suite), training=Training.of(graded, [turned(study, (-1, -1))]))
+    of_files = replace(
+        Suite.load(suite), training=TrainingDomain.of(graded, [turned(study, (-1, -1))])
+    )
 
     assert of_files.training.directions == ((-1, 0, 0, 0, -1, 0, 0, 0, 1),)
-    assert Training.from_json(asdict(of_files.training)) == of_files.training
+    assert TrainingDomain.from_json(asdict(of_files.training)) == of_files.training
     assert of_files.judge(turned(study, (-1, -1))).warnings == ()
     # No two short axes point alike, and at 46 degrees the letters of the axes change.
     assert of_files.judge(turned(study, (-1, -1), degrees=46)).warnings == ()
@@ -205,7 +207,7 @@ def test_a_missing_modality_is_told(store):
     study = Store(store).study("phantom-0001")
     image = np.stack([study.image[0], 0 * study.image[0]])
     prediction = Prediction("a", image, study.labels[:], study.spacing)
-    known = Training(2, study.spacing[1], (1, 99), (0, 1), ("b",), 1)
+    known = TrainingDomain(2, study.spacing[1], (1, 99), (0, 1), ("b",), 1)
 
     assert list(known.oddities(prediction, study)) == ["modality 1 of 0 to 1 is missing"]
 
@@ -215,7 +217,7 @@ def test_a_suite_of_old_minds_pixels_far_from_those_it_sees(suite, store, factor
     study = Store(store).study("phantom-0001")
     described = json.loads((suite / SUITE).read_text())["training"]
     del described["acquired_mm"]
-    old = replace(Suite.load(suite), estimators={}, training=Training.from_json(described))
+    old = replace(Suite.load(suite), estimators={}, training=TrainingDomain.from_json(described))
     z, y, x = study.spacing
 
     scored = old.score(study.image[0, 0], study.labels[0], (z, factor * y, factor * x))
@@ -233,7 +235,7 @@ def test_the_range_of_pixels_is_that_in_which_studies_were_acquired(suite, store
         for name, pixel in (("phantom-0001", (1.0, 1.2)), ("phantom-0002", (0.7, 0.7)))
     ]
 
-    found = Training.of(GradedSet(suite / "graded.h5", Store(store)), known)
+    found = TrainingDomain.of(GradedSet(suite / "graded.h5", Store(store)), known)
 
     assert found.acquired_mm == pytest.approx((0.7, 1.1))
 

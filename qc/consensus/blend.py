@@ -11,11 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from qc.absence import lacking, rightly_absent, score_of
 from qc.base import Graded, Quality
-from qc.consensus.calibration import Calibration, dice_said, true_dice
+from qc.consensus.calibration import CalibrationCurve, dice_said, true_dice
 from qc.consensus.conformal import Conformal
 from qc.consensus.error_maps import MeanVoxels, mean_map_dice
 from qc.consensus.stacking import (
-    Stack,
+    StackedRegression,
     deviations,
     disagreement,
     error_coefficients,
@@ -134,10 +134,12 @@ class Blend(BaseEstimator):  # type: ignore[misc]
         tells_dice: NDArray[np.bool_],
     ) -> None:
         """From ``[N, M, S]`` and ``[N, S]``."""
-        self.stack_ = Stack.of(said, true, subjects, tells_dice, self.folds)
+        self.stack_ = StackedRegression.of(said, true, subjects, tells_dice, self.folds)
         unseen, estimates = np.full_like(said, np.nan), np.full_like(true, np.nan)
         for held in folds_of(subjects, self.folds):
-            of_others = Stack.of(said[~held], true[~held], subjects[~held], tells_dice, self.folds)
+            of_others = StackedRegression.of(
+                said[~held], true[~held], subjects[~held], tells_dice, self.folds
+            )
             unseen[held] = of_others.meant(said[held])
             estimates[held] = of_others.estimates(unseen[held])
         spreads = deviations(unseen)
@@ -210,7 +212,7 @@ class Blend(BaseEstimator):  # type: ignore[misc]
             found[part] = weighed(told[..., None], weights)[:, 0].reshape(shape)
         return found
 
-    def _curve(self, member: str, part: str) -> Calibration:
+    def _curve(self, member: str, part: str) -> CalibrationCurve:
         """How a member's Dice of a structure is to be read."""
         names = [structure.name for structure in self.scheme.structures]
         return self.stack_.curves[self.members_.index(member)][names.index(part)]
@@ -280,7 +282,7 @@ class Blend(BaseEstimator):  # type: ignore[misc]
         self.map_dice_ = array("map_dice")
         self.usual_spread_ = float(array("usual_spread")[0])
         self.conformal_ = Conformal.from_arrays(below("conformal", arrays))
-        self.stack_ = Stack.from_arrays(below("stack", arrays))
+        self.stack_ = StackedRegression.from_arrays(below("stack", arrays))
         return self
 
 

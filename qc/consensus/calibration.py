@@ -20,7 +20,7 @@ DOUBT = 15.0
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
+class CalibrationCurve:
     """A rising curve from an estimate to a Dice, straight between its points.
 
     Args:
@@ -46,7 +46,7 @@ def calibration(
     weights: ArrayLike | None = None,
     *,
     doubt: float = 0.0,
-) -> Calibration:
+) -> CalibrationCurve:
     """The curve that fits pairs of estimate and truth best.
 
     Isotonic regression, with each of its steps drawn together to the step's centre, so that
@@ -73,7 +73,7 @@ def calibration(
     known = np.isfinite(x) & np.isfinite(y) & (w > 0)
     x, y, w = x[known], y[known], w[known]
     if not x.size:
-        return Calibration(np.zeros(0), np.zeros(0))
+        return CalibrationCurve(np.zeros(0), np.zeros(0))
     if x.size < FEWEST_POINTS:
         lowest = x.min(keepdims=True)
         shift = float(np.average(y - x, weights=w)) * x.size / (x.size + 1)
@@ -81,7 +81,7 @@ def calibration(
     else:
         points, heights = _with_ends(*_centred_steps(x, y, w))
     trust = w.sum() / (w.sum() + doubt)
-    return Calibration(points, trust * heights + (1 - trust) * points)
+    return CalibrationCurve(points, trust * heights + (1 - trust) * points)
 
 
 def _centred_steps(x: Array, y: Array, w: Array) -> tuple[Array, Array]:
@@ -111,7 +111,7 @@ class DiceCalibration:
         curves: By structure's name.
     """
 
-    curves: Mapping[str, Calibration]
+    curves: Mapping[str, CalibrationCurve]
 
     @classmethod
     def of(
@@ -154,7 +154,7 @@ class DiceCalibration:
         """What ``arrays`` gave."""
         return cls(
             {
-                part.name: Calibration(
+                part.name: CalibrationCurve(
                     *(
                         np.asarray(arrays[f"{part.name}/{key}"], dtype=np.float64)
                         for key in ("estimated", "true")

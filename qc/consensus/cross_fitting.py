@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from qc.absence import absent_structures
-from qc.base import Graded, Observer, Quality, QualityEstimator, unobserved
+from qc.base import Graded, ProgressCallback, Quality, QualityEstimator, unobserved
 from qc.consensus.blend import Blend, below
 from qc.consensus.stacking import folds_of
 from semiqc.schemes import LabelScheme
@@ -66,7 +66,7 @@ class Consensus(QualityEstimator):
         self.modalities = modalities
         self.seed = seed
 
-    def fit(self, graded: Sequence[Graded], *, observe: Observer = unobserved) -> Self:
+    def fit(self, graded: Sequence[Graded], *, observe: ProgressCallback = unobserved) -> Self:
         if not len(graded):
             raise ValueError("fit needs at least one graded prediction, got none")
         everything = [graded[number] for number in range(len(graded))]
@@ -162,7 +162,7 @@ class Consensus(QualityEstimator):
 class _Progress:
     """Counts steps of work for an observer."""
 
-    def __init__(self, observe: Observer, total: int) -> None:
+    def __init__(self, observe: ProgressCallback, total: int) -> None:
         self.observe = observe
         self.total = total
         self.done = 0

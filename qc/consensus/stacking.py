@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from qc.consensus.calibration import DOUBT, Calibration, calibration, subject_weights
+from qc.consensus.calibration import DOUBT, CalibrationCurve, calibration, subject_weights
 
 Array = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ SMALLEST_ERROR = 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class Stack:
+class StackedRegression:
     """Calibrations of the members, their weights, and a calibration of the mean.
 
     Args:
@@ -38,9 +38,9 @@ class Stack:
         last: Of the mean of each structure, ``[S]``.
     """
 
-    curves: list[list[Calibration]]
+    curves: list[list[CalibrationCurve]]
     weights: Array
-    last: list[Calibration]
+    last: list[CalibrationCurve]
 
     @classmethod
     def of(
@@ -50,7 +50,7 @@ class Stack:
         subjects: NDArray[np.str_],
         tells_dice: NDArray[np.bool_],
         folds: int,
-    ) -> "Stack":
+    ) -> "StackedRegression":
         """Learned from members that did not learn from these predictions.
 
         Weights and the last calibration learn from calibrations that did not see the subject,
@@ -102,13 +102,13 @@ class Stack:
         return stored
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "Stack":
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "StackedRegression":
         """What ``arrays`` gave."""
         weights = np.asarray(arrays["weights"], dtype=np.float64)
         members, parts = weights.shape
         curves = [
             [
-                Calibration(
+                CalibrationCurve(
                     *(
                         np.asarray(arrays[f"curves/{member}/{part}/{key}"], dtype=np.float64)
                         for key in ("estimated", "true")
@@ -123,7 +123,7 @@ class Stack:
 
 def _curves(
     said: Array, true: Array, weights: Array, tells_dice: NDArray[np.bool_]
-) -> list[list[Calibration]]:
+) -> list[list[CalibrationCurve]]:
     return [
         [
             calibration(
@@ -135,7 +135,7 @@ def _curves(
     ]
 
 
-def calibrated(curves: list[list[Calibration]], said: Array) -> Array:
+def calibrated(curves: list[list[CalibrationCurve]], said: Array) -> Array:
     """What is said, ``[N, M, S]``, through the curves ``[M][S]``."""
     found = np.full_like(said, np.nan)
     for member, of_member in enumerate(curves):

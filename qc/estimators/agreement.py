@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from qc.base import Observer
+from qc.base import ProgressCallback
 from qc.estimators.frame_estimator import Judged
 from qc.estimators.uncertainty_estimator import (
     Array,
@@ -65,7 +65,7 @@ class Agreement(UncertaintyMapsEstimator):
         self.scheme = scheme
         self.signals = signals
 
-    def _learn_uncertainty(self, frames: Sequence[GradedFrame], observe: Observer) -> None:
+    def _learn_uncertainty(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
         if not self.signals or not set(self.signals) <= set(RISING):
             raise ValueError(f"signals must be some of {', '.join(RISING)}, got {self.signals}")
         found = []

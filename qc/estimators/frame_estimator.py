@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from qc.absence import reasons_of, rightly_absent_in, score_of
-from qc.base import Graded, Observer, Quality, QualityEstimator, unobserved
+from qc.base import Graded, ProgressCallback, Quality, QualityEstimator, unobserved
 from qc.frames import Frame, GradedFrame, frame_of, graded_frames, masks
 from semiqc.study import Prediction
 
@@ -50,7 +50,7 @@ class FrameEstimator(QualityEstimator):
             ``qc.absence``.
     """
 
-    def fit(self, graded: Sequence[Graded], *, observe: Observer = unobserved) -> Self:
+    def fit(self, graded: Sequence[Graded], *, observe: ProgressCallback = unobserved) -> Self:
         frames = graded_frames(graded)
         self.rightly_absent_ = rightly_absent_in(frames, self.scheme)
         self._learn(frames, observe)
@@ -61,7 +61,7 @@ class FrameEstimator(QualityEstimator):
         return [self._quality(prediction) for prediction in predictions]
 
     @abstractmethod
-    def _learn(self, frames: Sequence[GradedFrame], observe: Observer) -> None:
+    def _learn(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
         """Learn from frames, at least one; keep what is learned in attributes ending in ``_``."""
 
     @abstractmethod

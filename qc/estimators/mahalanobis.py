@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.base import Observer
+from qc.base import ProgressCallback
 from qc.estimators.frame_estimator import Judged
 from qc.estimators.uncertainty_estimator import (
     Monotone,
@@ -48,7 +48,7 @@ class Mahalanobis(UncertaintyMapsEstimator):
     def __init__(self, scheme: LabelScheme) -> None:
         self.scheme = scheme
 
-    def _learn_uncertainty(self, frames: Sequence[GradedFrame], observe: Observer) -> None:
+    def _learn_uncertainty(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
         distances, present = [], []
         for number, graded in enumerate(frames, start=1):
             frame = graded.frame()

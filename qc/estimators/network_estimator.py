@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from qc.base import Observer
+from qc.base import ProgressCallback
 from qc.estimators.frame_estimator import FrameEstimator, Judged
 from qc.frames import Frame, GradedFrame, masks
 from qc.graded.balance import balanced_draw
@@ -128,7 +128,7 @@ class NetworkEstimator(FrameEstimator):
         except RuntimeError as error:
             raise ValueError(f"size {self.size} does not suit the network: {error}") from error
 
-    def _learn(self, frames: Sequence[GradedFrame], observe: Observer) -> None:
+    def _learn(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
         dice = np.stack([frame.dice(self.scheme) for frame in frames])
         nsd = np.full_like(dice, np.nan)
         if self.needs_nsd:
@@ -324,7 +324,7 @@ def _with_beyond(judged: Judged, frame: Frame, box: Box, scheme: LabelScheme) ->
 
 
 def _steps_done(
-    observe: Observer, before: int, total: int, step: int, values: Mapping[str, float]
+    observe: ProgressCallback, before: int, total: int, step: int, values: Mapping[str, float]
 ) -> None:
     observe(before + step, total)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
-from qc.base import Observer, Quality
+from qc.base import ProgressCallback, Quality
 from qc.estimators.frame_estimator import FrameEstimator
 from qc.frames import Frame, GradedFrame, masks
 from semiqc.schemes import LabelScheme
@@ -26,7 +26,7 @@ class UncertaintyMapsEstimator(FrameEstimator):
 
     needs_uncertainty = True
 
-    def _learn(self, frames: Sequence[GradedFrame], observe: Observer) -> None:
+    def _learn(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
         known = [frame for frame in frames if frame.graded.prediction.uncertainty is not None]
         if not known:
             raise ValueError(
@@ -36,7 +36,7 @@ class UncertaintyMapsEstimator(FrameEstimator):
         self._learn_uncertainty(known, observe)
 
     @abstractmethod
-    def _learn_uncertainty(self, frames: Sequence[GradedFrame], observe: Observer) -> None:
+    def _learn_uncertainty(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
         """Learn from frames with uncertainty, at least one."""
 
     def _quality(self, prediction: Prediction) -> Quality:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.absence import absent_structures
-from qc.base import CONSENSUS, Graded, Observer, Quality, QualityEstimator, unobserved
+from qc.base import CONSENSUS, Graded, ProgressCallback, Quality, QualityEstimator, unobserved
 from qc.consensus.blend import Blend
 from qc.evaluation.agreement import NAN
 from qc.evaluation.error_maps import error_map_dice
@@ -78,7 +78,7 @@ def judge(
     scheme: LabelScheme,
     blend: Blend | None = None,
     *,
-    observe: Observer = unobserved,
+    observe: ProgressCallback = unobserved,
 ) -> list[Judgement]:
     """Let every estimator judge every prediction; voxels of one at a time stand in memory.
 

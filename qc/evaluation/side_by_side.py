@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.base import Graded, Observer, QualityEstimator, unobserved
+from qc.base import Graded, ProgressCallback, QualityEstimator, unobserved
 from qc.consensus.blend import Blend
 from qc.evaluation.drawing import save
 from qc.evaluation.judging import Judgement, judge
 from qc.evaluation.markdown import markdown_of
 from qc.evaluation.plots import pictures
-from qc.evaluation.table import THRESHOLD, FigureRow, Threshold, table_of, thresholds_of
+from qc.evaluation.table import THRESHOLD, FigureRow, QualityThreshold, table_of, thresholds_of
 from semiqc.files.atomic import write_text
 from semiqc.files.tables import write_rows
 from semiqc.schemes import LabelScheme
@@ -64,9 +64,9 @@ def evaluate(
     graded: Sequence[Graded],
     scheme: LabelScheme,
     *,
-    threshold: Threshold = THRESHOLD,
+    threshold: QualityThreshold = THRESHOLD,
     blend: Blend | None = None,
-    observe: Observer = unobserved,
+    observe: ProgressCallback = unobserved,
 ) -> Evaluation:
     """Judge estimators on predictions of known quality that none of them learned from.
 

@@ -36,7 +36,7 @@ COMPARED = {
 }
 """Columns of the true and of the estimated quality; no estimator gives a Dice of all classes."""
 
-Threshold = float | Mapping[str, float]
+QualityThreshold = float | Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class FigureRow:
     ms: float = NAN
 
 
-def thresholds_of(threshold: Threshold, scheme: LabelScheme) -> dict[str, float]:
+def thresholds_of(threshold: QualityThreshold, scheme: LabelScheme) -> dict[str, float]:
     """The threshold of each structure and of ``all``, by default the mean of the others.
 
     Raises:

@@ -13,7 +13,7 @@ from semiqc.files.store import Store
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.study import Study
 
-Observer = Callable[[int, int, str], None]
+GradingCallback = Callable[[int, int, str], None]
 """Told how many parts of the work are done, of how many, and in words what is at hand."""
 
 Split = tuple[Sequence[Study], Sequence[Study]]
@@ -30,7 +30,7 @@ def grade(
     seed: int = 0,
     tolerance_mm: float = NSD_TOLERANCE_MM,
     overwrite: bool = False,
-    observe: Observer | None = None,
+    observe: GradingCallback | None = None,
 ) -> GradedSet:
     """Segment and grade every labelled study by sources that learned from the other folds.
 
@@ -68,7 +68,7 @@ def grade_held_out(
     *,
     tolerance_mm: float = NSD_TOLERANCE_MM,
     overwrite: bool = False,
-    observe: Observer | None = None,
+    observe: GradingCallback | None = None,
 ) -> GradedSet:
     """Segment and grade the studies ``judged`` by sources that learned from ``train`` alone.
 
@@ -148,7 +148,7 @@ def _grade(
     writer: GradedWriter,
     sources: Mapping[str, Source],
     splits: Sequence[Split],
-    observe: Observer | None,
+    observe: GradingCallback | None,
 ) -> GradedSet:
     if not sources:
         raise ValueError("grading needs at least one source of segmentations, got none")

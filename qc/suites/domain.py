@@ -22,7 +22,7 @@ FACTOR = 2.0
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingDomain:
     """What a suite learned from, and so what it may be asked about.
 
     Args:
@@ -189,7 +189,7 @@ class Training:
 
 
 def directions_of(study: Study) -> tuple[float, ...]:
-    """Unit vectors of a study's voxel axes, see ``Training``; empty if it came from no file."""
+    """Unit vectors of a study's voxel axes, see ``TrainingDomain``; empty if of no file."""
     if study.geometry is None or not study.geometry.source:
         return ()
     columns = np.asarray(study.geometry.affine)[:3, :3].T

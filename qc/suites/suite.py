@@ -14,7 +14,7 @@ from qc.base import CONSENSUS, Quality, QualityEstimator
 from qc.consensus.blend import Blend
 from qc.estimators.registry import ESTIMATORS
 from qc.saving import load_estimator, save_estimator
-from qc.suites.domain import Training
+from qc.suites.domain import TrainingDomain
 from semiqc.files.atomic import write_text
 from semiqc.images.preparing import prepared
 from semiqc.images.raw import RawStudy, UnusableError
@@ -67,7 +67,7 @@ class Suite:
 
     scheme: LabelScheme
     estimators: Mapping[str, QualityEstimator]
-    training: Training
+    training: TrainingDomain
     blend: Blend | None = None
 
     @property
@@ -86,7 +86,7 @@ class Suite:
         stored = _read(folder / SUITE)
         try:
             scheme = LabelScheme.from_json(stored["scheme"])
-            training = Training.from_json(stored["training"])
+            training = TrainingDomain.from_json(stored["training"])
             names = [str(name) for name in stored["estimators"]]
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(

@@ -20,7 +20,7 @@ from qc.gates import (
 from segmenters import CRF
 from semiqc.experiment.evaluation import true_dice
 from semiqc.experiment.graining import Grainer, Outcome
-from semiqc.experiment.judging import Judges
+from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.repairing import Repairer, propagated_experts
 from semiqc.experiment.sections import GateSettings, Rung
 from semiqc.experiment.workshop import Team, Workshop
@@ -48,7 +48,7 @@ class ScenarioBench:
     def __init__(
         self,
         workshop: Workshop,
-        judges: Judges,
+        judges: RunPanel,
         first: Team,
         experts: Sequence[Study],
         candidates: Sequence[Study],

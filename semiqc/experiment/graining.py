@@ -10,7 +10,7 @@ import numpy as np
 from qc import Decision, Quality
 from qc.grains.grains import GRAINS, LIKELY, Grain, Kept, PartialLabels, VoxelGrain, after_grain
 from qc.qualities_file import quality_to_json
-from semiqc.experiment.judging import Judges
+from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.sections import GateSettings
 from semiqc.experiment.workshop import PREDICTIONS, Workshop, origin
 from semiqc.files.atomic import write_text
@@ -43,7 +43,9 @@ class Grainer:
         gate: Says at which grain.
     """
 
-    def __init__(self, workshop: Workshop, judges: Judges, name: str, gate: GateSettings) -> None:
+    def __init__(
+        self, workshop: Workshop, judges: RunPanel, name: str, gate: GateSettings
+    ) -> None:
         self.workshop = workshop
         self.judges = judges
         self.name = name

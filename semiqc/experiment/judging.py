@@ -33,7 +33,7 @@ ESTIMATOR = "estimator.safetensors"
 PERCENT = 100
 
 
-class Judges:
+class RunPanel:
     """The quality estimators of a run, taught on predictions whose reference is known.
 
     Args:
@@ -64,7 +64,7 @@ class Judges:
         """Of all who judge; the consensus of several comes last."""
         return [*self.fitted, CONSENSUS] if self._blend else list(self.fitted)
 
-    def learn(self, experts: Sequence[Study], spared: Sequence[Study]) -> None:
+    def fit(self, experts: Sequence[Study], spared: Sequence[Study]) -> None:
         """Teach every estimator.
 
         Args:

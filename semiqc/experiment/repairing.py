@@ -17,7 +17,7 @@ from loops.repair import (
     propagated,
 )
 from qc import ManifoldSearch
-from semiqc.experiment.judging import Judges
+from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.sections import GateSettings
 from semiqc.experiment.workshop import PREDICTIONS, Workshop, origin
 from semiqc.files.atomic import write_text
@@ -40,7 +40,7 @@ class Repairer:
         gate: Names the repairs, and by whom they are judged.
     """
 
-    def __init__(self, workshop: Workshop, judges: Judges, gate: GateSettings) -> None:
+    def __init__(self, workshop: Workshop, judges: RunPanel, gate: GateSettings) -> None:
         self.workshop = workshop
         self.judges = judges
         self.gate = gate

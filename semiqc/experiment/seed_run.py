@@ -14,7 +14,7 @@ from semiqc.experiment.evaluation import (
     overlays,
     true_dice,
 )
-from semiqc.experiment.judging import Judges
+from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.results import Results
 from semiqc.experiment.scenarios import Scenario
 from semiqc.experiment.settings import Settings
@@ -66,7 +66,7 @@ class SeedRun:
         self.workshop = Workshop(
             settings, store, folder, monitor, seed=seed, validation=self._teaching("validation")
         )
-        self.judges = Judges(settings, self.workshop)
+        self.judges = RunPanel(settings, self.workshop)
 
     def work(self) -> None:
         """Train, judge and evaluate every scenario of the settings.
@@ -79,7 +79,7 @@ class SeedRun:
         if gated and not self.candidates:
             raise ValueError(f"scenario {gated[0]}: the split leaves no study as unlabelled")
         if gated:
-            self.judges.learn(self.experts, self._teaching("qc"))
+            self.judges.fit(self.experts, self._teaching("qc"))
             for name, fitted in self.judges.fitted.items():
                 self.results.judges[name, self.seed] = fitted
             if self.judges.blend:

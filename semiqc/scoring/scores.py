@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.base import CONSENSUS, Quality
-from qc.suites.domain import Training
+from qc.suites.domain import TrainingDomain
 from semiqc.images.raw import Refusal
 from semiqc.schemes import LabelScheme
 
@@ -66,7 +66,7 @@ class ScoreReport:
     studies: Sequence[StudyScore]
     left_out: Sequence[Refusal]
     scheme: LabelScheme
-    training: Training
+    training: TrainingDomain
     estimators: Sequence[str]
     flag_below: float
     silent: Sequence[str] = ()

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from qc.base import Observer, Quality, QualityEstimator, unobserved
+from qc.base import ProgressCallback, Quality, QualityEstimator, unobserved
 from qc.consensus.blend import Blend
 from qc.estimators.registry import ESTIMATORS, make_estimator
 from qc.evaluation import Evaluation, evaluate
-from qc.evaluation.table import THRESHOLD, Threshold
+from qc.evaluation.table import THRESHOLD, QualityThreshold
 from qc.graded import SOURCES, GradedSet, Source, balanced_subset, grade, grade_held_out
 from qc.graded.store import store_of
 from qc.saving import load_estimator, save_estimator
-from qc.suites.domain import Training
+from qc.suites.domain import TrainingDomain
 from qc.suites.suite import Suite, refuse_suite
 from semiqc.files.atomic import whole_file
 from semiqc.files.store import Store
@@ -177,7 +177,7 @@ class SuiteMaker:
         if calibrate:
             known, _ = self._graded(CALIBRATED_BY, train, calibrate)
             blend = self._weighed(fitted, known)
-        training = Training.of(graded, [self.store.study(name) for name in train])
+        training = TrainingDomain.of(graded, [self.store.study(name) for name in train])
         weighed_by = {self.store.study(name).subject for name in calibrate}
         training = replace(
             training,
@@ -294,9 +294,9 @@ def evaluate_suite(
     *,
     store: Path | None = None,
     balanced: bool = False,
-    threshold: Threshold = THRESHOLD,
+    threshold: QualityThreshold = THRESHOLD,
     seed: int = 0,
-    observe: Observer = unobserved,
+    observe: ProgressCallback = unobserved,
 ) -> Evaluated:
     """Judge the estimators of a suite on graded segmentations of studies it never saw.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils.validation import check_is_fitted
 
-from qc.base import Graded, Observer, Quality, QualityEstimator, unobserved
+from qc.base import Graded, ProgressCallback, Quality, QualityEstimator, unobserved
 from qc.estimators.curve.curves import Curves, channels, curves_of, measured_structures
 from qc.estimators.curve.network import CurveNetwork, mean_probability, train
 from qc.estimators.curve.threshold import weighted_youden
@@ -106,7 +106,7 @@ class CurveClassifier(QualityEstimator):
         self.members = members
         self.seed = seed
 
-    def fit(self, graded: Sequence[Graded], *, observe: Observer = unobserved) -> Self:
+    def fit(self, graded: Sequence[Graded], *, observe: ProgressCallback = unobserved) -> Self:
         graded = _with_verdicts(graded)
         is_good = np.array([bool(one.is_good) for one in graded])
         found = self._curves([one.prediction for one in graded])
@@ -178,7 +178,7 @@ class CurveClassifier(QualityEstimator):
         curves: torch.Tensor,
         is_good: NDArray[np.bool_],
         studies: list[str],
-        observe: Observer,
+        observe: ProgressCallback,
     ) -> None:
         everything = np.arange(len(is_good))
         folds = held_out_folds(is_good, studies, self.folds, self.seed)

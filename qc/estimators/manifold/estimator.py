@@ -10,7 +10,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from qc.base import Observer
+from qc.base import ProgressCallback
 from qc.estimators.frame_estimator import FRAMES_AT_ONCE, FrameEstimator, Judged
 from qc.estimators.manifold.network import Pairs, PairVAE
 from qc.estimators.manifold.pairs import Region, good_regions, pairs_of, region_of
@@ -148,7 +148,7 @@ class ManifoldSearch(FrameEstimator):
                 found.append(region.put_back(labels, frame.labels))
         return np.stack(found)
 
-    def _learn(self, frames: Sequence[GradedFrame], observe: Observer) -> None:
+    def _learn(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
         taught, kept = self._parted(frames)
         regions = good_regions(taught, self.scheme, self.size, self.min_dice)
         self.network_ = self._trained(pairs_of(regions), observe)
@@ -170,7 +170,7 @@ class ManifoldSearch(FrameEstimator):
             parts[frame.whose in kept].append(frame)
         return parts
 
-    def _trained(self, pairs: Pairs, observe: Observer) -> PairVAE:
+    def _trained(self, pairs: Pairs, observe: ProgressCallback) -> PairVAE:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             network = self._network()

@@ -8,7 +8,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from qc.base import Observer
+from qc.base import ProgressCallback
 from qc.estimators.manifold.network import Pairs, PairVAE, divergence, pair_losses
 from qc.estimators.network_estimator import CLIP, REPORT_EVERY, WARM_UP
 from segmenters.augmentation import Augmentation, augment
@@ -34,7 +34,9 @@ class PairTraining:
     mirror_axes: tuple[str, ...]
     seed: int
 
-    def run(self, network: PairVAE, pairs: Pairs, fabric: Fabric, observe: Observer) -> None:
+    def run(
+        self, network: PairVAE, pairs: Pairs, fabric: Fabric, observe: ProgressCallback
+    ) -> None:
         """Train on the slices in which something is labelled."""
         pairs = pairs.of((pairs.labels != UNLABELLED).flatten(1).any(dim=1))
         wrapped = network.to(fabric.device).train()

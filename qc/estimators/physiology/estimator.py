@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from qc.absence import reasons_of, rightly_absent, score_of
-from qc.base import Graded, Observer, Quality, QualityEstimator, unobserved
+from qc.base import Graded, ProgressCallback, Quality, QualityEstimator, unobserved
 from qc.estimators.physiology.bounds import (
     Bounds,
     learned_costs,
@@ -65,7 +65,7 @@ class Physiology(QualityEstimator):
     def __init__(self, scheme: LabelScheme) -> None:
         self.scheme = scheme
 
-    def fit(self, graded: Sequence[Graded], *, observe: Observer = unobserved) -> Self:
+    def fit(self, graded: Sequence[Graded], *, observe: ProgressCallback = unobserved) -> Self:
         frames = graded_frames(graded)
         whole = {id(one.graded): one.graded for one in frames}
         found: dict[int, Findings] = {}

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.svm import SVR
 
-from qc.base import Observer
+from qc.base import ProgressCallback
 from qc.estimators.fitting import Machine, even_weights, machine_of
 from qc.estimators.frame_estimator import FrameEstimator, Judged
 from qc.estimators.reverse.atlas import Atlas
@@ -95,7 +95,7 @@ class ReverseClassification(FrameEstimator):
         self.size = size
         self.seed = seed
 
-    def _learn(self, frames: Sequence[GradedFrame], observe: Observer) -> None:
+    def _learn(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
         if self.way == "pairwise":
             simple_itk()
         chosen = chosen_references(frames, self.references)

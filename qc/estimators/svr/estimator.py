@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.svm import SVR
 
-from qc.base import Observer
+from qc.base import ProgressCallback
 from qc.estimators.fitting import Machine, even_weights, machine_of
 from qc.estimators.frame_estimator import FRAMES_AT_ONCE, FrameEstimator, Judged
 from qc.estimators.svr.features import TABLE, features_of
@@ -71,7 +71,7 @@ class FeatureSVR(FrameEstimator):
         self.most_frames = most_frames
         self.seed = seed
 
-    def _learn(self, frames: Sequence[GradedFrame], observe: Observer) -> None:
+    def _learn(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
         dice = np.stack([frame.dice(self.scheme) for frame in frames])
         chosen = self._chosen(dice)
         frames, dice = [frames[number] for number in chosen], dice[chosen]

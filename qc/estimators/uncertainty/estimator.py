@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestRegressor
 
-from qc.base import Observer
+from qc.base import ProgressCallback
 from qc.estimators.frame_estimator import Judged
 from qc.estimators.uncertainty.features import near_structures, reaches_of, uncertainty_features
 from qc.estimators.uncertainty.forest import ForestTables
@@ -65,7 +65,7 @@ class Uncertainty(UncertaintyMapsEstimator):
         self.min_samples_leaf = min_samples_leaf
         self.seed = seed
 
-    def _learn_uncertainty(self, frames: Sequence[GradedFrame], observe: Observer) -> None:
+    def _learn_uncertainty(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
         overlaps = []
         for number, graded in enumerate(frames, start=1):
             overlaps.append(error_overlaps(graded.frame(), graded.reference(), self.scheme))
