@@ -152,6 +152,21 @@ def test_the_schema_describes_every_section_for_editors():
     assert schema["$defs"]["Training"]["additionalProperties"] is False
 
 
+def test_the_schema_describes_every_setting():
+    schema = json.loads(json_schema())
+
+    described = {
+        f"{where}.{name}": setting.get("description", "")
+        for where, section in {"": schema, **schema["$defs"]}.items()
+        for name, setting in section["properties"].items()
+    }
+
+    assert [setting for setting, said in described.items() if len(said) < 4] == []
+    assert described["Augmentation.rotation"] == "Largest angle in degrees."
+    assert described["Training.pseudo_ratio"].startswith("Share of the batches drawn from pseudo-")
+    assert described["Training.pseudo_ratio"].endswith("times the mean of their weights.")
+
+
 def test_gates_of_one_name_are_told_apart_by_what_differs():
     gates = "gates=[{k: 6}, {k: 12}, {rule: risk, by: svr}, {rule: risk, target: 0.6}, all]"
     settings = read_settings(None, ["gate.by=consensus", gates])

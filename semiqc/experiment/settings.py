@@ -48,18 +48,25 @@ class Settings(Section):
     """Store that ``semiqc import`` or ``semiqc phantom`` wrote, or a folder to import. Without
     it, phantoms are made."""
     phantom: PhantomSettings = PhantomSettings()
+    """Phantoms that are made where ``data`` is not given."""
     importing: ImportSettings = ImportSettings()
+    """How studies are read where ``data`` is a folder or manifest."""
     output: Path = Path("run")
     """Run folder. What it holds of an earlier run with the same settings is used again."""
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
     """Each repeats the trainings and the random choices on the same split."""
     split: SplitSettings = SplitSettings()
+    """How many subjects are used for what."""
     frames: FramesSettings = FramesSettings()
+    """Which labelled frames of a study train and teach."""
     segmenter: SegmenterSettings = SegmenterSettings()
+    """The network, and how it predicts."""
     training: Training = Training()
-    """The same in every scenario."""
+    """How networks are trained; the same in every scenario."""
     qc: QcSettings = QcSettings()
+    """Which estimators judge, and what they learn from."""
     gate: GateSettings = GateSettings()
+    """How the scenario ``semiqc`` chooses its pseudo-labels; also what ``gates`` do not say."""
     scenarios: tuple[str, ...] = tuple(SCENARIOS)
     """Names of scenarios, in the order of the tables."""
     gates: tuple[GateSettings, ...] = ()
@@ -70,6 +77,7 @@ class Settings(Section):
     rounds: Annotated[int, Field(ge=1)] = 1
     """Rounds of self-training, at most; a gate may have its own."""
     evaluation: EvaluationSettings = EvaluationSettings()
+    """How the test studies are evaluated."""
 
     @model_validator(mode="before")
     @classmethod

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 from semiqc.experiment.settings import Settings
 from semiqc.schemes import SCHEMES
 from semiqc.work.arguments import unknown
 from semiqc.work.changes import SettingsError, apply_change, load_yaml
+from semiqc.work.descriptions import descriptions
 
 PATHS = (("data",), ("output",), ("importing", "scheme"), ("split", "file"), ("qc", "verdicts"))
 """Settings that name a file; in a settings file they are relative to it."""
@@ -59,7 +62,7 @@ def _explain(error: Mapping[str, Any]) -> str:
     where = [str(part) for part in error["loc"]]
     setting = ".".join(where)
     if error["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-        known = _keys(Settings.model_json_schema(), where[:-1])
+        known = _keys(_schema(), where[:-1])
         return f"{setting}: {unknown(where[-1], known)}"
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "value_error":
@@ -79,6 +82,22 @@ def _keys(schema: dict[str, Any], where: Sequence[str]) -> list[str]:
     return list(node.get("properties", {}))
 
 
+class _Described(GenerateJsonSchema):
+    """Describes the fields of dataclasses too, by their docstrings."""
+
+    def dataclass_schema(self, schema: core_schema.DataclassSchema) -> JsonSchemaValue:
+        found = super().dataclass_schema(schema)
+        said = descriptions(schema["cls"])
+        for name, setting in found["properties"].items():
+            if name in said:
+                setting["description"] = said[name]
+        return found
+
+
+def _schema() -> dict[str, Any]:
+    return Settings.model_json_schema(schema_generator=_Described)
+
+
 def json_schema() -> str:
     """A JSON Schema of the settings file, for editors."""
-    return json.dumps(Settings.model_json_schema(), indent=2) + "\n"
+    return json.dumps(_schema(), indent=2) + "\n"
