@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Self
 
 import numpy as np
@@ -103,12 +103,31 @@ class Quality:
             raise ValueError(f"{self.study}: score must lie in [0, 1], got {self.score}")
 
 
-class QualityEstimator(BaseEstimator, ABC):  # type: ignore[misc]
+@dataclass(kw_only=True, eq=False, repr=False)
+class OfScheme(BaseEstimator):  # type: ignore[misc]
+    """A scikit-learn estimator for one label scheme; a subclass is a dataclass of its arguments.
+
+    The constructor only stores them, so that ``clone``, ``get_params`` and ``set_params`` work.
+
+    Args:
+        scheme: Label values and structures of the predictions; the only positional argument.
+    """
+
+    scheme: LabelScheme = field(kw_only=False)
+
+    def __repr__(self) -> str:
+        """The scheme's name, and the arguments that differ from their defaults."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "scheme"}
+        defaults = {f.name: f.default for f in fields(self)}
+        changed = [f"{name}={v!r}" for name, v in values.items() if v != defaults[name]]
+        return f"{type(self).__name__}({', '.join([self.scheme.name, *changed])})"
+
+
+class QualityEstimator(OfScheme, ABC):
     """Learns from graded predictions to judge new ones without a reference.
 
     As in scikit-learn, the constructor only stores its arguments, what ``fit`` learns is kept in
-    attributes ending in an underscore, and ``predict`` changes nothing. The first argument of
-    every constructor is the label scheme.
+    attributes ending in an underscore, and ``predict`` changes nothing.
 
     Args:
         scheme: Label values and structures of the predictions it judges.
@@ -125,8 +144,6 @@ class QualityEstimator(BaseEstimator, ABC):  # type: ignore[misc]
 
     gives_verdicts = False
     """Whether its qualities say what is good and what erroneous."""
-
-    scheme: LabelScheme
 
     def check(self) -> None:
         """Make sure that something can be learned with these settings, before anything is made.

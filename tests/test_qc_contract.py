@@ -57,6 +57,32 @@ def test_the_constructor_only_stores(name):
     assert clone(estimator).get_params() == estimator.get_params()
 
 
+def test_the_scheme_alone_is_given_by_position(name):
+    with pytest.raises(TypeError):
+        KINDS[name](SHORT_AXIS, 1)
+
+
+@pytest.mark.parametrize("name", sorted(ESTIMATORS))
+def test_arguments_can_be_read_and_set(name):
+    arguments = {"scheme": AORTA, **SMALL.get(name, {})}
+
+    estimator = ESTIMATORS[name](SHORT_AXIS).set_params(**arguments)
+
+    assert arguments.items() <= estimator.get_params(deep=False).items()
+    assert clone(estimator).get_params() == estimator.get_params()
+
+
+@pytest.mark.parametrize("name", sorted(ESTIMATORS))
+def test_a_repr_has_the_scheme_by_name_and_what_is_not_default(name):
+    kind, arguments = ESTIMATORS[name], SMALL.get(name, {})
+    is_changed = [f"{key}={value!r}" for key, value in arguments.items()]
+
+    assert repr(kind(SHORT_AXIS)) == f"{kind.__name__}(short-axis)"
+    inside = repr(kind(SHORT_AXIS, **arguments)).removeprefix(f"{kind.__name__}(short-axis")
+    assert all(argument in inside for argument in is_changed)
+    assert len(inside) == 1 + sum(2 + len(argument) for argument in is_changed)
+
+
 def test_nothing_is_judged_before_fit(name):
     estimator = blank(name)
 

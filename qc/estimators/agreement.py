@@ -1,6 +1,7 @@
 """Quality from how well several segmenters agree."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -27,6 +28,7 @@ NEIGHBOURS = np.ones((1, 3, 3), dtype=bool)
 """In a slice."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Agreement(UncertaintyMapsEstimator):
     """Reads Dice off the agreement of an ensemble's members, by a monotone curve per structure.
 
@@ -56,14 +58,7 @@ class Agreement(UncertaintyMapsEstimator):
         ValueError: From ``fit``, if there are no signals.
     """
 
-    def __init__(
-        self,
-        scheme: LabelScheme,
-        *,
-        signals: tuple[Signal, ...] = ("pairwise", "confidence", "entropy"),
-    ) -> None:
-        self.scheme = scheme
-        self.signals = signals
+    signals: tuple[Signal, ...] = ("pairwise", "confidence", "entropy")
 
     def _learn_uncertainty(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
         if not self.signals or not set(self.signals) <= set(RISING):

@@ -1,6 +1,7 @@
 """Dice of each structure, read off image and segmentation by a convolutional network."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import torch
@@ -11,15 +12,15 @@ from torch import Tensor, nn
 from qc.estimators.frame_estimator import Judged
 from qc.estimators.network_estimator import Batch, NetworkEstimator, mean_error
 from qc.frames import Frame
-from segmenters.device import Precision
 from semiqc.images.crop import Box
-from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
+from semiqc.schemes import BACKGROUND, UNLABELLED
 
 Backbone = Literal["resnet18-2d", "resnet34-3d", "resnet50-3d", "unet-3d"]
 FULL_WIDTH = 64
 """Filters of a ResNet's first layer as published."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CNNRegression(NetworkEstimator):
     """Regresses the Dice of each structure; it says nothing of slices or voxels.
 
@@ -46,38 +47,10 @@ class CNNRegression(NetworkEstimator):
 
     needs_reference = False
 
-    def __init__(
-        self,
-        scheme: LabelScheme,
-        *,
-        backbone: Backbone = "resnet18-2d",
-        width: int = 32,
-        modalities: int = 1,
-        size: tuple[int, int, int] = (8, 96, 96),
-        steps: int = 600,
-        batch_size: int = 16,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 1e-3,
-        members: int = 1,
-        augmentation: float = 0.3,
-        seed: int = 0,
-        device: str = "auto",
-        precision: Precision = "32-true",
-    ) -> None:
-        self.scheme = scheme
-        self.backbone = backbone
-        self.width = width
-        self.modalities = modalities
-        self.size = size
-        self.steps = steps
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.members = members
-        self.augmentation = augmentation
-        self.seed = seed
-        self.device = device
-        self.precision = precision
+    backbone: Backbone = "resnet18-2d"
+    width: int = 32
+    batch_size: int = 16
+    weight_decay: float = 1e-3
 
     @property
     def explained_layer(self) -> str:

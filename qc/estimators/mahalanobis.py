@@ -14,7 +14,6 @@ from qc.estimators.uncertainty_estimator import (
     uncertainty_of,
 )
 from qc.frames import Frame, GradedFrame
-from semiqc.schemes import LabelScheme
 
 KINDS = ("dice", "nsd")
 
@@ -44,9 +43,6 @@ class Mahalanobis(UncertaintyMapsEstimator):
     Attributes:
         calibrations_: By ``dice/NAME`` and ``nsd/NAME`` of each structure.
     """
-
-    def __init__(self, scheme: LabelScheme) -> None:
-        self.scheme = scheme
 
     def _learn_uncertainty(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
         distances, present = [], []

@@ -23,8 +23,6 @@ from semiqc.images.prefetch import ahead
 from semiqc.optimise import Report, optimise
 from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
 
-"""Of the networks' arithmetic, as Lightning Fabric names it."""
-
 CLIP = 12.0
 """Largest norm of the gradient."""
 REPORT_EVERY = 10
@@ -54,6 +52,7 @@ class Batch:
     nsd: Tensor
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class NetworkEstimator(FrameEstimator):
     """Trains ``members`` networks, each from scratch, on batches that are even in Dice.
 
@@ -87,17 +86,17 @@ class NetworkEstimator(FrameEstimator):
     needs_nsd = False
     """Whether the surface Dice is learned, which takes longer to work out than the rest."""
 
-    modalities: int
-    size: tuple[int, int, int]
-    steps: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    members: int
-    augmentation: float
-    seed: int
-    device: str
-    precision: Precision
+    modalities: int = 1
+    size: tuple[int, int, int] = (8, 96, 96)
+    steps: int = 600
+    batch_size: int = 8
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    members: int = 1
+    augmentation: float = 0.3
+    seed: int = 0
+    device: str = "auto"
+    precision: Precision = "32-true"
 
     @abstractmethod
     def _network(self) -> nn.Module:

@@ -44,5 +44,5 @@ def make_estimator(
     kind = ESTIMATORS[name]
     asked = inspect.signature(kind).parameters
     known = {"modalities": modalities, "seed": seed}
-    told = {key: value for key, value in known.items() if key in asked}
+    told: dict[str, Any] = {key: value for key, value in known.items() if key in asked}
     return kind(scheme, **told, **arguments)

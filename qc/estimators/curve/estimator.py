@@ -1,7 +1,7 @@
 """Quality from the course of volume and area curves, as a clinician reads them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Self
 
 import numpy as np
@@ -15,7 +15,6 @@ from qc.estimators.curve.curves import Curves, channels, curves_of, measured_str
 from qc.estimators.curve.network import CurveNetwork, mean_probability, train
 from qc.estimators.curve.threshold import weighted_youden
 from semiqc.measuring.measures import curve_unit
-from semiqc.schemes import LabelScheme
 from semiqc.study import Prediction
 
 FIGURES = ("threshold", "auc", "sensitivity", "specificity", "good", "erroneous")
@@ -28,6 +27,7 @@ USUAL = 0.95
 """Share of the good training predictions whose largest jump is called usual."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CurveClassifier(QualityEstimator):
     """Tells good from erroneous predictions by the curves of all structures.
 
@@ -77,34 +77,17 @@ class CurveClassifier(QualityEstimator):
 
     gives_verdicts = True
 
-    def __init__(
-        self,
-        scheme: LabelScheme,
-        *,
-        sensitivity_weight: float = 0.75,
-        points: int = 32,
-        width: int = 16,
-        dropout: float = 0.2,
-        noise: float = 0.5,
-        weight_decay: float = 0.01,
-        learning_rate: float = 0.005,
-        steps: int = 80,
-        folds: int = 5,
-        members: int = 3,
-        seed: int = 0,
-    ) -> None:
-        self.scheme = scheme
-        self.sensitivity_weight = sensitivity_weight
-        self.points = points
-        self.width = width
-        self.dropout = dropout
-        self.noise = noise
-        self.weight_decay = weight_decay
-        self.learning_rate = learning_rate
-        self.steps = steps
-        self.folds = folds
-        self.members = members
-        self.seed = seed
+    sensitivity_weight: float = 0.75
+    points: int = 32
+    width: int = 16
+    dropout: float = 0.2
+    noise: float = 0.5
+    weight_decay: float = 0.01
+    learning_rate: float = 0.005
+    steps: int = 80
+    folds: int = 5
+    members: int = 3
+    seed: int = 0
 
     def fit(self, graded: Sequence[Graded], *, observe: ProgressCallback = unobserved) -> Self:
         graded = _with_verdicts(graded)

@@ -1,6 +1,7 @@
 """Dice with the nearest segmentation on a learned manifold of good ones."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from qc.estimators.network_estimator import mean_of_known
 from qc.frames import Frame, GradedFrame, frame_dice, frame_of, masks, slice_dice
 from qc.graded.balance import balanced_draw
 from segmenters.device import Precision, device_here, make_fabric
-from semiqc.schemes import BACKGROUND, LabelScheme
+from semiqc.schemes import BACKGROUND
 from semiqc.study import Prediction
 
 CALIBRATION_SHARE = 0.2
@@ -29,6 +30,7 @@ CALIBRATION_FRAMES = 128
 """To calibrate on, drawn even in Dice."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ManifoldSearch(FrameEstimator):
     """Compares a segmentation with its surrogate: the nearest good pair of image and segmentation.
 
@@ -86,50 +88,25 @@ class ManifoldSearch(FrameEstimator):
 
     estimates_slices = True
 
-    def __init__(
-        self,
-        scheme: LabelScheme,
-        *,
-        modalities: int = 1,
-        size: tuple[int, int] = (96, 96),
-        latent: int = 8,
-        beta: float = 0.01,
-        width: int = 16,
-        steps: int = 3000,
-        batch_size: int = 16,
-        learning_rate: float = 2e-3,
-        augmentation: float = 0.5,
-        spoiling: float = 0.7,
-        min_dice: float | None = None,
-        search_steps: int = 25,
-        search_rate: float = 0.2,
-        tolerance: float = 0.005,
-        image_weight: float = 100.0,
-        calibrate: bool = False,
-        seed: int = 0,
-        device: str = "auto",
-        precision: Precision = "32-true",
-    ) -> None:
-        self.scheme = scheme
-        self.modalities = modalities
-        self.size = size
-        self.latent = latent
-        self.beta = beta
-        self.width = width
-        self.steps = steps
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.augmentation = augmentation
-        self.spoiling = spoiling
-        self.min_dice = min_dice
-        self.search_steps = search_steps
-        self.search_rate = search_rate
-        self.tolerance = tolerance
-        self.image_weight = image_weight
-        self.calibrate = calibrate
-        self.seed = seed
-        self.device = device
-        self.precision = precision
+    modalities: int = 1
+    size: tuple[int, int] = (96, 96)
+    latent: int = 8
+    beta: float = 0.01
+    width: int = 16
+    steps: int = 3000
+    batch_size: int = 16
+    learning_rate: float = 2e-3
+    augmentation: float = 0.5
+    spoiling: float = 0.7
+    min_dice: float | None = None
+    search_steps: int = 25
+    search_rate: float = 0.2
+    tolerance: float = 0.005
+    image_weight: float = 100.0
+    calibrate: bool = False
+    seed: int = 0
+    device: str = "auto"
+    precision: Precision = "32-true"
 
     def surrogates(self, prediction: Prediction) -> NDArray[np.int8]:
         """What the manifold would have in place of a prediction, ``[T, Z, Y, X]``.

@@ -20,7 +20,7 @@ from qc.estimators.physiology.bounds import (
 from qc.estimators.physiology.findings import Findings, findings
 from qc.estimators.physiology.rules import FRAME_RULES, STUDY_RULES, Rule
 from qc.frames import GradedFrame, graded_frames
-from semiqc.schemes import UNLABELLED, LabelScheme
+from semiqc.schemes import UNLABELLED
 from semiqc.study import Prediction
 
 Array = NDArray[np.float64]
@@ -61,9 +61,6 @@ class Physiology(QualityEstimator):
         base_: Dice that a frame breaking no rule lacks, ``[S]``.
         rightly_absent_: How often a structure was rightly not segmented; see ``qc.absence``.
     """
-
-    def __init__(self, scheme: LabelScheme) -> None:
-        self.scheme = scheme
 
     def fit(self, graded: Sequence[Graded], *, observe: ProgressCallback = unobserved) -> Self:
         frames = graded_frames(graded)

@@ -1,6 +1,7 @@
 """Scores of a segmentation, and the voxels in which it errs, from one network."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -18,7 +19,6 @@ from qc.estimators.qcresunet.network import (
     strides_for,
 )
 from qc.frames import Frame, frame_dice, masks, slice_dice
-from segmenters.device import Precision
 from semiqc.images.crop import Box
 from semiqc.schemes import UNLABELLED, LabelScheme
 
@@ -26,6 +26,7 @@ SMOOTHING = 1.0
 """Voxels added to both sides of the Dice of error maps, so that no error at all is learnable."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class QCResUNet(NetworkEstimator):
     """Dice and surface Dice of each structure, with a map of the errors in each.
 
@@ -70,52 +71,15 @@ class QCResUNet(NetworkEstimator):
     estimates_slices = True
     gives_error_maps = True
 
-    def __init__(
-        self,
-        scheme: LabelScheme,
-        *,
-        modalities: int = 1,
-        size: tuple[int, int, int] = (8, 96, 96),
-        width: int = 8,
-        isotropic: bool = False,
-        dropout: float = 0.1,
-        drop_modalities: float = 0.0,
-        attention: bool = True,
-        regression: bool = True,
-        maps: bool = True,
-        from_maps: bool = True,
-        map_weight: float = 1.0,
-        steps: int = 600,
-        batch_size: int = 8,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 1e-4,
-        members: int = 1,
-        augmentation: float = 0.3,
-        seed: int = 0,
-        device: str = "auto",
-        precision: Precision = "32-true",
-    ) -> None:
-        self.scheme = scheme
-        self.modalities = modalities
-        self.size = size
-        self.width = width
-        self.isotropic = isotropic
-        self.dropout = dropout
-        self.drop_modalities = drop_modalities
-        self.attention = attention
-        self.regression = regression
-        self.maps = maps
-        self.from_maps = from_maps
-        self.map_weight = map_weight
-        self.steps = steps
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.members = members
-        self.augmentation = augmentation
-        self.seed = seed
-        self.device = device
-        self.precision = precision
+    width: int = 8
+    isotropic: bool = False
+    dropout: float = 0.1
+    drop_modalities: float = 0.0
+    attention: bool = True
+    regression: bool = True
+    maps: bool = True
+    from_maps: bool = True
+    map_weight: float = 1.0
 
     def _network(self) -> nn.Module:
         return QCResUNetNetwork(

@@ -1,6 +1,7 @@
 """Quality by how well a segmentation would have done on images whose labels are known."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +18,6 @@ from qc.estimators.reverse.pairwise import PairwiseWay, simple_itk
 from qc.estimators.reverse.references import by_image, chosen_references
 from qc.estimators.reverse.ways import AtlasWay, Way
 from qc.frames import Frame, GradedFrame, masks
-from semiqc.schemes import LabelScheme
 
 Array = NDArray[np.float64]
 
@@ -31,6 +31,7 @@ MOST_FRAMES = 4000
 """That calibrate; of more, as many are taken evenly, for time grows with the square."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ReverseClassification(FrameEstimator):
     """Carries a segmentation over to references, and compares it there with their labels.
 
@@ -76,24 +77,12 @@ class ReverseClassification(FrameEstimator):
         machines_: Calibration of each structure; empty where there is none.
     """
 
-    def __init__(
-        self,
-        scheme: LabelScheme,
-        *,
-        way: Literal["atlas", "forest", "pairwise"] = "atlas",
-        references: int = 100,
-        nearest: int = 8,
-        calibrate: bool = True,
-        size: int = 48,
-        seed: int = 0,
-    ) -> None:
-        self.scheme = scheme
-        self.way = way
-        self.references = references
-        self.nearest = nearest
-        self.calibrate = calibrate
-        self.size = size
-        self.seed = seed
+    way: Literal["atlas", "forest", "pairwise"] = "atlas"
+    references: int = 100
+    nearest: int = 8
+    calibrate: bool = True
+    size: int = 48
+    seed: int = 0
 
     def _learn(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
         if self.way == "pairwise":

@@ -1,6 +1,7 @@
 """Dice of each slice, read off image and segmentation; Dice of the volume recovered from it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, cast
 
 import numpy as np
@@ -13,7 +14,6 @@ from qc.estimators.network_estimator import Batch, NetworkEstimator, masks_in, m
 from qc.estimators.slicewise.networks import RESNET_WIDTH, UNET_WIDTH, QCResNet, QCUNet
 from qc.estimators.slicewise.scores import volume_dice
 from qc.frames import Frame, masks
-from segmenters.device import Precision
 from semiqc.images.clahe import clahe
 from semiqc.images.crop import Box, box_around
 from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
@@ -28,6 +28,7 @@ NETWORKS: dict[Backbone, tuple[type[QCResNet] | type[QCUNet], int]] = {
 """With the width at which they have the paper's size."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SlicewiseDice(NetworkEstimator):
     """Regresses Dice and volume similarity of every slice; the 3-D Dice follows from them.
 
@@ -71,42 +72,10 @@ class SlicewiseDice(NetworkEstimator):
 
     estimates_slices = True
 
-    def __init__(
-        self,
-        scheme: LabelScheme,
-        *,
-        backbone: Backbone = "resnet",
-        dimension: Dimension = "2d",
-        width: int | None = None,
-        equalise: bool = True,
-        modalities: int = 1,
-        size: tuple[int, int, int] = (8, 96, 96),
-        steps: int = 600,
-        batch_size: int = 8,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 1e-4,
-        members: int = 1,
-        augmentation: float = 0.3,
-        seed: int = 0,
-        device: str = "auto",
-        precision: Precision = "32-true",
-    ) -> None:
-        self.scheme = scheme
-        self.backbone = backbone
-        self.dimension = dimension
-        self.width = width
-        self.equalise = equalise
-        self.modalities = modalities
-        self.size = size
-        self.steps = steps
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.members = members
-        self.augmentation = augmentation
-        self.seed = seed
-        self.device = device
-        self.precision = precision
+    backbone: Backbone = "resnet"
+    dimension: Dimension = "2d"
+    width: int | None = None
+    equalise: bool = True
 
     def _network(self) -> nn.Module:
         if self.backbone not in NETWORKS or self.dimension not in ("2d", "3d"):

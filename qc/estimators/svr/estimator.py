@@ -1,7 +1,7 @@
 """Support vector regression of quality on hand-crafted features."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ FURTHEST = 5.0
 """Standard deviations from the mean at which a feature is held."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class FeatureSVR(FrameEstimator):
     """One regression per structure for Dice, and one for surface Dice, on all features.
 
@@ -54,22 +55,11 @@ class FeatureSVR(FrameEstimator):
         scales_: Their standard deviations; 1 for what is the same in all training frames.
     """
 
-    def __init__(
-        self,
-        scheme: LabelScheme,
-        *,
-        c: float = 2.0,
-        epsilon: float = 0.05,
-        gamma: float = 0.2,
-        most_frames: int = 5000,
-        seed: int = 0,
-    ) -> None:
-        self.scheme = scheme
-        self.c = c
-        self.epsilon = epsilon
-        self.gamma = gamma
-        self.most_frames = most_frames
-        self.seed = seed
+    c: float = 2.0
+    epsilon: float = 0.05
+    gamma: float = 0.2
+    most_frames: int = 5000
+    seed: int = 0
 
     def _learn(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
         dice = np.stack([frame.dice(self.scheme) for frame in frames])

@@ -1,6 +1,7 @@
 """Quality from maps of the segmenters' uncertainty."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ THRESHOLDS = np.arange(1, 20) / 20
 """Of entropy that are tried, .05 to .95, as in Jungo et al. 2020."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Uncertainty(UncertaintyMapsEstimator):
     """Error maps where entropy is above a threshold, and a forest on features of the map.
 
@@ -52,18 +54,9 @@ class Uncertainty(UncertaintyMapsEstimator):
 
     gives_error_maps = True
 
-    def __init__(
-        self,
-        scheme: LabelScheme,
-        *,
-        trees: int = 100,
-        min_samples_leaf: int = 3,
-        seed: int = 0,
-    ) -> None:
-        self.scheme = scheme
-        self.trees = trees
-        self.min_samples_leaf = min_samples_leaf
-        self.seed = seed
+    trees: int = 100
+    min_samples_leaf: int = 3
+    seed: int = 0
 
     def _learn_uncertainty(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
         overlaps = []
