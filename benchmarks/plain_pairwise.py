@@ -12,7 +12,8 @@ import numpy as np
 import SimpleITK
 from numpy.typing import NDArray
 
-from qc.frames import Frame, compared, frame_dice
+from qc.frames import Frame
+from semiqc.measuring.masks import compared, frame_dice
 from semiqc.schemes import BACKGROUND, LabelScheme
 
 Array = NDArray[np.float64]

@@ -28,9 +28,10 @@ from qc.estimators.reverse.forest import ForestWay
 from qc.estimators.reverse.pairwise import PairwiseWay
 from qc.estimators.reverse.references import by_image, chosen_references
 from qc.estimators.reverse.ways import AtlasWay, Way
-from qc.frames import GradedFrame, graded_frames, masks
+from qc.frames import GradedFrame, graded_frames
 from qc.graded import GradedSet
 from semiqc.files.store import Store
+from semiqc.measuring.masks import masks
 from semiqc.schemes import LabelScheme
 
 Array = NDArray[np.float64]

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.base import Graded
-from qc.frames import GradedFrame, masks
+from qc.frames import GradedFrame
+from semiqc.measuring.masks import masks
 from semiqc.schemes import LabelScheme
 from semiqc.study import Prediction
 

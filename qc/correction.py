@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from qc.base import Quality
 from qc.estimators.slicewise.scores import mean_of_nearest
-from qc.frames import masks
+from semiqc.measuring.masks import from_first_to_last, slice_areas
 from semiqc.measuring.measures import MM3_PER_ML, ejection_fraction
 from semiqc.schemes import LabelScheme, Measure
 from semiqc.study import Prediction
@@ -86,9 +86,11 @@ def corrected_areas(
             f" {slice_dice.shape}"
         )
     is_found = areas > 0
-    is_bad = _within(is_found) & ((slice_dice < wrong_below) | (areas == 0))
+    is_bad = from_first_to_last(is_found) & ((slice_dice < wrong_below) | (areas == 0))
     is_measured = ~np.isnan(areas).any(axis=0)
-    is_good = _within(np.asarray(is_found.any(axis=0))) & ~is_bad.any(axis=0) & is_measured
+    is_good = (
+        from_first_to_last(np.asarray(is_found.any(axis=0))) & ~is_bad.any(axis=0) & is_measured
+    )
     means = mean_of_nearest(areas, np.broadcast_to(is_good, areas.shape))
     is_wrong = (is_bad & ~_ends(is_found)).any(axis=0) & is_measured
     is_replaced = is_wrong & ~np.isnan(means).any(axis=0)
@@ -134,20 +136,9 @@ def corrected_curves(
 
 def slice_areas_mm2(prediction: Prediction, scheme: LabelScheme) -> NDArray[np.float64]:
     """Area of each structure in each slice, ``[S, T, Z]``; one frame is read at a time."""
-    voxels = [
-        masks(np.asarray(prediction.labels[frame]), scheme).sum(axis=(-2, -1))
-        for frame in range(prediction.frames)
-    ]
-    areas: NDArray[np.float64] = np.stack(voxels, axis=1) * float(np.prod(prediction.spacing[1:]))
-    return areas
-
-
-def _within(is_found: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """From the first slice in which something is found to the last, ``[..., Z]``."""
-    begun = np.logical_or.accumulate(is_found, axis=-1)
-    unfinished = np.logical_or.accumulate(is_found[..., ::-1], axis=-1)[..., ::-1]
-    within: NDArray[np.bool_] = begun & unfinished
-    return within
+    voxel_mm2 = float(np.prod(prediction.spacing[1:]))
+    areas: NDArray[np.float64] = slice_areas(prediction.labels, scheme).astype(np.float64)
+    return areas * voxel_mm2
 
 
 def _ends(is_found: NDArray[np.bool_]) -> NDArray[np.bool_]:

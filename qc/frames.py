@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from qc.base import Graded
 from semiqc.images.frames import uncertainty_of_frame
+from semiqc.measuring.masks import compared, frame_dice
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.measuring.surfaces import surface_dice
 from semiqc.schemes import UNLABELLED, LabelScheme
@@ -127,36 +128,3 @@ def taught_frames(graded: Graded) -> tuple[int, ...]:
     if known is not None:
         return known
     return tuple(t for t in range(reference.shape[0]) if (reference[t] != UNLABELLED).any())
-
-
-def masks(labels: NDArray[np.int8], scheme: LabelScheme) -> NDArray[np.bool_]:
-    """Where each structure is, ``[S, ...]``, in labels of any shape."""
-    return np.stack([structure.mask(labels) for structure in scheme.structures])
-
-
-def compared(
-    predicted: NDArray[np.int8], reference: NDArray[np.int8], scheme: LabelScheme
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Each structure's mask ``[S, ...]`` in both, over the voxels that the reference labels."""
-    known = reference != UNLABELLED
-    return masks(predicted, scheme) & known, masks(reference, scheme) & known
-
-
-def frame_dice(predicted: NDArray[np.bool_], reference: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Dice of masks ``[..., Z, Y, X]`` by frame; NaN where the structure is in neither."""
-    return _dice(predicted, reference, axes=(-3, -2, -1))
-
-
-def slice_dice(predicted: NDArray[np.bool_], reference: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Dice of masks ``[..., Z, Y, X]`` by slice; NaN where the structure is in neither."""
-    return _dice(predicted, reference, axes=(-2, -1))
-
-
-def _dice(
-    predicted: NDArray[np.bool_], reference: NDArray[np.bool_], axes: tuple[int, ...]
-) -> NDArray[np.float64]:
-    both = (predicted & reference).sum(axis=axes, dtype=np.float64)
-    sizes = predicted.sum(axis=axes) + reference.sum(axis=axes)
-    with np.errstate(invalid="ignore"):
-        dice: NDArray[np.float64] = 2 * both / sizes
-    return dice

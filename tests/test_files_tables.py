@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from semiqc.files.tables import OverlapRow, SplitRow, mean, read_rows, write_rows
+from semiqc.files.tables import OverlapRow, SplitRow, read_rows, write_rows
 
 ROW = OverlapRow(0, "few", "a,b", 'say "x"', 3, "LV", 1 / 3, math.inf, 12.5)
 
@@ -28,9 +28,3 @@ def test_a_table_of_another_kind_is_refused(tmp_path):
 
     with pytest.raises(ValueError, match="lacks the columns dice"):
         read_rows(path, OverlapRow)
-
-
-def test_the_mean_passes_over_nan():
-    assert mean([1.0, math.nan, 2.0]) == 1.5
-    assert math.isnan(mean([math.nan]))
-    assert math.isnan(mean([]))

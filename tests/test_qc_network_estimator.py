@@ -5,7 +5,7 @@ from curve_builders import graded_hearts
 from sklearn.base import clone
 
 from qc import ESTIMATORS
-from qc.estimators.network_estimator import mean_error, mean_of_known
+from qc.estimators.network_estimator import mean_error
 from qc.saving import load_estimator, save_estimator
 from semiqc.images.crop import box_around, share_of_dice
 from semiqc.schemes import SHORT_AXIS
@@ -28,12 +28,6 @@ def test_mean_errors_are_over_what_is_known():
     assert mean_error(found, targets, power=1).item() == torch.tensor(0.3)
     assert abs(mean_error(found, targets, power=2).item() - 0.1) < 1e-6
     assert mean_error(found, torch.full((3,), float("nan")), power=1).item() == 0
-
-
-def test_the_mean_dice_of_a_row_is_over_what_is_known():
-    dice = np.array([[0.4, np.nan, 0.8], [np.nan, np.nan, np.nan]])
-
-    np.testing.assert_allclose(mean_of_known(dice), [0.6, 0])
 
 
 def labels_with_a_square(shape, rows, columns):

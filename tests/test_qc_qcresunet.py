@@ -22,9 +22,10 @@ from qc.estimators.qcresunet.network import (
     kept_modalities,
     strides_for,
 )
-from qc.frames import Frame, compared, frame_dice, slice_dice
+from qc.frames import Frame
 from qc.saving import load_estimator, save_estimator
 from semiqc.images.crop import box_around
+from semiqc.measuring.masks import compared, frame_dice, slice_dice
 from semiqc.schemes import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED
 from semiqc.study import Prediction
 

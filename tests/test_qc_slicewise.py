@@ -11,10 +11,12 @@ from qc.base import Graded
 from qc.estimators.network_estimator import Batch
 from qc.estimators.slicewise.estimator import SlicewiseDice, slice_areas
 from qc.estimators.slicewise.networks import RESNET_WIDTH, UNET_WIDTH, QCResNet, QCUNet
-from qc.estimators.slicewise.scores import mean_of_nearest, mvsf, reference_areas, volume_dice
-from qc.frames import compared, frame_dice, frame_of, slice_dice
+from qc.estimators.slicewise.scores import mean_of_nearest, reference_areas, volume_dice
+from qc.frames import frame_of
+from qc.graded.truth import mvsf
 from qc.saving import load_estimator, save_estimator
 from semiqc.images.clahe import clahe
+from semiqc.measuring.masks import compared, frame_dice, slice_dice
 from semiqc.schemes import (
     AORTA,
     SHORT_AXIS,
@@ -53,12 +55,13 @@ def random_masks(seed):
 
 def indices(predicted, reference):
     """Area of the prediction, Dice and MVSF of each slice."""
-    area, true_area = predicted.sum((-2, -1)), reference.sum((-2, -1))
-    return area, slice_dice(predicted, reference), mvsf(area, true_area)
+    fractions = mvsf(predicted, reference)
+    return predicted.sum((-2, -1)), slice_dice(predicted, reference), fractions
 
 
 def test_mvsf_by_hand():
-    predicted, reference = np.array([30.0, 10, 4, 0, 0]), np.array([10.0, 30, 0, 4, 0])
+    areas = np.array([[30, 10, 4, 0, 0], [10, 30, 0, 4, 0]])
+    predicted, reference = np.arange(40) < areas[..., None, None]
 
     # 2 * (10 - 30) / (10 + 30), and so on.
     np.testing.assert_array_equal(mvsf(predicted, reference), [-1, 1, -2, 2, NAN])
@@ -75,9 +78,11 @@ def test_true_slices_give_the_true_dice_of_the_volume():
 
 
 def test_a_prediction_a_thousandth_as_large_as_the_reference_is_still_exact():
-    assert reference_areas(np.array([1.0]), mvsf(np.array([1.0]), np.array([1000.0]))) == (
-        pytest.approx(1000)
-    )
+    voxels = np.arange(1000)[None, None]
+
+    fraction = mvsf(voxels < 1, voxels < 1000)
+
+    assert reference_areas(np.array([1.0]), fraction) == pytest.approx(1000)
 
 
 def test_a_fraction_of_two_gives_a_finite_area():

@@ -6,8 +6,8 @@ import numpy as np
 from curve_builders import graded_hearts, heart, prediction_of, spoilt
 
 from qc.base import Graded
-from qc.frames import compared, frame_dice
 from segmenters.uncertainty import mean_confidence, pairwise_dice, relative_entropy
+from semiqc.measuring.masks import compared, frame_dice
 from semiqc.schemes import SHORT_AXIS
 from semiqc.study import UncertaintyMaps
 

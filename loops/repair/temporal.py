@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from loops.repair.base import Repair
 from loops.repair.motion import carry
 from qc import Quality
-from qc.frames import frame_dice, masks
 from qc.grains.doubts import estimated_frame_dice
-from semiqc.files.tables import mean
+from semiqc.measuring.masks import frame_dice, masks
+from semiqc.measuring.means import mean_of_known
 from semiqc.schemes import LabelScheme
 from semiqc.study import Prediction
 
@@ -58,7 +58,7 @@ class TemporalConsistency(Repair):
         if not self.tells_slices(quality):
             return outliers(prediction, self.scheme)
         dice = estimated_frame_dice(prediction, quality, self.scheme)
-        return np.array([mean(frame) < self.min_dice for frame in dice.T.tolist()])
+        return np.array([mean_of_known(frame) < self.min_dice for frame in dice.T.tolist()])
 
 
 def outliers(prediction: Prediction, scheme: LabelScheme) -> NDArray[np.bool_]:
@@ -81,7 +81,7 @@ def _unlike_next(prediction: Prediction, scheme: LabelScheme) -> NDArray[np.floa
     for frame in range(prediction.frames):
         is_last = frame == prediction.frames - 1
         following = first if is_last else masks(np.asarray(prediction.labels[frame + 1]), scheme)
-        dice = mean(frame_dice(here, following).tolist())
+        dice = mean_of_known(frame_dice(here, following).tolist())
         unlike.append(0.0 if np.isnan(dice) else 1 - dice)
         here = following
     return np.array(unlike)

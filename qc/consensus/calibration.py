@@ -9,6 +9,7 @@ from sklearn.isotonic import isotonic_regression
 
 from qc.base import Graded, Quality
 from qc.frames import graded_frames
+from semiqc.measuring.means import means_of_known
 from semiqc.schemes import LabelScheme
 
 Array = NDArray[np.float64]
@@ -188,9 +189,7 @@ def true_dice(graded: Sequence[Graded], scheme: LabelScheme) -> Array:
             continue
         else:
             frames = np.stack([frame.dice(scheme) for frame in graded_frames([one])])
-        known = np.isfinite(frames)
-        sums = np.where(known, frames, 0).sum(axis=0)
-        found[row] = np.where(known.any(axis=0), sums / np.maximum(known.sum(axis=0), 1), np.nan)
+        found[row] = means_of_known(frames, axis=0)
     return found
 
 

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.base import Graded, Quality
-from qc.frames import compared, frame_dice, graded_frames
+from qc.frames import GradedFrame, graded_frames
+from qc.graded.truth import error_map_dice
+from semiqc.measuring.masks import compared
+from semiqc.measuring.means import means_of_known
 from semiqc.schemes import UNLABELLED, LabelScheme
 from semiqc.study import Voxels
-
-HALF = 0.5
-"""Probability from which an error is shown."""
 
 
 class MeanVoxels:
@@ -46,23 +46,23 @@ def mean_map_dice(
 
     NaN where no quality has a map, or no prediction a reference.
     """
-    found: list[NDArray[np.float64]] = []
-    for quality, one in zip(qualities, graded, strict=True):
-        if quality is None or not quality.error_maps or one.reference is None:
-            continue
-        told = [quality.error_maps.get(part.name) for part in scheme.structures]
-        for frame in graded_frames([one]):
-            reference = frame.reference()
-            predicted, true = compared(frame.frame().labels, reference, scheme)
-            is_known = reference != UNLABELLED
-            shown = np.stack(
-                [
-                    np.zeros_like(is_known)
-                    if maps is None
-                    else np.asarray(maps[frame.number]) >= 0.5
-                    for maps in told
-                ]
-            )
-            found.append(frame_dice(shown & is_known, predicted ^ true))
-    dice = np.array(found)
-    return float(np.nanmean(dice)) if np.isfinite(dice).any() else float("nan")
+    found = [
+        _map_dice(quality, frame, scheme)
+        for quality, one in zip(qualities, graded, strict=True)
+        if quality is not None and quality.error_maps and one.reference is not None
+        for frame in graded_frames([one])
+    ]
+    return float(means_of_known(np.ravel(found)))
+
+
+def _map_dice(quality: Quality, frame: GradedFrame, scheme: LabelScheme) -> NDArray[np.float64]:
+    """Of each structure in one frame, ``[S]``; a map that is missing shows no errors."""
+    reference = frame.reference()
+    predicted, true = compared(frame.frame().labels, reference, scheme)
+    told = [quality.error_maps.get(part.name) for part in scheme.structures]
+    nothing = np.zeros(reference.shape, np.float16)
+    shown = np.stack(
+        [nothing if maps is None else np.asarray(maps[frame.number]) for maps in told]
+    )
+    known = np.broadcast_to(reference != UNLABELLED, shown.shape)
+    return error_map_dice(shown, predicted, true, known)

@@ -17,7 +17,8 @@ from qc.estimators.uncertainty_estimator import (
     is_present,
     uncertainty_of,
 )
-from qc.frames import Frame, GradedFrame, masks
+from qc.frames import Frame, GradedFrame
+from semiqc.measuring.masks import masks
 from semiqc.schemes import LabelScheme
 
 Signal = Literal["pairwise", "confidence", "entropy"]

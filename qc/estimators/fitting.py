@@ -8,6 +8,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import SVR
 
 from qc.graded.balance import BINS, bins_of
+from semiqc.measuring.means import means_of_known
 
 Array = NDArray[np.float64]
 
@@ -48,8 +49,6 @@ def machine_of(regression: SVR) -> Machine:
 
 def even_weights(dice: Array) -> Array:
     """Weight of each frame, of mean 1, that makes the bins of mean Dice ``[N, S]`` count alike."""
-    known = np.isfinite(dice)
-    mean = np.where(known, dice, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    of_bin = bins_of(mean)
+    of_bin = bins_of(means_of_known(dice, axis=1, unknown=0.0))
     weights = 1 / np.bincount(of_bin, minlength=BINS)[of_bin]
     return np.asarray(weights / weights.mean())

@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from qc.absence import reasons_of, rightly_absent_in, score_of
 from qc.base import Graded, ProgressCallback, Quality, QualityEstimator, unobserved
-from qc.frames import Frame, GradedFrame, frame_of, graded_frames, masks
+from qc.frames import Frame, GradedFrame, frame_of, graded_frames
+from semiqc.measuring.masks import masks
 from semiqc.study import Prediction
 
 Numbers = TypeVar("Numbers", bound=NDArray[Any])

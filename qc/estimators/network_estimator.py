@@ -14,12 +14,14 @@ from torch import Tensor, nn
 
 from qc.base import ProgressCallback
 from qc.estimators.frame_estimator import FrameEstimator, Judged
-from qc.frames import Frame, GradedFrame, masks
+from qc.frames import Frame, GradedFrame
 from qc.graded.balance import balanced_draw
 from segmenters.augmentation import Augmentation, augment
 from segmenters.device import Precision, device_here, make_fabric
 from semiqc.images.crop import Box, box_around, share_of_dice
 from semiqc.images.prefetch import ahead
+from semiqc.measuring.masks import masks
+from semiqc.measuring.means import means_of_known
 from semiqc.optimise import Report, optimise
 from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
 
@@ -167,7 +169,7 @@ class NetworkEstimator(FrameEstimator):
         return self.learning_rate * min(1.0, done / WARM_UP) * (1 - 0.99 * done)
 
     def _batches(self, known: "_Known", seed: int) -> Iterator[Batch]:
-        mean_dice = mean_of_known(known.dice)
+        mean_dice = means_of_known(known.dice, axis=1, unknown=0.0)
         for step in range(1, self.steps + 1):
             rng = np.random.default_rng([seed, step])
             drawn = balanced_draw(mean_dice, self.batch_size, rng)
@@ -360,14 +362,6 @@ def _augmented(batch: Batch, probability: float, scheme: LabelScheme, seed: int)
         batch.dice,
         batch.nsd,
     )
-
-
-def mean_of_known(dice: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over the structures of each row whose Dice is a number; 0 where none is."""
-    known = np.isfinite(dice)
-    total = np.where(known, dice, 0).sum(axis=1)
-    mean: NDArray[np.float64] = total / np.maximum(known.sum(axis=1), 1)
-    return mean
 
 
 def mean_error(found: Tensor, targets: Tensor, power: int) -> Tensor:

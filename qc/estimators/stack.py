@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.estimators.sample import Sample, sample
-from qc.frames import Frame, masks
+from qc.frames import Frame
+from semiqc.measuring.masks import masks
 from semiqc.schemes import BACKGROUND, LabelScheme
 
 RING_MM = 3.0

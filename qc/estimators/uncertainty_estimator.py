@@ -11,7 +11,8 @@ from sklearn.isotonic import IsotonicRegression
 
 from qc.base import ProgressCallback, Quality
 from qc.estimators.frame_estimator import FrameEstimator
-from qc.frames import Frame, GradedFrame, masks
+from qc.frames import Frame, GradedFrame
+from semiqc.measuring.masks import masks
 from semiqc.schemes import LabelScheme
 from semiqc.study import Prediction, UncertaintyMaps
 

@@ -11,9 +11,8 @@ from qc.absence import absent_structures
 from qc.base import CONSENSUS, Graded, ProgressCallback, Quality, QualityEstimator, unobserved
 from qc.consensus.blend import Blend
 from qc.evaluation.agreement import NAN
-from qc.evaluation.error_maps import error_map_dice
 from qc.frames import GradedFrame, graded_frames
-from qc.graded.truth import multi_class_dice
+from qc.graded.truth import error_map_dice, multi_class_dice
 from semiqc.images.frames import OneFrame
 from semiqc.schemes import UNLABELLED, LabelScheme
 from semiqc.study import Prediction

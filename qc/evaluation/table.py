@@ -21,7 +21,7 @@ from qc.evaluation.distributions import kolmogorov_smirnov
 from qc.evaluation.intervals import bootstrap
 from qc.evaluation.judging import ALL, Judgement
 from qc.evaluation.risk import aurc, excess_aurc
-from semiqc.files.tables import mean
+from semiqc.measuring.means import mean_of_known
 from semiqc.measuring.statistics import pearson, spearman
 from semiqc.schemes import LabelScheme
 
@@ -256,8 +256,8 @@ def _row(
         error_map_dice=map_figures.mean,
         error_map_sd=map_figures.sd,
         n_maps=map_figures.n,
-        covered=mean(row.covered for row in rows) if quality == "dice" else NAN,
-        length=mean(row.length for row in rows) if quality == "dice" else NAN,
+        covered=mean_of_known(row.covered for row in rows) if quality == "dice" else NAN,
+        length=mean_of_known(row.length for row in rows) if quality == "dice" else NAN,
         verdict_ks=verdict.statistic,
         verdict_p=verdict.p,
         ms=_median([row.ms for row in rows]),

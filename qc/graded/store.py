@@ -13,6 +13,7 @@ from qc.graded.writer import FORMAT, VERSION, GradedWriter
 from semiqc.files.store import H5Voxels, Store, StoreError, file_version, open_h5
 from semiqc.files.uncertainty import GROUP, MAPS
 from semiqc.images.frames import OneFrame
+from semiqc.measuring.means import means_of_known
 from semiqc.study import Prediction, Study, UncertaintyMaps
 
 __all__ = ["GradedSet", "GradedWriter"]
@@ -175,12 +176,7 @@ class GradedSet(Sequence[Graded]):
     @property
     def mean_dice(self) -> NDArray[np.float64]:
         """Mean Dice of the structures that are in either, ``[N]``; 0 where none is."""
-        dice = self.dice
-        known = np.isfinite(dice)
-        mean: NDArray[np.float64] = np.where(known, dice, 0).sum(axis=1) / known.sum(axis=1).clip(
-            min=1
-        )
-        return mean
+        return means_of_known(self.dice, axis=1, unknown=0.0)
 
     @property
     def frames(self) -> NDArray[np.int64]:

@@ -5,8 +5,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.frames import compared
+from semiqc.measuring.masks import compared, frame_dice
 from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
+
+SHOWN_FROM = 0.5
+"""Probability from which an error map shows an error."""
 
 
 def multi_class_dice(predicted: NDArray[np.int8], reference: NDArray[np.int8]) -> float:
@@ -75,3 +78,36 @@ def error_maps(
     """
     in_predicted, in_reference = compared(predicted, reference, scheme)
     return in_predicted ^ in_reference
+
+
+def error_map_dice(
+    error_map: NDArray[np.floating],
+    predicted: NDArray[np.bool_],
+    reference: NDArray[np.bool_],
+    known: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Dice of error maps, cut at .5, and the true errors.
+
+    ``2 |M and E| / (|M| + |E|)`` with ``M = error_map >= .5`` and ``E = predicted xor reference``.
+
+    Reference:
+        Qiu et al., "QCResUNet: joint subject-level and voxel-level segmentation quality
+        prediction", Medical Image Analysis 2025, table 5 (DSC of the SEM).
+
+    Args:
+        error_map: Probability of an error, ``[..., Z, Y, X]``.
+        predicted: Where the segmentation has the structure, ``[..., Z, Y, X]``.
+        reference: Where the reference has it, ``[..., Z, Y, X]``.
+        known: Where the reference has a label; the rest is ignored, ``[..., Z, Y, X]``.
+
+    Returns:
+        In [0, 1], ``[...]``; NaN where there is no error and none is shown.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    shapes = {mask.shape for mask in (error_map, predicted, reference, known)}
+    if len(shapes) > 1:
+        raise ValueError(f"error map and masks have shapes {sorted(shapes)}")
+    shown = np.asarray(error_map) >= SHOWN_FROM
+    return frame_dice(shown & known, (predicted != reference) & known)

@@ -4,22 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.base import Quality
-from qc.frames import masks
+from semiqc.measuring.masks import from_first_to_last, masks, slice_areas
 from semiqc.schemes import LabelScheme
 from semiqc.study import Prediction
 
 Array = NDArray[np.float64]
-
-
-def slice_areas(prediction: Prediction, scheme: LabelScheme) -> NDArray[np.int64]:
-    """Voxels of each structure in each slice, ``[S, T, Z]``; one frame is read at a time."""
-    return np.stack(
-        [
-            masks(np.asarray(prediction.labels[frame]), scheme).sum(axis=(-2, -1))
-            for frame in range(prediction.frames)
-        ],
-        axis=1,
-    )
 
 
 def estimated_slice_dice(prediction: Prediction, quality: Quality, scheme: LabelScheme) -> Array:
@@ -89,10 +78,8 @@ def is_missed(areas: NDArray[np.int64]) -> NDArray[np.bool_]:
     it, wherever another frame has it.
     """
     found = areas > 0
-    begun = np.logical_or.accumulate(found, axis=-1)
-    unfinished = np.logical_or.accumulate(found[..., ::-1], axis=-1)[..., ::-1]
     lost = ~found.any(axis=-1, keepdims=True) & found.any(axis=1, keepdims=True)
-    missed: NDArray[np.bool_] = ((begun & unfinished) | lost) & ~found
+    missed: NDArray[np.bool_] = (from_first_to_last(found) | lost) & ~found
     return missed
 
 
@@ -101,7 +88,7 @@ def doubted_slices(
 ) -> NDArray[np.bool_]:
     """Where a structure's estimated Dice is below ``min_dice`` or it was missed, ``[S, T, Z]``."""
     dice = estimated_slice_dice(prediction, quality, scheme)
-    missed = is_missed(slice_areas(prediction, scheme))
+    missed = is_missed(slice_areas(prediction.labels, scheme))
     doubted: NDArray[np.bool_] = (dice < min_dice) | missed
     return doubted
 
@@ -113,7 +100,7 @@ def estimated_frame_dice(prediction: Prediction, quality: Quality, scheme: Label
     none at all, or the Dice of no slice that has it is known.
     """
     dice = estimated_slice_dice(prediction, quality, scheme)
-    areas = slice_areas(prediction, scheme)
+    areas = slice_areas(prediction.labels, scheme)
     weights = np.where(np.isfinite(dice), areas, 0)
     total = weights.sum(axis=-1)
     with np.errstate(invalid="ignore"):

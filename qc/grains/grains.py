@@ -19,6 +19,7 @@ from qc.grains.doubts import (
     estimated_frame_dice,
 )
 from qc.grains.labels import Doubt, Kept, PartialLabels, after_grain
+from semiqc.measuring.means import means_of_known
 from semiqc.schemes import BACKGROUND, LabelScheme, Structure
 from semiqc.study import Prediction, Voxels
 
@@ -101,9 +102,7 @@ class FrameGrain(_GrainByDice):
 
     def _doubt(self, prediction: Prediction, quality: Quality) -> Doubt:
         dice = estimated_frame_dice(prediction, quality, self.scheme)
-        known = np.isfinite(dice)
-        means = np.where(known, dice, 0).sum(axis=0) / known.sum(axis=0).clip(min=1)
-        is_hidden = means < self.min_dice
+        is_hidden = means_of_known(dice, axis=0, unknown=0.0) < self.min_dice
 
         def doubt(frame: int, labels: NDArray[np.int8]) -> Mask:
             return np.full(labels.shape, is_hidden[frame] or not (labels > BACKGROUND).any())

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from semiqc.files.tables import ClinicalRow, CurveRow, OverlapRow, mean
+from semiqc.files.tables import ClinicalRow, CurveRow, OverlapRow
+from semiqc.measuring.means import mean_of_known
 from semiqc.measuring.measures import clinical, curve_unit, curves
 from semiqc.measuring.metrics import dice, overlap
 from semiqc.report import Overlay
@@ -43,7 +44,7 @@ def overlap_rows(
 
 def true_dice(prediction: Prediction, study: Study, scheme: LabelScheme) -> float:
     """Mean Dice over structures and labelled frames; NaN where the study has no label."""
-    return mean(
+    return mean_of_known(
         dice(prediction.labels[frame], study.labels[frame], structure)
         for frame in study.labelled_frames
         for structure in scheme.structures
@@ -96,7 +97,7 @@ def overlays(
     dice: dict[str, list[OverlapRow]] = {}
     for row in rows:
         dice.setdefault(row.study, []).append(row)
-    means = {name: mean(row.dice for row in own) for name, own in dice.items()}
+    means = {name: mean_of_known(row.dice for row in own) for name, own in dice.items()}
     ranked = sorted((name for name in means if not np.isnan(means[name])), key=means.__getitem__)
     if not ranked:
         return []
@@ -118,7 +119,7 @@ def _overlay(
     rank: str,
 ) -> Overlay:
     frames = sorted({row.frame for row in rows})
-    frame = min(frames, key=lambda t: mean(row.dice for row in rows if row.frame == t))
+    frame = min(frames, key=lambda t: mean_of_known(row.dice for row in rows if row.frame == t))
     reference = study.labels[frame]
     foreground = np.zeros(reference.shape, dtype=bool)
     for structure in scheme.structures:

@@ -24,7 +24,7 @@ from qc.saving import load_estimator, save_estimator
 from semiqc.experiment.ladder import Ladder, deal
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.workshop import Workshop, origin
-from semiqc.files.tables import mean
+from semiqc.measuring.means import mean_of_known
 from semiqc.study import Prediction, Study
 from semiqc.work.arguments import checked_arguments
 from semiqc.work.stages import Stage
@@ -137,7 +137,7 @@ class RunPanel:
             for one, quality, dice in zip(self.graded, qualities, true, strict=True)
             if quality is not None
             and one.source == last
-            and math.isfinite(mean_dice := mean(dice))
+            and math.isfinite(mean_dice := mean_of_known(dice))
         ]
         if not chosen:
             return Calibration([], [])

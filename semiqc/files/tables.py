@@ -1,7 +1,6 @@
 """The tables of a run: one row type each, kept as CSV."""
 
 import csv
-import math
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -177,9 +176,3 @@ def read_rows(path: Path, kind: type[Row]) -> list[Row]:
         if missing:
             raise ValueError(f"{path}: lacks the columns {', '.join(sorted(missing))}")
         return [kind(**{name: of(cells[name]) for name, of in types.items()}) for cells in reader]
-
-
-def mean(values: Iterable[float]) -> float:
-    """Mean of what is not NaN; NaN where nothing is."""
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else NAN

@@ -7,12 +7,12 @@ of the image, which no distance within it exceeds. So a mean over studies counts
 Voxels that the reference leaves ``UNLABELLED`` are ignored: they are in no structure of either.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.measuring.masks import compared, frame_dice, mask_dice
 from semiqc.measuring.surfaces import hausdorff95, surface_dice
 from semiqc.schemes import UNLABELLED, LabelScheme, Structure
 
@@ -54,7 +54,9 @@ def dice(predicted: NDArray[np.int8], reference: NDArray[np.int8], structure: St
     Raises:
         ValueError: If the shapes differ.
     """
-    return _dice(*_masks(predicted, reference, structure))
+    _check_shapes(predicted, reference)
+    known = reference != UNLABELLED
+    return float(mask_dice(structure.mask(predicted) & known, structure.mask(reference) & known))
 
 
 def overlap(
@@ -91,27 +93,22 @@ def overlap(
     """
     if reference.ndim != 3:
         raise ValueError(f"a frame must have axes [Z, Y, X], got shape {reference.shape}")
-    pairs = [_masks(predicted, reference, structure) for structure in scheme.structures]
-    of_predicted, of_reference = (np.stack(side) for side in zip(*pairs, strict=True))
-    nsd = surface_dice(of_predicted, of_reference, spacing, tolerance_mm)
-    hd95_mm = hausdorff95(of_predicted, of_reference, spacing)
+    _check_shapes(predicted, reference)
+    pair = compared(predicted, reference, scheme)
+    figures = (
+        frame_dice(*pair),
+        surface_dice(*pair, spacing, tolerance_mm),
+        hausdorff95(*pair, spacing),
+    )
+    names = [structure.name for structure in scheme.structures]
     return {
-        structure.name: Overlap(_dice(*pair), float(near), float(far))
-        for structure, pair, near, far in zip(scheme.structures, pairs, nsd, hd95_mm, strict=True)
+        name: Overlap(*numbers)
+        for name, numbers in zip(names, np.stack(figures, axis=1).tolist(), strict=True)
     }
 
 
-def _masks(
-    predicted: NDArray[np.int8], reference: NDArray[np.int8], structure: Structure
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _check_shapes(predicted: NDArray[np.int8], reference: NDArray[np.int8]) -> None:
     if predicted.shape != reference.shape:
         raise ValueError(
             f"prediction has shape {predicted.shape}, reference has {reference.shape}"
         )
-    known = reference != UNLABELLED
-    return structure.mask(predicted) & known, structure.mask(reference) & known
-
-
-def _dice(predicted: NDArray[np.bool_], reference: NDArray[np.bool_]) -> float:
-    total = np.count_nonzero(predicted) + np.count_nonzero(reference)
-    return 2 * np.count_nonzero(predicted & reference) / total if total else math.nan

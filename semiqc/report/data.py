@@ -16,8 +16,8 @@ from semiqc.files.tables import (
     OverlapRow,
     SplitRow,
     TrainingRow,
-    mean,
 )
+from semiqc.measuring.means import mean_of_known
 from semiqc.pages.drawing import scenario_colours
 from semiqc.schemes import LabelScheme
 
@@ -178,6 +178,6 @@ def means_of(cells: Iterable[tuple[Key, float]]) -> dict[Key, float]:
     for key, value in cells:
         found.setdefault(key, []).append(value)
     return {
-        key: mean(value for value in values if not math.isinf(value))
+        key: mean_of_known(value for value in values if not math.isinf(value))
         for key, values in found.items()
     }

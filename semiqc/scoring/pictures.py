@@ -13,9 +13,10 @@ from qc.estimators.network_estimator import NetworkEstimator
 from qc.explain import explain
 from qc.suites.suite import Scored
 from semiqc.images.crop import box_around
+from semiqc.measuring.means import means_of_known
 from semiqc.pages.drawing import PALE, Picture, as_png, structure_colours
 from semiqc.schemes import BACKGROUND, LabelScheme, Structure
-from semiqc.scoring.scores import mean_known, mean_slice_dice, those_who_count
+from semiqc.scoring.scores import mean_slice_dice, those_who_count
 
 MOST_SHOWN = 30
 """Flagged studies with a picture; a page of more is not read."""
@@ -131,7 +132,7 @@ def _worst_place(
     badness: list[NDArray[np.float64]] = []
     dice = mean_slice_dice(scored.qualities)
     if dice:
-        badness.append(1 - mean_known(np.stack(list(dice.values()))))
+        badness.append(1 - means_of_known(np.stack(list(dice.values()))))
     if error_maps:
         sums = [one.sum(axis=(2, 3), dtype=np.float64) for one in error_maps.values()]
         badness.append(np.sum(sums, axis=0))

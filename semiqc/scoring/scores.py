@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from qc.base import CONSENSUS, Quality
 from qc.suites.domain import TrainingDomain
 from semiqc.images.raw import Refusal
+from semiqc.measuring.means import means_of_known
 from semiqc.schemes import LabelScheme
 
 
@@ -95,7 +96,7 @@ def mean_slice_dice(qualities: Mapping[str, Quality]) -> dict[str, NDArray[np.fl
     for quality in those_who_count(qualities, "slice_dice"):
         for structure, dice in quality.slice_dice.items():
             found.setdefault(structure, []).append(dice)
-    return {structure: mean_known(np.stack(dice)) for structure, dice in found.items()}
+    return {structure: means_of_known(np.stack(dice)) for structure, dice in found.items()}
 
 
 def those_who_count(
@@ -106,11 +107,3 @@ def those_who_count(
     if together is not None and getattr(together, what):
         return [together]
     return list(qualities.values())
-
-
-def mean_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over the first axis of what is not NaN; NaN where nothing is."""
-    known = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        mean: NDArray[np.float64] = np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)
-    return mean

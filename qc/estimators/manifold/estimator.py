@@ -17,10 +17,11 @@ from qc.estimators.manifold.network import Pairs, PairVAE
 from qc.estimators.manifold.pairs import Region, good_regions, pairs_of, region_of
 from qc.estimators.manifold.path import Passed, Search, unwatched
 from qc.estimators.manifold.training import PairTraining
-from qc.estimators.network_estimator import mean_of_known
-from qc.frames import Frame, GradedFrame, frame_dice, frame_of, masks, slice_dice
+from qc.frames import Frame, GradedFrame, frame_of
 from qc.graded.balance import balanced_draw
 from segmenters.device import Precision, device_here, make_fabric
+from semiqc.measuring.masks import frame_dice, masks, slice_dice
+from semiqc.measuring.means import means_of_known
 from semiqc.schemes import BACKGROUND
 from semiqc.study import Prediction
 
@@ -167,7 +168,8 @@ class ManifoldSearch(FrameEstimator):
     def _curves(self, frames: Sequence[GradedFrame]) -> list[NDArray[np.float64]]:
         dice = np.stack([frame.dice(self.scheme) for frame in frames])
         rng = np.random.default_rng(self.seed)
-        drawn = np.unique(balanced_draw(mean_of_known(dice), CALIBRATION_FRAMES, rng))
+        means = means_of_known(dice, axis=1, unknown=0.0)
+        drawn = np.unique(balanced_draw(means, CALIBRATION_FRAMES, rng))
         estimated = np.stack([self._judge([frames[n].frame()])[0].dice for n in drawn])
         return [curve(*columns) for columns in zip(estimated.T, dice[drawn].T, strict=True)]
 

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from qc.estimators.manifold.network import Pairs
-from qc.estimators.network_estimator import mean_of_known
 from qc.frames import GradedFrame
 from semiqc.images.crop import Box, box_around
+from semiqc.measuring.means import mean_of_known
 from semiqc.schemes import UNLABELLED, LabelScheme
 
 PERCENTILES = (1.0, 99.0)
@@ -76,7 +76,7 @@ def good_regions(
         if key not in seen:
             seen.add(key)
             found.append(region_of(frame.frame().image, reference, size))
-        if min_dice is not None and mean_of_known(frame.dice(scheme)[None])[0] >= min_dice:
+        if min_dice is not None and mean_of_known(frame.dice(scheme)) >= min_dice:
             whole = frame.frame()
             found.append(region_of(whole.image, whole.labels, size))
     return found

@@ -20,6 +20,7 @@ from qc.estimators.physiology.bounds import (
 from qc.estimators.physiology.findings import Findings, findings
 from qc.estimators.physiology.rules import FRAME_RULES, STUDY_RULES, Rule
 from qc.frames import GradedFrame, graded_frames
+from semiqc.measuring.means import means_of_known
 from semiqc.schemes import UNLABELLED
 from semiqc.study import Prediction
 
@@ -143,7 +144,7 @@ class Physiology(QualityEstimator):
         prior = prior_costs(len(STUDY_RULES))
         learned = []
         for part, columns in enumerate(given):
-            losses = np.array([_mean(one[:, part]) for one in lacking])
+            losses = np.array([means_of_known(one[:, part], axis=0) for one in lacking])
             known = np.isfinite(losses)
             learned.append(learned_costs(columns[known], losses[known], prior))
         self.costs_ = (self.costs_[0], np.stack(learned))
@@ -257,8 +258,3 @@ def _joined(found: Sequence[Array], rules: Sequence[Rule[Any]], of: Physiology) 
 
 def _is_whole(labels: NDArray[np.int8]) -> bool:
     return bool((labels != UNLABELLED).all())
-
-
-def _mean(values: Array) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else np.nan

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from qc.estimators.physiology.rules import FRAME_RULES, STUDY_RULES
 from qc.estimators.physiology.shape import course_of, shapes_of
-from qc.frames import frame_dice, masks
+from semiqc.measuring.masks import frame_dice, masks
 from semiqc.schemes import LabelScheme
 from semiqc.study import Voxels
 

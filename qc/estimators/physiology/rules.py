@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
 from qc.estimators.physiology.shape import Course, Shapes, stray_share
+from semiqc.measuring.masks import from_first_to_last
 from semiqc.measuring.measures import ejection_fraction
 from semiqc.schemes import Measure
 
@@ -96,9 +97,7 @@ def _holes(shapes: Shapes) -> Array:
 
 def _gaps(shapes: Shapes) -> Array:
     filled = shapes.areas > 0
-    between = np.logical_or.accumulate(filled, axis=1)
-    between &= np.logical_or.accumulate(filled[:, ::-1], axis=1)[:, ::-1]
-    counts = (between & ~filled).sum(axis=1)
+    counts = (from_first_to_last(filled) & ~filled).sum(axis=1)
     return np.where(filled.any(axis=1), counts, np.nan)
 
 

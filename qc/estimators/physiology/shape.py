@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from qc.estimators.stack import per_slice
-from qc.frames import masks
+from semiqc.measuring.masks import masks
 from semiqc.measuring.measures import MM3_PER_ML
 from semiqc.schemes import BACKGROUND, LabelScheme, Measure, Structure
 

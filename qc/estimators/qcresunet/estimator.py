@@ -18,8 +18,9 @@ from qc.estimators.qcresunet.network import (
     implied_dice,
     strides_for,
 )
-from qc.frames import Frame, frame_dice, masks, slice_dice
+from qc.frames import Frame
 from semiqc.images.crop import Box
+from semiqc.measuring.masks import frame_dice, masks, slice_dice
 from semiqc.schemes import UNLABELLED, LabelScheme
 
 SMOOTHING = 1.0

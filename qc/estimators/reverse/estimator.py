@@ -17,7 +17,8 @@ from qc.estimators.reverse.forest import ForestWay
 from qc.estimators.reverse.pairwise import PairwiseWay, simple_itk
 from qc.estimators.reverse.references import by_image, chosen_references
 from qc.estimators.reverse.ways import AtlasWay, Way
-from qc.frames import Frame, GradedFrame, masks
+from qc.frames import Frame, GradedFrame
+from semiqc.measuring.masks import masks
 
 Array = NDArray[np.float64]
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.estimators.reverse.atlas import Atlas, Placed, labels_at
-from qc.frames import Frame, masks
+from qc.frames import Frame
+from semiqc.measuring.masks import masks
 from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
 
 Array = NDArray[np.float64]

@@ -13,9 +13,10 @@ from qc.estimators.frame_estimator import Judged
 from qc.estimators.network_estimator import Batch, NetworkEstimator, masks_in, mean_error
 from qc.estimators.slicewise.networks import RESNET_WIDTH, UNET_WIDTH, QCResNet, QCUNet
 from qc.estimators.slicewise.scores import volume_dice
-from qc.frames import Frame, masks
+from qc.frames import Frame
 from semiqc.images.clahe import clahe
 from semiqc.images.crop import Box, box_around
+from semiqc.measuring.masks import masks
 from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
 
 Backbone = Literal["resnet", "unet"]

@@ -14,18 +14,6 @@ MOST = 2 - 1e-4
 which no slice can hold. At 2 itself the reference would be endless."""
 
 
-def mvsf(predicted: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean volume similarity fraction of areas or volumes of any shape (equations 2 and 5).
-
-    Returns:
-        In [-2, 2]: 2 where only the reference has the structure, -2 where only the prediction
-        has it, 0 where both are of one size; NaN where neither has it.
-    """
-    with np.errstate(invalid="ignore"):
-        fraction: NDArray[np.float64] = 2 * (reference - predicted) / (reference + predicted)
-    return fraction
-
-
 def reference_areas(
     predicted: NDArray[np.float64], fractions: NDArray[np.float64]
 ) -> NDArray[np.float64]:

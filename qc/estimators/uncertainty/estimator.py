@@ -17,7 +17,9 @@ from qc.estimators.uncertainty_estimator import (
     is_present,
     uncertainty_of,
 )
-from qc.frames import Frame, GradedFrame, compared
+from qc.frames import Frame, GradedFrame
+from semiqc.measuring.masks import compared
+from semiqc.measuring.means import means_of_known
 from semiqc.schemes import UNLABELLED, LabelScheme
 
 THRESHOLDS = np.arange(1, 20) / 20
@@ -154,7 +156,6 @@ def _above(passed: NDArray[np.intp]) -> Array:
 
 def _best_thresholds(overlaps: Array) -> Array:
     """Of each structure, from ``[N, S, len(THRESHOLDS)]``; the lowest of equally good ones."""
-    known = np.isfinite(overlaps)
-    means = np.where(known, overlaps, 0).sum(axis=0) / known.sum(axis=0).clip(min=1)
+    means = means_of_known(overlaps, axis=0, unknown=0.0)
     best: Array = THRESHOLDS[means.argmax(axis=1)]
     return best

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from qc.estimators.uncertainty_estimator import uncertainty_of
-from qc.frames import Frame, masks
+from qc.frames import Frame
+from semiqc.measuring.masks import masks
 from semiqc.measuring.measures import MM3_PER_ML
 from semiqc.schemes import LabelScheme
 
