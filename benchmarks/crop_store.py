@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from semiqc.files.store import Store, StoreWriter
+from semiqc.files.store import Store
+from semiqc.files.store_writer import StoreWriter
 from semiqc.schemes import BACKGROUND
 from semiqc.study import Study
 

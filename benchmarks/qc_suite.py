@@ -53,7 +53,8 @@ from qc.graded.by_estimator import graded_by
 from qc.graded.models import default_training
 from qc.suites.suite import Suite
 from segmenters import Training, UNet, segment
-from semiqc.files.store import Store, StoreWriter
+from semiqc.files.store import Store
+from semiqc.files.store_writer import StoreWriter
 from semiqc.files.tables import SplitRow, read_rows
 from semiqc.images.frames import study_of_frame
 from semiqc.measuring.statistics import compare

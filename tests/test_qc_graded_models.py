@@ -10,7 +10,8 @@ import qc.graded.ladder as ladder_module
 from qc.graded import SOURCES, CnnLadder, NoiseAttack, Snapshots, grade
 from qc.graded.noise import with_noise
 from segmenters import Training, UNet
-from semiqc.files.store import Store, StoreWriter
+from semiqc.files.store import Store
+from semiqc.files.store_writer import StoreWriter
 from semiqc.measuring.metrics import dice
 
 TRAINING = Training(

@@ -12,7 +12,9 @@ from run_settings import TINY
 
 from semiqc.cli.app import main
 from semiqc.experiment import Silent, read_settings, run
-from semiqc.files.store import Store, StoreWriter, open_h5
+from semiqc.files.hdf5 import open_h5
+from semiqc.files.store import Store
+from semiqc.files.store_writer import StoreWriter
 from semiqc.phantom import write_phantoms
 
 GATES = (

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from qc.base import Graded
 from qc.graded.writer import FORMAT, VERSION, GradedWriter
-from semiqc.files.store import H5Voxels, Store, StoreError, file_version, open_h5
+from semiqc.files.hdf5 import H5Voxels, StoreError, file_version, open_h5
+from semiqc.files.store import Store
 from semiqc.files.uncertainty import GROUP, MAPS
 from semiqc.images.frames import OneFrame
 from semiqc.measuring.means import means_of_known

@@ -14,8 +14,9 @@ from semiqc.exchange.exporting import (
 from semiqc.experiment.data import open_data, with_teaching_frames
 from semiqc.experiment.results import Finished, RunError
 from semiqc.experiment.settings import Settings
+from semiqc.files.hdf5 import StoreError
 from semiqc.files.predictions import predicted_labels
-from semiqc.files.store import Store, StoreError
+from semiqc.files.store import Store
 from semiqc.files.tables import JudgementRow, PseudoRow, Row, SplitRow, read_rows
 from semiqc.study import OnlyFrames, Study
 from semiqc.work.arguments import unknown

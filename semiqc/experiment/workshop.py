@@ -22,8 +22,9 @@ from segmenters import (
 from semiqc.experiment.sections import Rung
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.training_log import FILE, TrainingLog, last_value
+from semiqc.files.hdf5 import H5Voxels
 from semiqc.files.predictions import PredictionWriter, predicted_labels, predicted_uncertainty
-from semiqc.files.store import H5Voxels, Store
+from semiqc.files.store import Store
 from semiqc.study import OnlyFrames, Prediction, Study
 from semiqc.work.monitor import Monitor
 from semiqc.work.stages import RunFolder, Stage

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semiqc.files.atomic import require_space
-from semiqc.files.store import H5Voxels, new_file, open_h5
+from semiqc.files.hdf5 import H5Voxels, new_file, open_h5
 from semiqc.files.uncertainty import GROUP, MAPS, TABLES, UncertaintyWriter, in_8_bits
 from semiqc.study import Study, UncertaintyMaps, Voxels
 
@@ -55,31 +55,33 @@ class PredictionWriter:
         """
         shape = tuple(study.labels.shape)
         group = self._file.create_group(study.name)
-        labels = group.create_dataset(
+        group.create_dataset(
             "labels", shape, np.int8, chunks=(1, 1, *shape[2:]), compression="gzip",
             compression_opts=1,
         )  # fmt: skip
-        kept: UncertaintyWriter | None = None
+        maps: UncertaintyWriter | None = None
         written = 0
-        for frame, (predicted, probabilities, *uncertainty) in enumerate(frames):
+        for frame, (labels, probabilities, *uncertainty) in enumerate(frames):
             if frame >= shape[0]:
                 raise ValueError(f"{study.name}: more frames were predicted than {shape[0]}")
-            per_voxel = 1 + len(MAPS) * len(uncertainty)
-            per_voxel += len(probabilities) if self.probabilities else 0
-            require_space(self.path, predicted.size * per_voxel)
-            labels[frame] = predicted
+            self._require_space(labels, probabilities, len(uncertainty))
+            group["labels"][frame] = labels
             if self.probabilities:
                 self._add_probabilities(group, frame, probabilities, shape)
             for one in uncertainty:
-                kept = kept or UncertaintyWriter(group, shape)
-                kept.add(one)
+                maps = maps or UncertaintyWriter(group, shape)
+                maps.add(one)
             written += 1
-        if written != shape[0]:
-            raise ValueError(f"{study.name}: {written} of {shape[0]} frames were predicted")
-        if kept and kept.written != shape[0]:
-            raise ValueError(f"{study.name}: {kept.written} of {shape[0]} frames have uncertainty")
-        if kept:
-            kept.finish()
+        _check_complete(study.name, shape[0], written, maps)
+        if maps:
+            maps.finish()
+
+    def _require_space(
+        self, labels: NDArray[np.int8], probabilities: NDArray[np.float32], with_uncertainty: int
+    ) -> None:
+        per_voxel = 1 + len(MAPS) * with_uncertainty
+        per_voxel += len(probabilities) if self.probabilities else 0
+        require_space(self.path, labels.size * per_voxel)
 
     def _add_probabilities(
         self,
@@ -95,6 +97,13 @@ class PredictionWriter:
                 chunks=(classes, 1, 1, *shape[2:]), compression="gzip", compression_opts=1,
             )  # fmt: skip
         group["probabilities"][:, frame] = in_8_bits(probabilities)
+
+
+def _check_complete(name: str, frames: int, written: int, maps: UncertaintyWriter | None) -> None:
+    if written != frames:
+        raise ValueError(f"{name}: {written} of {frames} frames were predicted")
+    if maps and maps.written != frames:
+        raise ValueError(f"{name}: {maps.written} of {frames} frames have uncertainty")
 
 
 def predicted_labels(path: Path, study: str) -> Voxels:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semiqc.files.store import StoreWriter
+from semiqc.files.store_writer import StoreWriter
 from semiqc.phantom.anatomy import GROUPS
 from semiqc.phantom.aorta import aorta_study
 from semiqc.phantom.draws import study_seed

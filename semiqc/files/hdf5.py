@@ -1,0 +1,131 @@
+"""Arrays in HDF5 files: opened once in each process, read as they are indexed."""
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from semiqc.files.atomic import whole_file
+
+
+class StoreError(ValueError):
+    """The file is not a store, or lacks what was asked of it."""
+
+
+Version = tuple[int, int]
+"""Time of change and inode of a file: what tells one that was replaced."""
+
+_open_files: dict[tuple[int, Path], tuple[Version, h5py.File]] = {}
+
+
+def file_version(path: Path) -> Version:
+    """What tells the file that stands at ``path`` from one that stood there before.
+
+    Raises:
+        StoreError: If there is no such file.
+    """
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        raise StoreError(f"{path}: no such file") from None
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
+    return state.st_mtime_ns, state.st_ino
+
+
+def open_h5(path: Path, version: Version | None = None) -> h5py.File:
+    """The file, opened for reading once per process and version of the file.
+
+    Raises:
+        StoreError: If there is no such file, it is not HDF5 or cut short, or it is not of the
+            version that is asked for.
+    """
+    found = file_version(path)
+    if version is not None and version != found:
+        raise StoreError(f"{path}: was replaced since it was opened")
+    key = (os.getpid(), path.resolve())
+    known = _open_files.get(key)
+    if known is None or known[0] != found:
+        # A file that was replaced is not closed: whoever reads from it goes on with what it
+        # held, and with the last reader HDF5 closes it.
+        _open_files[key] = (found, _opened(path))
+    return _open_files[key][1]
+
+
+def _opened(path: Path) -> h5py.File:
+    try:
+        # Chunks are slices drawn at random: a cache would keep 1 MiB of each array in vain.
+        return h5py.File(path, "r", rdcc_nbytes=0)
+    except OSError as error:
+        raise StoreError(f"{path}: not a readable HDF5 file ({error})") from error
+
+
+class H5Voxels:
+    """An array in an HDF5 file that is opened once in each process, when it is first read.
+
+    Args:
+        path: The file.
+        dataset: Name of the array in it.
+        dtype: Type that indexing gives.
+        scale: Multiplied with what is read, where not 1.
+        labelled_frames: Frames with a label, where the array holds labels.
+        version: Of the file, as ``file_version`` gives it; by default what stands there now.
+
+    Raises:
+        StoreError: If the file or the array cannot be read, or, when voxels are read, if the
+            file was replaced since.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        dataset: str,
+        dtype: type[np.generic],
+        *,
+        scale: float = 1.0,
+        labelled_frames: tuple[int, ...] | None = None,
+        version: Version | None = None,
+    ) -> None:
+        self.path = path
+        self.version = version or file_version(path)
+        self.name = dataset
+        self.dtype = np.dtype(dtype)
+        self.scale = scale
+        if labelled_frames is not None:
+            self.labelled_frames = labelled_frames
+        self._handle: tuple[int, h5py.Dataset] | None = None
+        self.shape: tuple[int, ...] = tuple(self._dataset.shape)
+        self.ndim = len(self.shape)
+
+    @property
+    def _dataset(self) -> h5py.Dataset:
+        # A handle must not cross a fork: two processes would share one file position.
+        if self._handle is None or self._handle[0] != os.getpid():
+            file = open_h5(self.path, self.version)
+            if self.name not in file:
+                raise StoreError(f"{self.path}: holds no '{self.name}'")
+            self._handle = (os.getpid(), file[self.name])
+        return self._handle[1]
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:  # noqa: ANN401
+        try:
+            found = np.asarray(self._dataset[key], dtype=self.dtype)
+        except OSError as error:
+            raise StoreError(f"{self.path}: '{self.name}' is damaged ({error})") from error
+        return found if self.scale == 1 else found * self.dtype.type(self.scale)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_handle": None}
+
+
+def new_file(stack: ExitStack, path: Path) -> h5py.File:
+    """A file that takes its place at ``path`` once ``stack`` is left without a failure."""
+    with ExitStack() as entered:
+        temporary = entered.enter_context(whole_file(path))
+        file = entered.enter_context(h5py.File(temporary, "w"))
+        stack.push(entered.pop_all())
+    return file

@@ -1,0 +1,125 @@
+"""Writes a store of studies, whole or not at all; see ``semiqc.files.store_format``."""
+
+import hashlib
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from semiqc.files.atomic import require_space
+from semiqc.files.hdf5 import new_file
+from semiqc.files.store_format import FORMAT, VERSION, header_of
+from semiqc.schemes import UNLABELLED, LabelScheme
+from semiqc.study import Study
+
+FLOAT16_MAX = float(np.finfo(np.float16).max)
+
+
+class StoreWriter:
+    """Writes a store, whole or not at all; a context manager.
+
+    Args:
+        path: File to write.
+        scheme: Label values of every study.
+        modalities: Names of the modalities, in the order of the image's first axis.
+
+    Raises:
+        FileExistsError: If the file is there and ``overwrite`` is not set.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        scheme: LabelScheme,
+        modalities: tuple[str, ...] = ("cine",),
+        *,
+        overwrite: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        if self.path.exists() and not overwrite:
+            raise FileExistsError(f"{path}: exists already; say --overwrite to replace it")
+        self.scheme = scheme
+        self.modalities = modalities
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._file = new_file(self._stack, self.path)
+        self._file.attrs["format"] = FORMAT
+        self._file.attrs["version"] = VERSION
+        self._file.attrs["scheme"] = json.dumps(self.scheme.to_json())
+        self._file.attrs["modalities"] = json.dumps(self.modalities)
+        self._file.create_group("studies")
+        return self
+
+    def __exit__(self, *failure: Any) -> None:  # noqa: ANN401
+        self._stack.__exit__(*failure)
+
+    def add(self, study: Study) -> None:
+        """Append a study; only one frame of it stands in memory at a time.
+
+        Raises:
+            ValueError: If the name is taken or unfit, or the study does not suit the store.
+        """
+        self._check(study)
+        group = self._file["studies"].create_group(study.name)
+        image, labels = _create_arrays(group, study)
+        digest = hashlib.sha256()
+        labelled = []
+        for frame in range(study.image.shape[1]):
+            pixels = _as_float16(study, frame)
+            require_space(self.path, pixels.nbytes + pixels[0].size)
+            image[:, frame] = pixels
+            digest.update(pixels.tobytes())
+            annotated = np.asarray(study.labels[frame], dtype=np.int8)
+            if (annotated != UNLABELLED).any():
+                labels[frame] = annotated
+                digest.update(annotated.tobytes())
+                labelled.append(frame)
+        group.attrs["header"] = json.dumps(header_of(study, labelled, digest.hexdigest()))
+
+    def _check(self, study: Study) -> None:
+        if not study.name or "/" in study.name or study.name in {".", ".."}:
+            raise ValueError(f"study name {study.name!r} cannot name a file")
+        if study.name in self._file["studies"]:
+            raise ValueError(f"{study.name}: a study of that name is in the store already")
+        if study.image.shape[0] != len(self.modalities):
+            raise ValueError(
+                f"{study.name}: {study.image.shape[0]} modalities, the store has"
+                f" {len(self.modalities)}: {', '.join(self.modalities)}"
+            )
+
+
+def _create_arrays(group: h5py.Group, study: Study) -> tuple[h5py.Dataset, h5py.Dataset]:
+    """Datasets for a study's image and labels, chunked by slice."""
+    modalities, _, _, height, width = study.image.shape
+    image = group.create_dataset(
+        "image",
+        study.image.shape,
+        np.float16,
+        chunks=(modalities, 1, 1, height, width),
+        compression="gzip",
+        compression_opts=1,
+        shuffle=True,
+    )
+    labels = group.create_dataset(
+        "labels",
+        study.labels.shape,
+        np.int8,
+        chunks=(1, 1, height, width),
+        compression="gzip",
+        compression_opts=1,
+        fillvalue=UNLABELLED,
+    )
+    return image, labels
+
+
+def _as_float16(study: Study, frame: int) -> NDArray[np.float16]:
+    pixels = np.asarray(study.image[:, frame])
+    if not np.isfinite(pixels).all():
+        raise ValueError(f"{study.name}: frame {frame} has voxels that are not finite")
+    stored: NDArray[np.float16] = np.clip(pixels, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
+    return stored
