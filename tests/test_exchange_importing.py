@@ -239,7 +239,7 @@ def test_a_store_is_replaced_only_when_asked(source, output):
 
 def test_progress_is_told_after_each_study(source, output):
     told = []
-    import_data(source, output, observe=lambda done, total: told.append((done, total)))
+    import_data(source, output, on_progress=lambda done, total: told.append((done, total)))
 
     assert told == [(1, 3), (2, 3), (3, 3)]
 

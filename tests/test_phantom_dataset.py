@@ -99,7 +99,7 @@ def test_only_the_profiles_asked_for_are_drawn(tmp_path, monkeypatch):
 
 def test_the_caller_is_told_of_every_study(tmp_path):
     told = []
-    write_phantoms(tmp_path / "a.h5", studies=3, observe=lambda *at: told.append(at), **SMALL)
+    write_phantoms(tmp_path / "a.h5", studies=3, on_progress=lambda *at: told.append(at), **SMALL)
 
     assert told == [(1, 3), (2, 3), (3, 3)]
 

@@ -308,7 +308,7 @@ def test_what_cannot_be_judged_is_told_and_the_rest_is_judged(tmp_path):
         tmp_path / "i",
         tmp_path / "s",
         tmp_path / "out",
-        observe=lambda done, total: ticks.append((done, total)),
+        on_progress=lambda done, total: ticks.append((done, total)),
     )
 
     assert [one.study for one in report.studies] == ["a"]
@@ -359,7 +359,7 @@ def test_where_nothing_can_be_written_nothing_is_judged(tmp_path, place):
             *still(tmp_path, "a"),
             tmp_path / place,
             overwrite=True,
-            observe=lambda done, total: judged.append(done),
+            on_progress=lambda done, total: judged.append(done),
         )
     assert not judged
 

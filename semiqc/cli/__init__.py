@@ -1,4 +1,4 @@
-"""The command line."""
+"""The ``semiqc`` command: a module for each subject, assembled in ``app``."""
 
 from semiqc.cli.app import main
 

@@ -28,3 +28,9 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     console.print(table, markup=False)
+
+
+def print_left_out(refusals: Sequence[tuple[str, str]]) -> None:
+    """A table of what was left out and why; nothing where all was used."""
+    if refusals:
+        print_table(f"left out {len(refusals)}", ("what", "why"), refusals)

@@ -1,52 +1,59 @@
-"""The ``semiqc qc`` commands and ``semiqc score``: suites that judge anybody's segmentations."""
+"""The ``semiqc qc`` commands: suites of quality estimators are fitted and evaluated."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from semiqc.cli.options import Output, Overwrite, Seed, SuiteFolder
 from semiqc.cli.output import bar, console, print_table
-from semiqc.files.atomic import require_folder
+
+if TYPE_CHECKING:
+    from qc.evaluation import Evaluation
+    from qc.suites.suite import Suite
 
 app = typer.Typer(help="Fit and evaluate suites of quality estimators.", no_args_is_help=True)
 
-SuiteFolder = Annotated[Path, typer.Argument(help="Folder that `semiqc qc fit` wrote.")]
 Names = Annotated[
     str | None, typer.Option(help="Names, parted by commas; default: see docs/qc.md.")
+]
+Calibrate = Annotated[
+    int, typer.Option(min=0, help="Subjects to fit the weights of the consensus on.")
+]
+Tolerance = Annotated[
+    float, typer.Option(min=0, help="Distance in mm that the surface Dice tolerates.")
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME.KEY=VALUE", help="Such as cnn.steps=900."),
+]
+EvaluationFolder = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Folder for tables and plots, if wanted.")
+]
+Threshold = Annotated[
+    str, typer.Option(help="Dice from which a segmentation is good, such as 0.7 or LV=0.9,...")
 ]
 
 
 @app.command()
 def fit(
     store: Annotated[Path, typer.Argument(help="Store with labels.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    output: Output,
     estimators: Names = None,
     sources: Names = None,
-    calibrate: Annotated[
-        int, typer.Option(min=0, help="Subjects that teach how to weigh the estimators.")
-    ] = 0,
+    calibrate: Calibrate = 0,
     test: Annotated[int, typer.Option(min=0, help="Subjects held out for `evaluate`.")] = 0,
     folds: Annotated[int, typer.Option(min=2, help="Of the cross-fitting.")] = 4,
-    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
-    tolerance: Annotated[
-        float, typer.Option(min=0, help="Distance in mm that the surface Dice forgives.")
-    ] = 2.0,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME.KEY=VALUE", help="Such as cnn.steps=900."),
-    ] = None,
+    seed: Seed = 0,
+    tolerance: Tolerance = 2.0,
+    changes: Changes = None,
 ) -> None:
     """Make segmentations of known quality, and fit estimators to them."""
     from semiqc.experiment import Terminal
     from semiqc.suites.making import SuiteMaker, SuiteSettings
 
-    chosen: dict[str, Any] = {
-        name: tuple(part.strip() for part in given.split(","))
-        for name, given in (("estimators", estimators), ("sources", sources))
-        if given
-    }
     settings = SuiteSettings(
-        **chosen,
+        **_chosen(estimators=estimators, sources=sources),
         changes=tuple(changes or ()),
         calibrate=calibrate,
         test=test,
@@ -55,12 +62,25 @@ def fit(
         tolerance_mm=tolerance,
     )
     suite = SuiteMaker(store, output, settings, Terminal(console)).make()
+    console.print(f"{_fitted(suite)}: {output}", highlight=False)
+
+
+def _chosen(**given: str | None) -> dict[str, Any]:
+    """The lists of names that were given, taken apart."""
+    return {
+        option: tuple(name.strip() for name in names.split(","))
+        for option, names in given.items()
+        if names
+    }
+
+
+def _fitted(suite: "Suite") -> str:
+    """What a suite was fitted to, in words."""
     learned = suite.training
     weighed = f", weighed by {len(learned.weighing)} others" if learned.weighing else ""
-    console.print(
+    return (
         f"fitted {', '.join(suite.estimators)} to {learned.segmentations} segmentations of"
-        f" {learned.studies} studies{weighed}: {output}",
-        highlight=False,
+        f" {learned.studies} studies{weighed}"
     )
 
 
@@ -68,36 +88,50 @@ def fit(
 def evaluate(
     suite: SuiteFolder,
     graded: Annotated[Path, typer.Argument(help="Graded segmentations, such as test.h5.")],
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Folder for tables and pictures, if wanted."),
-    ] = None,
+    output: EvaluationFolder = None,
     store: Annotated[
         Path | None, typer.Option(help="Their store, if it is not where it was.")
     ] = None,
     balanced: Annotated[
-        bool, typer.Option("--balanced", help="As many from each tenth of the Dice.")
+        bool, typer.Option("--balanced", help="Use as many from each tenth of the Dice.")
     ] = False,
-    threshold: Annotated[
-        str, typer.Option(help="Dice from which a segmentation is good, such as 0.7 or LV=0.9,...")
-    ] = "0.7",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    threshold: Threshold = "0.7",
+    overwrite: Overwrite = False,
 ) -> None:
     """Tell how well the estimators of a suite judge studies they never saw."""
-    from qc.evaluation.judging import ALL
-    from semiqc.pages.table import number_text
     from semiqc.suites.making import evaluate_suite
 
     bound = _threshold(threshold)
     if output is not None:
-        require_folder(output)
-        if not overwrite and output.exists() and any(output.iterdir()):
-            raise FileExistsError(f"{output}: not empty; name another folder or say --overwrite")
+        _require_empty(output, overwrite)
     with bar("evaluate") as tick:
         found = evaluate_suite(
             suite, graded, store=store, balanced=balanced, threshold=bound, observe=tick
         )
-    figures = found.evaluation.write(output) if output else found.evaluation.table()
+    _print_figures(found.evaluation, output)
+    if found.left_out:
+        console.print(
+            f"left out {len(found.left_out)} studies that the suite was fitted to",
+            highlight=False,
+        )
+    if output:
+        console.print(f"each structure, group and source, and plots: {output}", highlight=False)
+
+
+def _require_empty(folder: Path, overwrite: bool) -> None:
+    from semiqc.files.atomic import require_folder
+
+    require_folder(folder)
+    if not overwrite and folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(f"{folder}: not empty; name another folder or say --overwrite")
+
+
+def _print_figures(evaluation: "Evaluation", output: Path | None) -> None:
+    """Means over structures on the console; the rest into the folder, where one is named."""
+    from qc.evaluation.judging import ALL
+    from semiqc.pages.table import number_text
+
+    figures = evaluation.write(output) if output else evaluation.table()
     print_table(
         "mean over structures",
         ("estimator", "of", "n", "r", "MAE", "accuracy", "AURC", "error map", "ms"),
@@ -106,10 +140,7 @@ def evaluate(
                 row.estimator,
                 row.quality,
                 row.n,
-                *(
-                    number_text(value, 3)
-                    for value in (row.pearson, row.mae, row.accuracy, row.aurc)
-                ),
+                *(number_text(of, 3) for of in (row.pearson, row.mae, row.accuracy, row.aurc)),
                 number_text(row.error_map_dice, 3),
                 number_text(row.ms, 0),
             )
@@ -117,64 +148,6 @@ def evaluate(
             if row.by == row.structure == ALL and row.quality != "multi_class"
         ],
     )
-    if found.left_out:
-        console.print(
-            f"left out {len(found.left_out)} studies that taught the suite", highlight=False
-        )
-    if output:
-        console.print(f"each structure, group and source, and pictures: {output}", highlight=False)
-
-
-def score(
-    suite: SuiteFolder,
-    images: Annotated[Path, typer.Argument(help="NIfTI image, or folder of images.")],
-    segmentations: Annotated[Path, typer.Argument(help="Segmentation, or folder of them.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
-    labels: Annotated[
-        str | None,
-        typer.Option(help="What the files' label values are in the suite, such as 1=3,2=2,3=1."),
-    ] = None,
-    flag_below: Annotated[float, typer.Option(min=0, max=1, help="Score that flags.")] = 0.7,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Show where networks looked in flagged studies.")
-    ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
-) -> None:
-    """Judge segmentations that anybody made: tables, error maps and one page."""
-    from semiqc.scoring import score_images
-
-    with bar("score") as tick:
-        report = score_images(
-            suite,
-            images,
-            segmentations,
-            output,
-            meaning=_meaning(labels),
-            flag_below=flag_below,
-            explained=explain,
-            overwrite=overwrite,
-            observe=tick,
-        )
-    print_table(
-        f"judged {len(report.studies)} studies, {len(report.flagged)} flagged",
-        ("study", "", "score", "why"),
-        [
-            (
-                study.study,
-                "flagged" if study.flagged else "",
-                f"{study.score:.3f}",
-                "; ".join((*study.warnings, *study.reasons)),
-            )
-            for study in report.studies
-        ],
-    )
-    if report.left_out:
-        print_table(
-            f"left out {len(report.left_out)}",
-            ("what", "why"),
-            [(refusal.name, refusal.reason) for refusal in report.left_out],
-        )
-    console.print(f"report: {output / 'report.html'}", highlight=False)
 
 
 def _threshold(text: str) -> float | dict[str, float]:
@@ -188,20 +161,3 @@ def _threshold(text: str) -> float | dict[str, float]:
             f"expected a number, or structure=number, parted by commas, got '{text}'",
             param_hint="--threshold",
         ) from None
-
-
-def _meaning(labels: str | None) -> dict[int, int] | None:
-    if labels is None:
-        return None
-    try:
-        pairs = [part.split("=") for part in labels.split(",")]
-        given = [(int(value), int(meaning)) for value, meaning in pairs]
-    except ValueError:
-        raise typer.BadParameter(
-            f"expected value=value, parted by commas, got '{labels}'", param_hint="--labels"
-        ) from None
-    values = [value for value, _ in given]
-    twice = sorted({value for value in values if values.count(value) > 1})
-    if twice:
-        raise typer.BadParameter(f"{twice[0]} is given twice", param_hint="--labels")
-    return dict(given)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from semiqc.images.preparing import prepared
 from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError
 from semiqc.schemes import LabelScheme, read_scheme
 from semiqc.study import Study
+from semiqc.work.progress import Progress, untold
 
 __all__ = ["ImportReport", "Imported", "Refusal", "import_data", "read_images", "read_scheme"]
 
@@ -63,7 +64,7 @@ def import_data(
     scheme: LabelScheme | None = None,
     spacing: float | None = None,
     overwrite: bool = False,
-    observe: Callable[[int, int], None] | None = None,
+    on_progress: Progress = untold,
 ) -> ImportReport:
     """Write a store of all studies in ``source`` that can be used.
 
@@ -77,48 +78,70 @@ def import_data(
         scheme: Of the labels; by default what the layout says.
         spacing: In plane, in mm; by default the median of the data. Slices stay as they are.
         overwrite: Replace a store that exists.
-        observe: Told the number of studies dealt with, and of all, after each.
+        on_progress: Told the number of studies dealt with, and of all, after each.
 
     Raises:
         FileExistsError: If the store exists and may not be replaced.
         ValueError: If nothing in ``source`` can be used, or it is of no known layout.
     """
-    if spacing is not None and not 0 < spacing < float("inf"):
-        raise ValueError(f"spacing must be positive mm, got {spacing}")
+    _check_spacing(spacing)
     listing = find(Path(source), layout, scheme)
     writer = StoreWriter(output, listing.scheme, listing.modalities, overwrite=overwrite)
     entries, left_out = _without_namesakes(listing)
     if spacing is None:
         entries, spacing = _with_median_spacing(entries, left_out)
-    imported: list[Imported] = []
-    oddities: dict[str, list[str]] = defaultdict(list)
-    pixels = _Pixels()
     with writer as store:
+        intake = _Intake(store, spacing, left_out)
+        intake.take_all(entries, on_progress)
+        if not intake.imported:
+            raise ValueError(_nothing(source, left_out))
+    return intake.report()
+
+
+def _check_spacing(spacing: float | None) -> None:
+    if spacing is not None and not 0 < spacing < float("inf"):
+        raise ValueError(f"spacing must be positive mm, got {spacing}")
+
+
+class _Intake:
+    """Brings studies into a store, and remembers what became of each; of none the voxels.
+
+    Args:
+        store: To write to.
+        spacing: In plane, in mm.
+        left_out: What was left out already; it is added to.
+    """
+
+    def __init__(self, store: StoreWriter, spacing: float, left_out: list[Refusal]) -> None:
+        self.store = store
+        self.spacing = spacing
+        self.left_out = left_out
+        self.imported: list[Imported] = []
+        self._oddities: dict[str, list[str]] = defaultdict(list)
+        self._pixels = _Pixels()
+
+    def take_all(self, entries: Sequence[Entry], on_progress: Progress) -> None:
+        """Take one study after the other; those that cannot be used are left out."""
         for number, entry in enumerate(entries, start=1):
             try:
-                row, odd = _take(entry, spacing, pixels, store)
+                self._take(entry)
             except UnusableError as error:
-                left_out.append(Refusal(entry.name, str(error)))
-            else:
-                imported.append(row)
-                for oddity in odd:
-                    oddities[oddity].append(row.name)
-            if observe is not None:
-                observe(number, len(entries))
-        if not imported:
-            raise ValueError(_nothing(source, left_out))
-    return ImportReport(tuple(imported), tuple(left_out), _summed_up(oddities))
+                self.left_out.append(Refusal(entry.name, str(error)))
+            on_progress(number, len(entries))
 
+    def _take(self, entry: Entry) -> None:
+        raw = entry.read(True)
+        self._pixels.check(raw)
+        study = prepared(raw, self.spacing)
+        self.store.add(study)
+        row = _row(study)
+        self.imported.append(row)
+        for oddity in raw.warnings:
+            self._oddities[oddity].append(row.name)
 
-def _take(
-    entry: Entry, spacing: float, pixels: "_Pixels", store: StoreWriter
-) -> tuple[Imported, tuple[str, ...]]:
-    """Bring one study into the store; nothing of it is kept in memory."""
-    raw = entry.read(True)
-    pixels.check(raw)
-    study = prepared(raw, spacing)
-    store.add(study)
-    return _row(study), raw.warnings
+    def report(self) -> ImportReport:
+        """All that became of the studies."""
+        return ImportReport(tuple(self.imported), tuple(self.left_out), _summed_up(self._oddities))
 
 
 def read_images(
@@ -146,16 +169,18 @@ def read_images(
     yield from left_out
     for entry in entries:
         try:
-            raw = entry.read(False)
-            if len(raw.image) != modalities:
-                raise UnusableError(
-                    f"{entry.source.name}: {len(raw.image)} modalities, expected {modalities}"
-                )
-            study = prepared(raw, spacing)
+            yield _unlabelled(entry, modalities, spacing)
         except UnusableError as error:
             yield Refusal(entry.name, str(error))
-        else:
-            yield study
+
+
+def _unlabelled(entry: Entry, modalities: int, spacing: float) -> Study:
+    raw = entry.read(False)
+    if len(raw.image) != modalities:
+        raise UnusableError(
+            f"{entry.source.name}: {len(raw.image)} modalities, expected {modalities}"
+        )
+    return prepared(raw, spacing)
 
 
 class _Pixels:
@@ -167,17 +192,12 @@ class _Pixels:
     def check(self, raw: RawStudy) -> None:
         """Remember the frames of a study, unless one of them is another study's.
 
+        Frames that are the same everywhere do not count.
+
         Raises:
             UnusableError: If so.
         """
-        digests = {}
-        for frame in range(raw.image.shape[1]):
-            pixels = np.ascontiguousarray(raw.image[:, frame], dtype=np.float32)
-            if pixels.min() == pixels.max():
-                continue
-            hashed = hashlib.sha256(repr(pixels.shape).encode())
-            hashed.update(pixels.data)
-            digests[hashed.digest()] = frame
+        digests = _digests(raw)
         for digest, frame in digests.items():
             if digest in self._owners:
                 raise UnusableError(
@@ -186,7 +206,21 @@ class _Pixels:
         self._owners.update(dict.fromkeys(digests, raw.name))
 
 
+def _digests(raw: RawStudy) -> dict[bytes, int]:
+    """Each frame that is not the same everywhere, by the hash of its shape and pixels."""
+    digests = {}
+    for frame in range(raw.image.shape[1]):
+        pixels = np.ascontiguousarray(raw.image[:, frame], dtype=np.float32)
+        if pixels.min() == pixels.max():
+            continue
+        hashed = hashlib.sha256(repr(pixels.shape).encode())
+        hashed.update(pixels.data)
+        digests[hashed.digest()] = frame
+    return digests
+
+
 def _without_namesakes(listing: Listing) -> tuple[list[Entry], list[Refusal]]:
+    """Entries sorted by name, the first of each name; and what is left out so far."""
     taken: dict[str, Entry] = {}
     left_out = list(listing.refusals)
     for entry in sorted(listing.entries, key=lambda entry: (entry.name, str(entry.source))):

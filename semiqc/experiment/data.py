@@ -53,7 +53,7 @@ def _phantoms(settings: Settings, folder: RunFolder, monitor: Monitor) -> Store:
                 unfinished / STORE,
                 **phantom.model_dump(),
                 overwrite=True,
-                observe=lambda done, total: tick(done, {}),
+                on_progress=lambda done, total: tick(done, {}),
             )
 
     stage = folder.stage("phantom", phantom.model_dump(mode="json"), make)

@@ -1,6 +1,6 @@
 """Whole data sets of phantoms, written to a store one study at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from semiqc.schemes import (
     LabelScheme,
 )
 from semiqc.study import Study
+from semiqc.work.progress import Progress, untold
 
 FIELD_OF_VIEW_MM = {"short-axis": 190.0, "aorta": 160.0, "tumour": 208.0}
 """Edge of the image of each kind of phantom."""
@@ -62,7 +63,7 @@ def write_phantoms(
     profiles: Sequence[str] | None = None,
     artefacts: float = 0.25,
     overwrite: bool = False,
-    observe: Callable[[int, int], None] | None = None,
+    on_progress: Progress = untold,
 ) -> None:
     """Write a store of phantoms; one study stands in memory at a time.
 
@@ -83,7 +84,7 @@ def write_phantoms(
         profiles: Scanner profiles to draw from; all where None.
         artefacts: Share of the studies with marked artefacts, in [0, 1]; the rest has slight ones.
         overwrite: Replace a file that exists.
-        observe: Told the number of studies written, and of all, after each.
+        on_progress: Told the number of studies written, and of all, after each.
 
     Raises:
         FileExistsError: If the file exists and may not be replaced.
@@ -105,8 +106,7 @@ def write_phantoms(
     with StoreWriter(path, scheme, modalities, overwrite=overwrite) as store:
         for number in range(studies):
             store.add(recipe.study(number, study_seed(seed, number)))
-            if observe is not None:
-                observe(number + 1, studies)
+            on_progress(number + 1, studies)
 
 
 @dataclass(frozen=True)

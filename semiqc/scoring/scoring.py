@@ -1,7 +1,12 @@
-"""From images and segmentations to what a suite says of them, one study at a time."""
+"""Segmentations of any program, judged by a suite.
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+The output folder gets ``studies.csv``, ``structures.csv``, ``slices.csv``, ``quality.json``,
+``report.html`` and, where an estimator gives them, ``error_maps/STUDY_STRUCTURE.nii.gz`` on each
+segmentation's own grid: that of the consensus, or without one the estimators' mean.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +18,21 @@ from qc.suites.suite import Scored, Suite
 from semiqc.exchange.readers.pairs import find_pairs
 from semiqc.files.atomic import require_folder
 from semiqc.images.preparing import prepared
-from semiqc.images.raw import Entry, Refusal, UnusableError, safe_name
+from semiqc.images.raw import Entry, Listing, Refusal, UnusableError, safe_name
 from semiqc.nifti.files import write_map
 from semiqc.scoring.page import write_page
 from semiqc.scoring.pictures import WorstSlices, worst_slice
 from semiqc.scoring.scores import ScoreReport, StudyScore, is_flagged, those_who_count
 from semiqc.scoring.tables import write_tables
 from semiqc.study import Study
+from semiqc.work.progress import Progress, untold
 
 FLAG_BELOW = 0.7
 """Where Robinson et al., "Real-time prediction of segmentation quality", MICCAI 2018, part poor
 from good segmentations by Dice. https://doi.org/10.1007/978-3-030-00937-3_66"""
 
 ERROR_MAPS = "error_maps"
+PAGE = "report.html"
 NAMED = 3
 """Reasons that a message lists."""
 
@@ -40,25 +47,20 @@ def score_images(
     flag_below: float = FLAG_BELOW,
     explained: bool = False,
     overwrite: bool = False,
-    observe: Callable[[int, int], None] | None = None,
+    on_progress: Progress = untold,
 ) -> ScoreReport:
     """Judge segmentations that any program made, and write what was found.
-
-    Written are ``studies.csv``, ``structures.csv``, ``slices.csv``, ``quality.json``,
-    ``report.html`` and, where an estimator gives them, ``error_maps/STUDY_STRUCTURE.nii.gz`` on
-    each segmentation's own grid: that of the consensus, or without one the estimators' mean.
 
     Args:
         suite: Folder of a suite, or a suite.
         images: A NIfTI file or a folder of them; see ``semiqc.exchange.readers.pairs``.
         segmentations: Likewise.
         output: Folder to write.
-        meaning: Value of the suite's scheme of each label value in the files, where they are not
-            the same; 0 stays 0.
+        meaning: Value of the suite's scheme of each other label value in the files; 0 stays 0.
         flag_below: Score below which a study is flagged, in [0, 1].
         explained: Show on the page where the suite's networks looked in flagged studies.
         overwrite: Write into a folder that is not empty.
-        observe: Told the number of studies dealt with, and of all, after each.
+        on_progress: Told the number of studies dealt with, and of all, after each.
 
     Raises:
         FileExistsError: If the output folder holds something and ``overwrite`` is not set.
@@ -66,85 +68,139 @@ def score_images(
         ValueError: If there is no suite or no segmentation, or none can be judged.
     """
     output = Path(output)
+    _check_output(output, flag_below, overwrite)
+    suite = suite if isinstance(suite, Suite) else Suite.load(suite)
+    scorer = _Scorer(suite, output, flag_below, _networks(suite) if explained else ())
+    scorer.score(scorer.find(Path(images), Path(segmentations), meaning), on_progress)
+    return scorer.write(segmentations)
+
+
+def _check_output(output: Path, flag_below: float, overwrite: bool) -> None:
     if not 0 <= flag_below <= 1:
         raise ValueError(f"flag_below must lie in [0, 1], got {flag_below}")
     require_folder(output)
     if output.exists() and any(output.iterdir()) and not overwrite:
         raise FileExistsError(f"{output}: not empty; say --overwrite to write into it")
-    suite = suite if isinstance(suite, Suite) else Suite.load(suite)
+
+
+def _networks(suite: Suite) -> list[NetworkEstimator]:
+    """Estimators of a suite that can show where they looked.
+
+    Raises:
+        ValueError: If there is none.
+    """
     networks = [one for one in suite.estimators.values() if isinstance(one, NetworkEstimator)]
-    if explained and not networks:
+    if not networks:
         raise ValueError(
             f"explanations are of networks on images, and the suite has {', '.join(suite.names)}"
         )
-    shown = networks if explained else []
-    listing = find_pairs(
-        Path(images),
-        Path(segmentations),
-        suite.scheme,
-        suite.training.modalities,
-        meaning,
-        without=output / ERROR_MAPS,
-    )
-    left_out, studies, worst = list(listing.refusals), [], WorstSlices()
-    for number, entry in enumerate(listing.entries, start=1):
-        try:
-            studies.append(_study(suite, entry, output, flag_below, worst, shown))
-        except UnusableError as error:
-            left_out.append(Refusal(entry.name, str(error)))
-        if observe is not None:
-            observe(number, len(listing.entries))
-    if not studies:
-        reasons = "; ".join(f"{refusal.name}: {refusal.reason}" for refusal in left_out[:NAMED])
-        raise ValueError(f"{segmentations}: nothing could be judged: {reasons}")
-    report = ScoreReport(
-        studies=sorted(studies, key=lambda one: (not one.flagged, one.score, one.study)),
-        left_out=left_out,
-        scheme=suite.scheme,
-        training=suite.training,
-        estimators=[n for n in suite.names if any(n in one.qualities for one in studies)],
-        silent=[n for n in suite.names if not any(n in one.qualities for one in studies)],
-        flag_below=flag_below,
-        interval_level=suite.blend.level if suite.blend else None,
-    )
-    write_tables(report, output)
-    write_page(report, worst, output / "report.html")
-    return report
+    return networks
 
 
-def _study(
-    suite: Suite,
-    entry: Entry,
-    output: Path,
-    flag_below: float,
-    worst: WorstSlices,
-    networks: Sequence[NetworkEstimator],
-) -> StudyScore:
-    """Judge one study and write its error maps; nothing of it but a slice is kept in memory.
+@dataclass
+class _Scorer:
+    """Judges one study after the other; of their voxels it keeps the worst slices alone.
 
-    Raises:
-        UnusableError: If it cannot be read or judged.
+    Args:
+        suite: That judges.
+        output: Folder to write.
+        flag_below: Score below which a study is flagged.
+        networks: Whose explanations the page shows.
     """
-    raw = entry.read(True)
-    study = prepared(raw, suite.training.spacing_mm)
-    warnings = raw.warnings
-    del raw
-    scored = _scored(suite, study)
-    error_maps = mean_error_maps(scored.qualities)
-    files = {name: f"{ERROR_MAPS}/{study.name}_{safe_name(name)}.nii.gz" for name in error_maps}
-    for name, error_map in error_maps.items():
-        write_map(output / files[name], study, error_map)
-    flagged = is_flagged(scored.score, scored.qualities, flag_below)
-    if flagged:
-        worst.add(study.name, scored.score, worst_slice(scored, error_maps, networks))
-    return StudyScore(
-        study=study.name,
-        score=scored.score,
-        flagged=flagged,
-        qualities={n: replace(q, error_maps={}) for n, q in scored.qualities.items()},
-        warnings=(*warnings, *scored.warnings),
-        error_maps=files,
-    )
+
+    suite: Suite
+    output: Path
+    flag_below: float
+    networks: Sequence[NetworkEstimator]
+    studies: list[StudyScore] = field(default_factory=list)
+    left_out: list[Refusal] = field(default_factory=list)
+    worst: WorstSlices = field(default_factory=WorstSlices)
+
+    def find(
+        self, images: Path, segmentations: Path, meaning: Mapping[int, int] | None
+    ) -> Listing:
+        """Pairs of image and segmentation, but for error maps that were written before."""
+        return find_pairs(
+            images,
+            segmentations,
+            self.suite.scheme,
+            self.suite.training.modalities,
+            meaning,
+            without=self.output / ERROR_MAPS,
+        )
+
+    def score(self, listing: Listing, on_progress: Progress) -> None:
+        """Judge all studies of a listing; what cannot be judged is left out."""
+        self.left_out += listing.refusals
+        for number, entry in enumerate(listing.entries, start=1):
+            try:
+                self.studies.append(self._study(entry))
+            except UnusableError as error:
+                self.left_out.append(Refusal(entry.name, str(error)))
+            on_progress(number, len(listing.entries))
+
+    def _study(self, entry: Entry) -> StudyScore:
+        """Judge one study and write its error maps.
+
+        Raises:
+            UnusableError: If it cannot be read or judged.
+        """
+        raw = entry.read(True)
+        study = prepared(raw, self.suite.training.spacing_mm)
+        warnings = raw.warnings
+        del raw
+        scored = _scored(self.suite, study)
+        error_maps = mean_error_maps(scored.qualities)
+        flagged = is_flagged(scored.score, scored.qualities, self.flag_below)
+        if flagged:
+            worst = worst_slice(scored, error_maps, self.networks)
+            self.worst.add(study.name, scored.score, worst)
+        return StudyScore(
+            study=study.name,
+            score=scored.score,
+            flagged=flagged,
+            qualities={n: replace(q, error_maps={}) for n, q in scored.qualities.items()},
+            warnings=(*warnings, *scored.warnings),
+            error_maps=self._write_error_maps(study, error_maps),
+        )
+
+    def _write_error_maps(
+        self, study: Study, error_maps: Mapping[str, NDArray[np.floating]]
+    ) -> dict[str, str]:
+        """The file of each structure's error map, relative to the output folder."""
+        files = {}
+        for structure, error_map in error_maps.items():
+            files[structure] = f"{ERROR_MAPS}/{study.name}_{safe_name(structure)}.nii.gz"
+            write_map(self.output / files[structure], study, error_map)
+        return files
+
+    def write(self, segmentations: Path | str) -> ScoreReport:
+        """Write the tables and the page of all that was judged.
+
+        Raises:
+            ValueError: If none of the ``segmentations`` could be judged.
+        """
+        if not self.studies:
+            reasons = "; ".join(f"{one.name}: {one.reason}" for one in self.left_out[:NAMED])
+            raise ValueError(f"{segmentations}: nothing could be judged: {reasons}")
+        report = self._report()
+        write_tables(report, self.output)
+        write_page(report, self.worst, self.output / PAGE)
+        return report
+
+    def _report(self) -> ScoreReport:
+        suite = self.suite
+        spoke = {name for one in self.studies for name in one.qualities}
+        return ScoreReport(
+            studies=sorted(self.studies, key=lambda one: (not one.flagged, one.score, one.study)),
+            left_out=self.left_out,
+            scheme=suite.scheme,
+            training=suite.training,
+            estimators=[name for name in suite.names if name in spoke],
+            silent=[name for name in suite.names if name not in spoke],
+            flag_below=self.flag_below,
+            interval_level=suite.blend.level if suite.blend else None,
+        )
 
 
 def _scored(suite: Suite, study: Study) -> Scored:

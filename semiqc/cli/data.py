@@ -1,0 +1,109 @@
+"""Commands that make stores: ``semiqc import`` and ``semiqc phantom``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from semiqc.cli.options import NewStore, Overwrite, Seed
+from semiqc.cli.output import bar, console, print_left_out, print_table
+
+if TYPE_CHECKING:
+    from semiqc.exchange.importing import Imported
+
+Layout = Annotated[
+    str, typer.Option(help="acdc, mnms, nnunet, dicom, manifest, or auto to find out.")
+]
+Scheme = Annotated[
+    str | None,
+    typer.Option(help="short-axis, aorta, tumour, or a YAML file of classes and structures."),
+]
+Spacing = Annotated[
+    float | None, typer.Option(help="In-plane spacing in mm; default the data's median.")
+]
+Frames = Annotated[
+    int | None, typer.Option(min=1, help="Of the cardiac cycle; default 20, aorta 100.")
+]
+Profiles = Annotated[
+    list[str] | None, typer.Option("--profile", help="Scanner profile; may be repeated.")
+]
+
+
+def import_(
+    source: Annotated[Path, typer.Argument(help="Folder of studies, or a manifest CSV.")],
+    store: NewStore,
+    layout: Layout = "auto",
+    scheme: Scheme = None,
+    spacing: Spacing = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Import studies into one store, and tell what was left out and why."""
+    from semiqc.exchange.importing import import_data, read_scheme
+
+    with bar("import") as tick:
+        report = import_data(
+            source,
+            store,
+            layout=layout,
+            scheme=read_scheme(scheme) if scheme else None,
+            spacing=spacing,
+            overwrite=overwrite,
+            on_progress=tick,
+        )
+    _print_imported(report.imported, store)
+    for warning in report.warnings:
+        console.print(f"note: {warning}", markup=False, highlight=False)
+    print_left_out([(row.name, row.reason) for row in report.left_out])
+
+
+def _print_imported(studies: "tuple[Imported, ...]", store: Path) -> None:
+    print_table(
+        f"imported {len(studies)} studies into {store}",
+        ("study", "group", "frames", "labelled", "slices", "rows x columns", "spacing (mm)"),
+        [
+            (
+                row.name,
+                row.group,
+                row.frames,
+                len(row.labelled_frames),
+                row.slices,
+                f"{row.size[0]} x {row.size[1]}",
+                " x ".join(f"{mm:.2f}" for mm in row.spacing),
+            )
+            for row in studies
+        ],
+    )
+
+
+def phantom(
+    store: NewStore,
+    kind: Annotated[str, typer.Option(help="short-axis, aorta or tumour.")] = "short-axis",
+    studies: Annotated[int, typer.Option(min=1, help="Number of studies.")] = 40,
+    seed: Seed = 0,
+    size: Annotated[int, typer.Option(min=32, help="Rows and columns.")] = 96,
+    slices: Annotated[int, typer.Option(min=1, help="Slices; the aorta has one.")] = 8,
+    frames: Frames = None,
+    profiles: Profiles = None,
+    artefacts: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of studies with marked artefacts.")
+    ] = 0.3,
+    overwrite: Overwrite = False,
+) -> None:
+    """Make phantoms with a full-cycle reference."""
+    from semiqc.phantom import write_phantoms
+
+    with bar("phantoms") as tick:
+        write_phantoms(
+            store,
+            kind=kind,
+            studies=studies,
+            seed=seed,
+            size=size,
+            slices=slices,
+            frames=frames,
+            profiles=profiles or None,
+            artefacts=artefacts,
+            overwrite=overwrite,
+            on_progress=tick,
+        )
+    console.print(f"wrote {studies} phantoms to {store}", highlight=False)

@@ -1,0 +1,27 @@
+"""Which failures are the user's to mend, and how they are told."""
+
+import traceback
+from pathlib import Path
+
+PACKAGES = ("semiqc", "segmenters", "qc", "loops")
+
+
+def can_be_mended(error: Exception) -> bool:
+    """Whether the user can mend it: what a system call or one of our own checks refuses.
+
+    A ``ValueError`` that comes out of a library was checked by nobody: that is a bug of ours.
+    """
+    # Typer carries a click of its own in some versions; a usage error knows how to format itself.
+    if isinstance(error, OSError) or hasattr(error, "format_message"):
+        return True
+    raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    ours = Path(__file__).resolve().parents[2]
+    is_ours = any(raised_in.is_relative_to(ours / package) for package in PACKAGES)
+    return isinstance(error, ValueError | FloatingPointError) and is_ours
+
+
+def in_one_line(error: Exception) -> str:
+    """The message of an error, without line breaks."""
+    format_message = getattr(error, "format_message", None)
+    message = format_message() if format_message else str(error)
+    return " ".join(message.split())

@@ -1,0 +1,115 @@
+"""Commands that make a run, and those that use a finished one."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semiqc.cli.options import Output, Overwrite, RunFolder
+from semiqc.cli.output import console, print_left_out, print_table
+
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as gate.k=5."),
+]
+
+
+def run(
+    settings: Annotated[
+        Path | None, typer.Argument(help="YAML file; without it, the phantom demo.")
+    ] = None,
+    changes: Changes = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Run folder; the setting 'output'.")
+    ] = None,
+) -> None:
+    """Train, judge, retrain, compare and report; goes on where an earlier call stopped."""
+    from semiqc.experiment import Terminal, read_settings, write_summary
+    from semiqc.experiment import run as run_experiment
+
+    chosen = [*(changes or ()), *([f"output={output}"] if output else ())]
+    report = run_experiment(read_settings(settings, chosen), Terminal(console))
+    write_summary(report.parent, console)
+    console.print(f"report: {report}", highlight=False)
+
+
+def report(run: RunFolder) -> None:
+    """Build the report of a run anew."""
+    from semiqc.experiment import write_report
+
+    console.print(f"report: {write_report(run)}", highlight=False)
+
+
+def predict(
+    run: RunFolder,
+    images: Annotated[Path, typer.Argument(help="Image, folder in any layout, or store.")],
+    output: Output,
+    scenario: Annotated[str, typer.Option(help="Scenario whose segmenter is used.")] = "semiqc",
+    layout: Annotated[str, typer.Option(help="As for import.")] = "auto",
+    overwrite: Overwrite = False,
+) -> None:
+    """Segment new studies, with curves, measures and a verdict on each."""
+    from semiqc.experiment import Terminal, predict_images
+
+    found = predict_images(
+        run, images, output, scenario=scenario, layout=layout, overwrite=overwrite,
+        monitor=Terminal(console),
+    )  # fmt: skip
+    print_table(
+        f"segmented {len(found.rows)} studies into {output}",
+        ("study", "verdict", "score", "measures"),
+        found.rows,
+    )
+    print_left_out(found.left_out)
+
+
+def evaluate(
+    run: RunFolder,
+    store: Annotated[
+        Path, typer.Argument(help="Store of labelled studies that the run did not use.")
+    ],
+    output: Output,
+) -> None:
+    """Compare the scenarios of a run on another data set."""
+    from semiqc.experiment import Terminal, evaluate_elsewhere, show
+
+    for table in evaluate_elsewhere(run, store, output, Terminal(console)):
+        show(table, console)
+    console.print(f"tables: {output}", highlight=False)
+
+
+def export(
+    run: RunFolder,
+    folder: Annotated[Path, typer.Argument(help="Folder to write, named like Dataset501_Heart.")],
+    scenario: Annotated[
+        str, typer.Option(help="Scenario whose pseudo-labels are exported.")
+    ] = "semiqc",
+    seed: Annotated[int | None, typer.Option(help="Of the run; default: its first.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write what a scenario learned from as an nnU-Net data set, with its lineage."""
+    from semiqc.experiment import Terminal, export_run
+
+    rows = export_run(
+        run, folder, scenario=scenario, seed=seed, overwrite=overwrite, monitor=Terminal(console)
+    )
+    console.print(_exported(Counter(row.source for row in rows), folder), highlight=False)
+
+
+def _exported(frames: Counter[str], folder: Path) -> str:
+    """How many frames of each source were written, in words."""
+    from semiqc.exchange.exporting import EXPERT, PROPAGATED, PSEUDO
+
+    propagated = f", {frames[PROPAGATED]} propagated" if frames[PROPAGATED] else ""
+    return (
+        f"wrote {frames[EXPERT]} expert's{propagated} and {frames[PSEUDO]} pseudo-labelled frames"
+        f" to {folder}"
+    )
+
+
+def schema() -> None:
+    """Print the JSON Schema of the settings file, for editors."""
+    from semiqc.experiment import json_schema
+
+    print(json_schema(), end="")

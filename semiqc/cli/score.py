@@ -1,0 +1,85 @@
+"""``semiqc score``: a suite judges the segmentations of any program."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from semiqc.cli.options import Output, Overwrite, SuiteFolder
+from semiqc.cli.output import bar, console, print_left_out, print_table
+
+if TYPE_CHECKING:
+    from semiqc.scoring import ScoreReport
+
+Labels = Annotated[
+    str | None,
+    typer.Option(help="What the files' label values are in the suite, such as 1=3,2=2,3=1."),
+]
+
+
+def score(
+    suite: SuiteFolder,
+    images: Annotated[Path, typer.Argument(help="NIfTI image, or folder of images.")],
+    segmentations: Annotated[Path, typer.Argument(help="Segmentation, or folder of them.")],
+    output: Output,
+    labels: Labels = None,
+    flag_below: Annotated[
+        float, typer.Option(min=0, max=1, help="Score below which a study is flagged.")
+    ] = 0.7,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show where networks looked in flagged studies.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Judge segmentations that anybody made: tables, error maps and one page."""
+    from semiqc.scoring import score_images
+
+    with bar("score") as tick:
+        report = score_images(
+            suite,
+            images,
+            segmentations,
+            output,
+            meaning=_meaning(labels),
+            flag_below=flag_below,
+            explained=explain,
+            overwrite=overwrite,
+            on_progress=tick,
+        )
+    _print_report(report)
+    console.print(f"report: {output / 'report.html'}", highlight=False)
+
+
+def _print_report(report: "ScoreReport") -> None:
+    print_table(
+        f"judged {len(report.studies)} studies, {len(report.flagged)} flagged",
+        ("study", "", "score", "why"),
+        [
+            (
+                study.study,
+                "flagged" if study.flagged else "",
+                f"{study.score:.3f}",
+                "; ".join((*study.warnings, *study.reasons)),
+            )
+            for study in report.studies
+        ],
+    )
+    print_left_out([(refusal.name, refusal.reason) for refusal in report.left_out])
+
+
+def _meaning(labels: str | None) -> dict[int, int] | None:
+    """Label values of a suite by those of the files, from ``1=3,2=2``."""
+    if labels is None:
+        return None
+    try:
+        pairs = [part.split("=") for part in labels.split(",")]
+        given = [(int(value), int(meaning)) for value, meaning in pairs]
+    except ValueError:
+        raise typer.BadParameter(
+            f"expected value=value, parted by commas, got '{labels}'", param_hint="--labels"
+        ) from None
+    values = [value for value, _ in given]
+    twice = sorted({value for value in values if values.count(value) > 1})
+    if twice:
+        raise typer.BadParameter(f"{twice[0]} is given twice", param_hint="--labels")
+    return dict(given)
