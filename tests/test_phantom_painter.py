@@ -5,9 +5,9 @@ import pytest
 
 from semiqc.phantom.anatomy import draw_anatomy
 from semiqc.phantom.cine import scene
+from semiqc.phantom.grid import ShortAxisGrid
 from semiqc.phantom.heart import BeatingHeart
 from semiqc.phantom.painter import HeartPainter
-from semiqc.phantom.stack import Stack
 from semiqc.phantom.tissue import Signals
 
 BEHIND = 7.0
@@ -22,7 +22,7 @@ def stack_at(*places_mm, centre=(0.0, 0.0)):
     """Slices of one plane each, of 101 x 101 pixels with the axis on the middle one."""
     x, y = scene(101, 1.5, 0.0, np.zeros(2))
     z = np.array(places_mm, dtype=float)[:, None]
-    return Stack(x, y, z, np.tile(np.array(centre), (len(z), 1)), 1.5)
+    return ShortAxisGrid(x, y, z, np.tile(np.array(centre), (len(z), 1)), 1.5)
 
 
 def painted(anatomy, stack, frame=0):

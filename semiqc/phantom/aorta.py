@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from semiqc.phantom.artefacts import draw_artefacts
 from semiqc.phantom.cine import axial, check_size, scan, scene
 from semiqc.phantom.curve import PulseTiming, distension, draw_pulse
-from semiqc.phantom.draws import Normal, Uniform, streams
+from semiqc.phantom.draws import Normal, Uniform, cine_streams
 from semiqc.phantom.scanner import find_profile, sensitivity, vary
 from semiqc.phantom.tissue import Image, Signals, coverage, over, texture
 from semiqc.study import Study
@@ -123,21 +123,24 @@ def aorta_study(
     """
     name = name or f"aorta-{seed}"
     check_size(name, (frames, 1, size), spacing)
-    of_anatomy, of_scene, of_scanner, of_artefacts, of_noise = streams(seed, 5)
-    mediastinum = draw_mediastinum(of_anatomy)
-    scanner = vary(find_profile(profile), of_scanner)
-    faults = draw_artefacts(of_artefacts, artefacts)
-    shift = np.array(
-        [Normal(-6, 7, -25, 15).draw(of_scene), Normal(-14, 7, -32, 5).draw(of_scene)]
-    )
-    turned = Normal(0, 6, -15, 15).draw(of_scene)
-    x, y = scene(size, spacing[1], turned, shift)
-    signal, labels = _paint(mediastinum, x, y, frames, spacing[1], scanner.signals, of_scene)
+    rngs = cine_streams(seed)
+    mediastinum = draw_mediastinum(rngs.anatomy)
+    scanner = vary(find_profile(profile), rngs.scanner)
+    faults = draw_artefacts(rngs.artefacts, artefacts)
+    x, y = _place(size, spacing[1], rngs.scene)
+    signal, labels = _paint(mediastinum, x, y, frames, spacing[1], scanner.signals, rngs.scene)
     # The front coil lies on the sternum: above the vessels, as the chest wall is left of a heart.
-    signal *= sensitivity(y, x, scanner.bias, of_scanner)
-    image = scan(signal[:, None], scanner, faults, spacing[1], (of_noise, of_artefacts))
+    signal *= sensitivity(y, x, scanner.bias, rngs.scanner)
+    image = scan(signal[:, None], scanner, faults, spacing[1], (rngs.noise, rngs.artefacts))
     geometry = axial((1, size, size), spacing)
     return Study(name, image, labels[:, None], spacing, geometry=geometry)
+
+
+def _place(size: int, pixel_mm: float, rng: np.random.Generator) -> tuple[Image, Image]:
+    """Where each pixel lies, from an ascending aorta off the image's centre."""
+    shift = np.array([Normal(-6, 7, -25, 15).draw(rng), Normal(-14, 7, -32, 5).draw(rng)])
+    turned = Normal(0, 6, -15, 15).draw(rng)
+    return scene(size, pixel_mm, turned, shift)
 
 
 def _paint(
@@ -159,9 +162,8 @@ def _paint(
     labels = np.empty(signal.shape, dtype=np.int8)
     for frame, widened in enumerate(beat):
         image = chest.astype(np.float32)
-        flow = (
-            np.cos(2 * np.pi * frame / frames) * swirl + np.sin(2 * np.pi * frame / frames) * drift
-        )
+        phase = 2 * np.pi * frame / frames
+        flow = np.cos(phase) * swirl + np.sin(phase) * drift
         blood = np.asarray(1 + (0.04 + 0.06 * widened) * flow + 0.02 * grain, dtype=np.float32)
         for vessel in (*mediastinum.others, mediastinum.ascending):
             inside = lumen(vessel, float(widened), x, y)
@@ -211,15 +213,25 @@ def _chest(
     over(image, coverage(34 - muscles, pixel_mm), signals.muscle)
     over(image, coverage(21 - spine, pixel_mm), np.asarray(0.32 * (1 + 0.15 * ripple), np.float32))
     over(image, coverage(8 - np.hypot((x - 8) / 1.2, y - 98), pixel_mm), signals.fluid)
+    _chest_front(image, mediastinum, x, y, pixel_mm, signals, ripple)
+    return image
+
+
+def _chest_front(
+    image: Image,
+    mediastinum: Mediastinum,
+    x: Image,
+    y: Image,
+    pixel_mm: float,
+    signals: Signals,
+    ripple: Image,
+) -> None:
+    """Muscle, sternum, fat and the air in front of the chest."""
     squared = ((x - 6) / mediastinum.chest_half_width_mm) ** 2
     depth = np.asarray(-mediastinum.chest_front_mm + 55 * squared - y + 2 * ripple, np.float32)
     over(image, coverage(depth, pixel_mm), signals.muscle * (1 + 0.15 * ripple))
     bone = np.hypot((x - 2) / 2.6, depth - 8) - 6
     over(image, coverage(-bone, pixel_mm), signals.fat * 0.4)
-    over(
-        image,
-        coverage(depth - 16, pixel_mm),
-        np.asarray(signals.fat * (1 + 0.06 * ripple), np.float32),
-    )
+    fat = np.asarray(signals.fat * (1 + 0.06 * ripple), np.float32)
+    over(image, coverage(depth - 16, pixel_mm), fat)
     over(image, coverage(depth - 16 - mediastinum.fat_mm, pixel_mm), 0.0)
-    return image

@@ -37,6 +37,16 @@ class Artefacts:
     noise: float = 1.0
 
 
+def check_severity(severity: float) -> None:
+    """Refuse a severity that is not in [0, 1].
+
+    Raises:
+        ValueError: If so.
+    """
+    if not 0 <= severity <= 1:
+        raise ValueError(f"severity of artefacts must lie in [0, 1], got {severity}")
+
+
 def draw_artefacts(rng: np.random.Generator, severity: float) -> Artefacts:
     """Artefacts of one study: one of the four at ``severity``, the rest weaker.
 
@@ -47,8 +57,7 @@ def draw_artefacts(rng: np.random.Generator, severity: float) -> Artefacts:
     Raises:
         ValueError: If the severity is not in [0, 1].
     """
-    if not 0 <= severity <= 1:
-        raise ValueError(f"severity of artefacts must lie in [0, 1], got {severity}")
+    check_severity(severity)
     strength = severity * rng.uniform(0, 0.5, 4)
     strength[rng.integers(4)] = severity
     return Artefacts(

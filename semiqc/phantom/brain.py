@@ -84,6 +84,17 @@ def draw_brain(rng: np.random.Generator, reach_mm: float, *, high_grade: bool) -
         Normal(85, 4, 76, 95).draw(rng),
         Normal(64, 3, 57, 72).draw(rng),
     )
+    tumour = _draw_tumour(rng, reach_mm, high_grade)
+    return Brain(
+        half_mm=half,
+        cortex_mm=Normal(3.2, 0.3, 2.4, 4).draw(rng),
+        sulcus_mm=Normal(17, 2, 12, 22).draw(rng),
+        atrophy=Normal(1, 0.25, 0.5, 1.8).draw(rng),
+        tumour=tumour,
+    )
+
+
+def _draw_tumour(rng: np.random.Generator, reach_mm: float, high_grade: bool) -> Tumour:
     side = float(rng.choice([-1, 1]))
     height = min(reach_mm, 26.0)
     centre = (
@@ -91,20 +102,13 @@ def draw_brain(rng: np.random.Generator, reach_mm: float, *, high_grade: bool) -
         Uniform(-42, 42).draw(rng),
         Uniform(-height, 0.4 * height).draw(rng) if height > 0 else 0.0,
     )
-    tumour = Tumour(
+    return Tumour(
         centre=centre,
         core_mm=Normal(17 if high_grade else 15, 5, 8, 27).draw(rng),
         rim_mm=Normal(4.2, 1.3, 2, 8).draw(rng) if high_grade else Uniform(0, 1.5).draw(rng),
         oedema_mm=Normal(15 if high_grade else 8, 5, 3, 28).draw(rng),
         ragged=Uniform(0.1, 0.24).draw(rng),
         push=Uniform(0.2, 0.5).draw(rng),
-    )
-    return Brain(
-        half_mm=half,
-        cortex_mm=Normal(3.2, 0.3, 2.4, 4).draw(rng),
-        sulcus_mm=Normal(17, 2, 12, 22).draw(rng),
-        atrophy=Normal(1, 0.25, 0.5, 1.8).draw(rng),
-        tumour=tumour,
     )
 
 

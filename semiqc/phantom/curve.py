@@ -51,9 +51,15 @@ def filling(frames: int, timing: CardiacTiming) -> NDArray[np.float64]:
         Share of the stroke volume in the ventricle, ``[T]``. Where no frame falls on
         end-systole, the smallest value is a little above 0.
     """
+    times, values = zip(*_volume_knots(timing), strict=True)
+    return np.asarray(PchipInterpolator(times, values)(np.arange(frames) / frames))
+
+
+def _volume_knots(timing: CardiacTiming) -> list[tuple[float, float]]:
+    """Time, as a share of the cycle, and filling at the ends of the phases."""
     systole, rapid, kick = timing.end_systole, timing.filling_end, timing.kick_start
     before_kick = 1 - timing.kick_share
-    knots = [
+    return [
         (0.0, 1.0),
         (0.04, 0.98),
         (0.04 + 0.42 * (systole - 0.04), 0.47),
@@ -65,8 +71,6 @@ def filling(frames: int, timing: CardiacTiming) -> NDArray[np.float64]:
         (0.96, 1.0),
         (1.0, 1.0),
     ]
-    times, values = zip(*knots, strict=True)
-    return np.asarray(PchipInterpolator(times, values)(np.arange(frames) / frames))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Distributions that the parameters of a phantom are drawn from."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -55,6 +56,21 @@ def streams(seed: int, count: int) -> list[np.random.Generator]:
     """Independent generators: what one part draws never moves what another does."""
     children = np.random.SeedSequence(seed).spawn(count)
     return [np.random.default_rng(child) for child in children]
+
+
+class CineStreams(NamedTuple):
+    """Generators of one cine study: what each of its parts draws from."""
+
+    anatomy: np.random.Generator
+    scene: np.random.Generator
+    scanner: np.random.Generator
+    artefacts: np.random.Generator
+    noise: np.random.Generator
+
+
+def cine_streams(seed: int) -> CineStreams:
+    """Independent generators for the parts of a cine study."""
+    return CineStreams(*streams(seed, len(CineStreams._fields)))
 
 
 def study_seed(seed: int, number: int) -> int:

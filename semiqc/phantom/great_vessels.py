@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from semiqc.phantom.stack import Stack
+from semiqc.phantom.grid import ShortAxisGrid
 from semiqc.phantom.tissue import Image, Signals, coverage, over
 
 LEFT = ((0.10, 0.20, 1.00), (-0.62, -0.35, 0.60))
@@ -18,7 +18,7 @@ FAT_MM = 6.0
 def great_vessels(
     behind: Image,
     bed: Image,
-    stack: Stack,
+    grid: ShortAxisGrid,
     sizes_mm: tuple[float, float],
     signals: Signals,
     blood: tuple[Image, Image],
@@ -29,7 +29,7 @@ def great_vessels(
     Args:
         behind: The slices without the heart, ``[Z, Y, X]``.
         bed: Depth in mm within the outline that the heart has at its base, ``[Z, Y, X]``.
-        stack: Where their voxels lie.
+        grid: Where their voxels lie.
         sizes_mm: Radius of the left ventricle, and how far the right one reaches from its axis.
         signals: Of the tissues.
         blood: Signal of the left and the right chambers, ``[Z, Y, X]`` each.
@@ -39,21 +39,29 @@ def great_vessels(
         Signal, ``[Z, Y, X]`` float32.
     """
     image = behind.copy()
+    insides = _insides(grid, sizes_mm, rng)
+    around = np.maximum.reduce([*insides, bed - FAT_MM]) + np.float32(FAT_MM)
+    patchy = np.clip(blood[1] / blood[1].mean() * 4 - 3.6, 0, 1)
+    over(image, coverage(around, grid.pixel_mm) * patchy, 0.75 * signals.fat)
+    over(image, coverage(around - FAT_MM + 4, grid.pixel_mm), signals.muscle)
+    for inside, of_chamber in zip(
+        insides, [blood[1]] * len(RIGHT) + [blood[0]] * len(LEFT), strict=True
+    ):
+        over(image, coverage(inside + WALL_MM, grid.pixel_mm), signals.myocardium)
+        over(image, coverage(inside, grid.pixel_mm), of_chamber)
+    return image
+
+
+def _insides(
+    grid: ShortAxisGrid, sizes_mm: tuple[float, float], rng: np.random.Generator
+) -> list[Image]:
+    """Distance of each voxel inside each chamber in mm, right ones first, ``[Z, Y, X]`` each."""
     left_mm, right_mm = sizes_mm
     chambers = np.concatenate([right_mm * np.array(RIGHT), left_mm * np.array(LEFT)])
     chambers *= rng.normal(1, 0.06, chambers.shape)
     insides = []
     for x, y, radius in chambers.astype(np.float32):
-        right = stack.x - stack.centre[:, 0, None, None].astype(np.float32) - x
-        down = stack.y - stack.centre[:, 1, None, None].astype(np.float32) - y
+        right = grid.x - grid.centre[:, 0, None, None].astype(np.float32) - x
+        down = grid.y - grid.centre[:, 1, None, None].astype(np.float32) - y
         insides.append(radius - np.hypot(right, down))
-    around = np.maximum.reduce([*insides, bed - FAT_MM]) + np.float32(FAT_MM)
-    patchy = np.clip(blood[1] / blood[1].mean() * 4 - 3.6, 0, 1)
-    over(image, coverage(around, stack.pixel_mm) * patchy, 0.75 * signals.fat)
-    over(image, coverage(around - FAT_MM + 4, stack.pixel_mm), signals.muscle)
-    for inside, of_chamber in zip(
-        insides, [blood[1]] * len(RIGHT) + [blood[0]] * len(LEFT), strict=True
-    ):
-        over(image, coverage(inside + WALL_MM, stack.pixel_mm), signals.myocardium)
-        over(image, coverage(inside, stack.pixel_mm), of_chamber)
-    return image
+    return insides

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from semiqc.phantom.anatomy import Papillary
 from semiqc.phantom.draws import Uniform
 from semiqc.phantom.great_vessels import great_vessels
+from semiqc.phantom.grid import ShortAxisGrid
 from semiqc.phantom.heart import ANGLES, BeatingHeart
-from semiqc.phantom.stack import Stack
 from semiqc.phantom.tissue import Image, Signals, coverage, texture
 
 RV_WALL_MM = 2.2
@@ -47,7 +47,7 @@ class HeartPainter:
 
     Args:
         heart: What to paint.
-        stack: Where.
+        grid: Where.
         signals: Of the tissues.
         behind: The slices without the heart, ``[Z, Y, X]``.
         rng: Draws what varies from heart to heart below the level of anatomy.
@@ -56,7 +56,7 @@ class HeartPainter:
     def __init__(
         self,
         heart: BeatingHeart,
-        stack: Stack,
+        grid: ShortAxisGrid,
         signals: Signals,
         behind: Image,
         rng: np.random.Generator,
@@ -64,19 +64,19 @@ class HeartPainter:
         self.heart = heart
         self.signals = signals
         self.behind = behind
-        self._box = _around(heart, stack)
-        self.stack = stack.within(self._box)
-        shape = (len(stack.z), *self.stack.x.shape)
-        swirl, fine = 7 / stack.pixel_mm, 1.5 / stack.pixel_mm
+        self._region = _around(heart, grid)
+        self.grid = grid.within(self._region)
+        shape = (len(grid.z), *self.grid.x.shape)
+        swirl, fine = 7 / grid.pixel_mm, 1.5 / grid.pixel_mm
         self._swirls = [texture(rng, shape, (0.8, swirl, swirl)) for _ in range(2)]
         self._grain = texture(rng, shape, (0.3, fine, fine))
         self._roughness = _trabeculae(rng)
         self._fat = texture(rng, (LEVELS, len(ANGLES)), (2.5, 20.0))
         self._drift = Uniform(0.5, 3.5).draw(rng) * _direction(rng)
         self._rv_blood = signals.blood * Uniform(0.62, 0.82).draw(rng)
-        coarse = 2.4 / stack.pixel_mm
+        coarse = 2.4 / grid.pixel_mm
         self._strands = texture(rng, shape, (0.5, coarse, coarse))
-        self._atria = self._above_base(behind[(slice(None), *self._box)], rng)
+        self._atria = self._above_base(behind[(slice(None), *self._region)], rng)
 
     def paint(self, frame: int) -> tuple[Image, NDArray[np.int8]]:
         """One frame: signal, ``[Z, Y, X]`` float32, and labels, likewise, int8.
@@ -85,12 +85,12 @@ class HeartPainter:
         """
         shares = self._shares(frame)
         signal = self.behind.copy()
-        box = (slice(None), *self._box)
-        signal[box] *= 1 - shares.atria - shares.fat
-        signal[box] += shares.atria * self._atria + self._tissues(shares, frame)
+        region = (slice(None), *self._region)
+        signal[region] *= 1 - shares.atria - shares.fat
+        signal[region] += shares.atria * self._atria + self._tissues(shares, frame)
         labels = np.zeros(signal.shape, dtype=np.int8)
         classes = (1 - shares.rv, shares.rv - shares.epi, shares.epi - shares.lv, shares.lv)
-        labels[box] = np.argmax(classes, axis=0)
+        labels[region] = np.argmax(classes, axis=0)
         return signal, labels
 
     def _above_base(self, behind: Image, rng: np.random.Generator) -> Image:
@@ -101,14 +101,14 @@ class HeartPainter:
         swirl = np.asarray(1 + 0.08 * self._swirls[0] + 0.03 * self._grain, dtype=np.float32)
         blood = (self.signals.blood * swirl, np.float32(self._rv_blood) * swirl)
         sizes_mm = (self.heart.size_mm, float(outer.max()))
-        return great_vessels(behind, bed, self.stack, sizes_mm, self.signals, blood, rng)
+        return great_vessels(behind, bed, self.grid, sizes_mm, self.signals, blood, rng)
 
     def _shares(self, frame: int) -> Shares:
         """Partial volume of every surface, averaged over the planes of each slice."""
-        stack = self.stack
+        grid = self.grid
         centre = self._centre(frame)
         angle_index, distance = self._polar(centre)
-        u = self.heart.material(stack.z, frame)
+        u = self.heart.material(grid.z, frame)
         nested = np.zeros((6, *distance.shape), dtype=np.float32)
         papillary, atria = np.zeros_like(distance), np.zeros_like(distance)
         planes = u.shape[1]
@@ -116,7 +116,7 @@ class HeartPainter:
             shells = self._shells(places, frame)
             within = np.stack(
                 [
-                    coverage(shell.ravel().take(angle_index) - distance, stack.pixel_mm)
+                    coverage(shell.ravel().take(angle_index) - distance, grid.pixel_mm)
                     for shell in shells
                 ]
             )
@@ -148,12 +148,12 @@ class HeartPainter:
     def _centre(self, frame: int) -> NDArray[np.float32]:
         """Of the heart in each slice, ``[Z, 2]`` mm: it is drawn aside as it contracts."""
         drift = self._drift * (1 - self.heart.filling[frame])
-        return np.asarray(self.stack.centre + drift, dtype=np.float32)
+        return np.asarray(self.grid.centre + drift, dtype=np.float32)
 
     def _polar(self, centre: NDArray[np.float32]) -> tuple[NDArray[np.int64], Image]:
         """Of each voxel its entry in a flat table ``[Z, A]``, and its distance from the axis."""
-        x = self.stack.x - centre[:, 0, None, None]
-        y = self.stack.y - centre[:, 1, None, None]
+        x = self.grid.x - centre[:, 0, None, None]
+        y = self.grid.y - centre[:, 1, None, None]
         # Mid septum lies at -x, anterior at -y.
         turn = np.arctan2(-y, -x) / np.float32(2 * np.pi) + np.float32(0.5)
         index = np.rint(turn * len(ANGLES)).astype(np.int64) % len(ANGLES)
@@ -207,8 +207,7 @@ class HeartPainter:
         frame: int,
     ) -> Image:
         """Share of each voxel of one plane per slice that is papillary muscle, ``[Z, Y, X]``."""
-        stack = self.stack
-        share = np.zeros((len(u), *stack.x.shape), dtype=np.float32)
+        share = np.zeros((len(u), *self.grid.x.shape), dtype=np.float32)
         for papillary in self.heart.anatomy.papillaries:
             along = (u - papillary.start) / (papillary.end - papillary.start)
             reach = endo[:, _angle_index(papillary)]
@@ -218,14 +217,19 @@ class HeartPainter:
             place = reach - radius * (1.55 - 0.75 * np.clip(along, 0, 1))
             x = centre[:, 0] - place * np.cos(papillary.angle)
             y = centre[:, 1] - place * np.sin(papillary.angle)
-            cosine, sine = np.cos(papillary.angle), np.sin(papillary.angle)
             for plane in np.flatnonzero(radius > 0):
-                right, down = stack.x - x[plane], stack.y - y[plane]
-                inward = cosine * right + sine * down
-                across = (cosine * down - sine * right) * papillary.breadth
-                inside = radius[plane] - np.hypot(inward, across) + 1.4 * self._strands[plane]
-                share[plane] += coverage(inside, stack.pixel_mm)
+                inside = radius[plane] - self._from_papillary(papillary, x[plane], y[plane])
+                inside = inside + 1.4 * self._strands[plane]
+                share[plane] += coverage(inside, self.grid.pixel_mm)
         return share
+
+    def _from_papillary(self, papillary: Papillary, x: float, y: float) -> Image:
+        """Distance of each pixel from a muscle's axis in mm, across it stretched, ``[Y, X]``."""
+        cosine, sine = np.cos(papillary.angle), np.sin(papillary.angle)
+        right, down = self.grid.x - x, self.grid.y - y
+        inward = cosine * right + sine * down
+        across = (cosine * down - sine * right) * papillary.breadth
+        return np.asarray(np.hypot(inward, across))
 
 
 def _trabeculae(rng: np.random.Generator) -> NDArray[np.float64]:
@@ -250,15 +254,15 @@ def _direction(rng: np.random.Generator) -> NDArray[np.float64]:
     return np.array([np.cos(angle), np.sin(angle)])
 
 
-def _around(heart: BeatingHeart, stack: Stack) -> tuple[slice, slice]:
+def _around(heart: BeatingHeart, grid: ShortAxisGrid) -> tuple[slice, slice]:
     """Rows and columns that the heart and its great vessels may touch."""
     u = np.linspace(heart.complete_from, heart.end, 20)
     radius = heart.radii(u, 0)[2].max(axis=0)
-    margin = 22 + float(np.abs(stack.centre).max())
+    margin = 22 + float(np.abs(grid.centre).max())
     left = max(float((radius * np.cos(ANGLES)).max()), 2.6 * heart.size_mm) + margin
     right = float((-radius * np.cos(ANGLES)).max()) + margin
     up = max(float((radius * np.sin(ANGLES)).max()), 1.8 * heart.size_mm) + margin
     down = max(float((-radius * np.sin(ANGLES)).max()), 1.9 * heart.size_mm) + margin
-    inside = (stack.x > -left) & (stack.x < right) & (stack.y > -up) & (stack.y < down)
+    inside = (grid.x > -left) & (grid.x < right) & (grid.y > -up) & (grid.y < down)
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)

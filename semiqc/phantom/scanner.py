@@ -151,15 +151,17 @@ def acquire(
         Image, ``[T, Z, Y, X]`` float32.
     """
     height, width = measured.shape[-2:]
-    for parts in (measured.real, measured.imag):
-        parts += np.float32(noise * np.sqrt(height * width)) * rng.standard_normal(
-            measured.shape, dtype=np.float32
-        )
+    _add_noise(measured, noise * np.sqrt(height * width), rng)
     readout, phase = profile.resolution_mm
     measured *= _damping(width, pixel_mm / readout, profile.apodisation)
     measured *= _damping(height, pixel_mm / phase, profile.apodisation)[:, None]
     image = fft.ifft2(measured, axes=(-2, -1), overwrite_x=True)
     return np.asarray(np.abs(image), dtype=np.float32)
+
+
+def _add_noise(measured: KSpace, sd: float, rng: np.random.Generator) -> None:
+    for parts in (measured.real, measured.imag):
+        parts += np.float32(sd) * rng.standard_normal(measured.shape, dtype=np.float32)
 
 
 def _damping(length: int, reach: float, apodisation: float) -> Image:

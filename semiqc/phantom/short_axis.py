@@ -1,16 +1,22 @@
-"""Short-axis cine studies of a beating heart with a reference in every frame."""
+"""Short-axis cine studies of a beating heart with a reference in every frame.
+
+Frame 0 is end-diastole and slice 0 the most basal. The label scheme is
+``semiqc.schemes.SHORT_AXIS``; papillary muscles count as cavity, as in ACDC.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.phantom.anatomy import GROUPS, draw_anatomy
-from semiqc.phantom.artefacts import breath_hold_offsets, draw_artefacts
+from semiqc.phantom.anatomy import GROUPS, HeartAnatomy, draw_anatomy
+from semiqc.phantom.artefacts import Artefacts, breath_hold_offsets, draw_artefacts
 from semiqc.phantom.cine import check_size, oblique, scan, scene
-from semiqc.phantom.draws import Normal, Uniform, streams
+from semiqc.phantom.draws import CineStreams, Normal, Uniform, cine_streams
+from semiqc.phantom.grid import ShortAxisGrid
 from semiqc.phantom.heart import ANGLES, BeatingHeart
 from semiqc.phantom.painter import HeartPainter
 from semiqc.phantom.scanner import ScannerProfile, find_profile, sensitivity, vary
-from semiqc.phantom.stack import Stack
 from semiqc.phantom.thorax import draw_thorax, surroundings
 from semiqc.phantom.tissue import Image, texture
 from semiqc.study import Study
@@ -33,9 +39,6 @@ def short_axis_study(
 ) -> Study:
     """A cine study of a heart that never was, with a reference for the whole cycle.
 
-    Frame 0 is end-diastole and slice 0 the most basal. The label scheme is
-    ``semiqc.study.SHORT_AXIS``; papillary muscles count as cavity, as in ACDC.
-
     Args:
         seed: Decides everything that is drawn.
         group: One of ``semiqc.phantom.GROUPS``; drawn where None.
@@ -51,37 +54,77 @@ def short_axis_study(
         ValueError: If the group or profile is unknown, there are too few voxels, pixels are not
             square or the severity is not in [0, 1].
     """
-    of_anatomy, of_scene, of_scanner, of_artefacts, of_noise = streams(seed, 5)
-    drawn = list(GROUPS)[of_anatomy.integers(len(GROUPS))]
-    anatomy = draw_anatomy(of_anatomy, group or drawn)
+    rngs = cine_streams(seed)
+    anatomy = _draw_heart(group, rngs.anatomy)
     name = name or f"{anatomy.group}-{seed}"
     check_size(name, (frames, slices, size), spacing)
-    scanner = vary(find_profile(profile), of_scanner)
-    faults = draw_artefacts(of_artefacts, artefacts)
-    heart = BeatingHeart(anatomy, frames)
-    offsets = breath_hold_offsets(faults, slices, of_artefacts)
-    stack = _stack(heart, scanner, size, spacing, offsets, of_scene)
-    behind = _behind(heart, stack, scanner, of_scene)
-    painter = HeartPainter(heart, stack, scanner.signals, behind, of_scene)
-    coil = sensitivity(stack.x, stack.y, scanner.bias, of_scanner)
-    signal = np.empty((frames, slices, size, size), dtype=np.float32)
-    labels = np.empty(signal.shape, dtype=np.int8)
-    for frame in range(frames):
-        signal[frame], labels[frame] = painter.paint(frame)
-    signal *= coil
-    image = scan(signal, scanner, faults, spacing[1], (of_noise, of_artefacts))
-    geometry = oblique((slices, size, size), spacing, of_scanner)
+    scanner = vary(find_profile(profile), rngs.scanner)
+    faults = draw_artefacts(rngs.artefacts, artefacts)
+    exam = _Exam(BeatingHeart(anatomy, frames), scanner, faults, rngs)
+    image, labels = exam.taken((slices, size), spacing)
+    geometry = oblique((slices, size, size), spacing, rngs.scanner)
     return Study(name, image, labels, spacing, group=anatomy.group, geometry=geometry)
 
 
-def _stack(
+def _draw_heart(group: str | None, rng: np.random.Generator) -> HeartAnatomy:
+    """A heart of the group, or of one that is drawn; what follows is drawn alike."""
+    drawn = list(GROUPS)[rng.integers(len(GROUPS))]
+    return draw_anatomy(rng, group or drawn)
+
+
+@dataclass(frozen=True)
+class _Exam:
+    """A heart in a scanner.
+
+    Args:
+        heart: That beats.
+        scanner: That measures it.
+        faults: What goes wrong.
+        rngs: Of the study; of these, those of scene, scanner, artefacts and noise are used.
+    """
+
+    heart: BeatingHeart
+    scanner: ScannerProfile
+    faults: Artefacts
+    rngs: CineStreams
+
+    def taken(
+        self, shape: tuple[int, int], spacing: tuple[float, float, float]
+    ) -> tuple[Image, NDArray[np.int8]]:
+        """The image ``[1, T, Z, Y, X]``, and labels ``[T, Z, Y, X]``.
+
+        Args:
+            shape: Slices and size, ``(Z, S)``.
+            spacing: ``(z, y, x)`` in mm.
+        """
+        slices, size = shape
+        offsets = breath_hold_offsets(self.faults, slices, self.rngs.artefacts)
+        grid = _grid(self.heart, self.scanner, size, spacing, offsets, self.rngs.scene)
+        signal, labels = self._painted(grid)
+        rngs = (self.rngs.noise, self.rngs.artefacts)
+        return scan(signal, self.scanner, self.faults, spacing[1], rngs), labels
+
+    def _painted(self, grid: ShortAxisGrid) -> tuple[Image, NDArray[np.int8]]:
+        """What the coils receive, and the labels, ``[T, Z, Y, X]`` each."""
+        behind = _behind(self.heart, grid, self.scanner, self.rngs.scene)
+        painter = HeartPainter(self.heart, grid, self.scanner.signals, behind, self.rngs.scene)
+        coil = sensitivity(grid.x, grid.y, self.scanner.bias, self.rngs.scanner)
+        signal = np.empty((len(self.heart.filling), *behind.shape), dtype=np.float32)
+        labels = np.empty(signal.shape, dtype=np.int8)
+        for frame in range(len(signal)):
+            signal[frame], labels[frame] = painter.paint(frame)
+        signal *= coil
+        return signal, labels
+
+
+def _grid(
     heart: BeatingHeart,
     scanner: ScannerProfile,
     size: int,
     spacing: tuple[float, float, float],
     offsets: NDArray[np.float64],
     rng: np.random.Generator,
-) -> Stack:
+) -> ShortAxisGrid:
     """Slices from the base at end-diastole towards the apex, around a heart off the centre."""
     apart, pixel = spacing[0], spacing[1]
     first = Uniform(-0.55, 0.35).draw(rng) * apart
@@ -93,26 +136,26 @@ def _stack(
     # The RV lies to one side of the axis; the whole heart is what stands in the middle.
     shift = np.array([Normal(16, 7, -5, 36).draw(rng), Normal(-4, 7, -22, 14).draw(rng)])
     x, y = scene(size, pixel, scanner.orientation_deg, shift)
-    return Stack(x, y, middle[:, None] + planes, centre, pixel)
+    return ShortAxisGrid(x, y, middle[:, None] + planes, centre, pixel)
 
 
 def _behind(
-    heart: BeatingHeart, stack: Stack, scanner: ScannerProfile, rng: np.random.Generator
+    heart: BeatingHeart, grid: ShortAxisGrid, scanner: ScannerProfile, rng: np.random.Generator
 ) -> Image:
     """Every slice without its heart, ``[Z, Y, X]``; the abdomen moves with the breath."""
     radius = heart.radii(np.linspace(-0.2, 0.6, 9), 0)[2].max(axis=0)
     left_mm = float((radius * np.cos(ANGLES)).max())
     bottom_mm = float((-radius * np.sin(ANGLES)).max())
     thorax = draw_thorax(rng, left_mm, bottom_mm)
-    smooth = 9 / stack.pixel_mm
-    ripples = texture(rng, (len(stack.z), *stack.x.shape), (1.0, smooth, smooth))
-    grain = texture(rng, ripples.shape, (0.3, 1.3 / stack.pixel_mm, 1.3 / stack.pixel_mm))
+    smooth = 9 / grid.pixel_mm
+    ripples = texture(rng, (len(grid.z), *grid.x.shape), (1.0, smooth, smooth))
+    grain = texture(rng, ripples.shape, (0.3, 1.3 / grid.pixel_mm, 1.3 / grid.pixel_mm))
     slices = []
-    for number, planes in enumerate(stack.z):
-        y = stack.y - np.float32(stack.centre[number, 1])
-        places = [(stack.x, y, float(z)) for z in planes]
+    for number, planes in enumerate(grid.z):
+        y = grid.y - np.float32(grid.centre[number, 1])
+        places = [(grid.x, y, float(z)) for z in planes]
         painted = [
-            surroundings(thorax, scanner.signals, place, ripples[number], stack.pixel_mm)
+            surroundings(thorax, scanner.signals, place, ripples[number], grid.pixel_mm)
             for place in places
         ]
         slices.append(np.mean(painted, axis=0) * (1 + 0.07 * grain[number]))

@@ -176,6 +176,20 @@ def _abdomen(
     over(image, under, organs)
     over(image, fat, signals.fat)
     _draw_tubes(image, place, thorax.liver_vessels, 0.75, pixel_mm, under * right)
+    _stomach(image, thorax, signals, (x, y, top), (ripple, under, patchy), pixel_mm)
+
+
+def _stomach(
+    image: Image,
+    thorax: Thorax,
+    signals: Signals,
+    place: tuple[Image, Image, Image],
+    fields: tuple[Image, Image, Image],
+    pixel_mm: float,
+) -> None:
+    """The stomach in its bed of fat; ``place`` has the ``y`` of the diaphragm at its end."""
+    x, y, top = place
+    ripple, under, patchy = fields
     stomach_y = top + thorax.stomach_mm + 10
     bent = np.hypot((x - thorax.stomach_x_mm - 8) / 1.15, y - stomach_y) - 3 * ripple
     content = np.asarray(signals.stomach * thorax.stomach_brightness * (1 + 0.5 * ripple))
@@ -207,12 +221,37 @@ def _chest_wall(
     wave = np.cos(thorax.ribs * 2 * angle + thorax.rib_phase + 0.02 * z)
     muscle = np.asarray(signals.muscle * (1 + 0.18 * ripple), dtype=np.float32)
     over(image, coverage(depth, pixel_mm), muscle)
-    for share, width in ((0.1, 1.8), (0.45, 0.9), (0.78, 1.2)):
-        seam = width * (1 + ripple) - np.abs(depth - share * thorax.muscle_mm + 2 * ripple)
-        over(image, coverage(seam, 1.5 * pixel_mm), signals.fat * 0.7)
+    _seams(image, thorax, signals, depth, ripple, pixel_mm)
     rib = 4.2 * (wave - 0.25) - np.abs(depth - 0.45 * thorax.muscle_mm)
     over(image, coverage(rib, pixel_mm), signals.bone)
     over(image, coverage(rib - 1.8, pixel_mm), 0.45 * signals.fat)
+    _skin_and_fat(image, thorax, signals, (depth, angle), ripple, pixel_mm)
+
+
+def _seams(
+    image: Image,
+    thorax: Thorax,
+    signals: Signals,
+    depth: Image,
+    ripple: Image,
+    pixel_mm: float,
+) -> None:
+    """Thin layers of fat between the muscles of the chest wall."""
+    for share, width in ((0.1, 1.8), (0.45, 0.9), (0.78, 1.2)):
+        seam = width * (1 + ripple) - np.abs(depth - share * thorax.muscle_mm + 2 * ripple)
+        over(image, coverage(seam, 1.5 * pixel_mm), signals.fat * 0.7)
+
+
+def _skin_and_fat(
+    image: Image,
+    thorax: Thorax,
+    signals: Signals,
+    polar: tuple[Image, Image],
+    ripple: Image,
+    pixel_mm: float,
+) -> None:
+    """Fat with its septa, the skin, and the air; ``polar`` is depth in mm and angle."""
+    depth, angle = polar
     outer = depth - thorax.muscle_mm
     fat = np.asarray(signals.fat * (1 + 0.06 * ripple), dtype=np.float32)
     over(image, coverage(outer, pixel_mm), fat)

@@ -1,10 +1,15 @@
-"""Brain tumours in four MR contrasts: T1, T1 with contrast agent, T2 and FLAIR."""
+"""Brain tumours in four MR contrasts: T1, T1 with contrast agent, T2 and FLAIR.
+
+Voxels outside the brain are 0 in every modality. What a brain and a glioma draw is set out in
+``docs/phantom.md``; the group is ``"HGG"`` or ``"LGG"``, high grade or low.
+"""
 
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.phantom.artefacts import check_severity
 from semiqc.phantom.brain import Brain, Tissue, draw_brain, shares
 from semiqc.phantom.cine import axial, check_size, normalised
 from semiqc.phantom.draws import Normal, Uniform, streams
@@ -43,9 +48,6 @@ def tumour_study(
 ) -> Study:
     """A still brain without its skull, with a glioma; every voxel has a label.
 
-    Voxels outside the brain are 0 in every modality. What a brain and a glioma draw is set out in
-    ``docs/phantom.md``; the group is ``"HGG"`` or ``"LGG"``, high grade or low.
-
     Args:
         seed: Of everything that is drawn.
         size: Rows and columns.
@@ -61,31 +63,18 @@ def tumour_study(
     Raises:
         ValueError: If the profile is unknown or a number is out of range.
     """
-    if not 0 <= artefacts <= 1:
-        raise ValueError(f"severity of artefacts must lie in [0, 1], got {artefacts}")
+    check_severity(artefacts)
     of_brain, of_shape, of_scanner, of_noise = streams(seed, 4)
     scanner = vary(find_profile(profile), of_scanner)
     group = "HGG" if of_brain.random() < HIGH_GRADE_SHARE else "LGG"
     name = name or f"{group}-{seed}"
     check_size(name, (1, slices, size), spacing)
-    reach = 0.3 * slices * spacing[0]
-    brain = draw_brain(of_brain, reach, high_grade=group == "HGG")
+    reach_mm = 0.3 * slices * spacing[0]
+    brain = draw_brain(of_brain, reach_mm, high_grade=group == "HGG")
     filled = _filled(brain, (slices, size), spacing, of_shape)
-    labels = _labels(filled)
-    pixel_mm = spacing[1]
-    scanner = replace(scanner, resolution_mm=(max(RESOLUTION_MM, pixel_mm),) * 2)
-    images = [
-        _imaged(filled, modality, scanner, artefacts, pixel_mm, (of_scanner, of_noise))
-        for modality in MODALITIES
-    ]
-    return Study(
-        name,
-        np.stack(images),
-        labels[None],
-        spacing,
-        group=group,
-        geometry=axial((slices, size, size), spacing),
-    )
+    image = _image(filled, scanner, artefacts, spacing[1], (of_scanner, of_noise))
+    geometry = axial((slices, size, size), spacing)
+    return Study(name, image, _labels(filled)[None], spacing, group=group, geometry=geometry)
 
 
 def _filled(
@@ -116,6 +105,21 @@ def _labels(filled: Image) -> NDArray[np.int8]:
     return np.asarray(classes.argmax(axis=0), dtype=np.int8)
 
 
+def _image(
+    filled: Image,
+    scanner: ScannerProfile,
+    artefacts: float,
+    pixel_mm: float,
+    rngs: tuple[np.random.Generator, np.random.Generator],
+) -> Image:
+    """All modalities, ``[4, 1, Z, Y, X]``, of a scanner that resolves no less than a pixel."""
+    scanner = replace(scanner, resolution_mm=(max(RESOLUTION_MM, pixel_mm),) * 2)
+    modalities = [
+        _imaged(filled, modality, scanner, artefacts, pixel_mm, rngs) for modality in MODALITIES
+    ]
+    return np.stack(modalities)
+
+
 def _imaged(
     filled: Image,
     modality: str,
@@ -127,11 +131,7 @@ def _imaged(
     """One modality, ``[1, Z, Y, X]``, normalised as import brings it."""
     of_scanner, of_noise = rngs
     shape = filled.shape[1:]
-    signal = np.zeros(shape, dtype=np.float32)
-    for tissue, bright in zip(Tissue, SIGNALS[modality], strict=True):
-        varied = bright * Normal(1, 0.05, 0.85, 1.15).draw(of_scanner)
-        uneven = _UNEVEN[tissue] * texture(of_scanner, shape, (2.0,) * 3)
-        signal += filled[tissue] * np.float32(varied) * (1 + uneven)
+    signal = _signal(filled, modality, of_scanner)
     strength = 0.4 * scanner.bias * (1 + artefacts) * Uniform(0.6, 1.2).draw(of_scanner)
     smooth = texture(of_scanner, shape, tuple(n / 3 for n in shape))
     signal *= np.exp(np.float32(strength) * np.clip(smooth, -2, 2))
@@ -139,6 +139,16 @@ def _imaged(
     image = acquire(to_kspace(signal[None]), scanner, pixel_mm, noise, of_noise)
     image *= filled[Tissue.AIR] < 0.5
     return normalised(image)
+
+
+def _signal(filled: Image, modality: str, rng: np.random.Generator) -> Image:
+    """Sum of what the tissues of each voxel give, ``[Z, Y, X]``."""
+    signal = np.zeros(filled.shape[1:], dtype=np.float32)
+    for tissue, bright in zip(Tissue, SIGNALS[modality], strict=True):
+        varied = bright * Normal(1, 0.05, 0.85, 1.15).draw(rng)
+        uneven = _UNEVEN[tissue] * texture(rng, signal.shape, (2.0,) * 3)
+        signal += filled[tissue] * np.float32(varied) * (1 + uneven)
+    return signal
 
 
 _UNEVEN: dict[Tissue, float] = {

@@ -9,7 +9,7 @@ from semiqc.phantom.tissue import Image
 
 
 @dataclass(frozen=True, eq=False)
-class Stack:
+class ShortAxisGrid:
     """Where the voxels of a short-axis stack lie.
 
     Args:
@@ -26,6 +26,6 @@ class Stack:
     centre: NDArray[np.float64]
     pixel_mm: float
 
-    def within(self, box: tuple[slice, slice]) -> "Stack":
-        """The part of the stack in these rows and columns."""
+    def within(self, box: tuple[slice, slice]) -> "ShortAxisGrid":
+        """The part of the grid in these rows and columns."""
         return replace(self, x=self.x[box], y=self.y[box])
