@@ -15,6 +15,9 @@ from semiqc.study import Study
 
 WALL_MM = 1.6
 
+AIRWAYS = ((-7.0, 33.0, 8.0), (17.0, 35.0, 7.0))
+"""Centre and radius of each bronchus, in mm from the ascending aorta."""
+
 
 @dataclass(frozen=True)
 class Vessel:
@@ -57,22 +60,30 @@ def draw_mediastinum(rng: np.random.Generator) -> Mediastinum:
     """The vessels of one subject; the distributions stand in ``docs/phantom.md``."""
     radius = Normal(14.5, 1.8, 10.5, 20).draw(rng)
     ascending = _draw_vessel(rng, (0, 0, radius), Uniform(0.10, 0.40).draw(rng), 3.0)
-    aside = radius / 14.5
-    others = (
-        _draw_vessel(rng, (26 * aside, -3, Normal(13.5, 1.5, 10, 17).draw(rng)), 0.25, 3.0),
-        _draw_vessel(rng, (8, 23 * aside, Normal(9, 1, 7, 12).draw(rng)), 0.2, 2.0),
-        _draw_vessel(rng, (-22 * aside, 9, Normal(7.5, 1, 5.5, 10).draw(rng)), 0.1, 1.5),
-        _draw_vessel(
-            rng, (33, 48, Normal(11.5, 1.3, 8.5, 15).draw(rng)), 0.5 * ascending.distension, 0.8
-        ),
-    )
     return Mediastinum(
         ascending=ascending,
-        others=others,
+        others=_draw_others(rng, radius, ascending.distension),
         pulse=draw_pulse(rng),
         chest_front_mm=Normal(48, 6, 36, 62).draw(rng),
         chest_half_width_mm=Normal(150, 10, 125, 175).draw(rng),
         fat_mm=Normal(14, 5, 5, 28).draw(rng),
+    )
+
+
+def _draw_others(rng: np.random.Generator, radius: float, distension: float) -> tuple[Vessel, ...]:
+    """Pulmonary trunk and artery, vena cava and descending aorta.
+
+    Args:
+        rng: Source of randomness.
+        radius: Of the ascending aorta in mm; the wider, the further the others lie from it.
+        distension: Of the ascending aorta.
+    """
+    aside = radius / 14.5
+    return (
+        _draw_vessel(rng, (26 * aside, -3, Normal(13.5, 1.5, 10, 17).draw(rng)), 0.25, 3.0),
+        _draw_vessel(rng, (8, 23 * aside, Normal(9, 1, 7, 12).draw(rng)), 0.2, 2.0),
+        _draw_vessel(rng, (-22 * aside, 9, Normal(7.5, 1, 5.5, 10).draw(rng)), 0.1, 1.5),
+        _draw_vessel(rng, (33, 48, Normal(11.5, 1.3, 8.5, 15).draw(rng)), 0.5 * distension, 0.8),
     )
 
 
@@ -157,10 +168,9 @@ def _paint(
     ripple, swirl, drift = (texture(rng, x.shape, (smooth, smooth)) for _ in range(3))
     grain = texture(rng, x.shape, (1.3 / pixel_mm, 1.3 / pixel_mm))
     chest = _chest(mediastinum, x, y, pixel_mm, signals, ripple) * (1 + 0.07 * grain)
-    beat = distension(frames, mediastinum.pulse)
     signal = np.empty((frames, *x.shape), dtype=np.float32)
     labels = np.empty(signal.shape, dtype=np.int8)
-    for frame, widened in enumerate(beat):
+    for frame, widened in enumerate(distension(frames, mediastinum.pulse)):
         image = chest.astype(np.float32)
         phase = 2 * np.pi * frame / frames
         flow = np.cos(phase) * swirl + np.sin(phase) * drift
@@ -169,8 +179,7 @@ def _paint(
             inside = lumen(vessel, float(widened), x, y)
             over(image, coverage(inside + WALL_MM, pixel_mm), signals.muscle)
             over(image, coverage(inside, pixel_mm), vessel.brightness * signals.blood * blood)
-        signal[frame] = image
-        labels[frame] = inside > 0
+        signal[frame], labels[frame] = image, inside > 0
     return signal, labels
 
 
@@ -206,15 +215,22 @@ def _chest(
     middle = 30 - np.abs(x - 6) - np.float32(0.12) * np.abs(y - 8) + 4 * ripple
     fat = np.asarray(signals.fat * (0.62 + 0.15 * ripple), dtype=np.float32)
     over(image, coverage(middle + 6, pixel_mm), fat)
-    for centre_x, centre_y, radius in ((-7.0, 33.0, 8.0), (17.0, 35.0, 7.0)):
+    for centre_x, centre_y, radius in AIRWAYS:
         over(image, coverage(radius - np.hypot(x - centre_x, y - centre_y), pixel_mm), 0.03)
+    _back(image, x, y, pixel_mm, signals, ripple)
+    _chest_front(image, mediastinum, x, y, pixel_mm, signals, ripple)
+    return image
+
+
+def _back(
+    image: Image, x: Image, y: Image, pixel_mm: float, signals: Signals, ripple: Image
+) -> None:
+    """Spine with its canal, between the muscles of the back."""
     spine = np.hypot((x - 8) / 1.2, y - 68)
     muscles = np.hypot((x - 8) / 2.2, y - 92)
     over(image, coverage(34 - muscles, pixel_mm), signals.muscle)
     over(image, coverage(21 - spine, pixel_mm), np.asarray(0.32 * (1 + 0.15 * ripple), np.float32))
     over(image, coverage(8 - np.hypot((x - 8) / 1.2, y - 98), pixel_mm), signals.fluid)
-    _chest_front(image, mediastinum, x, y, pixel_mm, signals, ripple)
-    return image
 
 
 def _chest_front(

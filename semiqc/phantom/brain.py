@@ -258,13 +258,22 @@ def _grow(
     ragged = np.float32(tumour.ragged * tumour.core_mm)
     inside = tumour.core_mm + ragged * lobes + np.float32(0.5) * grain - distance
     spread = inside + np.float32(tumour.oedema_mm) * (1 + np.float32(0.35) * fingers)
-    # Oedema follows white matter, and stops at the cortex.
+    _soak(found, spread, voxel_mm)
+    _fill(found, Tissue.CORE, coverage(inside, voxel_mm) * room)
+    enhancing = _enhancing(tumour, inside, fingers)
+    _fill(found, Tissue.ENHANCING, coverage(enhancing, voxel_mm) * room)
+
+
+def _soak(found: Image, spread: Image, voxel_mm: float) -> None:
+    """Lay oedema over the brain, in place: it follows white matter, and stops at the cortex."""
     _fill(found, Tissue.OEDEMA, coverage(spread, voxel_mm) * found[Tissue.WHITE])
     soaked = coverage(spread - 7, 2 * voxel_mm) * np.float32(0.7)
     _fill(found, Tissue.OEDEMA, soaked * found[Tissue.GREY])
-    _fill(found, Tissue.CORE, coverage(inside, voxel_mm) * room)
-    rim = np.float32(tumour.rim_mm) * (1 + np.float32(0.45) * fingers)
-    enhancing = np.minimum(inside, rim - inside)
+
+
+def _enhancing(tumour: Tumour, inside: Image, fingers: Image) -> Image:
+    """Distance inside what enhances in mm: a rim of the core, or spots where that is thin."""
     if tumour.rim_mm < ENHANCING_MM:
-        enhancing = np.minimum(inside - 1, np.float32(tumour.rim_mm) * 2 * (fingers - 1))
-    _fill(found, Tissue.ENHANCING, coverage(enhancing, voxel_mm) * room)
+        return np.asarray(np.minimum(inside - 1, np.float32(tumour.rim_mm) * 2 * (fingers - 1)))
+    rim = np.float32(tumour.rim_mm) * (1 + np.float32(0.45) * fingers)
+    return np.asarray(np.minimum(inside, rim - inside))

@@ -112,15 +112,17 @@ def distension(frames: int, timing: PulseTiming) -> NDArray[np.float64]:
     """
     # A grid finer than any cine, so that the extremes do not depend on the number of frames.
     grid = np.linspace(0, 1, 1001)
-    rise = np.clip((grid - timing.foot) / (timing.peak - timing.foot), 0, 1)
-    pulse = np.where(
-        grid < timing.peak,
-        np.sin(0.5 * np.pi * rise) ** 2,
-        np.exp(-((np.maximum(grid - timing.peak, 0) / timing.recoil) ** 1.3)),
-    )
-    pulse = pulse - timing.notch * np.exp(-(((grid - timing.peak - 0.14) / 0.025) ** 2))
-    # The last of the recoil runs on into the next beat, until its pulse arrives.
-    carried = np.exp(-(((1 + grid - timing.peak) / timing.recoil) ** 1.3))
-    pulse = np.maximum(pulse, carried * (grid < timing.peak))
+    pulse = _pulse(grid, timing)
     pulse = (pulse - pulse.min()) / (pulse.max() - pulse.min())
     return np.asarray(np.interp(np.arange(frames) / frames, grid, pulse))
+
+
+def _pulse(time: NDArray[np.float64], timing: PulseTiming) -> NDArray[np.float64]:
+    """Rise, recoil and dicrotic notch of the aorta's wall, in any unit."""
+    rise = np.clip((time - timing.foot) / (timing.peak - timing.foot), 0, 1)
+    recoil = np.exp(-((np.maximum(time - timing.peak, 0) / timing.recoil) ** 1.3))
+    pulse = np.where(time < timing.peak, np.sin(0.5 * np.pi * rise) ** 2, recoil)
+    pulse = pulse - timing.notch * np.exp(-(((time - timing.peak - 0.14) / 0.025) ** 2))
+    # The last of the recoil runs on into the next beat, until its pulse arrives.
+    carried = np.exp(-(((1 + time - timing.peak) / timing.recoil) ** 1.3))
+    return np.asarray(np.maximum(pulse, carried * (time < timing.peak)))

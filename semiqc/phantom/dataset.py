@@ -1,8 +1,13 @@
-"""Whole data sets of phantoms, written to a store one study at a time."""
+"""Whole data sets of phantoms, written to a store one study at a time.
+
+The same seed gives the same studies, and study ``i`` does not depend on how many there are.
+Groups follow one another in turn; profile and quality of the scan are drawn, whatever the group.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 
@@ -67,20 +72,14 @@ def write_phantoms(
 ) -> None:
     """Write a store of phantoms; one study stands in memory at a time.
 
-    The same seed gives the same studies, and study ``i`` does not depend on how many there are.
-    Groups follow one another in turn; profile and quality of the scan are drawn, whatever the
-    group.
-
     Args:
         path: File to write, whole or not at all.
         kind: ``"short-axis"``, ``"aorta"`` or ``"tumour"``.
         studies: Number of studies.
         seed: Of the data set.
         size: Rows and columns; the field of view stays the same.
-        slices: Of a short-axis study, whose stack keeps about the length of a heart, or of a
-            brain; many show it whole and isotropic, few the slab around its middle.
-        frames: Of each study; by default 20 in the short axis and 100 in the aorta. A brain is
-            still.
+        slices: Of a heart or a brain, over about its length; see ``docs/phantom.md``.
+        frames: By default 20 in the short axis and 100 in the aorta; a brain is still.
         profiles: Scanner profiles to draw from; all where None.
         artefacts: Share of the studies with marked artefacts, in [0, 1]; the rest has slight ones.
         overwrite: Replace a file that exists.
@@ -90,23 +89,40 @@ def write_phantoms(
         FileExistsError: If the file exists and may not be replaced.
         ValueError: If the kind or a profile is unknown, or a number is out of range.
     """
+    _check(kind, studies, artefacts)
+    recipe = _Recipe(kind, size, slices, frames, _known(profiles), artefacts)
+    with StoreWriter(path, *CONTENTS[kind], overwrite=overwrite) as store:
+        for number in range(studies):
+            store.add(recipe.study(number, study_seed(seed, number)))
+            on_progress(number + 1, studies)
+
+
+def _check(kind: str, studies: int, artefacts: float) -> None:
     if kind not in KINDS:
         raise ValueError(f"unknown kind of phantom '{kind}'; known: {', '.join(KINDS)}")
     if studies < 1:
         raise ValueError(f"studies must be at least 1, got {studies}")
     if not 0 <= artefacts <= 1:
         raise ValueError(f"share of studies with artefacts must lie in [0, 1], got {artefacts}")
-    names = list(PROFILES if profiles is None else profiles)
+
+
+def _known(profiles: Sequence[str] | None) -> tuple[str, ...]:
+    """The profiles to draw from, each of which there is."""
+    names = tuple(PROFILES if profiles is None else profiles)
     if not names:
         raise ValueError("phantoms need at least one scanner profile, got none")
     for name in names:
         find_profile(name)
-    recipe = _Recipe(kind, size, slices, frames, tuple(names), artefacts)
-    scheme, modalities = CONTENTS[kind]
-    with StoreWriter(path, scheme, modalities, overwrite=overwrite) as store:
-        for number in range(studies):
-            store.add(recipe.study(number, study_seed(seed, number)))
-            on_progress(number + 1, studies)
+    return names
+
+
+class _Scan(TypedDict):
+    """What every kind of phantom takes."""
+
+    profile: str
+    artefacts: float
+    name: str
+    size: int
 
 
 @dataclass(frozen=True)
@@ -123,41 +139,43 @@ class _Recipe:
     def study(self, number: int, seed: int) -> Study:
         """The study of that number, from 0."""
         rng = np.random.default_rng([seed, number])
-        profile = self.profiles[rng.integers(len(self.profiles))]
-        is_poor = rng.random() < self.poor_share
-        severity = float(rng.uniform(*POOR_SEVERITY) if is_poor else rng.uniform(0, FINE_SEVERITY))
-        pixel_mm = round(FIELD_OF_VIEW_MM[self.kind] / self.size, 3)
-        name = f"phantom-{number + 1:04d}"
+        scan: _Scan = {
+            "profile": self.profiles[rng.integers(len(self.profiles))],
+            "artefacts": self._severity(rng),
+            "name": f"phantom-{number + 1:04d}",
+            "size": self.size,
+        }
         if self.kind == "aorta":
-            return aorta_study(
-                seed,
-                size=self.size,
-                frames=self.frames or AORTA_FRAMES,
-                spacing=(AORTA_SLICE_MM, pixel_mm, pixel_mm),
-                profile=profile,
-                artefacts=severity,
-                name=name,
-            )
+            return self._aorta(seed, scan)
         if self.kind == "tumour":
-            return tumour_study(
-                seed,
-                size=self.size,
-                slices=self.slices,
-                spacing=(brain_slice_mm(self.slices, pixel_mm), pixel_mm, pixel_mm),
-                profile=profile,
-                artefacts=severity,
-                name=name,
-            )
+            return self._tumour(seed, scan)
+        return self._short_axis(seed, list(GROUPS)[number % len(GROUPS)], scan)
+
+    def _severity(self, rng: np.random.Generator) -> float:
+        is_poor = rng.random() < self.poor_share
+        return float(rng.uniform(*POOR_SEVERITY) if is_poor else rng.uniform(0, FINE_SEVERITY))
+
+    def _spacing(self, slice_mm: float) -> tuple[float, float, float]:
+        return slice_mm, self.pixel_mm, self.pixel_mm
+
+    @property
+    def pixel_mm(self) -> float:
+        """In-plane spacing at which the image shows the whole field of view."""
+        return round(FIELD_OF_VIEW_MM[self.kind] / self.size, 3)
+
+    def _aorta(self, seed: int, scan: _Scan) -> Study:
+        spacing = self._spacing(AORTA_SLICE_MM)
+        return aorta_study(seed, frames=self.frames or AORTA_FRAMES, spacing=spacing, **scan)
+
+    def _tumour(self, seed: int, scan: _Scan) -> Study:
+        spacing = self._spacing(brain_slice_mm(self.slices, self.pixel_mm))
+        return tumour_study(seed, slices=self.slices, spacing=spacing, **scan)
+
+    def _short_axis(self, seed: int, group: str, scan: _Scan) -> Study:
+        spacing = self._spacing(slice_distance_mm(self.slices))
+        frames = self.frames or SHORT_AXIS_FRAMES
         return short_axis_study(
-            seed,
-            group=list(GROUPS)[number % len(GROUPS)],
-            size=self.size,
-            slices=self.slices,
-            frames=self.frames or SHORT_AXIS_FRAMES,
-            spacing=(slice_distance_mm(self.slices), pixel_mm, pixel_mm),
-            profile=profile,
-            artefacts=severity,
-            name=name,
+            seed, group=group, slices=self.slices, frames=frames, spacing=spacing, **scan
         )
 
 

@@ -179,16 +179,8 @@ class HeartPainter:
     def _tissues(self, shares: Shares, frame: int) -> Image:
         """Signal of the heart's tissues, each in its share of the voxels, ``[Z, Y, X]``."""
         signals, grain = self.signals, self._grain
-        frames = len(self.heart.filling)
-        phase = 2 * np.pi * frame / frames
-        swirl = np.float32(np.cos(phase)) * self._swirls[0]
-        swirl += np.float32(np.sin(phase)) * self._swirls[1]
-        speed = frames * abs(float(self.heart.filling[frame] - self.heart.filling[frame - 1]))
-        blood = signals.blood * (1 + (0.08 + 0.015 * speed) * swirl + 0.04 * grain)
-        rv_blood = self._rv_blood * (1 + 0.09 * swirl + 0.05 * grain)
-        # Strands of muscle cross the right ventricle.
-        strands = np.clip(self._strands - 1.2, 0, 1)
-        rv_blood += strands * (signals.myocardium - rv_blood)
+        swirl = self._swirl(frame)
+        blood, rv_blood = self._blood(swirl, frame)
         myocardium = signals.myocardium * (1 + 0.12 * grain + 0.06 * swirl)
         trabeculae = 0.35 * blood + 0.65 * myocardium
         heart = (shares.compact - shares.papillary) * blood
@@ -198,6 +190,26 @@ class HeartPainter:
         heart += (shares.wall - shares.rv) * signals.myocardium
         heart += (shares.fat - shares.wall) * (0.8 * signals.fat)
         return np.asarray(heart, dtype=np.float32)
+
+    def _swirl(self, frame: int) -> Image:
+        """How blood is mixed in a frame, ``[Z, Y, X]``: smooth in time, of mean 0."""
+        phase = 2 * np.pi * frame / len(self.heart.filling)
+        swirl = np.float32(np.cos(phase)) * self._swirls[0]
+        swirl += np.float32(np.sin(phase)) * self._swirls[1]
+        return swirl
+
+    def _blood(
+        self, swirl: Image, frame: int
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """Signal of the blood in the left and the right ventricle, ``[Z, Y, X]`` each."""
+        signals, grain, filling = self.signals, self._grain, self.heart.filling
+        speed = len(filling) * abs(float(filling[frame] - filling[frame - 1]))
+        blood = signals.blood * (1 + (0.08 + 0.015 * speed) * swirl + 0.04 * grain)
+        rv_blood = self._rv_blood * (1 + 0.09 * swirl + 0.05 * grain)
+        # Strands of muscle cross the right ventricle.
+        strands = np.clip(self._strands - 1.2, 0, 1)
+        rv_blood += strands * (signals.myocardium - rv_blood)
+        return blood, rv_blood
 
     def _papillaries(
         self,

@@ -17,7 +17,7 @@ from semiqc.phantom.grid import ShortAxisGrid
 from semiqc.phantom.heart import ANGLES, BeatingHeart
 from semiqc.phantom.painter import HeartPainter
 from semiqc.phantom.scanner import ScannerProfile, find_profile, sensitivity, vary
-from semiqc.phantom.thorax import draw_thorax, surroundings
+from semiqc.phantom.thorax import Thorax, draw_thorax, surroundings
 from semiqc.phantom.tissue import Image, texture
 from semiqc.study import Study
 
@@ -143,10 +143,7 @@ def _behind(
     heart: BeatingHeart, grid: ShortAxisGrid, scanner: ScannerProfile, rng: np.random.Generator
 ) -> Image:
     """Every slice without its heart, ``[Z, Y, X]``; the abdomen moves with the breath."""
-    radius = heart.radii(np.linspace(-0.2, 0.6, 9), 0)[2].max(axis=0)
-    left_mm = float((radius * np.cos(ANGLES)).max())
-    bottom_mm = float((-radius * np.sin(ANGLES)).max())
-    thorax = draw_thorax(rng, left_mm, bottom_mm)
+    thorax = _draw_thorax(heart, rng)
     smooth = 9 / grid.pixel_mm
     ripples = texture(rng, (len(grid.z), *grid.x.shape), (1.0, smooth, smooth))
     grain = texture(rng, ripples.shape, (0.3, 1.3 / grid.pixel_mm, 1.3 / grid.pixel_mm))
@@ -160,3 +157,11 @@ def _behind(
         ]
         slices.append(np.mean(painted, axis=0) * (1 + 0.07 * grain[number]))
     return np.asarray(slices, dtype=np.float32)
+
+
+def _draw_thorax(heart: BeatingHeart, rng: np.random.Generator) -> Thorax:
+    """Surroundings with room for the heart at end-diastole."""
+    radius = heart.radii(np.linspace(-0.2, 0.6, 9), 0)[2].max(axis=0)
+    left_mm = float((radius * np.cos(ANGLES)).max())
+    bottom_mm = float((-radius * np.sin(ANGLES)).max())
+    return draw_thorax(rng, left_mm, bottom_mm)

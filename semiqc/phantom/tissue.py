@@ -57,11 +57,7 @@ def texture(rng: np.random.Generator, shape: tuple[int, ...], sigma: tuple[float
         shape: Of the field.
         sigma: Smoothness along each axis, in voxels.
     """
-    # A field smooth over many voxels is drawn on a coarser grid, which costs far less.
-    coarse = [
-        max(2, min(n, int(np.ceil(2.5 * n / max(s, 2.5)))))
-        for n, s in zip(shape, sigma, strict=True)
-    ]
+    coarse = _coarser(shape, sigma)
     scaled = [s * c / n for s, c, n in zip(sigma, coarse, shape, strict=True)]
     field = ndimage.gaussian_filter(
         rng.standard_normal(coarse, dtype=np.float32), scaled, mode="wrap"
@@ -72,3 +68,11 @@ def texture(rng: np.random.Generator, shape: tuple[int, ...], sigma: tuple[float
     field -= field.mean()
     spread = float(field.std())
     return np.asarray(field / spread if spread > 0 else field, dtype=np.float32)
+
+
+def _coarser(shape: tuple[int, ...], sigma: tuple[float, ...]) -> list[int]:
+    """Shape of a grid on which a field so smooth is drawn at far less cost."""
+    return [
+        max(2, min(n, int(np.ceil(2.5 * n / max(s, 2.5)))))
+        for n, s in zip(shape, sigma, strict=True)
+    ]
