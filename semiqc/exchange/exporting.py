@@ -4,11 +4,20 @@ Reference:
     Isensee et al., "nnU-Net: a self-configuring method for deep learning-based biomedical image
     segmentation", Nature Methods 2021. https://doi.org/10.1038/s41592-020-01008-z
 
-Layout, of version 2: ``imagesTr/NAME_frameTT_MMMM.nii.gz`` for each labelled frame and modality,
-``labelsTr/NAME_frameTT.nii.gz``, and ``dataset.json``. ``UNLABELLED`` is the label ``ignore``,
-whose value must be the highest. Beside what nnU-Net asks for there are ``lineage.csv``, a row for
-each frame; the same row as JSON in the header of each file of labels; and ``splits_final.json``,
-folds that part no subject, which nnU-Net takes once they lie with the preprocessed data.
+Layout, of version 2::
+
+    Dataset501_Heart/
+        dataset.json                          channels, labels, ending, number of cases
+        imagesTr/NAME_frameTT_MMMM.nii.gz     each labelled frame TT and modality MMMM
+        labelsTr/NAME_frameTT.nii.gz          its labels, 8 bits; UNLABELLED is ``ignore``
+        lineage.csv                           a row for each frame: where its labels come from
+        splits_final.json                     folds that part no subject
+
+``ignore`` is the highest value, as nnU-Net wants it. The row of a frame stands as JSON in the
+header of its labels, too. nnU-Net takes the folds once they lie with the preprocessed data.
+Images have the intensities and the grid of the study, so what nnU-Net segments with the trained
+model should be prepared likewise. Structures that overlap are exported as the classes that they
+are made of.
 """
 
 import json
@@ -114,10 +123,6 @@ def export_nnunet(
 ) -> list[LineageRow]:
     """Write all labelled frames of the studies; one frame is read at a time.
 
-    Images have the intensities and the grid of the study, so what nnU-Net segments with the
-    trained model should be prepared likewise. Structures that overlap are exported as the classes
-    that they are made of.
-
     Args:
         cases: Taken one after the other.
         folder: To write, whole or not at all; named like ``Dataset501_Heart``.
@@ -136,28 +141,35 @@ def export_nnunet(
     folder = Path(folder)
     _check_folder(folder, overwrite)
     described = _description(scheme, modalities)
-    rows: dict[str, LineageRow] = {}
     with whole_folder(folder) as unfinished:
         _empty(unfinished)
-        for case in cases:
-            if case.study.image.shape[0] != len(modalities):
-                raise ValueError(
-                    f"{case.study.name}: {case.study.image.shape[0]} modalities, expected"
-                    f" {len(modalities)}: {', '.join(modalities)}"
-                )
-            for frame in case.study.labelled_frames:
-                row = _write_frame(unfinished, case, frame, len(scheme.classes))
-                if row.case.casefold() in rows:
-                    raise ValueError(f"{row.case}: two frames share this name")
-                rows[row.case.casefold()] = row
-        if not rows:
+        found = _write_cases(unfinished, cases, modalities, len(scheme.classes))
+        if not found:
             raise ValueError(f"{folder}: no frame to export has a label")
-        found = sorted(rows.values(), key=lambda row: (row.study, row.frame))
         write_rows(unfinished / LINEAGE, LineageRow, found)
         write_text(unfinished / SPLITS, json.dumps(subject_folds(found), indent=1))
         complete = {**described, "numTraining": len(found)}
         write_text(unfinished / DESCRIPTION, json.dumps(complete, indent=1))
     return found
+
+
+def _write_cases(
+    folder: Path, cases: Iterable[ExportCase], modalities: Sequence[str], ignore: int
+) -> list[LineageRow]:
+    """Write every labelled frame, and return their rows sorted by study and frame."""
+    rows: dict[str, LineageRow] = {}
+    for case in cases:
+        if case.study.image.shape[0] != len(modalities):
+            raise ValueError(
+                f"{case.study.name}: {case.study.image.shape[0]} modalities, expected"
+                f" {len(modalities)}: {', '.join(modalities)}"
+            )
+        for frame in case.study.labelled_frames:
+            row = _write_frame(folder, case, frame, ignore)
+            if row.case.casefold() in rows:
+                raise ValueError(f"{row.case}: two frames share this name")
+            rows[row.case.casefold()] = row
+    return sorted(rows.values(), key=lambda row: (row.study, row.frame))
 
 
 def subject_folds(rows: Sequence[LineageRow]) -> list[dict[str, list[str]]]:
@@ -182,6 +194,12 @@ def subject_folds(rows: Sequence[LineageRow]) -> list[dict[str, list[str]]]:
 
 
 def _check_folder(folder: Path, overwrite: bool) -> None:
+    """Refuse a folder that nnU-Net would not find, or whose content must not be replaced.
+
+    Raises:
+        ValueError: If its name is not like ``Dataset501_Heart``.
+        FileExistsError: If it is a file, or holds something that may not be replaced.
+    """
     if not _NAMED.fullmatch(folder.name):
         raise ValueError(
             f"{folder}: nnU-Net finds a data set by a name like Dataset501_Heart,"
@@ -208,6 +226,11 @@ def _empty(folder: Path) -> None:
 
 
 def _description(scheme: LabelScheme, modalities: Sequence[str]) -> dict[str, Any]:
+    """``dataset.json`` but for the number of cases.
+
+    Raises:
+        ValueError: If two classes share a name, or one is called ``ignore``.
+    """
     names = ["background", *scheme.classes[1:], "ignore"]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
@@ -223,6 +246,7 @@ def _description(scheme: LabelScheme, modalities: Sequence[str]) -> dict[str, An
 
 
 def _write_frame(folder: Path, case: ExportCase, frame: int, ignore: int) -> LineageRow:
+    """Write the images and labels of one frame, with its lineage in the header of the labels."""
     study = case.study
     labels = np.asarray(study.labels[frame])
     _check_labels(study.name, frame, labels, ignore)
@@ -251,6 +275,7 @@ def _check_labels(name: str, frame: int, labels: NDArray[np.int8], ignore: int) 
 
 
 def _row(case: ExportCase, frame: int, kept_share: float) -> LineageRow:
+    """The lineage of a frame; labels that nobody said anything of are an expert's."""
     study = case.study
     lineage = case.lineage.get(frame, Lineage())
     told = {**vars(lineage), "scores": scores_text(lineage.scores)}

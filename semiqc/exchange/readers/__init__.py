@@ -1,5 +1,11 @@
-"""Readers: one file a layout, each listing the studies of a source without reading them."""
+"""Readers: each lists the studies of a source, and reads one when it is asked to.
 
-from semiqc.exchange.readers.layouts import READERS, Reader, find, find_images
+A layout is a module (``acdc``, ``mnms``, ``nnunet``, ``manifest``, ``plain_nifti``, ``pairs``) or
+a folder (``dicom``). A module has ``recognises(source)``, which looks at names only, and
+``find(source, scheme)``, which gives a ``Listing`` of studies that are not read yet. ``registry``
+names the layouts, ``listing`` and ``nifti`` hold what several of them share.
+"""
+
+from semiqc.exchange.readers.registry import READERS, Reader, find, find_images
 
 __all__ = ["READERS", "Reader", "find", "find_images"]

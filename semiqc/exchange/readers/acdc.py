@@ -5,9 +5,19 @@ Reference:
     Segmentation and Diagnosis: Is the Problem Solved?", IEEE TMI 2018.
     https://doi.org/10.1109/TMI.2018.2837502
 
-``patientNNN/`` holds ``Info.cfg`` with the 1-based numbers of the end-diastolic (ED) and
-end-systolic (ES) frame, these two as ``patientNNN_frameFF.nii.gz`` with ``_gt`` labels, and
-``patientNNN_4d.nii.gz``, the whole cycle. Without the latter the study is of the two frames.
+::
+
+    training/                                 or testing/, or the patients alone
+        patient001/
+            Info.cfg                          lines such as ED: 1, ES: 12, Group: DCM
+            patient001_4d.nii.gz              the whole cycle, 4-D; may be missing
+            patient001_frame01.nii.gz         the end-diastolic (ED) frame, 3-D
+            patient001_frame01_gt.nii.gz      its labels: RV 1, myocardium 2, LV 3
+            patient001_frame12.nii.gz         the end-systolic (ES) frame
+            patient001_frame12_gt.nii.gz
+
+Frames are counted from 1. Without the cycle the study is of the two frames. With it, ED and ES
+must be frames of it, voxel by voxel.
 """
 
 import re
@@ -19,17 +29,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.exchange.readers.series import (
+from semiqc.exchange.readers.listing import listing_of
+from semiqc.exchange.readers.nifti import (
     LabelValues,
     in_plane_mm,
     placed,
     raw_study,
     read_image,
     stacked,
-    unlabelled,
 )
-from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError, safe_name
+from semiqc.images.raw import Entry, Listing, RawStudy, UnusableError, safe_name
 from semiqc.nifti.files import ENDINGS, difference, read_voxels
+from semiqc.nifti.headers import Header
 from semiqc.schemes import SHORT_AXIS, LabelScheme
 
 INFO = "Info.cfg"
@@ -59,20 +70,14 @@ def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
         scheme: Of the labels; by default ``SHORT_AXIS``, whose values are ACDC's.
     """
     scheme = scheme or SHORT_AXIS
-    entries, refusals = [], []
-    for folder in _patients(source):
-        split = SPLITS.get(folder.parent.name.lower(), "")
-        try:
-            name = safe_name(folder.name)
-        except UnusableError as error:
-            refusals.append(Refusal(folder.name, str(error)))
-            continue
-        entries.append(
-            Entry(
-                name, folder, partial(_in_plane_mm, folder), partial(_read, folder, split, scheme)
-            )
-        )
-    return Listing(tuple(entries), scheme, refusals=tuple(refusals))
+    patients = ((folder.name, folder) for folder in _patients(source))
+    return listing_of(patients, partial(_entry, scheme), scheme)
+
+
+def _entry(scheme: LabelScheme, text: str, folder: Path) -> Entry:
+    split = SPLITS.get(folder.parent.name.lower(), "")
+    read = partial(_read, folder, split, scheme)
+    return Entry(safe_name(text), folder, partial(_in_plane_mm, folder), read)
 
 
 def recognises(source: Path) -> bool:
@@ -90,6 +95,7 @@ def is_patient(folder: Path) -> bool:
 
 
 def _patients(source: Path) -> list[Path]:
+    """Folders of patients in a folder and in its ``training`` and ``testing``, sorted."""
     if is_patient(source):
         return [source]
     parents = [
@@ -106,6 +112,7 @@ def _patients(source: Path) -> list[Path]:
 
 
 def _existing(folder: Path, name: str) -> Path | None:
+    """The NIfTI file of that stem, compressed or not; None where there is none."""
     return next((p for p in (folder / f"{name}{end}" for end in ENDINGS) if p.exists()), None)
 
 
@@ -115,12 +122,7 @@ def read_info(path: Path) -> Info:
     Raises:
         UnusableError: If it is missing, or does not give both frames.
     """
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise UnusableError(f"{path.name}: cannot be read ({error.strerror})") from error
-    parts = (line.partition(":") for line in lines)
-    found = {key.strip(): value.strip() for key, colon, value in parts if colon}
+    found = _info_lines(path)
     try:
         info = Info(int(found["ED"]), int(found["ES"]), found.get("Group", ""))
     except (KeyError, ValueError):
@@ -133,11 +135,23 @@ def read_info(path: Path) -> Info:
     return info
 
 
+def _info_lines(path: Path) -> dict[str, str]:
+    """What stands behind the colon of each line, by what stands before it."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise UnusableError(f"{path.name}: cannot be read ({error.strerror})") from error
+    parts = (line.partition(":") for line in lines)
+    return {key.strip(): value.strip() for key, colon, value in parts if colon}
+
+
 def _frame_files(folder: Path, info: Info) -> dict[int, Path | None]:
+    """The images of the ED and ES frame, by number; None for one that is missing."""
     return {frame: _existing(folder, f"{folder.name}_frame{frame:02d}") for frame in info.frames}
 
 
 def _label_files(folder: Path, info: Info) -> dict[int, Path]:
+    """The labels of the ED and ES frame, by number, as far as there are any."""
     files = {f: _existing(folder, f"{folder.name}_frame{f:02d}_gt") for f in info.frames}
     return {frame: path for frame, path in files.items() if path}
 
@@ -150,6 +164,11 @@ def _in_plane_mm(folder: Path) -> tuple[float, float]:
 
 
 def _required_frames(folder: Path, info: Info) -> list[Path]:
+    """The images of ED and ES in the order of time, where there is no cycle.
+
+    Raises:
+        UnusableError: If one is missing.
+    """
     files = _frame_files(folder, info)
     missing = [
         f"{folder.name}_frame{frame:02d}.nii.gz" for frame, path in files.items() if not path
@@ -161,36 +180,37 @@ def _required_frames(folder: Path, info: Info) -> list[Path]:
 
 def _read(folder: Path, split: str, scheme: LabelScheme, with_labels: bool) -> RawStudy:
     info = read_info(folder / INFO)
-    label_files = _label_files(folder, info) if with_labels else {}
-    values = LabelValues(scheme)
-    cine = _existing(folder, f"{folder.name}_4d")
-    if cine:
-        image = read_image(cine, axes=4)
-        voxels = read_voxels(image)
-        _check_cine(folder, info, cine, voxels)
-        places = {frame: frame - 1 for frame in info.frames}
-    else:
-        image, voxels = stacked(_required_frames(folder, info))
-        places = {frame: place for place, frame in enumerate(info.frames)}
-    frames = len(voxels)
-    labels = (
-        placed({places[f]: path for f, path in label_files.items()}, image, frames, values)
-        if label_files
-        else unlabelled(image, frames)
-    )
-    warnings: tuple[str, ...] = ()
-    if with_labels and len(label_files) == 1 < len(info.frames):
-        warnings = ("only one of the ED and ES frames has labels",)
+    image, voxels, places = _images(folder, info)
+    files = _label_files(folder, info) if with_labels else {}
+    placed_files = {places[frame]: path for frame, path in files.items()}
+    labels = placed(placed_files, image, len(voxels), LabelValues(scheme))
+    is_half = with_labels and len(files) == 1 < len(info.frames)
     return raw_study(
         safe_name(folder.name),
         image,
         [voxels],
         labels,
-        warnings=warnings,
+        warnings=["only one of the ED and ES frames has labels"] if is_half else [],
         group=info.group,
         split=split,
         source=str(folder),
     )
+
+
+def _images(folder: Path, info: Info) -> tuple[Header, NDArray[Any], dict[int, int]]:
+    """The cycle, or ED and ES alone, ``[T, Z, Y, X]``; and which of its frames these two are.
+
+    Returns:
+        The header, the voxels, and the place from 0 of each numbered frame.
+    """
+    cine = _existing(folder, f"{folder.name}_4d")
+    if cine is None:
+        image, voxels = stacked(_required_frames(folder, info))
+        return image, voxels, {frame: place for place, frame in enumerate(info.frames)}
+    image = read_image(cine, axes=4)
+    voxels = read_voxels(image)
+    _check_cine(folder, info, cine, voxels)
+    return image, voxels, {frame: frame - 1 for frame in info.frames}
 
 
 def _check_cine(folder: Path, info: Info, cine: Path, voxels: NDArray[Any]) -> None:

@@ -1,10 +1,17 @@
 """A plain table that names the files of each study, for data in no other layout.
 
-A CSV with the columns ``image`` and, as far as they are known, ``study``, ``labels``, ``frame``,
-``group``, ``split`` and ``subject``. Paths are relative to the table. A study may have several
-rows: either all name the same 4-D image, and each the labels of one ``frame``, counted from 0; or
-each names the 3-D image of one frame, which are put in the order of ``frame``, or else of the
-rows. Labels without ``frame`` are those of all frames: 4-D, zero where nobody annotated.
+A CSV with the column ``image`` and, as far as they are known, ``study``, ``labels``, ``frame``,
+``group``, ``split`` and ``subject``. Paths are relative to the table::
+
+    table.csv
+    a/cine.nii.gz     4-D            study,image,labels,frame
+    a/ed.nii.gz       3-D            a,a/cine.nii.gz,a/ed.nii.gz,0
+    a/es.nii.gz       3-D            a,a/cine.nii.gz,a/es.nii.gz,11
+
+A study may have several rows: either all name the same 4-D image, and each the labels of one
+``frame``, counted from 0; or each names the 3-D image of one frame, which are put in the order of
+``frame``, or else of the rows. Labels without ``frame`` are those of all frames: 4-D, zero where
+nobody annotated.
 """
 
 import csv
@@ -17,7 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.exchange.readers.series import (
+from semiqc.exchange.readers.listing import listing_of
+from semiqc.exchange.readers.nifti import (
     LabelValues,
     hide_blank_frames,
     in_plane_mm,
@@ -27,7 +35,7 @@ from semiqc.exchange.readers.series import (
     stacked,
     unlabelled,
 )
-from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError, safe_name
+from semiqc.images.raw import Entry, Listing, RawStudy, UnusableError, safe_name
 from semiqc.nifti.files import read_voxels, stem
 from semiqc.nifti.headers import Header
 from semiqc.schemes import SHORT_AXIS, LabelScheme
@@ -39,7 +47,15 @@ SHARED = ("group", "split", "subject")
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; paths are whole, ``frame`` is None where it is not given."""
+    """One line of the table.
+
+    Args:
+        line: Its number in the file, from 1, for messages.
+        image: Whole path of the image.
+        labels: Whole path of the labels, if any.
+        frame: From 0; None where it is not given.
+        shared: Cells of the columns ``SHARED``.
+    """
 
     line: int
     image: Path
@@ -67,18 +83,16 @@ def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
     studies: dict[str, list[dict[str, str]]] = {}
     for cells in _lines(source):
         studies.setdefault(cells["study"] or stem(Path(cells["image"])), []).append(cells)
-    entries, refusals = [], []
-    for text, lines in studies.items():
-        try:
-            name = safe_name(text)
-            rows = [_row(cells, source) for cells in lines]
-            _check_agreement(rows)
-        except UnusableError as error:
-            refusals.append(Refusal(text or source.name, str(error)))
-            continue
-        read = partial(_read, name, rows, LabelValues(scheme))
-        entries.append(Entry(name, rows[0].image, partial(in_plane_mm, rows[0].image), read))
-    return Listing(tuple(entries), scheme, refusals=tuple(refusals))
+    entry = partial(_entry, source, LabelValues(scheme))
+    return listing_of(studies.items(), entry, scheme)
+
+
+def _entry(source: Path, values: LabelValues, text: str, lines: list[dict[str, str]]) -> Entry:
+    name = safe_name(text)
+    rows = [_row(cells, source) for cells in lines]
+    _check_agreement(rows)
+    read = partial(_read, name, rows, values)
+    return Entry(name, rows[0].image, partial(in_plane_mm, rows[0].image), read)
 
 
 def named_files(source: Path) -> list[Path]:
@@ -92,6 +106,11 @@ def named_files(source: Path) -> list[Path]:
 
 
 def _lines(source: Path) -> list[dict[str, str]]:
+    """Cells of each line by column, with its number as ``line``; blank where it has none.
+
+    Raises:
+        ValueError: If the file is no CSV, lacks the column ``image``, or has unknown columns.
+    """
     try:
         with source.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restkey="", restval="")
@@ -111,6 +130,11 @@ def _lines(source: Path) -> list[dict[str, str]]:
 
 
 def _row(cells: dict[str, str], source: Path) -> Row:
+    """One line, understood.
+
+    Raises:
+        UnusableError: If it names no image, or its frame is not a number from 0.
+    """
     line = int(cells["line"])
     if not cells["image"]:
         raise UnusableError(f"{source.name} line {line}: names no image")
@@ -128,6 +152,11 @@ def _row(cells: dict[str, str], source: Path) -> Row:
 
 
 def _check_agreement(rows: Sequence[Row]) -> None:
+    """Refuse rows of one study that contradict each other.
+
+    Raises:
+        UnusableError: If a shared column differs, or frames are doubled or missing.
+    """
     for row in rows[1:]:
         for column, first, other in zip(SHARED, rows[0].shared, row.shared, strict=True):
             if first != other:
@@ -176,20 +205,24 @@ def _labels(
     voxels: NDArray[Any],
     values: LabelValues,
 ) -> NDArray[np.int8]:
-    frames = len(voxels)
     single = {frame: path for path, frame in files if frame is not None}
-    beyond = [frame for frame in single if frame >= frames]
+    beyond = [frame for frame in single if frame >= len(voxels)]
     if beyond:
         raise UnusableError(
-            f"{image.path.name}: has {frames} frames from 0, labels are given for {beyond}"
+            f"{image.path.name}: has {len(voxels)} frames from 0, labels are given for {beyond}"
         )
     whole = [path for path, frame in files if frame is None]
-    if not whole:
-        return placed(single, image, frames, values)
-    read = values.read(whole[0], image)
-    if len(read) != frames:
+    if whole:
+        return _whole_labels(whole[0], image, len(voxels), values)
+    return placed(single, image, len(voxels), values)
+
+
+def _whole_labels(path: Path, image: Header, frames: int, values: LabelValues) -> NDArray[np.int8]:
+    """Labels of all frames out of one file; 4-D where there are several frames."""
+    labels = values.read(path, image)
+    if len(labels) != frames:
         raise UnusableError(
-            f"{whole[0].name}: {len(read)} frames, {image.path.name} has {frames};"
+            f"{path.name}: {len(labels)} frames, {image.path.name} has {frames};"
             " labels of one frame need the column frame"
         )
-    return hide_blank_frames(read) if frames > 1 else read
+    return hide_blank_frames(labels) if frames > 1 else labels

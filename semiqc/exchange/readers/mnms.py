@@ -6,12 +6,24 @@ References:
     Martín-Isla et al., "Deep Learning Segmentation of the Right Ventricle in Cardiac MRI: The
     M&Ms Challenge", IEEE JBHI 2023. https://doi.org/10.1109/JBHI.2023.3267857
 
-M&Ms has ``CODE_sa.nii.gz`` and ``CODE_sa_gt.nii.gz``, both 4-D, the latter zero in the frames
-nobody annotated. M&Ms-2 has ``NNN_SA_ED.nii.gz`` and ``NNN_SA_ES.nii.gz`` with ``_gt``, and
-``NNN_SA_CINE.nii.gz``. Folders may be nested; ``Training``, ``Validation`` and ``Testing`` give
-the split. Labels are LV 1, myocardium 2, RV 3, and are turned into those of ``SHORT_AXIS``. The
-table of the data set (``*information*.csv`` or ``*dataset_info*.csv``), where it lies in the
-folder or beside it, gives the pathology, and in M&Ms the 0-based ED and ES frame.
+M&Ms::
+
+    *information*.csv                 External code, Pathology, and ED and ES counted from 0
+    Training/  Validation/  Testing/  give the split; folders may be nested
+        A0S9V9/
+            A0S9V9_sa.nii.gz          the whole cycle, 4-D
+            A0S9V9_sa_gt.nii.gz       4-D, zero in the frames nobody annotated
+
+M&Ms-2::
+
+    dataset_information.csv           SUBJECT_CODE, DISEASE
+    001/
+        001_SA_ED.nii.gz              with 001_SA_ED_gt.nii.gz
+        001_SA_ES.nii.gz              with 001_SA_ES_gt.nii.gz
+        001_SA_CINE.nii.gz            may be missing; taken where it holds both frames
+
+Labels are LV 1, myocardium 2, RV 3, and are turned into those of ``SHORT_AXIS``. The table may
+lie in the folder or beside it.
 """
 
 import csv
@@ -25,7 +37,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.exchange.readers.series import (
+from semiqc.exchange.readers.listing import listing_of
+from semiqc.exchange.readers.nifti import (
     LabelValues,
     hide_blank_frames,
     in_plane_mm,
@@ -37,6 +50,7 @@ from semiqc.exchange.readers.series import (
 )
 from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError, safe_name
 from semiqc.nifti.files import is_nifti, read_voxels, stem
+from semiqc.nifti.headers import Header
 from semiqc.schemes import SHORT_AXIS, LabelScheme
 
 MEANING = {0: 0, 1: 3, 2: 2, 3: 1}
@@ -74,19 +88,25 @@ def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
     studies: dict[tuple[Path, str], dict[str, Path]] = {}
     for path, code, part in _image_files(source):
         studies.setdefault((path.parent, code), {})[part] = path
-    entries = []
-    for (folder, code), parts in studies.items():
-        try:
-            name = safe_name(code)
-            first = _any_image(parts)
-        except UnusableError as error:
-            refusals.append(Refusal(code, str(error)))
-            continue
-        row = table.get(_key(code), Row(""))
-        split = _split(folder, source)
-        read = partial(_read, name, parts, row, split, LabelValues(scheme, MEANING))
-        entries.append(Entry(name, folder, partial(in_plane_mm, first), read))
-    return Listing(tuple(entries), scheme, refusals=tuple(refusals))
+    entry = partial(_entry, source, table, LabelValues(scheme, MEANING))
+    candidates = ((code, (folder, parts)) for (folder, code), parts in studies.items())
+    return listing_of(candidates, entry, scheme, refusals=refusals)
+
+
+def _entry(
+    source: Path,
+    table: Mapping[str, Row],
+    values: LabelValues,
+    code: str,
+    found: tuple[Path, Mapping[str, Path]],
+) -> Entry:
+    """A study to be read of its folder and the files of its parts."""
+    folder, parts = found
+    name, first = safe_name(code), _any_image(parts)
+    row = table.get(_key(code), Row(""))
+    fields = {"group": row.group, "split": _split(folder, source)}
+    read = partial(_read, name, parts, row.marked, values, fields)
+    return Entry(name, folder, partial(in_plane_mm, first), read)
 
 
 def _image_files(source: Path) -> Iterator[tuple[Path, str, str]]:
@@ -98,6 +118,11 @@ def _image_files(source: Path) -> Iterator[tuple[Path, str, str]]:
 
 
 def _any_image(parts: Mapping[str, Path]) -> Path:
+    """The image whose header gives a study's spacing.
+
+    Raises:
+        UnusableError: If there is neither a cycle nor both ED and ES.
+    """
     if "" in parts:
         return parts[""]
     missing = [part.upper() for part in ("ed", "es") if part not in parts]
@@ -108,11 +133,13 @@ def _any_image(parts: Mapping[str, Path]) -> Path:
 
 
 def _split(folder: Path, source: Path) -> str:
+    """The split that a folder above a study names; empty where none does."""
     within = [part.lower() for part in folder.relative_to(source).parts]
     return next((SPLITS[part] for part in (source.name.lower(), *within) if part in SPLITS), "")
 
 
 def _labels_of(path: Path) -> Path | None:
+    """The file of labels beside an image, if there is one."""
     beside = (path.with_name(f"{stem(path)}_gt{ending}") for ending in (".nii.gz", ".nii"))
     return next((labels for labels in beside if labels.exists()), None)
 
@@ -120,61 +147,87 @@ def _labels_of(path: Path) -> Path | None:
 def _read(
     name: str,
     parts: Mapping[str, Path],
-    row: Row,
-    split: str,
+    marked: tuple[int, ...],
     values: LabelValues,
+    fields: Mapping[str, str],
     with_labels: bool,
 ) -> RawStudy:
-    fields = {"group": row.group, "split": split}
     if "" in parts:
-        return _read_cycle(name, parts[""], row, values, with_labels, fields)
+        return _read_cycle(name, parts[""], marked, values, fields, with_labels)
+    return _read_ends(name, parts, values, fields, with_labels)
+
+
+def _read_ends(
+    name: str,
+    parts: Mapping[str, Path],
+    values: LabelValues,
+    fields: Mapping[str, str],
+    with_labels: bool,
+) -> RawStudy:
+    """A study of M&Ms-2: the ED and ES frames, within their cine where it holds them."""
     ends = [parts["ed"], parts["es"]]
     image, voxels = stacked(ends)
     frames, warnings = [0, 1], []
     if "cine" in parts:
-        cine = read_image(parts["cine"], axes=4)
-        cycle = read_voxels(cine)
-        found = [_frame_like(end, cycle) for end in voxels]
-        if None in found or cine.shape[:3] != image.shape[:3]:
+        cycle = _cycle_with(parts["cine"], image, voxels)
+        if cycle is None:
             warnings.append("the cine does not hold the ED and ES frames; they alone are taken")
         else:
-            image, voxels, frames = cine, cycle, [f for f in found if f is not None]
-    labels = unlabelled(image, len(voxels))
-    if with_labels:
-        files = {f: _labels_of(end) for f, end in zip(frames, ends, strict=True)}
-        labels = placed({f: p for f, p in files.items() if p}, image, len(voxels), values)
-    return raw_study(
-        name, image, [voxels], labels, warnings=warnings, source=str(ends[0].parent), **fields
-    )
+            image, voxels, frames = cycle
+    beside = {frame: _labels_of(end) for frame, end in zip(frames, ends, strict=True)}
+    files = {frame: path for frame, path in beside.items() if path} if with_labels else {}
+    labels = placed(files, image, len(voxels), values)
+    source = str(ends[0].parent)
+    return raw_study(name, image, [voxels], labels, warnings=warnings, source=source, **fields)
+
+
+def _cycle_with(
+    path: Path, image: Header, ends: NDArray[Any]
+) -> tuple[Header, NDArray[Any], list[int]] | None:
+    """A cine, and which of its frames the volumes ``ends`` are; None where it lacks one."""
+    cine = read_image(path, axes=4)
+    cycle = read_voxels(cine)
+    frames = [frame for frame in (_frame_like(end, cycle) for end in ends) if frame is not None]
+    if len(frames) < len(ends) or cine.shape[:3] != image.shape[:3]:
+        return None
+    return cine, cycle, frames
 
 
 def _read_cycle(
     name: str,
     path: Path,
-    row: Row,
+    marked: tuple[int, ...],
     values: LabelValues,
-    with_labels: bool,
     fields: Mapping[str, str],
+    with_labels: bool,
 ) -> RawStudy:
+    """A study of M&Ms: a 4-D image, and 4-D labels where there are some."""
     image = read_image(path, axes=4)
-    labels = unlabelled(image, image.frames)
-    warnings = []
     beside = _labels_of(path) if with_labels else None
-    if beside:
-        read_image(beside, axes=4)
-        read = values.read(beside, image)
-        if len(read) != image.frames:
-            raise UnusableError(f"{beside.name}: {len(read)} frames, the image {image.frames}")
-        labels = hide_blank_frames(read)
-        annotated = {t for t in range(image.frames) if (labels[t] >= 0).any()}
-        if row.marked and annotated and not set(row.marked) <= annotated:
-            warnings.append("the table's ED and ES are not the frames that are annotated")
-    return raw_study(
-        name, image, [read_voxels(image)], labels, warnings=warnings, source=str(path), **fields
-    )
+    labels = _cycle_labels(beside, image, values) if beside else unlabelled(image, image.frames)
+    annotated = {t for t in range(image.frames) if (labels[t] >= 0).any()}
+    warnings = []
+    if marked and annotated and not set(marked) <= annotated:
+        warnings.append("the table's ED and ES are not the frames that are annotated")
+    voxels = [read_voxels(image)]
+    return raw_study(name, image, voxels, labels, warnings=warnings, source=str(path), **fields)
+
+
+def _cycle_labels(path: Path, image: Header, values: LabelValues) -> NDArray[np.int8]:
+    """Labels of every frame, ``[T, Z, Y, X]``; frames nobody annotated are ``UNLABELLED``.
+
+    Raises:
+        UnusableError: If the file is not 4-D or has other frames than the image.
+    """
+    read_image(path, axes=4)
+    labels = values.read(path, image)
+    if len(labels) != image.frames:
+        raise UnusableError(f"{path.name}: {len(labels)} frames, the image {image.frames}")
+    return hide_blank_frames(labels)
 
 
 def _frame_like(volume: NDArray[Any], cycle: NDArray[Any]) -> int | None:
+    """The frame of a cine ``[T, Z, Y, X]`` that equals a volume, if one does."""
     if volume.shape != cycle.shape[1:]:
         return None
     return next((t for t, frame in enumerate(cycle) if np.array_equal(frame, volume)), None)
@@ -186,6 +239,7 @@ def _key(code: str) -> str:
 
 
 def _tables(source: Path) -> tuple[dict[str, Row], list[Refusal]]:
+    """Rows of the tables in a folder and beside it by subject, and tables nobody can read."""
     found: dict[str, Row] = {}
     refusals = []
     for folder in (source, source.parent):
@@ -199,16 +253,13 @@ def _tables(source: Path) -> tuple[dict[str, Row], list[Refusal]]:
 
 
 def _table(path: Path) -> dict[str, Row]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [
-                {(key or "").strip().lower(): str(cell or "").strip() for key, cell in row.items()}
-                for row in csv.DictReader(file)
-            ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UnusableError(f"{path.name}: cannot be read ({error})") from error
+    """Rows of one table, by ``_key`` of the subject's code.
+
+    Raises:
+        UnusableError: If it cannot be read, or has no column of codes.
+    """
     rows = {}
-    for line in lines:
+    for line in _lines(path):
         code = _first(line, CODE_COLUMNS)
         marked = [line.get("ed", ""), line.get("es", "")]
         if code:
@@ -219,5 +270,18 @@ def _table(path: Path) -> dict[str, Row]:
     return rows
 
 
+def _lines(path: Path) -> list[dict[str, str]]:
+    """Cells of each line by the name of the column in lower case."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return [
+                {(key or "").strip().lower(): str(cell or "").strip() for key, cell in row.items()}
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UnusableError(f"{path.name}: cannot be read ({error})") from error
+
+
 def _first(line: Mapping[str, str], columns: tuple[str, ...]) -> str:
+    """The first of the columns that has something in it; empty where none has."""
     return next((line[column] for column in columns if line.get(column)), "")

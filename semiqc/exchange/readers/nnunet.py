@@ -1,12 +1,21 @@
-"""The layout of nnU-Net: ``imagesTr``, ``labelsTr``, ``imagesTs`` and ``dataset.json``.
+"""The layout of nnU-Net: a folder of images, a folder of labels, and what they mean.
 
 Reference:
     Isensee et al., "nnU-Net: a self-configuring method for deep learning-based biomedical image
     segmentation", Nature Methods 2021. https://doi.org/10.1038/s41592-020-01008-z
 
+::
+
+    Dataset501_Heart/
+        dataset.json                          channel_names, labels, file_ending
+        imagesTr/CASE_0000.nii.gz             training cases: a 3-D file for each channel
+        labelsTr/CASE.nii.gz                  their labels
+        imagesTs/  labelsTs/                  test cases likewise; may be missing
+
 ``dataset.json`` names the channels and the labels; a label that is a list of values is a region,
 and the voxels of ``ignore`` become ``UNLABELLED``. Files of the first version, in which labels
-are given by value and channels as ``modality``, are read too.
+are given by value and channels as ``modality``, are read too. Cases named ``SUBJECT_frameNN`` are
+of one subject.
 """
 
 import json
@@ -17,14 +26,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from semiqc.exchange.readers.series import (
+from semiqc.exchange.readers.listing import listing_of
+from semiqc.exchange.readers.nifti import (
     LabelValues,
     in_plane_mm,
     raw_study,
     read_channels,
     unlabelled,
 )
-from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError, safe_name
+from semiqc.images.raw import Entry, Listing, RawStudy, UnusableError, safe_name
 from semiqc.nifti.files import ENDINGS
 from semiqc.schemes import MOST_CLASSES, UNLABELLED, LabelScheme, Measure, Structure
 
@@ -38,7 +48,14 @@ _SUBJECT = re.compile(r"^(?P<subject>.+)_frame\d+$")
 
 @dataclass(frozen=True)
 class Description:
-    """What ``dataset.json`` tells."""
+    """What ``dataset.json`` tells.
+
+    Args:
+        channels: Their names, in the order of the files' numbers.
+        scheme: Classes and structures that the labels and regions make up.
+        meaning: Value of the scheme, or ``UNLABELLED``, of each value in a file of labels.
+        ending: Of the files' names.
+    """
 
     channels: tuple[str, ...]
     scheme: LabelScheme
@@ -64,35 +81,61 @@ def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
     Raises:
         ValueError: If ``dataset.json`` cannot be understood, or there are several data sets.
     """
+    folder = _dataset(source)
+    described = read_description(folder / DESCRIPTION)
+    scheme = scheme or described.scheme
+    values = LabelValues(scheme, described.meaning)
+    cases = [
+        (name, _Case(split, channels, folder / labels / f"{name}{described.ending}"))
+        for split, (images, labels) in PARTS.items()
+        for name, channels in _cases(folder / images, described.ending).items()
+    ]
+    entry = partial(_entry, described, values)
+    return listing_of(cases, entry, scheme, modalities=described.channels)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """The files of one case.
+
+    Args:
+        split: ``"train"`` or ``"test"``.
+        channels: Image of each channel, by its number.
+        labels: Where its labels would stand.
+    """
+
+    split: str
+    channels: Mapping[int, Path]
+    labels: Path
+
+
+def _entry(described: Description, values: LabelValues, text: str, case: _Case) -> Entry:
+    name = safe_name(text)
+    for number in range(len(described.channels)):
+        if number not in case.channels:
+            raise UnusableError(f"{text}_{number:04d}{described.ending}: missing")
+    paths = [case.channels[number] for number in range(len(described.channels))]
+    read = partial(_read, name, case, paths, values)
+    return Entry(name, paths[0], partial(in_plane_mm, paths[0]), read)
+
+
+def _dataset(source: Path) -> Path:
+    """The one folder of a data set that a source is or holds.
+
+    Raises:
+        ValueError: If there are several, or none.
+    """
     found = _datasets(source)
     if len(found) != 1:
         names = ", ".join(folder.name for folder in found)
         raise ValueError(
             f"{source}: expected one data set with {DESCRIPTION}, got {names or 'none'}"
         )
-    described = read_description(found[0] / DESCRIPTION)
-    scheme = scheme or described.scheme
-    values = LabelValues(scheme, described.meaning)
-    entries: list[Entry] = []
-    refusals: list[Refusal] = []
-    for split, (images, labels) in PARTS.items():
-        for case, channels in _cases(found[0] / images, described.ending).items():
-            beside = found[0] / labels / f"{case}{described.ending}"
-            missing = [n for n in range(len(described.channels)) if n not in channels]
-            try:
-                name = safe_name(case)
-                if missing:
-                    raise UnusableError(f"{case}_{missing[0]:04d}{described.ending}: missing")
-            except UnusableError as error:
-                refusals.append(Refusal(case, str(error)))
-                continue
-            paths = [channels[number] for number in range(len(described.channels))]
-            read = partial(_read, name, split, paths, beside, values)
-            entries.append(Entry(name, paths[0], partial(in_plane_mm, paths[0]), read))
-    return Listing(tuple(entries), scheme, described.channels, tuple(refusals))
+    return found[0]
 
 
 def _datasets(source: Path) -> list[Path]:
+    """The source itself, where it is a data set, or else those right within it."""
     folders = [source, *sorted(child for child in source.iterdir() if child.is_dir())]
     found = [f for f in folders if (f / DESCRIPTION).is_file() and (f / "imagesTr").is_dir()]
     return found[:1] if source in found else found
@@ -110,19 +153,14 @@ def _cases(folder: Path, ending: str) -> dict[str, dict[int, Path]]:
 
 
 def _read(
-    name: str,
-    split: str,
-    paths: list[Path],
-    beside: Path,
-    values: LabelValues,
-    with_labels: bool,
+    name: str, case: _Case, paths: list[Path], values: LabelValues, with_labels: bool
 ) -> RawStudy:
     image, voxels = read_channels(paths, axes=3)
     labels = unlabelled(image, image.frames)
     warnings = []
-    if with_labels and beside.exists():
-        labels = values.read(beside, image)
-    elif with_labels and split == "train":
+    if with_labels and case.labels.exists():
+        labels = values.read(case.labels, image)
+    elif with_labels and case.split == "train":
         warnings.append("a training case without a file in labelsTr, taken as unlabelled")
     of_subject = _SUBJECT.match(name)
     return raw_study(
@@ -132,7 +170,7 @@ def _read(
         labels,
         warnings=warnings,
         subject=of_subject["subject"] if of_subject else "",
-        split=split,
+        split=case.split,
         source=str(paths[0]),
     )
 
@@ -143,19 +181,7 @@ def read_description(path: Path) -> Description:
     Raises:
         ValueError: If it is not one, or of files that are not NIfTI.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        channels = content.get("channel_names", content.get("modality"))
-        names = tuple(str(channels[key]) for key in sorted(channels, key=int))
-        ending = str(content.get("file_ending", ".nii.gz"))
-        labels = _labels(content["labels"])
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: cannot be read ({error})") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{path}: expected channel_names, labels and file_ending as nnU-Net writes them"
-            f" ({type(error).__name__}: {error})"
-        ) from error
+    names, ending, labels = _understood(path)
     if ending not in ENDINGS:
         raise ValueError(f"{path}: files end in {ending}, expected {' or '.join(ENDINGS)}")
     if not names:
@@ -165,6 +191,23 @@ def read_description(path: Path) -> Description:
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     return Description(names, scheme, meaning, ending)
+
+
+def _understood(path: Path) -> tuple[tuple[str, ...], str, dict[str, tuple[int, ...]]]:
+    """Names of the channels in order, ending of the files, and values of each label."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        channels = content.get("channel_names", content.get("modality"))
+        names = tuple(str(channels[key]) for key in sorted(channels, key=int))
+        ending = str(content.get("file_ending", ".nii.gz"))
+        return names, ending, _labels(content["labels"])
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: cannot be read ({error})") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: expected channel_names, labels and file_ending as nnU-Net writes them"
+            f" ({type(error).__name__}: {error})"
+        ) from error
 
 
 def _labels(content: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
@@ -180,7 +223,11 @@ def _labels(content: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
 def _scheme(
     name: str, labels: Mapping[str, tuple[int, ...]]
 ) -> tuple[LabelScheme, dict[int, int]]:
-    """The scheme, and the meaning of each value of a file."""
+    """The scheme, and the meaning of each value of a file.
+
+    Raises:
+        ValueError: If there is no label besides the background, or too many.
+    """
     ignored = labels.get(IGNORE, ())
     values = {value for given in labels.values() for value in given} - set(ignored)
     last = max(values, default=0)

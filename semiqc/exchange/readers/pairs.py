@@ -2,7 +2,17 @@
 
 A segmentation belongs to the image of the same name; ``_gt``, ``_seg``, ``_pred`` and ``_mask`` at
 its end do not count, nor does the number of the modality that nnU-Net writes after an image's
-name: ``NAME_0000.nii.gz`` goes with ``NAME.nii.gz`` and ``NAME_pred.nii.gz``.
+name::
+
+    images/                  segmentations/
+        a.nii.gz                 a.nii.gz
+        b_0000.nii.gz            b.nii.gz          or b_seg.nii.gz
+        ward/c.nii.gz            ward/c_pred.nii.gz
+
+Folders are searched with all folders within. Where a name stands in several of them, that of the
+folder counts too. Two single files belong together whatever they are called. In a folder that
+holds both, segmentations are told by the ending of their name. A study may lack modalities, but
+not all.
 """
 
 import re
@@ -15,9 +25,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.exchange.readers.images import CHANNEL
-from semiqc.exchange.readers.series import LabelValues, in_plane_mm, raw_study, read_channels
-from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError, safe_name
+from semiqc.exchange.readers.listing import listing_of
+from semiqc.exchange.readers.nifti import LabelValues, in_plane_mm, raw_study, read_channels
+from semiqc.exchange.readers.plain_nifti import CHANNEL
+from semiqc.images.raw import Entry, Listing, RawStudy, UnusableError, safe_name
 from semiqc.nifti.files import is_nifti, stem
 from semiqc.nifti.headers import Header
 from semiqc.schemes import BACKGROUND, LabelScheme
@@ -48,12 +59,6 @@ def find_pairs(
 ) -> Listing:
     """Studies of an image, 3-D or 4-D, and a segmentation on the same grid.
 
-    Folders are searched with all folders within. Where a name stands in several of them, that of
-    the folder counts too. Two single files belong together whatever they are called. In a folder
-    that holds both, segmentations are told by the ending of their name.
-
-    A study may lack modalities, but not all.
-
     Args:
         images: A NIfTI file, or a folder of them.
         segmentations: Likewise.
@@ -73,22 +78,17 @@ def find_pairs(
         cases = {stem(images).removesuffix(FIRST): _Case([images], [segmentations])}
     else:
         cases = _matched(of_images, of_segmentations, modalities)
-    entries: dict[str, Entry] = {}
-    refusals = []
-    for text, case in sorted(cases.items()):
-        try:
-            entry = _entry(text, case, modalities, values)
-            # File systems that ignore case would let one study's results replace another's.
-            first = entries.setdefault(entry.name.casefold(), entry)
-            if first is not entry:
-                raise UnusableError(f"{entry.source}: the name is taken by {first.source}")
-        except UnusableError as error:
-            refusals.append(Refusal(text, str(error)))
     names = tuple(f"modality {number}" for number in range(modalities))
-    return Listing(tuple(entries.values()), scheme, names, tuple(refusals))
+    entry = _Namer(modalities, values).entry
+    return listing_of(sorted(cases.items()), entry, scheme, modalities=names)
 
 
 def _checked(meaning: Mapping[int, int] | None, scheme: LabelScheme) -> dict[int, int] | None:
+    """The meaning of label values, with 0 as the background; None where they mean themselves.
+
+    Raises:
+        ValueError: If a value does not stand in the scheme, or 0 is to mean another.
+    """
     if not meaning:
         return None
     unknown = sorted(set(meaning.values()) - set(range(len(scheme.classes))))
@@ -121,6 +121,11 @@ def _parted(
 
 
 def _files(source: Path, without: Path | None) -> dict[Path, Path]:
+    """NIfTI files at any depth, sorted, each with its path within the source.
+
+    Raises:
+        ValueError: If there is no such source, or no NIfTI file in it.
+    """
     if not source.exists():
         raise ValueError(f"{source}: no such file or folder")
     if source.is_file():
@@ -153,8 +158,8 @@ def _matched(
         file: stem(file) if stem(file) in known else ENDING.sub("", stem(file))
         for file in segmentations
     }
-    ambiguous = _in_several_folders(named) | _in_several_folders(named_segmentations)
     cases: dict[str, _Case] = {}
+    ambiguous = _in_several_folders(named) | _in_several_folders(named_segmentations)
     for file, name in named.items():
         key = _key(name, images[file], ambiguous)
         cases.setdefault(key, _Case()).images.append(file)
@@ -165,11 +170,13 @@ def _matched(
 
 
 def _without_channel(name: str) -> str:
+    """A file's name without the number of the modality, where it ends in one."""
     found = CHANNEL.match(name)
     return found["study"] if found else name
 
 
 def _in_several_folders(named: Mapping[Path, str]) -> set[str]:
+    """Names that files in more than one folder have."""
     folders: dict[str, set[Path]] = {}
     for file, name in named.items():
         folders.setdefault(name, set()).add(file.parent)
@@ -177,33 +184,70 @@ def _in_several_folders(named: Mapping[Path, str]) -> set[str]:
 
 
 def _key(name: str, within: Path, ambiguous: Iterable[str]) -> str:
+    """What a case is called: its name, with that of the folder where there are several."""
     return (within.parent / name).as_posix() if name in ambiguous else name
 
 
-def _entry(text: str, case: _Case, modalities: int, values: LabelValues) -> Entry:
-    """A study to be read.
+class _Namer:
+    """Makes studies to be read, each of which has a name of its own.
 
-    Raises:
-        UnusableError: If its files do not make up one.
+    Args:
+        modalities: Files that make up an image.
+        values: How the label values are to be understood.
     """
+
+    def __init__(self, modalities: int, values: LabelValues) -> None:
+        self.modalities = modalities
+        self.values = values
+        self._taken: dict[str, Entry] = {}
+
+    def entry(self, text: str, case: _Case) -> Entry:
+        """A study to be read.
+
+        Raises:
+            UnusableError: If its files do not make up one, or its name is taken.
+        """
+        entry = _entry(text, case, self.modalities, self.values)
+        # File systems that ignore case would let one study's results replace another's.
+        first = self._taken.setdefault(entry.name.casefold(), entry)
+        if first is not entry:
+            raise UnusableError(f"{entry.source}: the name is taken by {first.source}")
+        return entry
+
+
+def _entry(text: str, case: _Case, modalities: int, values: LabelValues) -> Entry:
+    _check_case(case)
+    name, paths = safe_name(text), sorted(case.images, key=stem)
+    channels = _Channels(paths, _places(Path(text).name, paths, modalities), modalities)
+    read = partial(_read, name, channels, case.segmentations[0], values)
+    return Entry(name, paths[0], partial(in_plane_mm, paths[0]), read)
+
+
+def _check_case(case: _Case) -> None:
+    """Refuse what is not images and one segmentation of them."""
     if not case.images:
         raise UnusableError(f"{_names(case.segmentations)}: a segmentation without an image")
     if not case.segmentations:
         raise UnusableError(f"{_names(case.images)}: an image without a segmentation")
     if len(case.segmentations) > 1:
         raise UnusableError(f"{_names(case.segmentations)}: several segmentations of one image")
-    name, paths = safe_name(text), sorted(case.images, key=stem)
-    base, found = Path(text).name, [stem(path) for path in paths]
+
+
+def _places(base: str, paths: Sequence[Path], modalities: int) -> list[int]:
+    """Which modality each file of an image is.
+
+    Raises:
+        UnusableError: If a file has none of the names that modalities have, or two have one.
+    """
+    found = [stem(path) for path in paths]
     wanted = [f"{base}_{number:04d}" for number in range(modalities)]
-    if modalities > 1:
-        if not set(found) <= set(wanted) or len(set(found)) < len(found):
-            raise UnusableError(f"{_names(paths)}: expected {' and '.join(wanted)}")
-    elif found not in ([base], wanted):
-        raise UnusableError(f"{_names(paths)}: expected {base} or {wanted[0]} alone")
-    places = [wanted.index(one) if modalities > 1 else 0 for one in found]
-    channels = _Channels(paths, places, modalities)
-    read = partial(_read, name, channels, case.segmentations[0], values)
-    return Entry(name, paths[0], partial(in_plane_mm, paths[0]), read)
+    if modalities == 1:
+        if found not in ([base], wanted):
+            raise UnusableError(f"{_names(paths)}: expected {base} or {wanted[0]} alone")
+        return [0]
+    if not set(found) <= set(wanted) or len(set(found)) < len(found):
+        raise UnusableError(f"{_names(paths)}: expected {' and '.join(wanted)}")
+    return [wanted.index(one) for one in found]
 
 
 def _names(files: Sequence[Path]) -> str:

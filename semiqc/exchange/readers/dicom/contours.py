@@ -4,10 +4,14 @@ Reference:
     Radau et al., "Evaluation Framework for Algorithms Segmenting Short Axis Cardiac MRI", The
     MIDAS Journal, 2009. https://doi.org/10.54294/g80ruo
 
-``NAME_contours/`` beside the folder ``NAME`` holds ``IM-0001-NNNN-icontour-manual.txt`` (the
-endocardium, at end-diastole and end-systole) and ``-ocontour-`` (the epicardium, at end-diastole
-only): a point ``x y`` a line, in pixels, of which
-the first is (1, 1); NNNN is the number in the name of the DICOM file.
+::
+
+    NAME/IM-0001-0048.dcm                            a DICOM file of number 48
+    NAME_contours/                                   beside it, files at any depth
+        IM-0001-0048-icontour-manual.txt             endocardium, at ED and ES
+        IM-0001-0048-ocontour-manual.txt             epicardium, at ED only
+
+Each line is a point ``x y`` in pixels, of which the first is (1, 1).
 
 Only what the contours tell becomes a label: LV inside the endocardium, and myocardium between it
 and the epicardium where both are drawn. All else stays ``UNLABELLED``: the right ventricle was
@@ -23,7 +27,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.exchange.readers.stacking import Stack
+from semiqc.exchange.readers.dicom.stack import CineStack
 from semiqc.images.raw import UnusableError
 from semiqc.schemes import UNLABELLED, LabelScheme
 
@@ -55,7 +59,7 @@ def contours_beside(folder: Path) -> Path | None:
     return beside if beside.is_dir() else None
 
 
-def contour_labels(beside: Path, stack: Stack, scheme: LabelScheme) -> NDArray[np.int8]:
+def contour_labels(beside: Path, stack: CineStack, scheme: LabelScheme) -> NDArray[np.int8]:
     """Labels ``[T, Z, Y, X]`` that the contours of a folder tell.
 
     Args:
@@ -66,16 +70,13 @@ def contour_labels(beside: Path, stack: Stack, scheme: LabelScheme) -> NDArray[n
     Raises:
         UnusableError: If a contour belongs to no file, cannot be read, or leaves the image.
     """
-    try:
-        cavity, muscle = (scheme.structure(name).values[0] for name in (CAVITY, MUSCLE))
-    except KeyError as error:
-        raise UnusableError(f"{beside.name}: contours of the LV, but {error.args[0]}") from None
+    cavity, muscle = _values(beside, scheme)
     places = {
         _number(piece.path): (t, z)
         for z, phases in enumerate(stack.slices)
         for t, piece in enumerate(phases)
     }
-    labels = np.full((stack.frames, len(stack.slices), *stack.size), UNLABELLED, np.int8)
+    labels = np.full(stack.shape, UNLABELLED, np.int8)
     for number, contours in _contours(beside).items():
         file = contours.inner or contours.outer
         if number not in places:
@@ -90,12 +91,27 @@ def contour_labels(beside: Path, stack: Stack, scheme: LabelScheme) -> NDArray[n
     return labels
 
 
+def _values(beside: Path, scheme: LabelScheme) -> tuple[int, int]:
+    """Label values of cavity and muscle.
+
+    Raises:
+        UnusableError: If the scheme does not have both.
+    """
+    try:
+        cavity, muscle = (scheme.structure(name).values[0] for name in (CAVITY, MUSCLE))
+    except KeyError as error:
+        raise UnusableError(f"{beside.name}: contours of the LV, but {error.args[0]}") from None
+    return cavity, muscle
+
+
 def _number(path: Path) -> int:
+    """The number at the end of a DICOM file's name; -1 where there is none."""
     found = _NUMBER.search(path.stem if path.suffix.lower() == ".dcm" else path.name)
     return int(found[1]) if found else -1
 
 
 def _contours(beside: Path) -> Mapping[int, Contours]:
+    """Contours at any depth of a folder, by the number of their DICOM file."""
     found: dict[int, Contours] = {}
     for path in sorted(beside.rglob("*.txt")):
         named = _CONTOUR.search(path.name)
@@ -110,11 +126,7 @@ def _contours(beside: Path) -> Mapping[int, Contours]:
 
 def _filled(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
     """Pixels whose centre lies inside a contour, ``[Y, X]``."""
-    try:
-        text = path.read_text(encoding="ascii")
-        points = np.array([[float(n) for n in line.split()] for line in text.splitlines() if line])
-    except (OSError, ValueError) as error:
-        raise UnusableError(f"{path.name}: not a list of points ({error})") from error
+    points = _points(path)
     rows, columns = size
     if points.ndim != 2 or points.shape[1] != 2 or len(points) < FEWEST_POINTS:
         raise UnusableError(f"{path.name}: expected {FEWEST_POINTS} points x y at least")
@@ -124,8 +136,25 @@ def _filled(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
     gap = np.linalg.norm(points[0] - points[-1])
     if gap > WIDEST_GAP * steps.max():
         raise UnusableError(f"{path.name}: not closed, {gap:.3g} pixels from its end to its start")
-    points = points - FIRST_PIXEL
-    y, x = np.mgrid[:rows, :columns]
+    return _inside(points - FIRST_PIXEL, size)
+
+
+def _points(path: Path) -> NDArray[np.float64]:
+    """The numbers of each line of a file, whatever their count.
+
+    Raises:
+        UnusableError: If the file cannot be read, or lines hold anything else.
+    """
+    try:
+        text = path.read_text(encoding="ascii")
+        return np.array([[float(n) for n in line.split()] for line in text.splitlines() if line])
+    except (OSError, ValueError) as error:
+        raise UnusableError(f"{path.name}: not a list of points ({error})") from error
+
+
+def _inside(points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Pixels inside a closed line through ``points [N, 2]``, ``(x, y)`` from 0, ``[Y, X]``."""
+    y, x = np.mgrid[: size[0], : size[1]]
     inside = np.zeros(size, bool)
     for (x0, y0), (x1, y1) in zip(points, np.roll(points, -1, axis=0), strict=True):
         # Even-odd rule: a ray towards larger x crosses the edge.

@@ -1,4 +1,9 @@
-"""How single DICOM slices make up a cine stack, and what is missing or doubled in it."""
+"""How single DICOM slices make up a cine stack, and what is missing or doubled in it.
+
+Reference:
+    Geometry: DICOM PS3.3, C.7.6.2.1.1, "Image Position and Image Orientation".
+    https://dicom.nema.org/medical/dicom/current/output/chtml/part03/sect_C.7.6.2.html
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -52,7 +57,7 @@ class Slice:
 
 
 @dataclass(frozen=True, eq=False)
-class Stack:
+class CineStack:
     """Slices in order, each with its phases in order.
 
     Args:
@@ -74,8 +79,13 @@ class Stack:
         """Number of phases."""
         return len(self.slices[0])
 
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """``(T, Z, Y, X)``."""
+        return (self.frames, len(self.slices), *self.size)
 
-def stack_slices(slices: Sequence[Slice], broken: Sequence[str] = ()) -> Stack:
+
+def stack_slices(slices: Sequence[Slice], broken: Sequence[str] = ()) -> CineStack:
     """Sort the files of a series by position and phase.
 
     Args:
@@ -88,21 +98,12 @@ def stack_slices(slices: Sequence[Slice], broken: Sequence[str] = ()) -> Stack:
             doubled.
     """
     _check_alike(slices)
-    normal = _normal(slices[0])
-    along = {id(piece): float(np.dot(normal, piece.position)) for piece in slices}
-    ordered = sorted(slices, key=lambda piece: along[id(piece)])
-    groups: list[list[Slice]] = []
-    for piece in ordered:
-        if groups and along[id(piece)] - along[id(groups[-1][0])] <= SAME_POSITION_MM:
-            groups[-1].append(piece)
-        else:
-            groups.append([piece])
-    phases = tuple(_in_order(group) for group in groups)
+    phases = tuple(_in_order(group) for group in _by_position(slices))
     _check_complete(phases, broken)
-    positions = np.array([along[id(group[0])] for group in phases])
+    positions = np.array([_along_normal(group[0], slices[0]) for group in phases])
     distance = _distance(positions, phases)
     (dy, dx) = slices[0].spacing
-    return Stack(
+    return CineStack(
         slices=phases,
         size=slices[0].size,
         spacing=(distance, dy, dx),
@@ -111,7 +112,32 @@ def stack_slices(slices: Sequence[Slice], broken: Sequence[str] = ()) -> Stack:
     )
 
 
+def _along_normal(piece: Slice, first: Slice) -> float:
+    """Where a slice lies along the normal of the ``first`` of its series, in mm."""
+    return float(np.dot(_normal(first), piece.position))
+
+
+def _by_position(slices: Sequence[Slice]) -> list[list[Slice]]:
+    """The phases of each slice, in no order; slices along their normal."""
+    groups: list[list[Slice]] = []
+    begin = 0.0
+    for along, _, piece in sorted(
+        (_along_normal(piece, slices[0]), number, piece) for number, piece in enumerate(slices)
+    ):
+        if groups and along - begin <= SAME_POSITION_MM:
+            groups[-1].append(piece)
+        else:
+            groups.append([piece])
+            begin = along
+    return groups
+
+
 def _check_alike(slices: Sequence[Slice]) -> None:
+    """Refuse files of other size, spacing or direction than the most.
+
+    Raises:
+        UnusableError: Naming the first such file.
+    """
     sizes = Counter(piece.size for piece in slices)
     common = sizes.most_common(1)[0][0]
     first = next(piece for piece in slices if piece.size == common)
@@ -127,6 +153,11 @@ def _check_alike(slices: Sequence[Slice]) -> None:
 
 
 def _normal(piece: Slice) -> NDArray[np.float64]:
+    """Direction across a slice, of length 1, in LPS.
+
+    Raises:
+        UnusableError: If its rows and columns are not at right angles.
+    """
     along_row, along_column = np.reshape(piece.orientation, (2, 3))
     normal: NDArray[np.float64] = np.cross(along_row, along_column)
     if abs(float(np.linalg.norm(normal)) - 1) > 10 * SAME_DIRECTION:
@@ -144,17 +175,35 @@ def _in_order(group: Sequence[Slice]) -> tuple[Slice, ...]:
     """
     triggers = [piece.trigger_ms for piece in group]
     if None not in triggers and (len(group) == 1 or len(set(triggers)) > 1):
-        ordered = sorted(group, key=lambda piece: (piece.trigger_ms or 0.0, piece.instance))
-        for first, second in pairwise(ordered):
-            if (second.trigger_ms or 0.0) - (first.trigger_ms or 0.0) <= SAME_TRIGGER_MS:
-                raise UnusableError(
-                    f"{second.path.name}: same slice and phase as {first.path.name}"
-                    f" (trigger time {first.trigger_ms:g} ms)"
-                )
-        return tuple(ordered)
+        return _by_trigger(group)
     times = {piece.acquired for piece in group}
     if "" not in times and len(times) == len(group):
         return tuple(sorted(group, key=lambda piece: float(piece.acquired.replace(":", ""))))
+    return _by_instance(group)
+
+
+def _by_trigger(group: Sequence[Slice]) -> tuple[Slice, ...]:
+    """Phases, all with a trigger time, in its order.
+
+    Raises:
+        UnusableError: If two have the same.
+    """
+    ordered = sorted(group, key=lambda piece: (piece.trigger_ms or 0.0, piece.instance))
+    for first, second in pairwise(ordered):
+        if (second.trigger_ms or 0.0) - (first.trigger_ms or 0.0) <= SAME_TRIGGER_MS:
+            raise UnusableError(
+                f"{second.path.name}: same slice and phase as {first.path.name}"
+                f" (trigger time {first.trigger_ms:g} ms)"
+            )
+    return tuple(ordered)
+
+
+def _by_instance(group: Sequence[Slice]) -> tuple[Slice, ...]:
+    """Phases in the order of their instance numbers.
+
+    Raises:
+        UnusableError: If two have the same.
+    """
     numbers = Counter(piece.instance for piece in group)
     number, count = numbers.most_common(1)[0]
     if count > 1:
@@ -167,6 +216,11 @@ def _in_order(group: Sequence[Slice]) -> tuple[Slice, ...]:
 
 
 def _check_complete(phases: Sequence[Sequence[Slice]], broken: Sequence[str]) -> None:
+    """Refuse a stack whose slices have different numbers of phases.
+
+    Raises:
+        UnusableError: Naming slice and folder, and the files that could not be read.
+    """
     beside = f" (could not be read: {', '.join(broken[:3])})" if broken else ""
     usual = Counter(len(group) for group in phases).most_common(1)[0][0]
     for number, group in enumerate(phases, start=1):
@@ -193,6 +247,11 @@ def _check_steps(number: int, group: Sequence[Slice], beside: str) -> None:
 
 
 def _distance(positions: NDArray[np.float64], phases: Sequence[Sequence[Slice]]) -> float:
+    """Distance between slices in mm; of a single slice, what its header says.
+
+    Raises:
+        UnusableError: If two slices lie closer together or further apart than the others.
+    """
     if len(positions) == 1:
         return phases[0][0].thickness or 1.0
     gaps = np.diff(positions)
@@ -207,6 +266,7 @@ def _distance(positions: NDArray[np.float64], phases: Sequence[Sequence[Slice]])
 
 
 def _affine(phases: Sequence[Sequence[Slice]], distance: float) -> NDArray[np.float64]:
+    """From voxel indices ``(x, y, z)`` to mm in RAS+, ``[4, 4]``."""
     first, last = phases[0][0], phases[-1][0]
     along_row, along_column = np.reshape(first.orientation, (2, 3))
     dy, dx = first.spacing
@@ -220,6 +280,7 @@ def _affine(phases: Sequence[Sequence[Slice]], distance: float) -> NDArray[np.fl
 
 
 def _time_step(phases: Sequence[Slice]) -> float | None:
+    """Mean step between the trigger times of a slice in ms; None where one is not known."""
     times = [piece.trigger_ms for piece in phases if piece.trigger_ms is not None]
     if len(times) < 2 or len(times) != len(phases):
         return None

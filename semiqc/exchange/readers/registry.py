@@ -1,10 +1,15 @@
-"""Which layout a source has, and which reader knows it."""
+"""Which layout a source has, and which reader knows it.
+
+Readers are tried in the order of ``READERS``, those that look for a certain file before those that
+look for files of a kind: a data set of nnU-Net holds NIfTI files with ``_frame`` in their names,
+too.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from semiqc.exchange.readers import acdc, dicom, images, manifest, mnms, nnunet
+from semiqc.exchange.readers import acdc, dicom, manifest, mnms, nnunet, plain_nifti
 from semiqc.images.raw import Listing
 from semiqc.schemes import LabelScheme
 
@@ -64,24 +69,31 @@ def find_images(source: Path, layout: str, scheme: LabelScheme, modalities: int)
         ValueError: If there is no such source, or no reader knows its layout.
     """
     _check_exists(source)
-    if layout == "auto" and _layout(source) is None and images.recognises(source):
-        return images.find(source, scheme, modalities)
+    if layout == "auto" and _layout(source) is None and plain_nifti.recognises(source):
+        return plain_nifti.find(source, scheme, modalities)
     return find(source, layout, scheme)
 
 
 def _check_exists(source: Path) -> None:
+    """Refuse a path at which nothing stands, before a reader is asked.
+
+    Raises:
+        ValueError: If so.
+    """
     if not source.exists():
         raise ValueError(f"{source}: no such file or folder")
 
 
 def _reader(source: Path, layout: str) -> Reader:
+    """The reader of a layout that is named, or that the source has.
+
+    Raises:
+        ValueError: If the layout is unknown, or is one of files and the source is a folder, or
+            the other way round.
+    """
     found = _layout(source) if layout == "auto" else layout
     if found is None:
-        nothing = source.is_dir() and not any(source.iterdir())
-        raise ValueError(
-            f"{source}: {'an empty folder' if nothing else 'no known layout'},"
-            f" expected one of {', '.join(READERS)}"
-        )
+        raise ValueError(_not_known(source))
     if found not in READERS:
         raise ValueError(f"unknown layout '{found}'; known: auto, {', '.join(READERS)}")
     reader = READERS[found]
@@ -91,5 +103,14 @@ def _reader(source: Path, layout: str) -> Reader:
     return reader
 
 
+def _not_known(source: Path) -> str:
+    is_empty = source.is_dir() and not any(source.iterdir())
+    return (
+        f"{source}: {'an empty folder' if is_empty else 'no known layout'},"
+        f" expected one of {', '.join(READERS)}"
+    )
+
+
 def _layout(source: Path) -> str | None:
+    """Name of the first layout that the source has; None where it has none that is known."""
     return next((name for name, reader in READERS.items() if reader.recognises(source)), None)

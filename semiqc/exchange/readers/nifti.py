@@ -1,4 +1,9 @@
-"""From NIfTI files to a raw study: what all layouts of NIfTI files share."""
+"""From NIfTI files to a raw study: what all layouts of NIfTI files share.
+
+NIfTI axes ``(x, y, z, t)`` come as ``[T, Z, Y, X]``; a 3-D file is one frame. The files of a study
+must lie on one grid: shape, spacing and place are compared, and what differs is refused with the
+name of the file.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,21 +54,25 @@ class LabelValues:
         Raises:
             UnusableError: If a value is not an integer, or has no meaning.
         """
-        found = np.unique(voxels)
-        broken = [value for value in found.tolist() if value != int(value)]
+        found = np.unique(voxels).tolist()
+        broken = [value for value in found if value != int(value)]
         if broken:
             raise UnusableError(f"{file}: labels must be integers, got {_some(broken)}")
         meaning = self.meaning or {value: value for value in range(len(self.scheme.classes))}
-        unknown = [int(value) for value in found.tolist() if value not in meaning]
+        self._check_known([int(value) for value in found], meaning, file)
+        labels = np.empty(voxels.shape, np.int8)
+        for value in found:
+            labels[voxels == value] = meaning[int(value)]
+        return labels
+
+    @staticmethod
+    def _check_known(found: Sequence[int], meaning: Mapping[int, int], file: str) -> None:
+        unknown = [value for value in found if value not in meaning]
         if unknown:
             known = ", ".join(str(value) for value in sorted(meaning))
             raise UnusableError(
                 f"{file}: unknown label values {_some(unknown)}; known are {known}"
             )
-        labels = np.empty(voxels.shape, np.int8)
-        for value in found.tolist():
-            labels[voxels == value] = meaning[int(value)]
-        return labels
 
 
 def read_image(path: Path, *, axes: int | None = None) -> Header:
@@ -79,7 +88,11 @@ def read_image(path: Path, *, axes: int | None = None) -> Header:
 
 
 def in_plane_mm(path: Path) -> tuple[float, float]:
-    """Spacing ``(y, x)`` that the header of an image gives."""
+    """Spacing ``(y, x)`` in mm that the header of an image gives; no voxel is read.
+
+    Raises:
+        UnusableError: If the header cannot be read.
+    """
     return read_header(path).spacing[1:]
 
 
@@ -124,6 +137,9 @@ def placed(
         image: Whose grid they lie on.
         frames: Number of frames of the study.
         values: How the files are to be understood.
+
+    Raises:
+        UnusableError: If a file is not 3-D, lies on another grid, or holds unknown values.
     """
     result = unlabelled(image, frames)
     for frame, path in labels.items():
@@ -183,5 +199,6 @@ def raw_study(
 
 
 def _some(values: Sequence[float]) -> str:
+    """The first few values, and how many more there are."""
     listed = ", ".join(f"{value:g}" for value in values[:LISTED])
     return f"{listed} and {len(values) - LISTED} more" if len(values) > LISTED else listed

@@ -1,0 +1,164 @@
+"""What stands in single DICOM files: the place of a slice, and its pixels.
+
+A file is a slice of one phase: grey values (``MONOCHROME2``), one frame. Headers are read without
+pixels; ``RescaleSlope`` and ``RescaleIntercept`` are applied when pixels are read. Lengths are in
+mm and directions in DICOM's LPS: towards left, posterior and superior.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.errors import InvalidDicomError
+
+from semiqc.exchange.readers.dicom.stack import Slice
+from semiqc.images.raw import UnusableError
+
+TAGS = [
+    "AcquisitionTime", "BitsAllocated", "CardiacNumberOfImages", "Columns", "ContentTime",
+    "ImageOrientationPatient", "ImagePositionPatient", "InstanceNumber", "NumberOfFrames",
+    "PatientID", "PhotometricInterpretation", "PixelSpacing", "Rows", "SamplesPerPixel",
+    "SeriesInstanceUID", "SeriesNumber", "SliceThickness", "SpacingBetweenSlices", "TriggerTime",
+]  # fmt: skip
+REQUIRED = (
+    "Columns", "ImageOrientationPatient", "ImagePositionPatient", "PhotometricInterpretation",
+    "PixelSpacing", "Rows", "SamplesPerPixel", "SeriesInstanceUID",
+)  # fmt: skip
+NO_IMAGES = {"DICOMDIR"}
+BROKEN = (
+    AttributeError, EOFError, InvalidDicomError, KeyError, IndexError, NotImplementedError,
+    OSError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
+"""What pydicom answers damaged files with."""
+
+MARK = b"DICM"
+
+
+def files_in(source: Path) -> list[Path]:
+    """All files of a folder at any depth, sorted, but for tables of contents."""
+    return sorted(p for p in source.rglob("*") if p.is_file() and p.name not in NO_IMAGES)
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file has DICOM's mark behind its preamble of 128 bytes."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == MARK
+    except OSError:
+        return False
+
+
+def claims_to_be_dicom(path: Path) -> bool:
+    """Whether a file that cannot be read was meant to be an image."""
+    return path.suffix.lower() in {".dcm", ".ima", ".dicom"} or is_dicom(path)
+
+
+@contextmanager
+def _refusing(path: Path, reason: str) -> Iterator[None]:
+    """Turn whatever pydicom answers a damaged file with into one ``UnusableError``.
+
+    Args:
+        path: The file.
+        reason: What the message says of it.
+    """
+    with warnings.catch_warnings():
+        # Identifiers that break the standard are common, and matter to nobody here.
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except UnusableError:
+            raise
+        except PermissionError:
+            raise UnusableError(f"{path.name}: no permission to read it") from None
+        except InvalidDicomError:
+            raise UnusableError(f"{path.name}: not a DICOM file") from None
+        except BROKEN as error:
+            said = " ".join(str(error).split())
+            raise UnusableError(f"{path.name}: {reason} ({said})") from error
+
+
+def _dataset(path: Path, tags: list[str] | None) -> pydicom.Dataset:
+    """The elements named ``tags``; all, with pixels, where that is None."""
+    with _refusing(path, "not a readable DICOM file"):
+        if path.stat().st_size == 0:
+            raise UnusableError(f"{path.name}: empty file")
+        return pydicom.dcmread(path, stop_before_pixels=bool(tags), specific_tags=tags)
+
+
+def read_slice(path: Path) -> tuple[str, str, Slice]:
+    """Series, its number, and the slice of a file, without its pixels.
+
+    Raises:
+        UnusableError: If the file cannot be read, or is not an image of a series.
+    """
+    dataset = _dataset(path, TAGS)
+    with _refusing(path, "not an image of a series"):
+        _check_image(path, dataset)
+        piece = _as_slice(path, dataset)
+        return str(dataset.SeriesInstanceUID), str(dataset.get("SeriesNumber") or ""), piece
+
+
+def _check_image(path: Path, dataset: pydicom.Dataset) -> None:
+    missing = [element for element in REQUIRED if element not in dataset]
+    if missing:
+        raise UnusableError(f"{path.name}: not an image of a series, lacks {', '.join(missing)}")
+    if int(dataset.get("NumberOfFrames") or 1) > 1:
+        raise UnusableError(f"{path.name}: multi-frame DICOM, expected a file for each slice")
+    if dataset.SamplesPerPixel != 1 or dataset.PhotometricInterpretation != "MONOCHROME2":
+        raise UnusableError(
+            f"{path.name}: expected grey values (MONOCHROME2),"
+            f" got {dataset.PhotometricInterpretation}"
+        )
+
+
+def _as_slice(path: Path, dataset: pydicom.Dataset) -> Slice:
+    trigger, acquired = dataset.get("TriggerTime"), dataset.get("AcquisitionTime")
+    piece = Slice(
+        path=path,
+        size=(int(dataset.Rows), int(dataset.Columns)),
+        spacing=_numbers(dataset.PixelSpacing, 2),
+        orientation=_numbers(dataset.ImageOrientationPatient, 6),
+        position=_numbers(dataset.ImagePositionPatient, 3),
+        trigger_ms=None if trigger in (None, "") else float(trigger),
+        acquired=str(acquired or dataset.get("ContentTime") or ""),
+        instance=int(dataset.get("InstanceNumber") or 0),
+        thickness=float(dataset.get("SpacingBetweenSlices") or dataset.get("SliceThickness") or 0),
+        announced=int(dataset.get("CardiacNumberOfImages") or 0),
+    )
+    if min(piece.size) < 1 or min(piece.spacing) <= 0:
+        raise UnusableError(
+            f"{path.name}: spacing and size must be positive, got {piece.spacing}, {piece.size}"
+        )
+    return piece
+
+
+def _numbers(values: Sequence[Any], count: int) -> tuple[float, ...]:
+    """So many finite numbers of an element with several values."""
+    numbers = tuple(float(value) for value in values)
+    if len(numbers) != count or not np.isfinite(numbers).all():
+        raise ValueError(f"expected {count} numbers, got {numbers}")
+    return numbers
+
+
+def read_pixels(piece: Slice) -> NDArray[np.float32]:
+    """Intensities of a file, ``[Y, X]``, with its rescaling.
+
+    Raises:
+        UnusableError: If they cannot be read, are not finite, or are of another shape.
+    """
+    dataset = _dataset(piece.path, None)
+    with _refusing(piece.path, "pixels cannot be read"):
+        pixels = np.asarray(dataset.pixel_array, dtype=np.float32)
+        slope = float(dataset.get("RescaleSlope", 1))
+        intercept = float(dataset.get("RescaleIntercept", 0))
+    pixels = pixels * np.float32(slope) + np.float32(intercept)
+    if pixels.shape != piece.size or not np.isfinite(pixels).all():
+        raise UnusableError(
+            f"{piece.path.name}: expected finite pixels of shape {piece.size}, got {pixels.shape}"
+        )
+    return pixels
