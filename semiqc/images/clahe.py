@@ -32,13 +32,20 @@ def clahe(images: Tensor, limit: float = 2.0) -> Tensor:
     own_y = _tile(height, tiles_y, images.device)
     own_x = _tile(width, tiles_x, images.device)
     curves = _curves(bins, own_y[:, None] * tiles_x + own_x, tiles_y * tiles_x, limit)
+    equalised = _between_tiles(flat, bins, curves, (tiles_y, tiles_x))
+    return torch.where(high > low, equalised, 0).view_as(images)
+
+
+def _between_tiles(flat: Tensor, bins: Tensor, curves: Tensor, tiles: tuple[int, int]) -> Tensor:
+    """New intensity of each pixel by the curves of the four tiles around it, ``[N, Y, X]``."""
+    height, width = flat.shape[1:]
     equalised = torch.zeros_like(flat)
-    for y, share_y in _neighbours(height, tiles_y, flat):
-        for x, share_x in _neighbours(width, tiles_x, flat):
-            index = (y[:, None] * tiles_x + x) * BINS + bins
+    for y, share_y in _neighbours(height, tiles[0], flat):
+        for x, share_x in _neighbours(width, tiles[1], flat):
+            index = (y[:, None] * tiles[1] + x) * BINS + bins
             value = curves.flatten(1).gather(1, index.flatten(1)).view_as(flat)
             equalised += share_y[:, None] * share_x * value
-    return torch.where(high > low, equalised, 0).view_as(images)
+    return equalised
 
 
 def _tile(length: int, tiles: int, device: torch.device) -> Tensor:

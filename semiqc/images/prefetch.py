@@ -1,45 +1,34 @@
 """Batches made while the one before is used."""
 
-import queue
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing
 from typing import TypeVar
 
 Batch = TypeVar("Batch")
 
 
 def ahead(batches: Iterator[Batch], depth: int = 4) -> Iterator[Batch]:
-    """The same batches, made in a thread that is a few ahead; its failure is raised here."""
-    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(depth)
-    stopped = threading.Event()
+    """The same batches, made in a thread that is a few ahead; its failure is raised here.
 
-    def give(item: Batch | BaseException | None) -> None:
-        while not stopped.is_set():
-            with suppress(queue.Full):
-                ready.put(item, timeout=0.1)
-                return
+    Args:
+        batches: Taken by the thread alone.
+        depth: Batches that wait, at most.
+    """
+    from monai.data.thread_buffer import ThreadBuffer
 
-    def work() -> None:
-        try:
-            for batch in batches:
-                give(batch)
-                if stopped.is_set():
-                    return
-            give(None)
-        except BaseException as error:
-            give(error)
+    with closing(iter(ThreadBuffer(_with_failure(batches), buffer_size=depth))) as buffered:
+        for batch, failure in buffered:
+            if failure is not None:
+                raise failure
+            yield batch
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
+
+def _with_failure(
+    batches: Iterator[Batch],
+) -> Iterator[tuple[Batch | None, BaseException | None]]:
+    """Each batch, and at the end what it failed with: the thread itself would keep it quiet."""
     try:
-        while True:
-            item = ready.get()
-            if item is None:
-                return
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stopped.set()
-        thread.join()
+        for batch in batches:
+            yield batch, None
+    except BaseException as error:
+        yield None, error

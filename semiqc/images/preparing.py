@@ -35,29 +35,10 @@ def prepared(raw: RawStudy, spacing: float) -> Study:
         UnusableError: If the image is the same everywhere, or would become far too large, as with
             a spacing that is not in mm.
     """
+    _check_size(raw, spacing)
     z, y, x = raw.spacing
-    for mm, length in zip((y, x), raw.image.shape[-2:], strict=True):
-        wanted = length * mm / spacing
-        if wanted > MOST_PIXELS:
-            raise UnusableError(
-                f"{raw.name}: {length} pixels of {mm:g} mm would become {wanted:.0f} of"
-                f" {spacing:g} mm; is the spacing in mm?"
-            )
-    source_mm, target_mm = (y, x), (spacing, spacing)
-    frames = range(raw.image.shape[1])
-    # A frame at a time, since every step makes a copy.
-    image = np.stack(
-        [resample_image(raw.image[:, frame], source_mm, target_mm) for frame in frames], axis=1
-    )
-    labels = np.stack([resample_labels(frame, source_mm, target_mm) for frame in raw.labels])
-    is_flat = [source.min() == source.max() for source in raw.image]
-    if all(is_flat):
-        raise UnusableError(f"{raw.name}: image is {raw.image.flat[0]:g} everywhere")
-    for modality, source, flat in zip(image, raw.image, is_flat, strict=True):
-        if flat:
-            modality[:] = 0
-        else:
-            _normalise(modality, source)
+    image, labels = _resampled(raw, (y, x), (spacing, spacing))
+    _normalise_all(image, raw)
     depth, height, width = raw.image.shape[2:]
     recorded = {
         "source_spacing": [z, y, x],
@@ -75,6 +56,44 @@ def prepared(raw: RawStudy, spacing: float) -> Study:
         split=raw.split,
         geometry=Geometry(raw.affine, (width, height, depth), raw.source, recorded),
     )
+
+
+def _check_size(raw: RawStudy, spacing: float) -> None:
+    for mm, length in zip(raw.spacing[1:], raw.image.shape[-2:], strict=True):
+        wanted = length * mm / spacing
+        if wanted > MOST_PIXELS:
+            raise UnusableError(
+                f"{raw.name}: {length} pixels of {mm:g} mm would become {wanted:.0f} of"
+                f" {spacing:g} mm; is the spacing in mm?"
+            )
+
+
+def _resampled(
+    raw: RawStudy, source_mm: tuple[float, float], target_mm: tuple[float, float]
+) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """Image and labels on another grid, a frame at a time, since every step makes a copy."""
+    frames = range(raw.image.shape[1])
+    image = np.stack(
+        [resample_image(raw.image[:, frame], source_mm, target_mm) for frame in frames], axis=1
+    )
+    labels = np.stack([resample_labels(frame, source_mm, target_mm) for frame in raw.labels])
+    return image, labels
+
+
+def _normalise_all(image: NDArray[np.float32], raw: RawStudy) -> None:
+    """Normalise each modality, in place; one that is the same everywhere becomes 0.
+
+    Raises:
+        UnusableError: If all are the same everywhere.
+    """
+    is_flat = [source.min() == source.max() for source in raw.image]
+    if all(is_flat):
+        raise UnusableError(f"{raw.name}: image is {raw.image.flat[0]:g} everywhere")
+    for modality, source, flat in zip(image, raw.image, is_flat, strict=True):
+        if flat:
+            modality[:] = 0
+        else:
+            _normalise(modality, source)
 
 
 def _normalise(image: NDArray[np.float32], source: NDArray[Any]) -> None:

@@ -86,12 +86,14 @@ def read_voxels(header: Header) -> NDArray[Any]:
     if rest == LONGEST_REST:
         raise UnusableError(f"{header.path.name}: goes on for {rest} bytes after its voxels")
     voxels = _as_numbers(stored, header.scaling)
+    _check_finite(voxels, header.path)
+    return voxels.reshape(header.frames, *header.shape[2::-1])
+
+
+def _check_finite(voxels: NDArray[Any], path: Path) -> None:
     if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
         broken = int((~np.isfinite(voxels)).sum())
-        raise UnusableError(
-            f"{header.path.name}: {broken} voxels are NaN, infinite or beyond float32"
-        )
-    return voxels.reshape(header.frames, *header.shape[2::-1])
+        raise UnusableError(f"{path.name}: {broken} voxels are NaN, infinite or beyond float32")
 
 
 def difference(image: Header, other: Header) -> str:

@@ -87,13 +87,7 @@ def parse_header(path: Path, block: bytes, *, size: int, is_packed: bool) -> Hea
 
 
 def _parse(path: Path, block: bytes, most: int) -> Header:
-    lengths = {struct.unpack(order + "i", block[:4])[0] for order in "<>"} if block[4:] else set()
-    length = next((n for n in _HEADERS if n in lengths), 0)
-    if not length or len(block) < length:
-        raise UnusableError(f"{path.name}: not a NIfTI file")
-    header = _HEADERS[length](block[:length], check=False)
-    if bytes(header["magic"]).rstrip(b"\0")[:3] not in (b"n+1", b"n+2"):
-        raise UnusableError(f"{path.name}: not a NIfTI file of one part (.nii or .nii.gz)")
+    header, length = _known_header(path, block)
     shape = _shape(path, header)
     dtype = header.get_data_dtype()
     if dtype.kind not in "iuf":
@@ -103,10 +97,6 @@ def _parse(path: Path, block: bytes, most: int) -> Header:
     slope, intercept = header.get_slope_inter()
     affine = _affine(path, header)
     spacing, warnings = _spacing(path, header, affine)
-    units = int(header["xyzt_units"])
-    if units & 7 in _SPATIAL_UNITS:
-        unit = _SPATIAL_UNITS[units & 7]
-        raise UnusableError(f"{path.name}: lengths are in {unit}, expected mm")
     step = float(header["pixdim"][4])
     return Header(
         path=path,
@@ -114,12 +104,33 @@ def _parse(path: Path, block: bytes, most: int) -> Header:
         affine=affine,
         spacing=spacing,
         time_step=step if len(shape) == 4 and 0 < step < float("inf") else None,
-        time_unit=_TIME_UNITS.get(units & 56, ""),
+        time_unit=_time_unit(path, header),
         warnings=warnings,
         offset=offset,
         dtype=dtype,
         scaling=None if slope is None or (slope, intercept) == (1, 0) else (slope, intercept),
     )
+
+
+def _known_header(path: Path, block: bytes) -> tuple[Any, int]:
+    """The header of version 1 or 2 that a file begins with, and its length in bytes."""
+    lengths = {struct.unpack(order + "i", block[:4])[0] for order in "<>"} if block[4:] else set()
+    length = next((n for n in _HEADERS if n in lengths), 0)
+    if not length or len(block) < length:
+        raise UnusableError(f"{path.name}: not a NIfTI file")
+    header = _HEADERS[length](block[:length], check=False)
+    if bytes(header["magic"]).rstrip(b"\0")[:3] not in (b"n+1", b"n+2"):
+        raise UnusableError(f"{path.name}: not a NIfTI file of one part (.nii or .nii.gz)")
+    return header, length
+
+
+def _time_unit(path: Path, header: Any) -> str:  # noqa: ANN401
+    """Unit of the step between frames; lengths in anything but mm are refused."""
+    units = int(header["xyzt_units"])
+    if units & 7 in _SPATIAL_UNITS:
+        unit = _SPATIAL_UNITS[units & 7]
+        raise UnusableError(f"{path.name}: lengths are in {unit}, expected mm")
+    return _TIME_UNITS.get(units & 56, "")
 
 
 def _shape(path: Path, header: Any) -> tuple[int, ...]:  # noqa: ANN401
@@ -171,11 +182,7 @@ def _spacing(
     ACDC's cine files have the true voxel size and an affine without scale; other files have a
     voxel size that was never filled in. Whichever is not 1 x 1 x 1 was meant.
     """
-    voxel_mm = np.asarray(header["pixdim"][1:4], dtype=np.float64)
-    axes = int(header["dim"][0])
-    voxel_mm[axes:] = np.where(voxel_mm[axes:] > 0, voxel_mm[axes:], 1)
-    if not (np.isfinite(voxel_mm) & (voxel_mm > 0)).all():
-        raise UnusableError(f"{path.name}: spacing must be positive mm, got {voxel_mm.tolist()}")
+    voxel_mm = _voxel_mm(path, header)
     scale = np.linalg.norm(affine[:3, :3], axis=0)
     warnings: tuple[str, ...] = ()
     if not np.allclose(scale, voxel_mm, rtol=0.01):
@@ -184,3 +191,13 @@ def _spacing(
         voxel_mm = scale if taken == "affine" else voxel_mm
     x, y, z = (round(float(mm), 6) for mm in voxel_mm)
     return (z, y, x), warnings
+
+
+def _voxel_mm(path: Path, header: Any) -> NDArray[np.float64]:  # noqa: ANN401
+    """Voxel size ``(x, y, z)`` in mm as the header has it; 1 along an axis it does not have."""
+    voxel_mm = np.asarray(header["pixdim"][1:4], dtype=np.float64)
+    axes = int(header["dim"][0])
+    voxel_mm[axes:] = np.where(voxel_mm[axes:] > 0, voxel_mm[axes:], 1)
+    if not (np.isfinite(voxel_mm) & (voxel_mm > 0)).all():
+        raise UnusableError(f"{path.name}: spacing must be positive mm, got {voxel_mm.tolist()}")
+    return voxel_mm

@@ -42,16 +42,7 @@ def draw_split(
     Raises:
         ValueError: If there are too few subjects, or too few of them with labels.
     """
-    of_subject: dict[str, list[Study]] = defaultdict(list)
-    for study in studies:
-        of_subject[study.subject].append(study)
-    labelled: dict[str, list[str]] = defaultdict(list)
-    bare: list[str] = []
-    for subject, own in sorted(of_subject.items()):
-        if any(study.labelled_frames for study in own):
-            labelled[own[0].group].append(subject)
-        else:
-            bare.append(subject)
+    labelled, bare = _by_group(studies)
     rng = np.random.default_rng(seed)
     queues = {group: list(rng.permutation(sorted(labelled[group]))) for group in sorted(labelled)}
     role_of: dict[str, str] = {}
@@ -65,6 +56,21 @@ def draw_split(
     for subject in [*from_bare, *_deal(queues, wanted - len(from_bare), "unlabelled")]:
         role_of[subject] = "unlabelled"
     return [_row(study, _role(study, role_of.get(study.subject, SPARE))) for study in studies]
+
+
+def _by_group(studies: Sequence[Study]) -> tuple[dict[str, list[str]], list[str]]:
+    """Subjects with a label by group, and those without any; sorted."""
+    of_subject: dict[str, list[Study]] = defaultdict(list)
+    for study in studies:
+        of_subject[study.subject].append(study)
+    labelled: dict[str, list[str]] = defaultdict(list)
+    bare: list[str] = []
+    for subject, own in sorted(of_subject.items()):
+        if any(study.labelled_frames for study in own):
+            labelled[own[0].group].append(subject)
+        else:
+            bare.append(subject)
+    return labelled, bare
 
 
 def _role(study: Study, role_of_subject: str) -> str:
