@@ -1,6 +1,6 @@
 """The scenarios of a finished run, evaluated on labelled studies that it knows nothing of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +42,17 @@ def evaluate_elsewhere(run: Path, store: Path, output: Path, monitor: Monitor) -
         raise FileExistsError(f"{output}: not empty; name another folder")
     studies = _studies(finished, Store(store))
     _refuse_known(run, studies)
+    rows = _all_rows(finished, studies, monitor)
+    write_rows(output / "overlap.csv", OverlapRow, rows)
+    data = replace(finished.report_data(), overlap=rows)
+    tables = [dice_table(data), comparison_table(data), choices_table(data)]
+    for table in tables:
+        write_text(output / "tables" / f"{table.name}.csv", table.csv_text())
+    return tables
+
+
+def _all_rows(finished: Finished, studies: Sequence[Study], monitor: Monitor) -> list[OverlapRow]:
+    """Figures of every scenario with every seed."""
     rows: list[OverlapRow] = []
     scenarios = finished.settings.compared()
     jobs = [(name, seed) for seed in finished.settings.seeds for name in scenarios]
@@ -49,12 +60,7 @@ def evaluate_elsewhere(run: Path, store: Path, output: Path, monitor: Monitor) -
         for number, (name, seed) in enumerate(jobs, start=1):
             rows += _rows(finished, studies, name, seed)
             tick(number, {})
-    write_rows(output / "overlap.csv", OverlapRow, rows)
-    data = replace(finished.report_data(), overlap=rows)
-    tables = [dice_table(data), comparison_table(data), choices_table(data)]
-    for table in tables:
-        write_text(output / "tables" / f"{table.name}.csv", table.csv_text())
-    return tables
+    return rows
 
 
 def _studies(finished: Finished, store: Store) -> list[Study]:

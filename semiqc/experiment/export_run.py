@@ -1,7 +1,9 @@
 """What a scenario of a finished run learned from, as a data set for other programs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from semiqc.exchange.exporting import (
     PROPAGATED,
@@ -50,33 +52,59 @@ def export_run(
             run's stages were deleted.
         FileExistsError: If the folder is not empty and may not be replaced.
     """
-    finished = Finished.read(run)
-    settings = finished.settings.model_copy(update={"output": run})
-    pseudo = _rows(run, "pseudo", PseudoRow)
-    seed = settings.seeds[0] if seed is None else seed
-    chosen = [row for row in pseudo if (row.scenario, row.seed) == (scenario, seed)]
-    if not chosen:
-        raise RunError(f"{run}: {_nothing(settings, scenario, seed, pseudo)}")
+    settings = Finished.read(run).settings.model_copy(update={"output": run})
+    chosen = _Chosen.of(run, settings, scenario, settings.seeds[0] if seed is None else seed)
     store = open_data(settings, RunFolder(run), monitor).store
-    judged = {
-        (row.study, row.round): row
-        for row in _rows(run, "judgements", JudgementRow)
-        if (row.scenario, row.seed) == (scenario, seed)
-    }
-    labelled = [row.study for row in _rows(run, "split", SplitRow) if row.role == "labelled"]
+    cases = chosen.cases(store, settings)
+    return export_nnunet(cases, folder, store.scheme, store.modalities, overwrite=overwrite)
 
-    def cases() -> Iterator[ExportCase]:
-        experts = [store.study(name) for name in labelled]
-        scheme = store.scheme
-        carried = {row.study: row for row in chosen if row.study in labelled}
-        for study in with_teaching_frames(experts, settings.frames, scheme, settings.split.seed):
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What a run noted of one scenario with one seed.
+
+    Args:
+        run: Folder of the run.
+        labelled: Names of the labelled studies.
+        pseudo: Pseudo-labels that were trained on.
+        judged: What the gate decided, by study and round.
+    """
+
+    run: Path
+    labelled: Sequence[str]
+    pseudo: Sequence[PseudoRow]
+    judged: Mapping[tuple[str, int], JudgementRow]
+
+    @classmethod
+    def of(cls, run: Path, settings: Settings, scenario: str, seed: int) -> Self:
+        """Read what a run noted.
+
+        Raises:
+            RunError: If the scenario has no pseudo-labels with that seed.
+        """
+        pseudo = _rows(run, "pseudo", PseudoRow)
+        chosen = [row for row in pseudo if (row.scenario, row.seed) == (scenario, seed)]
+        if not chosen:
+            raise RunError(f"{run}: {_nothing(settings, scenario, seed, pseudo)}")
+        judged = {
+            (row.study, row.round): row
+            for row in _rows(run, "judgements", JudgementRow)
+            if (row.scenario, row.seed) == (scenario, seed)
+        }
+        labelled = [row.study for row in _rows(run, "split", SplitRow) if row.role == "labelled"]
+        return cls(run, labelled, chosen, judged)
+
+    def cases(self, store: Store, settings: Settings) -> Iterator[ExportCase]:
+        """Labelled studies with what was carried to other frames, then the pseudo-labels."""
+        experts = [store.study(name) for name in self.labelled]
+        frames, seed = settings.frames, settings.split.seed
+        carried = {row.study: row for row in self.pseudo if row.study in self.labelled}
+        for study in with_teaching_frames(experts, frames, store.scheme, seed):
             row = carried.get(study.name)
-            yield _propagated(run, study, row) if row else ExportCase(study)
-        for row in chosen:
+            yield _propagated(self.run, study, row) if row else ExportCase(study)
+        for row in self.pseudo:
             if row.study not in carried:
-                yield _case(run, store, row, judged[row.study, row.round])
-
-    return export_nnunet(cases(), folder, store.scheme, store.modalities, overwrite=overwrite)
+                yield _case(self.run, store, row, self.judged[row.study, row.round])
 
 
 def _nothing(settings: Settings, scenario: str, seed: int, pseudo: Sequence[PseudoRow]) -> str:
