@@ -1,7 +1,12 @@
 import subprocess
 import sys
 import time
+import tomllib
+from graphlib import TopologicalSorter
 from pathlib import Path
+
+import grimp
+import pytest
 
 import loops
 import qc
@@ -9,6 +14,28 @@ import segmenters
 import semiqc
 
 PACKAGES = (semiqc, segmenters, qc, loops)
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def imports():
+    return grimp.build_graph(*(package.__name__ for package in PACKAGES), cache_dir=None)
+
+
+@pytest.fixture(scope="module")
+def contracts():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return settings["tool"]["importlinter"]["contracts"]
+
+
+def layered(contracts):
+    return {
+        name.strip()
+        for contract in contracts
+        if contract["type"] == "layers"
+        for layer in contract["layers"]
+        for name in layer.split("|")
+    }
 
 
 def test_the_four_packages_come_from_one_folder():
@@ -35,3 +62,29 @@ def test_help_answers_in_under_a_second():
         seconds.append(time.perf_counter() - start)
 
     assert min(seconds) < 1
+
+
+def test_no_module_imports_itself_by_way_of_others(imports):
+    imported = {name: imports.find_modules_directly_imported_by(name) for name in imports.modules}
+
+    assert set(TopologicalSorter(imported).static_order()) == imports.modules
+
+
+@pytest.mark.parametrize("package", ["semiqc", "qc"])
+def test_every_part_of_a_package_stands_in_a_layer(package, imports, contracts):
+    assert imports.find_children(package) <= layered(contracts)
+
+
+def test_every_package_stands_in_a_layer(contracts):
+    parts = {name.partition(".")[0] for name in layered(contracts)}
+
+    assert parts == {package.__name__ for package in PACKAGES}
+
+
+def test_every_folder_of_an_estimator_is_independent(imports, contracts):
+    folders = {
+        name for name in imports.find_children("qc.estimators") if imports.find_children(name)
+    }
+    [independent] = [c["modules"] for c in contracts if c["type"] == "independence"]
+
+    assert folders <= set(independent)
