@@ -11,11 +11,12 @@ Reference:
     (section 5) and does not try.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 
-from loops.base import Bench, Gating, Model, Round
-from semiqc.study import Study
+from loops.base import Bench
+from loops.records import Candidate, Judged, Labelled, Model, Round, Segmented
+from qc import Decision, Quality
+from semiqc.study import Prediction, Study
 
 
 def self_train(
@@ -24,39 +25,74 @@ def self_train(
     experts: Sequence[Study],
     candidates: Sequence[Study],
     *,
-    gate: Gating,
     rounds: int = 1,
 ) -> Iterator[Round[Model]]:
     """Train in rounds, yielding the record of each as it ends.
 
     Args:
-        bench: Trains, segments and judges.
+        bench: Trains, segments, judges and chooses.
         first: Segmenter trained on ``experts`` alone; it segments the candidates of round 1.
         experts: Studies with an expert's labels.
         candidates: Studies to segment; their own labels are never looked at.
-        gate: Chooses among the candidates.
-        rounds: At most. It ends earlier where the validation loss rises from one round to the
-            next, or where the gate admits nothing.
+        rounds: At most. It ends earlier where a round's validation loss is above that of the
+            model before it, or where nothing is admitted.
 
     Yields:
         One record per round. The model to use is that of the last round that ``is_kept``, and
         ``first`` where there is none.
     """
     hidden = [study.without_labels() for study in candidates]
-    model, loss_before = first, math.nan
+    model, loss = first, bench.validation_loss(first)
     for number in range(1, rounds + 1):
-        predictions = bench.predict(model, hidden)
-        qualities = bench.judge(predictions)
-        decisions = gate(qualities)
-        pseudo = bench.labelled(hidden, predictions, qualities, decisions)
-        if not pseudo:
-            yield Round(number, model, loss_before, False, predictions, qualities, decisions)
+        before, loss_before = model, loss
+        judged, pseudo = choose_pseudo_labels(bench, before, hidden)
+        if pseudo:
+            model = bench.train(experts, pseudo, number=number, is_last=number == rounds)
+            loss = bench.validation_loss(model)
+        # Where no study is held out, both are NaN, and nothing is above NaN.
+        is_kept = bool(pseudo) and not loss > loss_before
+        yield Round(number, model, loss, is_kept, before, judged, pseudo)
+        if not is_kept:
             return
-        model = bench.train(f"round-{number}", experts, pseudo)
-        loss = bench.validation_loss(model)
-        # Compared with NaN, nothing rises: neither the first round, nor without validation.
-        rises = loss > loss_before
-        yield Round(number, model, loss, not rises, predictions, qualities, decisions, pseudo)
-        if rises:
-            return
-        loss_before = loss
+
+
+def choose_pseudo_labels(
+    bench: Bench[Model], model: Model, studies: Sequence[Study]
+) -> tuple[list[Candidate], Sequence[Study]]:
+    """Segment studies, judge them, and label those that are admitted.
+
+    Args:
+        bench: Segments, judges and chooses.
+        model: That segments.
+        studies: Without labels.
+
+    Returns:
+        What was done with each study, in order, and the admitted ones with their pseudo-labels.
+    """
+    segmented = bench.predict(model, studies)
+    predictions = segmented.predictions
+    judged = bench.judge(predictions)
+    decisions = bench.choose(predictions, judged.qualities)
+    labelled = bench.label(studies, predictions, judged.qualities, decisions)
+    rows = zip(predictions, judged.qualities, decisions, strict=True)
+    return [_candidate(*row, segmented, judged, labelled) for row in rows], labelled.studies
+
+
+def _candidate(
+    prediction: Prediction,
+    quality: Quality,
+    decision: Decision,
+    segmented: Segmented,
+    judged: Judged,
+    labelled: Labelled,
+) -> Candidate:
+    name = prediction.study
+    outcome = labelled.outcomes.get(name)
+    return Candidate(
+        prediction,
+        quality,
+        outcome.decision if outcome else decision,
+        judged.scores.get(name, {}),
+        segmented.repairs.get(name, ""),
+        outcome.kept if outcome else None,
+    )

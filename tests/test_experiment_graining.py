@@ -19,7 +19,7 @@ from semiqc.work.stages import RunFolder
 
 
 @pytest.fixture
-def workshop(tmp_path):
+def trainer(tmp_path):
     folder = RunFolder(tmp_path, lambda *_: None)
     return SimpleNamespace(
         folder=folder, store=SimpleNamespace(scheme=SHORT_AXIS), monitor=Silent(), seed=0
@@ -35,12 +35,12 @@ def predicted(study, folder):
     return Prediction(study.name, study.image, predicted_labels(file, study.name), study.spacing)
 
 
-def test_what_is_left_of_a_study_keeps_the_weight_that_was_decided(workshop, tmp_path):
+def test_what_is_left_of_a_study_keeps_the_weight_that_was_decided(trainer, tmp_path):
     study = study_of("a", labelled=(0, 1, 2))
     dice = {name: np.full((3, 2), 0.9) for name in ("LV", "MYO", "RV")}
     quality = Quality("a", 0.9, slice_dice=dice)
     grainer = Grainer(
-        workshop,
+        trainer,
         SimpleNamespace(key=lambda _: "judges"),
         "gate-weighted-slice",
         GateSettings(rule="weighted", grain="slice"),
@@ -67,7 +67,7 @@ def test_what_is_left_of_a_study_keeps_the_weight_that_was_decided(workshop, tmp
         ({"max_disagreement": 0.2, "max_error": 0.7}, [True, True, True, True]),
     ],
 )
-def test_voxels_are_doubted_by_opinions_and_where_asked_by_maps(workshop, tmp_path, bounds, left):
+def test_voxels_are_doubted_by_opinions_and_where_asked_by_maps(trainer, tmp_path, bounds, left):
     study = study_of("a", labelled=(0, 1, 2))
     shape = study.labels.shape
     differ, errors = np.zeros(shape, np.float16), np.zeros(shape, np.float16)
@@ -79,7 +79,7 @@ def test_voxels_are_doubted_by_opinions_and_where_asked_by_maps(workshop, tmp_pa
         key=lambda _: "judges",
         with_error_maps=lambda by, one, quality: replace(quality, error_maps={"LV": errors}),
     )
-    grainer = Grainer(workshop, judges, "gate", GateSettings(grain="voxel", **bounds))
+    grainer = Grainer(trainer, judges, "gate", GateSettings(grain="voxel", **bounds))
 
     [found], _ = grainer(
         [asked], [Quality("a", 0.9)], [Decision("a", admitted=True, reason="")], [study]

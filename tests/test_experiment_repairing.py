@@ -43,14 +43,14 @@ def test_a_surrogate_is_kept_only_if_others_than_the_manifold_find_it_better(tmp
     prediction = Prediction("a", study.image, labels, study.spacing)
     manifold = ManifoldSearch(SHORT_AXIS)
     manifold.surrogates = lambda one: np.ones_like(one.labels[:])
-    workshop = SimpleNamespace(
+    trainer = SimpleNamespace(
         store=SimpleNamespace(scheme=SHORT_AXIS),
         folder=RunFolder(tmp_path),
         monitor=Silent(),
         seed=0,
     )
 
-    repair = Repairer(workshop, Judges(manifold), GateSettings(repair=("surrogate",)))
+    repair = Repairer(trainer, Judges(manifold), GateSettings(repair=("surrogate",)))
     [found], reasons = repair([prediction], [study])
 
     assert reasons == {}

@@ -11,7 +11,7 @@ from source_builders import heart, pixels, save
 
 from semiqc.cli.app import main
 from semiqc.experiment import Silent, read_settings
-from semiqc.experiment.data import open_data, teaching_frames
+from semiqc.experiment.data import open_data, training_frames
 from semiqc.experiment.scenarios import SCENARIOS
 from semiqc.experiment.sections import FramesSettings
 from semiqc.files.store import Store
@@ -146,7 +146,7 @@ def test_estimators_are_taught_anew_where_other_frames_of_the_same_predictions_t
     roles = ["labelled"] * 3 + ["qc"] * 2 + ["test"] * 1 + ["unlabelled"] * 2
     with StoreWriter(tmp_path / "data.h5", whole.scheme, whole.modalities) as writer:
         for study, role in zip(whole, roles, strict=True):
-            frames = teaching_frames(study, few, whole.scheme, 0)
+            frames = training_frames(study, few, whole.scheme, 0)
             writer.add(study.keeping(frames) if role == "labelled" else study)
     lines = [f"{name},{role}" for name, role in zip(whole.names, roles, strict=True)]
     (tmp_path / "split.csv").write_text("\n".join(["study,role", *lines]))

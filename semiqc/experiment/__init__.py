@@ -2,8 +2,8 @@
 
 from semiqc.experiment.elsewhere import evaluate_elsewhere
 from semiqc.experiment.export_run import export_run
+from semiqc.experiment.finished import Finished, RunError, write_report
 from semiqc.experiment.predicting import predict_images
-from semiqc.experiment.results import Finished, RunError, write_report
 from semiqc.experiment.run import run
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.settings_file import json_schema, read_settings

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from loops import with_pseudo_labels
+from loops import Judged, Labelled, Segmented, with_pseudo_labels
 from qc import Decision, Quality
 from qc.gates import (
     All,
@@ -19,22 +19,21 @@ from qc.gates import (
 )
 from segmenters import CRF
 from semiqc.experiment.evaluation import true_dice
-from semiqc.experiment.graining import Grainer, Outcome
+from semiqc.experiment.graining import Grainer
 from semiqc.experiment.judging import RunPanel
-from semiqc.experiment.repairing import Repairer, propagated_experts
-from semiqc.experiment.sections import GateSettings, Rung
-from semiqc.experiment.workshop import Team, Workshop
+from semiqc.experiment.repairing import Repairer
+from semiqc.experiment.rungs import WHOLE
+from semiqc.experiment.sections import GateSettings
+from semiqc.experiment.staged_trainer import StagedTrainer
+from semiqc.experiment.trained import TrainedEnsemble
 from semiqc.study import Prediction, Study
-
-WHOLE = Rung(name="whole")
-"""The segmenter of the scenarios: nothing held back, no snapshots."""
 
 
 class ScenarioBench:
     """What the loop of one scenario asks for.
 
     Args:
-        workshop: Trains and predicts.
+        trainer: Trains and predicts.
         judges: Say what a prediction is worth; taught, where the scenario has a gate.
         first: Learned from the few labels alone.
         experts: Studies that it learned from.
@@ -42,23 +41,21 @@ class ScenarioBench:
         name: Of the scenario.
         gate: How pseudo-labels are chosen; None where there are none.
         crf: Refines the predictions; None leaves them.
-        rounds: Of the loop, at most.
     """
 
     def __init__(
         self,
-        workshop: Workshop,
+        trainer: StagedTrainer,
         judges: RunPanel,
-        first: Team,
+        first: TrainedEnsemble,
         experts: Sequence[Study],
         candidates: Sequence[Study],
         name: str,
         gate: GateSettings | None,
         *,
         crf: CRF | None,
-        rounds: int,
     ) -> None:
-        self.workshop = workshop
+        self.trainer = trainer
         self.judges = judges
         self.first = first
         self.experts = experts
@@ -66,59 +63,58 @@ class ScenarioBench:
         self.name = name
         self.gate = gate or GateSettings()
         self.crf = crf
-        self.rounds = rounds
-        self.grainer = Grainer(workshop, judges, name, self.gate)
-        self.outcomes: dict[str, Outcome] = {}
-        self.repaired: dict[str, str] = {}
-        self._judged: Sequence[Prediction] = ()
+        self.grainer = Grainer(trainer, judges, name, self.gate)
 
-    def train(self, name: str, experts: Sequence[Study], pseudo: Sequence[Study]) -> Team:
-        if not pseudo and experts == self.experts and not self.gate.propagate:
+    def train(
+        self, experts: Sequence[Study], pseudo: Sequence[Study], *, number: int, is_last: bool
+    ) -> TrainedEnsemble:
+        if not pseudo and experts == self.experts:
             return self.first
-        experts = self.propagated() or experts
-        # The last round's team predicts nothing more, and a scenario's result is one network.
-        is_last = not pseudo or name.endswith(f"-{self.rounds}")
-        return self.workshop.train_team(
-            f"{self.name}-{name}", WHOLE, experts, pseudo, members=1 if is_last else None
-        )
+        name = f"{self.name}-round-{number}" if number else f"{self.name}-supervised"
+        # A scenario's result is one network, and the last round's predicts nothing more.
+        members = 1 if is_last else None
+        return self.trainer.train_ensemble(name, WHOLE, experts, pseudo, members=members)
 
-    def predict(self, model: Team, studies: Sequence[Study]) -> Sequence[Prediction]:
+    def predict(self, model: TrainedEnsemble, studies: Sequence[Study]) -> Segmented:
         name = "few" if model is self.first else self.name
         refined = "-crf" if self.crf else ""
-        found = self.workshop.predict(f"{name}-candidates{refined}", model, studies, crf=self.crf)
-        if self.gate.repair:
-            repairer = Repairer(self.workshop, self.judges, self.gate)
-            found, self.repaired = repairer(found, studies)
-        return found
+        found = self.trainer.predict(f"{name}-candidates{refined}", model, studies, crf=self.crf)
+        if not self.gate.repair:
+            return Segmented(found)
+        return Segmented(*Repairer(self.trainer, self.judges, self.gate)(found, studies))
 
-    def judge(self, predictions: Sequence[Prediction]) -> Sequence[Quality]:
-        self._judged = predictions
-        return self.judges.judge(self.gate.by, predictions)
+    def judge(self, predictions: Sequence[Prediction]) -> Judged:
+        qualities = self.judges.judge(self.gate.by, predictions)
+        return Judged(qualities, self._all_scores(predictions))
 
-    def choose(self, qualities: Sequence[Quality]) -> Sequence[Decision]:
-        """What the scenario's gate decides of the predictions that were judged last."""
-        return self._make_gate()(qualities)
+    def choose(
+        self, predictions: Sequence[Prediction], qualities: Sequence[Quality]
+    ) -> Sequence[Decision]:
+        return self._make_gate(predictions)(qualities)
 
-    def labelled(
+    def label(
         self,
         studies: Sequence[Study],
         predictions: Sequence[Prediction],
         qualities: Sequence[Quality],
         decisions: Sequence[Decision],
-    ) -> list[Study]:
+    ) -> Labelled:
         if self.gate.grain == "study":
-            return with_pseudo_labels(studies, predictions, decisions)
-        found, self.outcomes = self.grainer(predictions, qualities, decisions, studies)
+            return Labelled(with_pseudo_labels(studies, predictions, decisions))
+        return Labelled(*self.grainer(predictions, qualities, decisions, studies))
+
+    def validation_loss(self, model: TrainedEnsemble) -> float:
+        return self.trainer.validation_loss(model.first)
+
+    def _all_scores(self, predictions: Sequence[Prediction]) -> dict[str, dict[str, float]]:
+        """By study, the score of every estimator that can judge its prediction."""
+        found: dict[str, dict[str, float]] = {one.study: {} for one in predictions}
+        for name in self.judges.names:
+            for study, quality in self.judges.judge_able(name, predictions).items():
+                found[study][name] = quality.score
         return found
 
-    def propagated(self) -> list[Study]:
-        """The experts' studies with labels carried to other frames; none if the gate does not."""
-        return propagated_experts(self.workshop, self.experts) if self.gate.propagate else []
-
-    def validation_loss(self, model: Team) -> float:
-        return self.workshop.validation_loss(model.first)
-
-    def _make_gate(self) -> Gate:
+    def _make_gate(self, predictions: Sequence[Prediction]) -> Gate:
         gate = self.gate
         match gate.rule:
             case "threshold":
@@ -128,26 +124,26 @@ class ScenarioBench:
             case "weighted":
                 return Weighted(gate.low, gate.high, gate.least, only_good=gate.only_good)
             case "random":
-                return RandomK(gate.k, seed=self.workshop.seed)
+                return RandomK(gate.k, seed=self.trainer.seed)
             case "all":
                 return All()
             case "oracle":
-                return Oracle(gate.k, self._true_dice())
+                return Oracle(gate.k, self._true_dice(predictions))
             case "risk":
                 return RiskControlled(
                     self.judges.calibration(gate.by), target=gate.target, alpha=gate.alpha
                 )
             case "diverse":
-                scheme = self.workshop.store.scheme
+                scheme = self.trainer.store.scheme
                 groups = {name: study.group for name, study in self.candidates.items()}
-                descriptors = descriptors_of(self._judged, scheme, groups)
+                descriptors = descriptors_of(predictions, scheme, groups)
                 return Diverse(gate.k, descriptors, gate.trade_off, only_good=gate.only_good)
             case "best":
                 return BestK(gate.k, only_good=gate.only_good)
 
-    def _true_dice(self) -> dict[str, float]:
-        scheme = self.workshop.store.scheme
+    def _true_dice(self, predictions: Sequence[Prediction]) -> dict[str, float]:
+        scheme = self.trainer.store.scheme
         return {
             prediction.study: true_dice(prediction, self.candidates[prediction.study], scheme)
-            for prediction in self._judged
+            for prediction in predictions
         }

@@ -1,25 +1,28 @@
 """Clinical measures with failed slices replaced, beside those without."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
 
 from qc import CONSENSUS, ESTIMATORS, Quality
 from qc.correction import corrected_curves
 from semiqc.files.tables import NAN, CorrectionRow
-from semiqc.measuring.measures import clinical, clinical_of_curves
+from semiqc.measuring.measures import ClinicalMeasure, clinical, clinical_of_curves
 from semiqc.schemes import LabelScheme
 from semiqc.study import Prediction, Study
 
 CORRECTORS = ("slicewise", "qcresunet")
-"""Who says best which slices failed: the one that learns their Dice comes first."""
+"""Estimators that find failed slices best: the one that learns their Dice comes first."""
 
 
-def corrector_of(judges: Iterable[str]) -> str | None:
+def corrector_of(estimators: Iterable[str]) -> str | None:
     """The estimator whose Dice of slices measures are corrected by; None without one.
 
     Args:
-        judges: Names of those who judge; the consensus, a mean of all, corrects nothing.
+        estimators: Names; the consensus, a mean of all, corrects nothing.
     """
-    able = [name for name in judges if name != CONSENSUS and ESTIMATORS[name].estimates_slices]
+    able = [name for name in estimators if name != CONSENSUS and ESTIMATORS[name].estimates_slices]
     return next((name for name in (*CORRECTORS, *able) if name in able), None)
 
 
@@ -36,7 +39,7 @@ def correction_rows(
 
     Args:
         prediction: What was measured.
-        quality: What was said of it.
+        quality: Of the prediction.
         scheme: Whose structures are measured.
         scenario: Whose prediction it is.
         seed: Of the run.
@@ -47,14 +50,9 @@ def correction_rows(
         return []
     found = corrected_curves(prediction, quality, scheme)
     frames = list(study.labelled_frames) if study else list(range(prediction.frames))
-    before, after = (
-        clinical_of_curves({name: curve[frames] for name, curve in curves.items()}, scheme)
-        for curves in (found.before, found.after)
-    )
-    manual = {
-        (m.structure, m.measure): m.value
-        for m in (clinical(study.labels, study.spacing, scheme, frames) if study else ())
-    }
+    before = _measures(found.before, frames, scheme)
+    after = _measures(found.after, frames, scheme)
+    manual = _manual(study, scheme, frames) if study else {}
     replaced = int(found.is_replaced[frames].sum())
     return [
         CorrectionRow(
@@ -71,3 +69,16 @@ def correction_rows(
         )
         for was, corrected in zip(before, after, strict=True)
     ]
+
+
+def _measures(
+    curves: Mapping[str, NDArray[np.float64]], frames: list[int], scheme: LabelScheme
+) -> list[ClinicalMeasure]:
+    """Of the chosen frames of volume or area curves, ``[T]`` of each structure."""
+    return clinical_of_curves({name: curve[frames] for name, curve in curves.items()}, scheme)
+
+
+def _manual(study: Study, scheme: LabelScheme, frames: list[int]) -> dict[tuple[str, str], float]:
+    """Measures of the reference, by structure and measure."""
+    measured = clinical(study.labels, study.spacing, scheme, frames)
+    return {(one.structure, one.measure): one.value for one in measured}

@@ -93,10 +93,10 @@ def _imported(settings: Settings, folder: RunFolder) -> Data:
     return Data(Store(stage.folder / STORE), tuple(lines))
 
 
-def teaching_frames(
+def training_frames(
     study: Study, settings: FramesSettings, scheme: LabelScheme, seed: int
 ) -> tuple[int, ...]:
-    """The labelled frames of a study that may teach; see ``FramesSettings``."""
+    """The labelled frames of a study that are learned from; see ``FramesSettings``."""
     frames = study.labelled_frames
     if settings.use == "random" and len(frames) > settings.count:
         # A study keeps its frames whatever other studies there are.
@@ -110,8 +110,8 @@ def teaching_frames(
     return frames
 
 
-def with_teaching_frames(
+def with_training_frames(
     studies: Sequence[Study], settings: FramesSettings, scheme: LabelScheme, seed: int
 ) -> list[Study]:
-    """Copies of the studies in which only the frames that may teach have labels."""
-    return [study.keeping(teaching_frames(study, settings, scheme, seed)) for study in studies]
+    """Copies of the studies in which only the frames that train have labels."""
+    return [study.keeping(training_frames(study, settings, scheme, seed)) for study in studies]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from segmenters import predict
 from semiqc.experiment.evaluation import overlap_rows
+from semiqc.experiment.finished import Finished
 from semiqc.experiment.predicting import load_segmenter, refusal_of
-from semiqc.experiment.results import Finished
 from semiqc.files.atomic import require_folder, write_text
 from semiqc.files.store import Store
 from semiqc.files.tables import OverlapRow, SplitRow, read_rows, write_rows

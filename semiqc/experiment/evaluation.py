@@ -1,15 +1,11 @@
 """How good predictions are, against references that nothing before has looked at."""
 
-from collections.abc import Iterable, Sequence
 from typing import Any
-
-import numpy as np
 
 from semiqc.files.tables import ClinicalRow, CurveRow, OverlapRow
 from semiqc.measuring.means import mean_of_known
 from semiqc.measuring.measures import clinical, curve_unit, curves
 from semiqc.measuring.metrics import dice, overlap
-from semiqc.report import Overlay
 from semiqc.schemes import LabelScheme
 from semiqc.study import Prediction, Study
 
@@ -84,57 +80,3 @@ def curve_rows(
         for s in measured
         for frame, value in enumerate(found[s.name])
     ]
-
-
-def overlays(
-    rows: Iterable[OverlapRow],
-    predictions: Sequence[Prediction],
-    studies: Sequence[Study],
-    scheme: LabelScheme,
-    scenario: str,
-) -> list[Overlay]:
-    """The best, the median and the worst study by mean Dice, in their worst frame."""
-    dice: dict[str, list[OverlapRow]] = {}
-    for row in rows:
-        dice.setdefault(row.study, []).append(row)
-    means = {name: mean_of_known(row.dice for row in own) for name, own in dice.items()}
-    ranked = sorted((name for name in means if not np.isnan(means[name])), key=means.__getitem__)
-    if not ranked:
-        return []
-    by_name = {p.study: (p, s) for p, s in zip(predictions, studies, strict=True)}
-    chosen = {"best": ranked[-1], "median": ranked[len(ranked) // 2], "worst": ranked[0]}
-    return [
-        _overlay(*by_name[name], dice[name], means[name], scheme, scenario, rank)
-        for rank, name in chosen.items()
-    ]
-
-
-def _overlay(
-    prediction: Prediction,
-    study: Study,
-    rows: Sequence[OverlapRow],
-    dice: float,
-    scheme: LabelScheme,
-    scenario: str,
-    rank: str,
-) -> Overlay:
-    frames = sorted({row.frame for row in rows})
-    frame = min(frames, key=lambda t: mean_of_known(row.dice for row in rows if row.frame == t))
-    reference = study.labels[frame]
-    foreground = np.zeros(reference.shape, dtype=bool)
-    for structure in scheme.structures:
-        foreground |= structure.mask(reference)
-    # The slice in the middle of the labelled ones shows every structure.
-    labelled = np.flatnonzero(foreground.any(axis=(1, 2)))
-    z = int(labelled[len(labelled) // 2]) if len(labelled) else reference.shape[0] // 2
-    return Overlay(
-        scenario=scenario,
-        rank=rank,
-        study=study.name,
-        frame=frame,
-        slice=z,
-        image=study.image[0, frame, z],
-        predicted=prediction.labels[frame, z],
-        reference=reference[z],
-        dice=dice,
-    )

@@ -13,8 +13,8 @@ from semiqc.exchange.exporting import (
     LineageRow,
     export_nnunet,
 )
-from semiqc.experiment.data import open_data, with_teaching_frames
-from semiqc.experiment.results import Finished, RunError
+from semiqc.experiment.data import open_data, with_training_frames
+from semiqc.experiment.finished import Finished, RunError
 from semiqc.experiment.settings import Settings
 from semiqc.files.hdf5 import StoreError
 from semiqc.files.predictions import predicted_labels
@@ -99,7 +99,7 @@ class _Chosen:
         experts = [store.study(name) for name in self.labelled]
         frames, seed = settings.frames, settings.split.seed
         carried = {row.study: row for row in self.pseudo if row.study in self.labelled}
-        for study in with_teaching_frames(experts, frames, store.scheme, seed):
+        for study in with_training_frames(experts, frames, store.scheme, seed):
             row = carried.get(study.name)
             yield _propagated(self.run, study, row) if row else ExportCase(study)
         for row in self.pseudo:

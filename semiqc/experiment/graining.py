@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
+from loops import Outcome
 from qc import Decision, Quality
 from qc.grains.grains import GRAINS, LIKELY, Grain, Kept, PartialLabels, VoxelGrain, after_grain
 from qc.qualities_file import quality_to_json
 from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.sections import GateSettings
-from semiqc.experiment.workshop import PREDICTIONS, Workshop, origin
+from semiqc.experiment.staged_trainer import StagedTrainer
+from semiqc.experiment.trained import PREDICTIONS, origin
 from semiqc.files.atomic import write_text
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.study import OnlyFrames, Prediction, Study
@@ -20,33 +22,20 @@ from semiqc.study import OnlyFrames, Prediction, Study
 OUTCOMES = "outcomes.json"
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of an admitted study.
-
-    Args:
-        decision: With what is left of it, or why nothing is.
-        kept: How much is left.
-    """
-
-    decision: Decision
-    kept: Kept
-
-
 class Grainer:
     """Hides what is doubted of the admitted predictions of one scenario.
 
     Args:
-        workshop: In whose run folder the labels are kept.
+        trainer: In whose run folder the labels are kept.
         judges: Give error maps anew, for they are not kept.
         name: Of the scenario.
         gate: Says at which grain.
     """
 
     def __init__(
-        self, workshop: Workshop, judges: RunPanel, name: str, gate: GateSettings
+        self, trainer: StagedTrainer, judges: RunPanel, name: str, gate: GateSettings
     ) -> None:
-        self.workshop = workshop
+        self.trainer = trainer
         self.judges = judges
         self.name = name
         self.gate = gate
@@ -79,7 +68,7 @@ class Grainer:
             outcomes = []
             with (
                 PredictionWriter(unfinished / PREDICTIONS) as writer,
-                self.workshop.monitor.progress(f"{self.name} labels", len(admitted)) as tick,
+                self.trainer.monitor.progress(f"{self.name} labels", len(admitted)) as tick,
             ):
                 for number, (prediction, quality, decision, study) in enumerate(admitted, 1):
                     labels = self._labels(prediction, quality)
@@ -88,8 +77,8 @@ class Grainer:
                     tick(number, {})
             write_text(unfinished / OUTCOMES, json.dumps(outcomes, indent=1))
 
-        stage = self.workshop.folder.stage(
-            f"labels-{self.name}-seed{self.workshop.seed}", depends, make
+        stage = self.trainer.folder.stage(
+            f"labels-{self.name}-seed{self.trainer.seed}", depends, make
         )
         stored = json.loads((stage.folder / OUTCOMES).read_text(encoding="utf-8"))
         outcomes = {one["decision"]["study"]: _from_json(one) for one in stored}
@@ -113,7 +102,7 @@ class Grainer:
 
     def _grain(self) -> Grain:
         kind = GRAINS[self.gate.grain]
-        scheme = self.workshop.store.scheme
+        scheme = self.trainer.store.scheme
         if self.gate.grain in ("frame", "slice", "structure"):
             return kind(scheme, min_dice=self.gate.doubt_below)  # type: ignore[call-arg]
         if kind is VoxelGrain:

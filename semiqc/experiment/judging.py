@@ -23,7 +23,8 @@ from qc.qualities_file import read_qualities, write_qualities
 from qc.saving import load_estimator, save_estimator
 from semiqc.experiment.ladder import Ladder, deal
 from semiqc.experiment.settings import Settings
-from semiqc.experiment.workshop import Workshop, origin
+from semiqc.experiment.staged_trainer import StagedTrainer
+from semiqc.experiment.trained import origin
 from semiqc.measuring.means import mean_of_known
 from semiqc.study import Prediction, Study
 from semiqc.work.arguments import checked_arguments
@@ -38,14 +39,14 @@ class RunPanel:
 
     Args:
         settings: Of the run.
-        workshop: Trains the ladder of segmenters.
+        trainer: Trains the ladder of segmenters.
     """
 
-    def __init__(self, settings: Settings, workshop: Workshop) -> None:
+    def __init__(self, settings: Settings, trainer: StagedTrainer) -> None:
         self.settings = settings
-        self.workshop = workshop
+        self.trainer = trainer
         self.fitted: dict[str, tuple[Stage, QualityEstimator]] = {}
-        self.ladder = Ladder(settings, workshop)
+        self.ladder = Ladder(settings, trainer)
         self.graded: list[Graded] = []
         self.folds: list[list[Study]] = []
         self.is_cross_fitted = False
@@ -73,7 +74,7 @@ class RunPanel:
                 ``experts`` is judged by a ladder that is trained on the others.
         """
         self.is_cross_fitted = not spared
-        self.folds = deal(spared or experts, self.settings.qc.folds, self.workshop.seed)
+        self.folds = deal(spared or experts, self.settings.qc.folds, self.trainer.seed)
         self.graded = self.ladder.graded(experts, spared, self.folds)
         self._subjects = {one.prediction.study: one.whose for one in self.graded}
         for name in self.settings.judges:
@@ -124,14 +125,14 @@ class RunPanel:
         Of each subject that teaches the estimators, as those judge it who learned from others.
         """
         if self.is_cross_fitted:
-            self.workshop.monitor.note(
+            self.trainer.monitor.note(
                 "nothing can be promised: no subject is spared for qc, and the first segmenter"
                 " has segmented none that it did not learn from"
             )
             return Calibration([], [])
         last = self.ladder.whole
         qualities = self._qualities_held_out(name)
-        true = true_dice(self.graded, self.workshop.store.scheme)
+        true = true_dice(self.graded, self.trainer.store.scheme)
         chosen = [
             (quality.score, mean_dice, self._subjects[one.prediction.study])
             for one, quality, dice in zip(self.graded, qualities, true, strict=True)
@@ -177,7 +178,7 @@ class RunPanel:
             judged = [replace(*estimator.predict([one]), error_maps={}) for one in predictions]
             write_qualities(unfinished, judged)
 
-        stage = self.workshop.folder.stage(f"judge-{name}-seed{self.workshop.seed}", depends, make)
+        stage = self.trainer.folder.stage(f"judge-{name}-seed{self.trainer.seed}", depends, make)
         return read_qualities(stage.folder)
 
     def _check(self, name: str) -> None:
@@ -187,9 +188,9 @@ class RunPanel:
             raise ValueError(f"qc.arguments: {name}: {error}") from error
 
     def _blank(self, name: str) -> QualityEstimator:
-        store = self.workshop.store
+        store = self.trainer.store
         arguments = self._arguments(name)
-        seed = self.workshop.seed
+        seed = self.trainer.seed
         return make_estimator(name, store.scheme, len(store.modalities), seed=seed, **arguments)
 
     def _arguments(self, name: str) -> dict[str, Any]:
@@ -198,19 +199,19 @@ class RunPanel:
     def _fit(
         self, name: str, graded: Sequence[Graded], part: str = ""
     ) -> tuple[Stage, QualityEstimator]:
-        workshop = self.workshop
+        trainer = self.trainer
         key = [[*origin(one.prediction), one.is_good, taught_frames(one)] for one in graded]
         depends = {"estimator": name, "arguments": self._arguments(name), "graded": key}
 
         def make(unfinished: Path) -> None:
             blank = self._blank(name)
-            with workshop.monitor.progress(f"fit {name}{part}", PERCENT) as tick:
+            with trainer.monitor.progress(f"fit {name}{part}", PERCENT) as tick:
                 fitted = blank.fit(
                     graded, observe=lambda done, total: tick(PERCENT * done // total, {})
                 )
             save_estimator(fitted, unfinished / ESTIMATOR)
 
-        stage = workshop.folder.stage(f"qc-{name}{part}-seed{workshop.seed}", depends, make)
+        stage = trainer.folder.stage(f"qc-{name}{part}-seed{trainer.seed}", depends, make)
         return stage, load_estimator(stage.folder / ESTIMATOR, ESTIMATORS)
 
     def _qualities_held_out(self, name: str) -> list[Quality | None]:
@@ -227,7 +228,7 @@ class RunPanel:
                 try:
                     fitted = self._fit(name, others, f"-fold{number}")
                 except ValueError as error:
-                    self.workshop.monitor.note(f"{name} cannot learn without a fold: {error}")
+                    self.trainer.monitor.note(f"{name} cannot learn without a fold: {error}")
                     continue
                 judged = [i for i in part if fitted[1].can_judge(self.graded[i].prediction)]
                 predictions = [self.graded[i].prediction for i in judged]
@@ -256,7 +257,7 @@ class RunPanel:
     ) -> Blend:
         """Weights learned from some of what teaches."""
         graded = [self.graded[i] for i in chosen]
-        return Blend(self.workshop.store.scheme).fit(
+        return Blend(self.trainer.store.scheme).fit(
             {name: [judged[i] for i in chosen] for name, judged in held_out.items()},
             graded,
             subjects=[self._subjects[one.prediction.study] for one in graded],
@@ -269,7 +270,7 @@ class RunPanel:
     def _combined(
         self, blend: Blend, said: Mapping[str, Quality | None], prediction: Prediction
     ) -> Quality:
-        absent = absent_structures(prediction, self.workshop.store.scheme)
+        absent = absent_structures(prediction, self.trainer.store.scheme)
         return blend.combine(said, absent=absent)
 
     def _parts(self) -> list[set[int]]:

@@ -7,15 +7,16 @@ from qc import Graded, SimulatedReader, balanced, read_verdicts, with_verdict
 from qc.graded import subject_folds
 from semiqc.experiment.sections import Rung
 from semiqc.experiment.settings import Settings
-from semiqc.experiment.workshop import Team, Workshop
+from semiqc.experiment.staged_trainer import StagedTrainer
+from semiqc.experiment.trained import TrainedEnsemble
 from semiqc.study import Study
 
 
-def deal(teachers: Sequence[Study], folds: int, seed: int) -> list[list[Study]]:
+def deal(studies: Sequence[Study], folds: int, seed: int) -> list[list[Study]]:
     """Folds that share no subject, each with its share of every group; none of one subject."""
-    if len({study.subject for study in teachers}) < 2:
+    if len({study.subject for study in studies}) < 2:
         return []
-    return subject_folds(teachers, folds, seed)
+    return subject_folds(studies, folds, seed)
 
 
 class Ladder:
@@ -23,19 +24,19 @@ class Ladder:
 
     Args:
         settings: Of the run.
-        workshop: Trains the segmenters.
+        trainer: Trains the segmenters.
     """
 
-    def __init__(self, settings: Settings, workshop: Workshop) -> None:
+    def __init__(self, settings: Settings, trainer: StagedTrainer) -> None:
         self.settings = settings
-        self.workshop = workshop
+        self.trainer = trainer
 
     @property
     def whole(self) -> str:
-        """Name of what the whole first segmenter made."""
-        whole = self.settings.qc.whole
-        rung = whole[0] if whole else self.settings.qc.ladder[0]
-        return f"{rung.name}@{max(1, round(self.settings.training.steps * rung.steps))}"
+        """Source of what the whole first segmenter made; without one, the first rung's end."""
+        qc = self.settings.qc
+        rung = [*qc.whole, *qc.ladder][0]
+        return self.trainer.steps(rung).end.source
 
     def graded(
         self, experts: Sequence[Study], spared: Sequence[Study], folds: Sequence[Sequence[Study]]
@@ -76,20 +77,23 @@ class Ladder:
         hidden = [study.without_labels() for study in judged]
         for rung in self.settings.qc.ladder:
             few = experts[: max(1, round(len(experts) * rung.labelled))]
-            team = self._train(prefix, rung, few, is_whole=len(few) == len(experts))
-            for source, snapshot in self.workshop.snapshots(team, rung).items():
-                predictions = self.workshop.predict(f"{prefix}qc-{source}", snapshot, hidden)
+            ensemble = self._train(prefix, rung, few, has_all=len(few) == len(experts))
+            for snapshot, segmenters in self.trainer.snapshots(ensemble, rung).items():
+                source = snapshot.source
+                predictions = self.trainer.predict(f"{prefix}qc-{source}", segmenters, hidden)
                 graded += [
                     Graded(p, study.labels, None, source, study.group, subject=study.subject)
                     for p, study in zip(predictions, judged, strict=True)
                 ]
         return graded
 
-    def _train(self, prefix: str, rung: Rung, experts: Sequence[Study], *, is_whole: bool) -> Team:
+    def _train(
+        self, prefix: str, rung: Rung, experts: Sequence[Study], *, has_all: bool
+    ) -> TrainedEnsemble:
         """A rung; one that holds nothing back is the first segmenter of the scenarios."""
-        if is_whole and rung.width == rung.steps == 1:
-            return self.workshop.train_team(f"{prefix}few", rung, experts)
-        return self.workshop.train_team(f"{prefix}ladder-{rung.name}", rung, experts, members=1)
+        if has_all and rung.is_full_size:
+            return self.trainer.train_ensemble(f"{prefix}few", rung, experts)
+        return self.trainer.train_ensemble(f"{prefix}ladder-{rung.name}", rung, experts, members=1)
 
     def _with_verdicts(self, graded: Sequence[Graded]) -> list[Graded]:
         if self.settings.qc.verdicts is None:
@@ -107,9 +111,9 @@ class Ladder:
     def _simulated(self, graded: Sequence[Graded]) -> list[Graded]:
         given = self.settings.qc.reader
         bounds = given.model_dump(exclude={"min_share"})
-        strict = SimulatedReader(self.workshop.store.scheme, **bounds)
+        strict = SimulatedReader(self.trainer.store.scheme, **bounds)
         reader = balanced(strict, graded, given.min_share)
-        self.workshop.monitor.note(
+        self.trainer.monitor.note(
             f"simulated reader: erroneous below Dice {reader.min_dice:.2f} or where EF is off"
             f" by more than {reader.max_ef_error:.1f} points"
         )

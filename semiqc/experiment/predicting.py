@@ -11,7 +11,8 @@ from segmenters import SEGMENTERS, Segmenter, segment
 from semiqc.exchange.importing import Refusal, read_images
 from semiqc.experiment.correcting import correction_rows, corrector_of
 from semiqc.experiment.evaluation import curve_rows
-from semiqc.experiment.results import Finished, RunError, judge_file, model_file
+from semiqc.experiment.finished import Finished, RunError
+from semiqc.experiment.results import judge_file, model_file
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.files.store import Store
 from semiqc.files.tables import (

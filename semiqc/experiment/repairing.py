@@ -19,7 +19,8 @@ from loops.repair import (
 from qc import ManifoldSearch
 from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.sections import GateSettings
-from semiqc.experiment.workshop import PREDICTIONS, Workshop, origin
+from semiqc.experiment.staged_trainer import StagedTrainer
+from semiqc.experiment.trained import PREDICTIONS, origin
 from semiqc.files.atomic import write_text
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.study import OnlyFrames, Prediction, Study, Voxels
@@ -35,13 +36,13 @@ class Repairer:
     """Tries the repairs of a gate on every prediction, and keeps what is judged better.
 
     Args:
-        workshop: In whose run folder the labels are kept.
+        trainer: In whose run folder the labels are kept.
         judges: Judge before and after.
         gate: Names the repairs, and by whom they are judged.
     """
 
-    def __init__(self, workshop: Workshop, judges: RunPanel, gate: GateSettings) -> None:
-        self.workshop = workshop
+    def __init__(self, trainer: StagedTrainer, judges: RunPanel, gate: GateSettings) -> None:
+        self.trainer = trainer
         self.judges = judges
         self.gate = gate
 
@@ -66,7 +67,7 @@ class Repairer:
             reasons = {}
             with (
                 PredictionWriter(unfinished / PREDICTIONS) as writer,
-                self.workshop.monitor.progress("repair", len(predictions)) as tick,
+                self.trainer.monitor.progress("repair", len(predictions)) as tick,
             ):
                 for number, (one, study) in enumerate(zip(predictions, studies, strict=True), 1):
                     repaired, reason = self._repaired(one)
@@ -76,8 +77,8 @@ class Repairer:
                     tick(number, {})
             write_text(unfinished / REASONS, json.dumps(reasons, indent=1))
 
-        stage = self.workshop.folder.stage(
-            f"repair-{'-'.join(self.gate.repair)}-seed{self.workshop.seed}", depends, make
+        stage = self.trainer.folder.stage(
+            f"repair-{'-'.join(self.gate.repair)}-seed{self.trainer.seed}", depends, make
         )
         reasons = json.loads((stage.folder / REASONS).read_text(encoding="utf-8"))
         file = stage.folder / PREDICTIONS
@@ -104,7 +105,7 @@ class Repairer:
         return prediction, "; ".join(said)
 
     def _make(self, name: str) -> Repair:
-        scheme, bound = self.workshop.store.scheme, self.gate.doubt_below
+        scheme, bound = self.trainer.store.scheme, self.gate.doubt_below
         if name == "temporal":
             return TemporalConsistency(scheme, bound)
         manifold = self.judges.fitted[MANIFOLD][1]
@@ -116,10 +117,10 @@ class Repairer:
         return [self.judges.fitted[MANIFOLD][0].key] if needs_manifold else []
 
 
-def propagated_experts(workshop: Workshop, experts: Sequence[Study]) -> list[Study]:
+def propagated_experts(trainer: StagedTrainer, experts: Sequence[Study]) -> list[Study]:
     """The studies with their labels carried to all frames, as far as registration is trusted."""
     depends = {
-        "store": workshop.store.fingerprint(),
+        "store": trainer.store.fingerprint(),
         "experts": [[study.name, study.labelled_frames] for study in experts],
     }
 
@@ -127,7 +128,7 @@ def propagated_experts(workshop: Workshop, experts: Sequence[Study]) -> list[Stu
         frames = {}
         with (
             PredictionWriter(unfinished / PREDICTIONS) as writer,
-            workshop.monitor.progress("propagate", len(experts)) as tick,
+            trainer.monitor.progress("propagate", len(experts)) as tick,
         ):
             for number, study in enumerate(experts, start=1):
                 carried = propagated(study)
@@ -136,7 +137,7 @@ def propagated_experts(workshop: Workshop, experts: Sequence[Study]) -> list[Stu
                 tick(number, {})
         write_text(unfinished / FRAMES, json.dumps(frames))
 
-    stage = workshop.folder.stage("propagate", depends, make)
+    stage = trainer.folder.stage("propagate", depends, make)
     known = json.loads((stage.folder / FRAMES).read_text(encoding="utf-8"))
     file = stage.folder / PREDICTIONS
     return [

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from semiqc.experiment.data import Data, open_data
-from semiqc.experiment.results import Results, write_report, write_results
+from semiqc.experiment.finished import write_report
+from semiqc.experiment.results import Results, write_results
 from semiqc.experiment.seed_run import SeedRun
 from semiqc.experiment.settings import Settings
 from semiqc.files.tables import SplitRow

@@ -122,6 +122,21 @@ class Rung(Section):
     snapshots: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (1.0,)
     """When a snapshot is taken, as shares of the rung's steps; 1 is its end."""
 
+    @property
+    def is_full_size(self) -> bool:
+        """Whether it has all filters and steps."""
+        return self.width == self.steps == 1
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it holds nothing back: it is the first segmenter itself."""
+        return self.labelled == 1 and self.is_full_size
+
+    @property
+    def reaches_end(self) -> bool:
+        """Whether a snapshot is taken at its end."""
+        return 1 in self.snapshots
+
 
 class ReaderSettings(Section):
     """The simulated reader, who decides from the labelled frames."""
@@ -162,8 +177,8 @@ class QcSettings(Section):
     @property
     def whole(self) -> list[Rung]:
         """Rungs that hold nothing back, those that go to their end first."""
-        whole = [r for r in self.ladder if r.labelled == r.width == r.steps == 1]
-        return sorted(whole, key=lambda rung: 1 not in rung.snapshots)
+        whole = [rung for rung in self.ladder if rung.is_whole]
+        return sorted(whole, key=lambda rung: not rung.reaches_end)
 
     @field_validator("arguments")
     @classmethod

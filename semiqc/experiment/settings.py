@@ -252,7 +252,7 @@ class Settings(Section):
                 f"{gate.name}: the mean Dice is promised of what the first segmenter predicts, not"
                 " of what is repaired or of later rounds; choose another rule for these"
             )
-        if gate.rule == "risk" and not any(1 in rung.snapshots for rung in self.qc.whole):
+        if gate.rule == "risk" and not any(rung.reaches_end for rung in self.qc.whole):
             raise ValueError(
                 f"{gate.name}: the mean Dice is promised of what the whole first segmenter"
                 " predicts; qc.ladder needs a rung that holds nothing back, with a snapshot at 1"

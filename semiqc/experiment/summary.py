@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from semiqc.experiment.results import Finished
+from semiqc.experiment.finished import Finished
 from semiqc.report import Table as ReportTable
 from semiqc.report import findings, summary_tables
 

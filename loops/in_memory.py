@@ -1,0 +1,108 @@
+"""A bench that keeps everything in memory: loops without a run folder."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+from sklearn.base import clone
+
+from loops.base import with_pseudo_labels
+from loops.records import Judged, Labelled, Outcome, Segmented
+from qc import Decision, Grain, Quality
+from qc.grains.labels import after_grain
+from segmenters import Segmenter, predict
+from semiqc.measuring.metrics import dice
+from semiqc.study import Prediction, Study
+
+Gating = Callable[[Sequence[Quality]], Sequence[Decision]]
+"""Qualities in, one decision for each out, in order."""
+
+
+class Estimator(Protocol):
+    """What judges: a fitted ``qc.QualityEstimator``, or whatever predicts as one."""
+
+    def predict(self, predictions: Sequence[Prediction]) -> Sequence[Quality]:
+        """The quality of each prediction, in order."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class InMemoryBench:
+    """What a loop asks for, of any segmenter and any estimator; see ``loops.Bench``.
+
+    Nothing is written, so nothing is found again by a second call.
+
+    Args:
+        segmenter: Makes a segmenter that is not yet fitted; or one, which is cloned. Every
+            training starts from a new one.
+        estimator: Fitted on predictions of studies that the segmenter does not learn from.
+        gate: Chooses among the candidates; any ``qc.Gate``.
+        grain: Leaves out what is doubted of the admitted studies; None learns from all of them.
+        validation: Labelled studies whose loss ends a loop when it rises.
+        predict_study: Segments one study. Another than the default may add uncertainty maps.
+    """
+
+    segmenter: Segmenter | Callable[[], Segmenter]
+    estimator: Estimator
+    gate: Gating
+    grain: Grain | None = None
+    validation: Sequence[Study] = field(default=(), repr=False)
+    predict_study: Callable[[Segmenter, Study], Prediction] = predict
+
+    def train(
+        self,
+        experts: Sequence[Study],
+        pseudo: Sequence[Study] = (),
+        *,
+        number: int = 0,
+        is_last: bool = False,
+    ) -> Segmenter:
+        given = self.segmenter
+        blank = given() if callable(given) else clone(given, safe=False)
+        return blank.fit(experts, pseudo, self.validation)
+
+    def predict(self, model: Segmenter, studies: Sequence[Study]) -> Segmented:
+        return Segmented([self.predict_study(model, study) for study in studies])
+
+    def judge(self, predictions: Sequence[Prediction]) -> Judged:
+        qualities = self.estimator.predict(predictions)
+        name = type(self.estimator).__name__
+        return Judged(qualities, {one.study: {name: one.score} for one in qualities})
+
+    def choose(
+        self, predictions: Sequence[Prediction], qualities: Sequence[Quality]
+    ) -> Sequence[Decision]:
+        return self.gate(qualities)
+
+    def label(
+        self,
+        studies: Sequence[Study],
+        predictions: Sequence[Prediction],
+        qualities: Sequence[Quality],
+        decisions: Sequence[Decision],
+    ) -> Labelled:
+        if self.grain is None:
+            return Labelled(with_pseudo_labels(studies, predictions, decisions))
+        left, outcomes = [], {}
+        for row in zip(studies, predictions, qualities, decisions, strict=True):
+            study, prediction, quality, decision = row
+            if decision.admitted:
+                labels = self.grain(prediction, quality)
+                decision = after_grain(decision, labels)
+                outcomes[study.name] = Outcome(decision, labels.kept)
+            if decision.admitted:
+                left.append(replace(study.with_labels(labels[:]), weight=decision.weight))
+        return Labelled(left, outcomes)
+
+    def validation_loss(self, model: Segmenter) -> float:
+        """1 - mean Dice over structures and labelled frames; NaN without validation studies."""
+        found = [
+            dice(prediction.labels[frame], study.labels[frame], structure)
+            for study in self.validation
+            for prediction in [self.predict_study(model, study)]
+            for frame in study.labelled_frames
+            for structure in model.scheme.structures
+        ]
+        return 1 - float(np.nanmean(found)) if found else math.nan

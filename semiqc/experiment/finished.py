@@ -1,0 +1,118 @@
+"""A finished run, read from its folder for the report and for new studies."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from semiqc.experiment.overlays import read_overlays
+from semiqc.experiment.results import TABLES
+from semiqc.experiment.settings import Settings
+from semiqc.files.atomic import write_text
+from semiqc.files.tables import read_rows
+from semiqc.report import ReportData, build_report, summary_tables
+from semiqc.schemes import LabelScheme
+from semiqc.work.folder import SETTINGS, read_environment
+
+
+class RunError(ValueError):
+    """The folder is not a finished run."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run, read from its folder.
+
+    Args:
+        folder: Of the run.
+        settings: That it was made with.
+        data: Scheme, modalities, spacing and figures, as ``write_results`` keeps them.
+
+    Raises:
+        RunError: If the folder is not that of a finished run.
+    """
+
+    folder: Path
+    settings: Settings
+    data: dict[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> "Finished":
+        """The run in a folder.
+
+        Raises:
+            RunError: If there is none, or it is not finished.
+        """
+        described = folder / "results" / "data.json"
+        if not described.exists():
+            what = "an unfinished run" if (folder / SETTINGS).exists() else "not a run folder"
+            raise RunError(f"{folder}: {what}; expected the output of `semiqc run`")
+        try:
+            settings = Settings.model_validate(
+                yaml.safe_load((folder / SETTINGS).read_text(encoding="utf-8"))
+            )
+        except (yaml.YAMLError, ValidationError) as error:
+            first = error.errors()[0] if isinstance(error, ValidationError) else None
+            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)
+            raise RunError(
+                f"{folder / SETTINGS}: not settings of this version of semiqc"
+                f" ({' '.join(reason.split())})"
+            ) from None
+        return cls(folder, settings, json.loads(described.read_text(encoding="utf-8")))
+
+    @property
+    def scheme(self) -> LabelScheme:
+        """Of the data the run worked on."""
+        return LabelScheme.from_json(self.data["scheme"])
+
+    def _reference(self) -> str:
+        """The scenario that the report compares with the others."""
+        compared = self.settings.compared()
+        gated = [name for name, one in compared.items() if one.gate == "quality"]
+        main = [name for name in ("semiqc", f"gate-{self.settings.gate.by}") if name in compared]
+        return [*main, *gated, *compared][0]
+
+    def report_data(self) -> ReportData:
+        """All that the report shows."""
+        folder = self.folder / "results"
+        reference = self._reference()
+        rows: dict[str, Any] = {
+            name: read_rows(folder / f"{name}.csv", kind)
+            for name, kind in TABLES.items()
+            if name != "pseudo"
+        }
+        return ReportData(
+            title=self.settings.name,
+            settings=(self.folder / SETTINGS).read_text(encoding="utf-8"),
+            environment=read_environment(self.folder),
+            scheme=self.scheme,
+            scenarios=[(name, one.title) for name, one in self.settings.compared().items()],
+            overlays=read_overlays(folder / "overlays.h5"),
+            left_out=self.data["left_out"],
+            by_chance={
+                name: control
+                for name in self.settings.compared()
+                if (control := self.settings.by_chance(name))
+            },
+            at_random=[name for name, _ in self.settings.at_random(reference)],
+            estimator_figures=self.data["estimators"],
+            reference_scenario=reference,
+            **rows,
+        )
+
+
+def write_report(run: Path) -> Path:
+    """Build the report of a finished run and the tables in it anew; the report's path.
+
+    Raises:
+        RunError: If the folder is not that of a finished run.
+    """
+    path = run / "report.html"
+    data = Finished.read(run).report_data()
+    build_report(data, path)
+    for table in summary_tables(data):
+        write_text(run / "results" / "tables" / f"{table.name}.csv", table.csv_text())
+    return path

@@ -1,0 +1,195 @@
+"""Training, prediction and their caching, for one seed of a run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from segmenters import CRF, SEGMENTERS, NetworkSegmenter
+from semiqc.experiment.ensemble_prediction import EnsemblePrediction, read_predictions
+from semiqc.experiment.rungs import RungSteps, Snapshot
+from semiqc.experiment.sections import Rung
+from semiqc.experiment.settings import Settings
+from semiqc.experiment.trained import PREDICTIONS, WEIGHTS, Trained, TrainedEnsemble, label_file
+from semiqc.experiment.training_log import FILE, TrainingLog, last_value
+from semiqc.files.store import Store
+from semiqc.study import Prediction, Study
+from semiqc.work.monitor import Monitor
+from semiqc.work.stages import RunFolder
+
+MEMBERS_APART = 7919
+"""Between the seeds of an ensemble's members."""
+
+OF_PREDICTING = {"clean", "members", "samples", "views"}
+"""Settings of a segmenter that no single network depends on."""
+
+
+class StagedTrainer:
+    """Trains and predicts, each at most once in a run folder.
+
+    Args:
+        settings: Of the run.
+        store: The data.
+        folder: Where stages are kept.
+        monitor: Told how it goes on.
+        seed: Of the trainings.
+        validation: Studies that choose the best checkpoint.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        folder: RunFolder,
+        monitor: Monitor,
+        *,
+        seed: int,
+        validation: Sequence[Study] = (),
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.folder = folder
+        self.monitor = monitor
+        self.seed = seed
+        self.validation = validation
+
+    def blank(self, rung: Rung, member: int = 0) -> NetworkSegmenter:
+        """A segmenter of the rung's width and number of steps, not yet fitted."""
+        network = self.settings.segmenter
+        training = self.settings.training
+        steps = self.steps(rung)
+        return SEGMENTERS[network.kind](
+            self.store.scheme,
+            len(self.store.modalities),
+            channels=tuple(max(2, round(n * rung.width)) for n in network.channels),
+            dropout=network.dropout,
+            training=replace(
+                training,
+                steps=steps.count,
+                seed=training.seed + self.seed + MEMBERS_APART * member,
+                snapshots=steps.before_end,
+            ),
+        )
+
+    def train_ensemble(
+        self,
+        name: str,
+        rung: Rung,
+        experts: Sequence[Study],
+        pseudo: Sequence[Study] = (),
+        *,
+        members: int | None = None,
+    ) -> TrainedEnsemble:
+        """As many segmenters of a rung as the settings say, which differ in their seed."""
+        count = self.settings.segmenter.members if members is None else members
+        return TrainedEnsemble(
+            tuple(
+                self.train(name, rung, experts, pseudo, member=member) for member in range(count)
+            )
+        )
+
+    def train(
+        self,
+        name: str,
+        rung: Rung,
+        experts: Sequence[Study],
+        pseudo: Sequence[Study] = (),
+        *,
+        member: int = 0,
+    ) -> Trained:
+        """The segmenter of a rung, trained from scratch."""
+        blank = self.blank(rung, member)
+        name = f"{name}-member{member}" if member else name
+        depends = {
+            "segmenter": self.settings.segmenter.model_dump(mode="json", exclude=OF_PREDICTING),
+            "training": asdict(blank.training),
+            "width": rung.width,
+            "experts": [self._identity(study) for study in experts],
+            "pseudo": [self._identity(study) for study in pseudo],
+            "validation": [self._identity(study) for study in self.validation],
+        }
+
+        def make(unfinished: Path) -> None:
+            title = f"{name}, seed {self.seed}"
+            with (
+                TrainingLog(unfinished, name) as log,
+                self.monitor.progress(title, blank.training.steps) as tick,
+            ):
+
+                def observe(step: int, terms: Mapping[str, float]) -> None:
+                    log(step, terms)
+                    tick(step, terms)
+
+                fitted = blank.fit(
+                    experts, pseudo, self.validation, observe=observe, folder=unfinished
+                )
+            fitted.save(unfinished / WEIGHTS)
+
+        stage = self.folder.stage(f"train-{name}-seed{self.seed}", depends, make)
+        return Trained(stage, WEIGHTS, lambda: self.blank(rung, member), experts)
+
+    def steps(self, rung: Rung) -> RungSteps:
+        """The steps of a rung's training."""
+        return RungSteps(rung, self.settings.training.steps)
+
+    def snapshots(self, ensemble: TrainedEnsemble, rung: Rung) -> dict[Snapshot, TrainedEnsemble]:
+        """What the trainings of a rung left on their way, and at their end if that is asked."""
+        steps = self.steps(rung)
+        found = {steps.at(step): ensemble.at(step) for step in steps.before_end}
+        return found | ({steps.end: ensemble} if rung.reaches_end else {})
+
+    def predict(
+        self,
+        name: str,
+        ensemble: TrainedEnsemble,
+        studies: Sequence[Study],
+        *,
+        crf: CRF | None = None,
+        uncertainty: bool = True,
+    ) -> list[Prediction]:
+        """The studies segmented; only where they stand is kept in memory.
+
+        Args:
+            name: Of the stage.
+            ensemble: That segments, by the mean of its members.
+            studies: Their labels are not looked at.
+            crf: Refines the probabilities; None leaves them.
+            uncertainty: Whether predictions carry the uncertainty of several members or, of a
+                single one, of its samples of dropout or its views. Without it the first member
+                segments alone.
+        """
+        how = self._prediction(ensemble, crf, uncertainty=uncertainty)
+
+        def make(unfinished: Path) -> None:
+            with self.monitor.progress(f"predict {name}", len(studies)) as tick:
+                how.write(studies, unfinished / PREDICTIONS, tick)
+
+        depends = how.identity(studies, self.store)
+        stage = self.folder.stage(f"predict-{name}-seed{self.seed}", depends, make)
+        return read_predictions(stage.folder / PREDICTIONS, studies)
+
+    def _prediction(
+        self, ensemble: TrainedEnsemble, crf: CRF | None, *, uncertainty: bool
+    ) -> EnsemblePrediction:
+        network = self.settings.segmenter
+        is_asked = uncertainty and len(ensemble.members) == 1
+        return EnsemblePrediction(
+            ensemble if uncertainty else ensemble.alone,
+            samples=network.samples if is_asked else 0,
+            views=network.views if is_asked else 0,
+            clean=network.clean,
+            crf=crf,
+            seed=self.seed,
+        )
+
+    def validation_loss(self, trained: Trained) -> float:
+        """Of the last step; NaN where no study is held out for validation."""
+        return last_value(trained.stage.folder / FILE, "validation_loss")
+
+    def _identity(self, study: Study) -> list[Any]:
+        """What a training on a study depends on: where its labels come from, and its weight."""
+        path = label_file(study)
+        # The name of a stage's folder holds the hash of all that the pseudo-labels depend on.
+        source = self.store.fingerprint() if path == self.store.path else path.parent.name
+        weight = [] if study.weight == 1 else [study.weight]
+        return [study.name, source, study.labelled_frames, *weight]

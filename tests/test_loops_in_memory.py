@@ -1,0 +1,120 @@
+"""Loops run without a run folder, with any segmenter and any estimator."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import study_of
+from sklearn.base import BaseEstimator
+
+from loops import InMemoryBench, self_train, supervised
+from qc import GRAINS, BestK, Quality
+from semiqc.schemes import SHORT_AXIS, UNLABELLED
+
+DOCS = Path(__file__).parents[1] / "docs" / "loops.md"
+NAMES = [structure.name for structure in SHORT_AXIS.structures]
+LV = SHORT_AXIS.structure("LV").values[0]
+
+
+class Copycat(BaseEstimator):
+    """Segments everything as the last study that it learned from is labelled."""
+
+    scheme, modalities = SHORT_AXIS, 1
+
+    def __init__(self, flaw=0):
+        self.flaw = flaw
+
+    def fit(self, studies, pseudo=(), validation=()):
+        self.learned_ = [study.name for study in (*studies, *pseudo)]
+        self.labels_ = np.array([*studies, *pseudo][-1].labels[1])
+        self.labels_[:, : self.flaw * len(pseudo)] = 0
+        return self
+
+    def predict_frames(self, study):
+        for _ in range(study.frames):
+            yield np.moveaxis(np.eye(4, dtype=np.float32)[self.labels_], -1, 0)
+
+
+@dataclass
+class ByName:
+    """The later in the alphabet, the better; the first slice is never good."""
+
+    def predict(self, predictions):
+        slices = np.tile([0.1, 0.9], (3, 1))
+        return [
+            Quality(p.study, (ord(p.study) - 97) / 26, slice_dice=dict.fromkeys(NAMES, slices))
+            for p in predictions
+        ]
+
+
+EXPERTS = [study_of("expert")]
+CANDIDATES = [study_of("a", labelled=()), study_of("b", labelled=())]
+
+
+def loop(bench, **options):
+    return list(self_train(bench, bench.train(EXPERTS), EXPERTS, CANDIDATES, **options))
+
+
+def test_the_example_of_the_docs_runs_as_it_stands(capsys):
+    [block] = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    exec(block, {})
+
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in printed] == ["1", "2"]
+
+
+@pytest.mark.parametrize("segmenter", [Copycat, Copycat().fit(EXPERTS)])
+def test_every_training_starts_from_a_new_segmenter_made_or_cloned(segmenter):
+    bench = InMemoryBench(segmenter, ByName(), BestK(1))
+    first, second = loop(bench, rounds=2)
+
+    assert first.model.learned_ == second.model.learned_ == ["expert", "b"]
+    assert len({id(first.model), id(second.model), id(segmenter)}) == 3
+
+
+def test_whole_studies_are_learned_from_without_a_grain():
+    [record] = loop(InMemoryBench(Copycat, ByName(), BestK(1)))
+    a, b = record.candidates
+
+    assert (a.decision.admitted, b.decision.admitted) == (False, True)
+    assert b.scores == {"ByName": pytest.approx(1 / 26)}
+    assert b.kept is None
+    assert (record.pseudo[0].labels[:] == LV).any()
+    assert (record.pseudo[0].labels[:] != UNLABELLED).all()
+
+
+def test_a_grain_leaves_out_what_is_doubted_of_the_admitted():
+    grain = GRAINS["slice"](SHORT_AXIS)
+    [record] = loop(InMemoryBench(Copycat, ByName(), BestK(1), grain))
+    a, b = record.candidates
+
+    assert (record.pseudo[0].labels[:, 0] == UNLABELLED).all()
+    assert (record.pseudo[0].labels[:, 1] != UNLABELLED).all()
+    assert (a.kept, b.kept.voxels) == (None, 0.5)
+    assert "50.0% of voxels kept" in b.decision.reason
+
+
+def test_a_study_of_which_nothing_is_left_is_refused():
+    grain = GRAINS["slice"](SHORT_AXIS, min_dice=1.0)
+    [record] = loop(InMemoryBench(Copycat, ByName(), BestK(1), grain))
+
+    assert not record.is_kept
+    assert record.admitted == ()
+    assert "refused" in record.candidates[1].decision.reason
+
+
+def test_validation_studies_take_back_a_round_that_makes_their_dice_fall():
+    bench = InMemoryBench(Copycat(flaw=3), ByName(), BestK(1), validation=[study_of("v")])
+    [record] = loop(bench, rounds=3)
+
+    assert bench.validation_loss(bench.train(EXPERTS)) == 0
+    assert 0 < record.validation_loss < 1
+    assert not record.is_kept
+
+
+def test_without_validation_studies_the_loss_is_unknown():
+    [record] = supervised(InMemoryBench(Copycat, ByName(), BestK(1)), EXPERTS)
+
+    assert np.isnan(record.validation_loss)
