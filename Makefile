@@ -2,6 +2,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+WORKERS ?= 2
+# One thread a process: the networks of the tests are too small to share.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
+COVERAGE := $(if $(CI),--cov --cov-report=term:skip-covered)
 
 .PHONY: demo test slow lint types clean
 
@@ -17,9 +21,8 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## Phantom to report, five scenarios, in a few minutes
 	$(BIN)/semiqc run --output demo
 
-test: $(STAMP) lint types  ## Lint, type-check and test
-# One thread: the networks of the tests are too small to share.
-	OMP_NUM_THREADS=1 $(BIN)/pytest --cov --cov-report=term:skip-covered
+test: $(STAMP) lint types  ## Lint, type-check and test; where CI is set, with coverage
+	$(PYTEST) $(COVERAGE)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -29,8 +32,8 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
-slow: $(STAMP)  ## Trainings of minutes: resuming after kills, learning on real data
-	$(BIN)/pytest -m slow
+slow: $(STAMP)  ## Tests of minutes: the README's run, resuming after kills
+	$(PYTEST) -m slow
 
 clean:
 	rm -rf $(VENV) demo

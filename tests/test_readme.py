@@ -2,6 +2,8 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from semiqc.cli.app import main
 
 README = Path(__file__).parents[1] / "README.md"
@@ -14,6 +16,7 @@ def commands():
     return [shlex.split(line)[1:] for line in block.replace("\\\n", " ").splitlines()]
 
 
+@pytest.mark.slow
 def test_the_readmes_complete_run_runs_as_it_stands(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
