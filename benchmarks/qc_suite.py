@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,16 +28,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, zoom
 from sklearn.base import clone
+from slice_correction import DAMAGES, Volumes, print_corrections, volumes_of
 
-from qc.base import Graded, Quality, QualityEstimator
-from qc.correction import corrected_curves
+from qc.base import Graded, QualityEstimator
 from qc.estimators.reverse.estimator import ReverseClassification
 from qc.evaluation import (
-    correction_effect,
     evaluate,
     learning_curve,
     learning_curves,
-    relative_volume_error,
     save,
 )
 from qc.evaluation.markdown import markdown_of
@@ -56,8 +54,6 @@ from segmenters import Training, UNet, segment
 from semiqc.files.store import Store
 from semiqc.files.store_writer import StoreWriter
 from semiqc.files.tables import SplitRow, read_rows
-from semiqc.images.frames import study_of_frame
-from semiqc.measuring.statistics import compare
 from semiqc.phantom import short_axis_study
 from semiqc.study import Prediction, Study
 
@@ -67,8 +63,6 @@ SHARES = (0.1, 0.25, 0.5, 1.0)
 """Of the studies that teach, for the curve of learning."""
 CHANNELS, DROPOUT, SAMPLES = (16, 32, 64, 128), 0.1, 8
 """Of the networks whose segmentations are judged; samples of dropout give them uncertainty."""
-DAMAGES = ("lost", "shifted", "grown")
-"""What happens to a middle slice, by turns."""
 PROFILED = 4
 """Functions that a profile names, those with most time of their own."""
 STEPS = 400
@@ -141,65 +135,9 @@ def correction(suite: Suite, folder: Path, store: Store) -> None:
     judges = {n: e for n, e in suite.estimators.items() if e.estimates_slices}
     found: list[Volumes] = []
     for number, name in enumerate(_names(folder, "test")):
-        study = store.study(name)
-        frames = list(study.labelled_frames)
-        segmented = [segment(segmenter, study_of_frame(study, t), clean=True) for t in frames]
-        labels = np.stack([next(frame)[0] for frame in segmented])
-        reference = np.asarray(study.labels[:])[frames]
-        image = np.asarray(study.image[:])[:, frames]
-        before = Prediction(name, image, labels, study.spacing)
-        damaged = replace(before, labels=_damaged(labels, number))
-        trusting = {s.name: np.ones(labels.shape[:2]) for s in suite.scheme.structures}
-        said = {"nobody": Quality(name, 1.0, slice_dice=trusting)}
-        said |= {judge: one.predict([damaged])[0] for judge, one in judges.items()}
-        for judge, quality in said.items():
-            curves = corrected_curves(damaged, quality, suite.scheme)
-            for part in suite.scheme.structures:
-                true, undamaged = (
-                    np.array([_ml(part.mask(frame), study.spacing) for frame in voxels])
-                    for voxels in (reference, labels)
-                )
-                rows = (true, undamaged, curves.before[part.name], curves.after[part.name])
-                kind = DAMAGES[number % len(DAMAGES)]
-                found.append(Volumes(judge, part.name, kind, study.subject, np.stack(rows)))
-    _print_corrections(found)
-
-
-@dataclass(frozen=True, eq=False)
-class Volumes:
-    """Of a structure in a damaged study: true, before, damaged and corrected, ``[4, T]`` in ml."""
-
-    judge: str
-    structure: str
-    damage: str
-    subject: str
-    volumes: NDArray[np.float64]
-
-    def mean_error(self, row: int) -> float:
-        """Relative, of one of the rows, over frames."""
-        return float(np.nanmean(relative_volume_error(self.volumes[0], self.volumes[row])))
-
-
-def _print_corrections(found: Sequence[Volumes]) -> None:
-    """Errors before, damaged and corrected, and how much of the damage is left, by subject."""
-    titles = ("before", "damaged", "corrected")
-    head = "".join(f"{title:>15}" for title in titles)
-    print(f"{'relative volume error':34}{'n':>5}{head}   corrected - before (95 % CI)")
-    for kind in ("any", *DAMAGES):
-        chosen = [one for one in found if kind in ("any", one.damage)]
-        for judge, structure in dict.fromkeys((one.judge, one.structure) for one in chosen):
-            mine = [o for o in chosen if (o.judge, o.structure) == (judge, structure)]
-            effect = correction_effect(*np.concatenate([one.volumes for one in mine], axis=1))
-            cells = "".join(
-                f"{e.mean:8.2f} ({e.sd:.2f})"
-                for e in (effect.before, effect.damaged, effect.corrected)
-            )
-            after, before = ({one.subject: one.mean_error(row) for one in mine} for row in (3, 1))
-            left = compare(after, before)
-            low, high = left.interval
-            interval = f"{left.mean_difference:+.3f} ({low:+.3f} to {high:+.3f})"
-            count = sum(one.volumes.shape[1] for one in mine)
-            print(f"{kind:8}{judge:12}{structure:14}{count:5}{cells}   {interval}")
+        kind = DAMAGES[number % len(DAMAGES)]
+        found += volumes_of(store.study(name), segmenter, judges, kind)
+    print_corrections(found)
 
 
 def taught(suite: Suite, folder: Path, store: Store) -> None:
@@ -261,24 +199,6 @@ def learning(suite: Suite, folder: Path, store: Store, picture: Path) -> None:
     save(learning_curves(rows), picture)
 
 
-def _damaged(labels: NDArray[np.int8], seed: int) -> NDArray[np.int8]:
-    """A middle slice that is lost, shifted far away or grown to twice its size, by turns."""
-    damaged = labels.copy()
-    middle = labels.shape[1] // 2
-    kind = DAMAGES[seed % len(DAMAGES)]
-    for frame in damaged:
-        if kind == "lost":
-            frame[middle] = 0
-        elif kind == "shifted":
-            frame[middle] = np.roll(frame[middle], 25, axis=1)
-        else:
-            size = frame[middle].shape
-            grown = zoom(frame[middle], 2, order=0)
-            top, left = (n // 2 for n in size)
-            frame[middle] = grown[top : top + size[0], left : left + size[1]]
-    return damaged
-
-
 def speed(suite: Suite) -> None:
     """Seconds to segment a cine of 30 frames and 10 slices, and to judge it.
 
@@ -316,10 +236,6 @@ def _most(profile: cProfile.Profile) -> str:
 def _segment(segmenter: UNet, study: Study) -> None:
     for _ in segment(segmenter, study):
         pass
-
-
-def _ml(mask: NDArray[np.bool_], spacing: tuple[float, float, float]) -> float:
-    return float(mask.sum() * np.prod(spacing) / 1000)
 
 
 def _seconds(job: Callable[[], object]) -> float:
