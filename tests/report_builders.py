@@ -132,11 +132,11 @@ def judgement_rows(names: list[str]) -> list[JudgementRow]:
                 JudgementRow(
                     0, key, 1, name, GROUPS[number % 5], "curve",
                     score=float(np.clip(0.95 - 0.04 * number, 0, 1)),
-                    is_good=str(number < 12),
-                    admitted=str(name in chosen),
+                    is_good=number < 12,
+                    admitted=name in chosen,
                     reason=f"rank {number + 1} of 20",
                     true_dice=float(0.85 - 0.02 * number + generator.uniform(-0.08, 0.08)),
-                    scores=f"cnn={0.1 + 0.04 * number:.3g};curve={0.95 - 0.04 * number:.3g}",
+                    scores={"cnn": 0.1 + 0.04 * number, "curve": 0.95 - 0.04 * number},
                 )
             )  # fmt: skip
     return rows

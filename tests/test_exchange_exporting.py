@@ -134,9 +134,9 @@ def test_each_frame_has_its_lineage_in_the_table_and_in_its_file(tmp_path):
 
     pseudo = LineageRow(
         case="a_frame00", study="a", subject="p7", group="DCM", frame=0, source="pseudo",
-        model="0123456789abcdef", round=2, scores="physiology=0.75;vae=0.5", decision="admitted",
-        reason="rank 1 of 3, k = 1", grain="voxel", weight=1.0, repair="temporal",
-        kept_share=0.5,
+        model="0123456789abcdef", round=2, scores={"physiology": 0.75, "vae": 0.5},
+        decision="admitted", reason="rank 1 of 3, k = 1", grain="voxel", weight=1.0,
+        repair="temporal", kept_share=0.5,
     )  # fmt: skip
     assert rows[0] == pseudo
     assert (rows[1].frame, rows[1].source, rows[1].kept_share) == (1, EXPERT, 1.0)

@@ -127,7 +127,7 @@ def test_names_from_outside_are_text_and_never_markup(tmp_path):
         ],
         clinical=[ClinicalRow(0, key, EVIL, "", EVIL, EVIL, EVIL, 1.0) for key in (EVIL, MANUAL)],
         curves=[CurveRow(0, CANDIDATES, EVIL, EVIL, 0, 1.0, EVIL)],
-        judgements=[JudgementRow(0, "semiqc", 1, EVIL, "", EVIL, 0.5, "True", "True", EVIL, 0.5)],
+        judgements=[JudgementRow(0, "semiqc", 1, EVIL, "", EVIL, 0.5, True, True, EVIL, 0.5)],
         training=[TrainingRow(EVIL, 1, EVIL, 0.5)],
         overlays=[replace(overlay(EVIL, "best"), study=EVIL, predicted=rings(40.0, 40.0) // 2)],
         estimator_figures={EVIL: {EVIL: 0.5}},
@@ -185,7 +185,7 @@ def broken_runs():
     yield "no reference scenario", replace(full, scenarios=SCENARIOS[:2])
     yield (
         "nothing admitted",
-        replace(full, judgements=[replace(row, admitted="False") for row in full.judgements]),
+        replace(full, judgements=[replace(row, admitted=False) for row in full.judgements]),
     )
     yield (
         "no truth about the judged",
@@ -292,8 +292,8 @@ def test_an_estimator_that_could_not_judge_all_chooses_as_many_of_the_others():
     # As where predictions were repaired, of which nobody else has an opinion.
     data = full_report()
     rows = [
-        replace(row, repair="temporal", scores=f"curve={row.score:g}")
-        if row.scenario == "semiqc" and row.admitted == "True"
+        replace(row, repair="temporal", scores={"curve": row.score})
+        if row.scenario == "semiqc" and row.admitted
         else row
         for row in data.judgements
     ]
@@ -363,7 +363,7 @@ def test_the_best_choice_reaches_all_that_was_possible():
     names = [f"s{n}" for n in range(20)]
     rows = [r for r in judgement_rows(names) if r.scenario == "semiqc"]
     best = {r.study for r in sorted(rows, key=lambda r: -r.true_dice)[:5]}
-    judged = [replace(r, admitted=str(r.study in best)) for r in rows]
+    judged = [replace(r, admitted=r.study in best) for r in rows]
     (found,) = table_of(empty_report(judgements=judged), "gate").rows
     assert found["share of possible"] == pytest.approx(1)
 

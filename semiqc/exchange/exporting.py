@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semiqc.files.atomic import whole_folder, write_text
-from semiqc.files.tables import scores_text, write_rows
+from semiqc.files.rows import spread, write_rows
 from semiqc.images.raw import safe_name
 from semiqc.nifti.frames import grid_affine, write_frame
 from semiqc.schemes import UNLABELLED, LabelScheme
@@ -94,7 +94,10 @@ class ExportCase:
 
 @dataclass(frozen=True)
 class LineageRow:
-    """One exported frame; ``kept_share`` is the share of its voxels that have a label."""
+    """One exported frame; ``kept_share`` is the share of its voxels that have a label.
+
+    ``scores`` are those of all estimators, by their names.
+    """
 
     case: str
     study: str
@@ -104,13 +107,13 @@ class LineageRow:
     source: str
     model: str
     round: int
-    scores: str
     decision: str
     reason: str
     grain: str
     weight: float
     repair: str
     kept_share: float
+    scores: Mapping[str, float] = spread("score_")
 
 
 def export_nnunet(
@@ -278,7 +281,6 @@ def _row(case: ExportCase, frame: int, kept_share: float) -> LineageRow:
     """The lineage of a frame; labels that nobody said anything of are an expert's."""
     study = case.study
     lineage = case.lineage.get(frame, Lineage())
-    told = {**vars(lineage), "scores": scores_text(lineage.scores)}
     return LineageRow(
         case=f"{safe_name(study.name)}_frame{frame:02d}",
         study=study.name,
@@ -286,7 +288,7 @@ def _row(case: ExportCase, frame: int, kept_share: float) -> LineageRow:
         group=study.group,
         frame=frame,
         kept_share=kept_share,
-        **told,
+        **vars(lineage),
     )
 
 

@@ -8,7 +8,7 @@ from segmenters import predict
 from semiqc.experiment.evaluation import overlap_rows
 from semiqc.experiment.finished import Finished
 from semiqc.experiment.predicting import load_segmenter, refusal_of
-from semiqc.files.atomic import require_folder, write_text
+from semiqc.files.atomic import require_folder
 from semiqc.files.store import Store
 from semiqc.files.tables import OverlapRow, SplitRow, read_rows, write_rows
 from semiqc.report import Table
@@ -47,7 +47,7 @@ def evaluate_elsewhere(run: Path, store: Path, output: Path, monitor: Monitor) -
     data = replace(finished.report_data(), overlap=rows)
     tables = [dice_table(data), comparison_table(data), choices_table(data)]
     for table in tables:
-        write_text(output / "tables" / f"{table.name}.csv", table.csv_text())
+        table.write(output / "tables")
     return tables
 
 

@@ -66,13 +66,13 @@ class _Chosen:
     Args:
         run: Folder of the run.
         labelled: Names of the labelled studies.
-        pseudo: Pseudo-labels that were trained on.
+        pseudo: Frames of the pseudo-labels that were trained on, by study.
         judged: What the gate decided, by study and round.
     """
 
     run: Path
     labelled: Sequence[str]
-    pseudo: Sequence[PseudoRow]
+    pseudo: Mapping[str, Sequence[PseudoRow]]
     judged: Mapping[tuple[str, int], JudgementRow]
 
     @classmethod
@@ -83,7 +83,10 @@ class _Chosen:
             RunError: If the scenario has no pseudo-labels with that seed.
         """
         pseudo = _rows(run, "pseudo", PseudoRow)
-        chosen = [row for row in pseudo if (row.scenario, row.seed) == (scenario, seed)]
+        chosen: dict[str, list[PseudoRow]] = {}
+        for row in pseudo:
+            if (row.scenario, row.seed) == (scenario, seed):
+                chosen.setdefault(row.study, []).append(row)
         if not chosen:
             raise RunError(f"{run}: {_nothing(settings, scenario, seed, pseudo)}")
         judged = {
@@ -98,13 +101,12 @@ class _Chosen:
         """Labelled studies with what was carried to other frames, then the pseudo-labels."""
         experts = [store.study(name) for name in self.labelled]
         frames, seed = settings.frames, settings.split.seed
-        carried = {row.study: row for row in self.pseudo if row.study in self.labelled}
         for study in with_training_frames(experts, frames, store.scheme, seed):
-            row = carried.get(study.name)
-            yield _propagated(self.run, study, row) if row else ExportCase(study)
-        for row in self.pseudo:
-            if row.study not in carried:
-                yield _case(self.run, store, row, self.judged[row.study, row.round])
+            rows = self.pseudo.get(study.name)
+            yield _propagated(self.run, study, rows) if rows else ExportCase(study)
+        for name, rows in self.pseudo.items():
+            if name not in self.labelled:
+                yield _case(self.run, store, rows, self.judged[name, rows[0].round])
 
 
 def _nothing(settings: Settings, scenario: str, seed: int, pseudo: Sequence[PseudoRow]) -> str:
@@ -121,38 +123,41 @@ def _nothing(settings: Settings, scenario: str, seed: int, pseudo: Sequence[Pseu
     return f"scenario {scenario} admitted nothing with seed {seed}{where}"
 
 
-def _propagated(run: Path, study: Study, row: PseudoRow) -> ExportCase:
+def _propagated(run: Path, study: Study, rows: Sequence[PseudoRow]) -> ExportCase:
     """A labelled study, with what was carried from the expert's frames to others."""
-    labels = _labels(run, row)
+    labels = _labels(run, rows)
     lineage = Lineage(
-        PROPAGATED, round=row.round, reason="carried from the expert's frames by registration"
+        PROPAGATED, round=rows[0].round, reason="carried from the expert's frames by registration"
     )
     others = set(labels.labelled_frames) - set(study.labelled_frames)
     return ExportCase(study.with_labels(labels), dict.fromkeys(sorted(others), lineage))
 
 
-def _labels(run: Path, row: PseudoRow) -> OnlyFrames:
+def _labels(run: Path, rows: Sequence[PseudoRow]) -> OnlyFrames:
+    """The pseudo-labels of a study, of which each row names a frame."""
+    row = rows[0]
     try:
         labels = predicted_labels(run / row.file, row.study)
     except (OSError, KeyError, StoreError) as error:
         raise RunError(f"{run / row.file}: the pseudo-labels are gone ({error})") from error
-    return OnlyFrames(labels, tuple(int(frame) for frame in row.frames.split()))
+    return OnlyFrames(labels, tuple(one.frame for one in rows))
 
 
-def _case(run: Path, store: Store, row: PseudoRow, judged: JudgementRow) -> ExportCase:
-    labels = _labels(run, row)
+def _case(run: Path, store: Store, rows: Sequence[PseudoRow], judged: JudgementRow) -> ExportCase:
+    """An unlabelled study with its pseudo-labels and where they come from."""
+    labels = _labels(run, rows)
     lineage = Lineage(
         PSEUDO,
         model=judged.model,
-        round=row.round,
-        scores=judged.all_scores,
+        round=rows[0].round,
+        scores=judged.scores,
         decision="admitted",
         reason=judged.reason,
         grain=judged.grain,
         weight=judged.weight,
         repair=judged.repair,
     )
-    study = store.study(row.study).with_labels(labels)
+    study = store.study(rows[0].study).with_labels(labels)
     return ExportCase(study, dict.fromkeys(labels.labelled_frames, lineage))
 
 

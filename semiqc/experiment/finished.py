@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from semiqc.experiment.overlays import read_overlays
 from semiqc.experiment.results import TABLES
 from semiqc.experiment.settings import Settings
-from semiqc.files.atomic import write_text
 from semiqc.files.tables import read_rows
 from semiqc.report import ReportData, build_report, summary_tables
 from semiqc.schemes import LabelScheme
@@ -114,5 +113,5 @@ def write_report(run: Path) -> Path:
     data = Finished.read(run).report_data()
     build_report(data, path)
     for table in summary_tables(data):
-        write_text(run / "results" / "tables" / f"{table.name}.csv", table.csv_text())
+        table.write(run / "results" / "tables")
     return path

@@ -19,8 +19,7 @@ from semiqc.files.tables import (
     ClinicalRow,
     CorrectionRow,
     CurveRow,
-    JudgementRow,
-    scores_text,
+    QualityRow,
     write_rows,
 )
 from semiqc.measuring.measures import clinical
@@ -46,7 +45,7 @@ class Predicted:
     left_out: list[tuple[str, str]] = field(default_factory=list)
     clinical: list[ClinicalRow] = field(default_factory=list)
     curves: list[CurveRow] = field(default_factory=list)
-    judgements: list[JudgementRow] = field(default_factory=list)
+    qualities: list[QualityRow] = field(default_factory=list)
     corrections: list[CorrectionRow] = field(default_factory=list)
 
 
@@ -90,9 +89,8 @@ def predict_images(
         raise ValueError(f"{images}: no image could be segmented{reasons and ': ' + reasons}")
     write_rows(output / "measures.csv", ClinicalRow, found.clinical)
     write_rows(output / "curves.csv", CurveRow, found.curves)
-    write_rows(output / "quality.csv", JudgementRow, found.judgements)
-    if found.corrections:
-        write_rows(output / "corrections.csv", CorrectionRow, found.corrections)
+    write_rows(output / "quality.csv", QualityRow, found.qualities)
+    write_rows(output / "corrections.csv", CorrectionRow, found.corrections)
     return found
 
 
@@ -167,19 +165,19 @@ def _segment(
         qualities = _judge(finished, prediction)
     finally:
         file.unlink(missing_ok=True)
-    judgement = _judgement_rows(finished, prediction, qualities, scenario)
-    found.judgements += judgement
+    judged = _quality_row(qualities, scenario, seed) if qualities else None
+    found.qualities += [judged] if judged else []
     corrector = corrector_of(qualities)
     if corrector:
         found.corrections += correction_rows(
             prediction, qualities[corrector], scheme, scenario=scenario, seed=seed
         )
-    verdict = {"True": "good", "False": "erroneous"}
+    verdict = {True: "good", False: "erroneous", None: ""}
     found.rows.append(
         (
             study.name,
-            verdict.get(judgement[0].is_good, "") if judgement else "not judged",
-            f"{judgement[0].score:.3f}" if judgement else "",
+            verdict[judged.is_good] if judged else "not judged",
+            f"{judged.score:.3f}" if judged else "",
             ", ".join(f"{m.structure} {m.measure} {m.value:.0f} {m.unit}" for m in measured),
         )
     )
@@ -204,23 +202,18 @@ def _judge(finished: Finished, prediction: Prediction) -> dict[str, Quality]:
     return dict(sorted(qualities.items(), key=lambda item: item[0] != by))
 
 
-def _judgement_rows(
-    finished: Finished, prediction: Prediction, qualities: Mapping[str, Quality], scenario: str
-) -> list[JudgementRow]:
-    scores = scores_text({name: quality.score for name, quality in qualities.items()})
-    return [
-        JudgementRow(
-            seed=finished.settings.seeds[0],
-            scenario=scenario,
-            round=0,
-            study=prediction.study,
-            group="",
-            estimator=name,
-            score=quality.score,
-            is_good="" if quality.is_good is None else str(quality.is_good),
-            admitted="",
-            reason="; ".join(quality.reasons),
-            scores=scores,
-        )
-        for name, quality in qualities.items()
-    ]
+def _quality_row(qualities: Mapping[str, Quality], scenario: str, seed: int) -> QualityRow:
+    """What the estimators say of a study, the one that the gate goes by first."""
+    first, quality = next(iter(qualities.items()))
+    verdicts = {name: one.is_good for name, one in qualities.items() if one.is_good is not None}
+    return QualityRow(
+        seed=seed,
+        scenario=scenario,
+        study=quality.study,
+        estimator=first,
+        score=quality.score,
+        is_good=quality.is_good,
+        scores={name: one.score for name, one in qualities.items()},
+        verdicts=verdicts,
+        reasons={name: "; ".join(one.reasons) for name, one in qualities.items() if one.reasons},
+    )

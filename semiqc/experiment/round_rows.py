@@ -8,7 +8,7 @@ from loops import Candidate, Round
 from semiqc.experiment.evaluation import true_dice
 from semiqc.experiment.sections import GateSettings
 from semiqc.experiment.trained import TrainedEnsemble, label_file
-from semiqc.files.tables import JudgementRow, PseudoRow, scores_text
+from semiqc.files.tables import JudgementRow, PseudoRow
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
 
@@ -47,11 +47,11 @@ class RoundRows:
             group=study.group,
             estimator=self.gate.by,
             score=quality.score,
-            is_good="" if quality.is_good is None else str(quality.is_good),
-            admitted=str(decision.admitted),
+            is_good=quality.is_good,
+            admitted=decision.admitted,
             reason=decision.reason,
             true_dice=true_dice(one.prediction, study, self.scheme),
-            scores=scores_text(one.scores),
+            scores=one.scores,
             model=model,
             weight=decision.weight,
             grain=self.gate.grain,
@@ -74,7 +74,8 @@ class RoundRows:
                 number,
                 study.name,
                 label_file(study).relative_to(run).as_posix(),
-                " ".join(map(str, study.labelled_frames)),
+                frame,
             )
             for study in studies
+            for frame in study.labelled_frames
         ]

@@ -56,8 +56,12 @@ class TrainingLog:
     def _start(self, step: int) -> None:
         kept = [row for row in _complete_rows(self.path) if row.step < step]
         write_rows(self.path, TrainingRow, kept)
+        is_new = not self.path.exists()
         self._file = self.path.open("a", newline="", encoding="utf-8")
-        self._writer = csv.DictWriter(self._file, [field.name for field in fields(TrainingRow)])
+        names = [field.name for field in fields(TrainingRow)]
+        self._writer = csv.DictWriter(self._file, names, lineterminator="\n")
+        if is_new:
+            self._writer.writeheader()
         self._board = SummaryWriter(str(self.tensorboard), purge_step=step)
         self._started = True
 

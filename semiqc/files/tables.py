@@ -1,13 +1,25 @@
 """The tables of a run: one row type each, kept as CSV."""
 
-import csv
-import typing
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from semiqc.files.atomic import whole_file
+from semiqc.files.rows import Row, read_rows, spread, write_rows
+
+__all__ = [
+    "NAN",
+    "ClinicalRow",
+    "CorrectionRow",
+    "CurveRow",
+    "JudgementRow",
+    "OverlapRow",
+    "PseudoRow",
+    "QualityRow",
+    "Row",
+    "SplitRow",
+    "TrainingRow",
+    "read_rows",
+    "write_rows",
+]
 
 NAN = float("nan")
 
@@ -88,12 +100,26 @@ class CurveRow:
 class JudgementRow:
     """What an estimator and the gate of a scenario said of one unlabelled study in one round.
 
-    ``true_dice`` is the mean over structures and labelled frames of the reference that a data set
-    may hold for a study that was treated as unlabelled; NaN where there is none. It is measured
-    after everything else and decides nothing. ``scores`` are those of all estimators. ``model``
-    has the hashes of the trainings that predicted together, with a + between, ``weight`` how often
-    the study is drawn where it is admitted, ``kept`` the share of what was segmented in it that
-    was not left out as doubted.
+    Args:
+        seed: Of the scenario.
+        scenario: Its key.
+        round: From 1.
+        study: Name of the study.
+        group: Of the study.
+        estimator: Whose score the gate goes by.
+        score: In [0, 1]; higher is better.
+        is_good: The estimator's own verdict; None where it gives none.
+        admitted: Whether the gate admits the study.
+        reason: Of the gate.
+        true_dice: Mean over structures and labelled frames of the reference that a data set may
+            hold for a study that is treated as unlabelled; NaN where there is none. It is measured
+            after everything else and decides nothing.
+        scores: Of all estimators that could judge, by their names.
+        model: Hashes of the trainings that predicted together, with a + between.
+        weight: How often the study is drawn where it is admitted.
+        grain: What was decided on: study, frame, slice, structure or voxel.
+        kept: Share of what was segmented in the study that is learned from.
+        repair: What was done to the labels before, in words.
     """
 
     seed: int
@@ -103,30 +129,51 @@ class JudgementRow:
     group: str
     estimator: str
     score: float
-    is_good: str
-    admitted: str
+    is_good: bool | None
+    admitted: bool | None
     reason: str
     true_dice: float = NAN
-    scores: str = ""
+    scores: Mapping[str, float] = spread("score_")
     model: str = ""
     weight: float = 1.0
     grain: str = "study"
     kept: float = 1.0
     repair: str = ""
 
-    @property
-    def all_scores(self) -> dict[str, float]:
-        """Score of each estimator, by its name."""
-        pairs = (part.partition("=") for part in self.scores.split(";") if part)
-        return {name: float(score) for name, _, score in pairs}
+
+@dataclass(frozen=True)
+class QualityRow:
+    """What the estimators of a run say of one new study.
+
+    Args:
+        seed: Of the estimators.
+        scenario: Whose segmenter made the segmentation.
+        study: Name of the study.
+        estimator: Whose score and verdict come first: the one that the gate goes by.
+        score: In [0, 1]; higher is better.
+        is_good: That estimator's verdict; None where it gives none.
+        scores: Of every estimator that could judge, by its name.
+        verdicts: Whether the segmentation is good, of those that say so.
+        reasons: In words, of those that give some.
+    """
+
+    seed: int
+    scenario: str
+    study: str
+    estimator: str
+    score: float
+    is_good: bool | None
+    scores: Mapping[str, float] = spread("score_")
+    verdicts: Mapping[str, bool] = spread("is_good_")
+    reasons: Mapping[str, str] = spread("reason_")
 
 
 @dataclass(frozen=True)
 class PseudoRow:
-    """Where the pseudo-labels of one study stand that a scenario's last round learned from.
+    """Where one frame of the pseudo-labels stands that a scenario's last round learned from.
 
-    Or, of a labelled study, the expert's labels with those that were carried to other frames.
-    ``file`` is relative to the run folder; ``frames`` are those with a label.
+    Or, of a labelled study, a frame of the expert's labels or one that they were carried to.
+    ``file`` is relative to the run folder.
     """
 
     seed: int
@@ -134,12 +181,7 @@ class PseudoRow:
     round: int
     study: str
     file: str
-    frames: str
-
-
-def scores_text(scores: Mapping[str, float]) -> str:
-    """Scores by estimator's name, as a row keeps them."""
-    return ";".join(f"{name}={score:.6g}" for name, score in scores.items())
+    frame: int
 
 
 @dataclass(frozen=True)
@@ -150,29 +192,3 @@ class TrainingRow:
     step: int
     term: str
     value: float
-
-
-Row = TypeVar("Row")
-
-
-def write_rows(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
-    """Write a table, whole or not at all; numbers keep every digit they have."""
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(kind)])  # type: ignore[arg-type]
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)  # type: ignore[call-overload]
-
-
-def read_rows(path: Path, kind: type[Row]) -> list[Row]:
-    """Read a table that ``write_rows`` wrote.
-
-    Raises:
-        ValueError: If a column is missing or a cell is not of its type.
-    """
-    types: dict[str, Any] = typing.get_type_hints(kind)
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = set(types) - set(reader.fieldnames or ())
-        if missing:
-            raise ValueError(f"{path}: lacks the columns {', '.join(sorted(missing))}")
-        return [kind(**{name: of(cells[name]) for name, of in types.items()}) for cells in reader]

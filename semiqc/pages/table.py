@@ -5,6 +5,9 @@ import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from semiqc.files.atomic import write_text
 
 Cell = str | int | float
 
@@ -59,6 +62,14 @@ class Table:
     def body(self) -> list[list[str]]:
         """The cells as they are shown."""
         return [[column.show(row) for column in self.columns] for row in self.rows]
+
+    def write(self, folder: Path) -> None:
+        """Write ``NAME.csv``, whole or not at all; a table without rows has no file."""
+        path = folder / f"{self.name}.csv"
+        if self.rows:
+            write_text(path, self.csv_text())
+        else:
+            path.unlink(missing_ok=True)
 
     def csv_text(self) -> str:
         """All figures of all rows, unrounded; empty for a table without rows."""

@@ -69,14 +69,14 @@ def estimators_table(data: ReportData) -> Table:
     judged: dict[tuple[str, int], list[JudgementRow]] = {}
     looked_at = _looked_at(data)
     for row in looked_at:
-        for name, score in row.all_scores.items():
+        for name, score in row.scores.items():
             judged.setdefault((name, row.seed), []).append(replace(row, score=score))
     rows: list[dict[str, Cell]] = [
         {
             "estimator": name,
             "seed": seed,
             **_figures(chosen := _best(of_one, _admitted(looked_at, seed))),
-            "studies": " ".join(row.study for row in chosen if is_admitted(row)),
+            "studies": " ".join(row.study for row in chosen if row.admitted),
         }
         for (name, seed), of_one in sorted(judged.items())
     ]
@@ -114,31 +114,26 @@ def _looked_at(data: ReportData) -> list[JudgementRow]:
         gates,
         key=lambda name: (any(row.repair for row in gates[name]), name != data.reference_scenario),
     )
-    cutting = [name for name in names if len({is_admitted(row) for row in gates[name]}) == 2]
+    cutting = [name for name in names if len({row.admitted for row in gates[name]}) == 2]
     return gates[[*cutting, *names][0]] if gates else []
 
 
 def _admitted(looked_at: Sequence[JudgementRow], seed: int) -> int:
     """How many a gate admitted with a seed; half where it made no choice."""
     of_seed = [row for row in looked_at if row.seed == seed]
-    found = sum(map(is_admitted, of_seed))
+    found = sum(bool(row.admitted) for row in of_seed)
     return -(-len(of_seed) // 2) if found in (0, len(of_seed)) else found
 
 
 def _best(judged: Sequence[JudgementRow], count_admitted: int) -> list[JudgementRow]:
     """The same rows, of which the best by their scores are admitted."""
     ranked = sorted(judged, key=lambda row: -row.score)
-    return [replace(row, admitted=str(n < count_admitted)) for n, row in enumerate(ranked)]
-
-
-def is_admitted(row: JudgementRow) -> bool:
-    """Whether the gate let the study in."""
-    return row.admitted.lower() == "true"
+    return [replace(row, admitted=n < count_admitted) for n, row in enumerate(ranked)]
 
 
 def _figures(judged: Sequence[JudgementRow]) -> dict[str, Cell]:
-    admitted = [row for row in judged if is_admitted(row)]
-    left = [row for row in judged if not is_admitted(row)]
+    admitted = [row for row in judged if row.admitted]
+    left = [row for row in judged if not row.admitted]
     known = [row for row in judged if math.isfinite(row.true_dice)]
     of_admitted = summarise(row.true_dice for row in admitted)
     of_left = summarise(row.true_dice for row in left)

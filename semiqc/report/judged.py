@@ -11,7 +11,6 @@ from semiqc.measuring.statistics import spearman
 from semiqc.pages.drawing import Picture, as_svg, blank, structure_colours
 from semiqc.pages.table import number_text
 from semiqc.report.data import CANDIDATES, ReportData
-from semiqc.report.gate import is_admitted
 
 EXAMPLES = 6
 """Curves shown of admitted studies, and of those that were left."""
@@ -31,7 +30,7 @@ def score_plots(data: ReportData) -> list[Picture]:
             continue
         figure, axes = blank(2.9, 2.5)
         for is_in, face in ((False, "none"), (True, colours[key])):
-            shown = [row for row in known if is_admitted(row) is is_in]
+            shown = [row for row in known if row.admitted is is_in]
             axes.scatter(
                 [row.score for row in shown],
                 [row.true_dice for row in shown],
@@ -44,7 +43,7 @@ def score_plots(data: ReportData) -> list[Picture]:
         axes.set_ylabel("True Dice")
         found = spearman([row.score for row in known], [row.true_dice for row in known])
         said = f"{len(known)} judgements, Spearman's ρ = {number_text(found.coefficient, 2)}."  # noqa: RUF001
-        admitted = sum(is_admitted(row) for row in known)
+        admitted = sum(bool(row.admitted) for row in known)
         pictures.append(
             Picture(
                 as_svg(figure),
@@ -67,8 +66,8 @@ def curve_plots(data: ReportData) -> tuple[list[Picture], list[Picture]]:
         (row for row in judged if (row.seed, row.round) == first and math.isfinite(row.score)),
         key=lambda row: (row.score, row.study),
     )
-    left = [row for row in rows if not is_admitted(row)][:EXAMPLES]
-    admitted = [row for row in reversed(rows) if is_admitted(row)][:EXAMPLES]
+    left = [row for row in rows if not row.admitted][:EXAMPLES]
+    admitted = [row for row in reversed(rows) if row.admitted][:EXAMPLES]
     return _curves(data, admitted), _curves(data, left)
 
 
@@ -96,7 +95,7 @@ def _curve(data: ReportData, judged: JudgementRow) -> Picture | None:
     axes.set_xlabel("Frame")
     axes.set_ylabel(" / ".join(sorted(units)))
     axes.set_ylim(bottom=0)
-    verdict = {"True": ", judged good", "False": ", judged erroneous"}.get(judged.is_good, "")
+    verdict = {True: ", judged good", False: ", judged erroneous", None: ""}[judged.is_good]
     truth = f"; true Dice {number_text(judged.true_dice, 2)}" if judged.true_dice >= 0 else ""
     return Picture(
         as_svg(figure),

@@ -46,8 +46,7 @@ class SliceRow:
 
 def write_tables(report: ScoreReport, output: Path) -> None:
     """Write ``studies.csv``, ``structures.csv``, ``slices.csv`` and ``quality.json``."""
-    studies = Table("studies", "", [study_row(one) for one in report.studies], ())
-    write_text(output / "studies.csv", studies.csv_text())
+    Table("studies", "", [study_row(one) for one in report.studies], ()).write(output)
     write_rows(output / "structures.csv", StructureRow, _structures(report))
     write_rows(output / "slices.csv", SliceRow, _slices(report))
     text = json.dumps(as_json(report), indent=1, ensure_ascii=False, allow_nan=False)

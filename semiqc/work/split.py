@@ -102,9 +102,12 @@ def read_split(path: Path, studies: Sequence[Study]) -> list[SplitRow]:
     Studies that it does not name are unused.
 
     Raises:
+        FileNotFoundError: If there is no such file.
         ValueError: If it names an unknown study or role, a study twice, or gives two studies of
             one subject different roles.
     """
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file")
     known = {study.name: study for study in studies}
     roles: dict[str, str] = {}
     for row in read_rows(path, GivenRole):

@@ -1,0 +1,118 @@
+"""Typed rows, written and read as CSV: one figure a column."""
+
+import typing
+from collections.abc import Iterable
+from dataclasses import Field, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from semiqc.files.atomic import whole_file
+from semiqc.files.earlier import in_current_columns
+
+PREFIX = "prefix"
+"""Key in a field's metadata: how the columns of its keys begin."""
+
+BOOLEANS = {"True": True, "False": False, "": None}
+
+Row = TypeVar("Row")
+
+
+def spread(prefix: str) -> Any:  # noqa: ANN401
+    """A mapping in a row, of which every key has a column of its own: the prefix and the key."""
+    return field(default_factory=dict, metadata={PREFIX: prefix})
+
+
+def write_rows(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
+    """Write a table, whole or not at all; numbers keep every digit they have.
+
+    Without a row there is no file; one that stood there is removed.
+
+    Args:
+        path: File to write.
+        kind: Of the rows, a dataclass whose fields are the columns. A field made by ``spread`` has
+            a column for each key.
+        rows: One line each.
+    """
+    cells = [_cells(row) for row in rows]
+    if not cells:
+        path.unlink(missing_ok=True)
+        return
+    table = pd.DataFrame(cells)
+    order = [name for one in _fields(kind) for name in _columns(one, table.columns)]
+    spread_out = [name for name in order if name not in kind.__dataclass_fields__]  # type: ignore[attr-defined]
+    table[spread_out] = table[spread_out].astype(object).fillna("")
+    with whole_file(path) as temporary:
+        table[order].to_csv(temporary, index=False, na_rep="nan", lineterminator="\n")
+
+
+def read_rows(path: Path, kind: type[Row]) -> list[Row]:
+    """Read a table that ``write_rows`` wrote, in this version or an earlier one.
+
+    Returns:
+        Its rows; none where there is no file.
+
+    Raises:
+        ValueError: If a column is missing or a cell is not of its type.
+    """
+    if not path.exists():
+        return []
+    names = {one.name for one in _fields(kind)}
+    written = pd.read_csv(path, dtype=str, na_filter=False, index_col=False)
+    table = in_current_columns(written, names)
+    types: dict[str, Any] = typing.get_type_hints(kind)
+    missing = {f.name for f in _fields(kind) if PREFIX not in f.metadata} - set(table.columns)
+    if missing:
+        raise ValueError(f"{path}: lacks the columns {', '.join(sorted(missing))}")
+    try:
+        columns = {one.name: _read(table, one, types[one.name]) for one in _fields(kind)}
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    rows = zip(*columns.values(), strict=True)
+    return [kind(**dict(zip(columns, row, strict=True))) for row in rows]
+
+
+def _cells(row: object) -> dict[str, Any]:
+    """The cells of a row by column; what is None is an empty cell."""
+    cells: dict[str, Any] = {}
+    for one in _fields(type(row)):
+        value = getattr(row, one.name)
+        prefix = one.metadata.get(PREFIX)
+        found = {one.name: value} if prefix is None else {f"{prefix}{k}": value[k] for k in value}
+        cells |= {name: "" if cell is None else cell for name, cell in found.items()}
+    return cells
+
+
+def _columns(one: "Field[Any]", present: Iterable[str]) -> list[str]:
+    """The columns of a field among those of a table."""
+    prefix = one.metadata.get(PREFIX)
+    return [one.name] if prefix is None else [name for name in present if name.startswith(prefix)]
+
+
+def _read(table: pd.DataFrame, one: "Field[Any]", of: Any) -> list[Any]:  # noqa: ANN401
+    """The values of a field in every row."""
+    columns = {name: table[name].tolist() for name in _columns(one, table.columns)}
+    if PREFIX not in one.metadata:
+        return [_value(cell, of) for cell in columns[one.name]]
+    prefix, of_key = one.metadata[PREFIX], typing.get_args(of)[1]
+    return [
+        {
+            name.removeprefix(prefix): _value(cells[number], of_key)
+            for name, cells in columns.items()
+            if cells[number]
+        }
+        for number in range(len(table))
+    ]
+
+
+def _value(cell: str, of: Any) -> Any:  # noqa: ANN401
+    if of is not bool and bool not in typing.get_args(of):
+        return of(cell)
+    if cell not in BOOLEANS:
+        raise ValueError(f"expected True or False, got {cell}")
+    return BOOLEANS[cell]
+
+
+def _fields(kind: type[Any]) -> "tuple[Field[Any], ...]":
+    return fields(kind)
