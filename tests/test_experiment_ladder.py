@@ -1,4 +1,4 @@
-"""Who teaches whom within a run."""
+"""Which studies and segmenters the estimators of a run learn from."""
 
 import pytest
 from builders import study_of

@@ -24,45 +24,39 @@ from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.repairing import Repairer
 from semiqc.experiment.rungs import WHOLE
 from semiqc.experiment.sections import GateSettings
+from semiqc.experiment.split_studies import SplitStudies
 from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.experiment.trained import TrainedEnsemble
 from semiqc.study import Prediction, Study
 
 
 class ScenarioBench:
-    """What the loop of one scenario asks for.
+    """What the loop of one scenario asks for; see ``loops.Bench``.
 
     Args:
-        trainer: Trains and predicts.
-        judges: Say what a prediction is worth; taught, where the scenario has a gate.
-        first: Learned from the few labels alone.
-        experts: Studies that it learned from.
-        candidates: As the data set has them; only the oracle looks at their labels.
         name: Of the scenario.
-        gate: How pseudo-labels are chosen; None where there are none.
-        crf: Refines the predictions; None leaves them.
+        trainer: Trains and predicts.
+        judges: Estimate quality; fitted, where the scenario has a gate.
+        studies: Of each role; only the oracle looks at the candidates' labels.
+        first: Learned from the few labels alone.
     """
 
     def __init__(
         self,
+        name: str,
         trainer: StagedTrainer,
         judges: RunPanel,
+        studies: SplitStudies,
         first: TrainedEnsemble,
-        experts: Sequence[Study],
-        candidates: Sequence[Study],
-        name: str,
-        gate: GateSettings | None,
-        *,
-        crf: CRF | None,
     ) -> None:
+        self.name = name
         self.trainer = trainer
         self.judges = judges
         self.first = first
-        self.experts = experts
-        self.candidates = {study.name: study for study in candidates}
-        self.name = name
-        self.gate = gate or GateSettings()
-        self.crf = crf
+        self.experts = studies.experts
+        self.candidates = {study.name: study for study in studies.candidates}
+        self.gate = trainer.settings.gate_of(name) or GateSettings()
+        self.crf = CRF() if trainer.settings.compared()[name].refine else None
         self.grainer = Grainer(trainer, judges, name, self.gate)
 
     def train(

@@ -43,8 +43,7 @@ def correction_rows(
         scheme: Whose structures are measured.
         scenario: Whose prediction it is.
         seed: Of the run.
-        study: With its reference, where there is one. The frames that it labels are then
-            measured, and no others, and the manual measure is given.
+        study: With its reference, where there is one: the frames that it labels are measured.
     """
     if not quality.slice_dice:
         return []
@@ -56,12 +55,12 @@ def correction_rows(
     replaced = int(found.is_replaced[frames].sum())
     return [
         CorrectionRow(
-            seed=seed,
-            scenario=scenario,
-            study=prediction.study,
-            structure=was.structure,
-            measure=was.measure,
-            unit=was.unit,
+            seed,
+            scenario,
+            prediction.study,
+            was.structure,
+            was.measure,
+            was.unit,
             value=was.value,
             corrected=corrected.value,
             manual=manual.get((was.structure, was.measure), NAN),

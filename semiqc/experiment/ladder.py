@@ -102,7 +102,7 @@ class Ladder:
         verdicts = read_verdicts(path)
         is_seen = [one.source == self.whole and one.prediction.study in verdicts for one in graded]
         if not any(is_seen):
-            raise ValueError(f"{path}: no verdict on any of the studies that teach")
+            raise ValueError(f"{path}: no verdict on any study that the estimators learn from")
         return [
             replace(one, is_good=verdicts[one.prediction.study]) if seen else one
             for one, seen in zip(graded, is_seen, strict=True)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from loops import Round, self_train, supervised
-from segmenters import CRF
 from semiqc.experiment.bench import ScenarioBench
 from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.repairing import propagated_experts
@@ -40,16 +39,7 @@ class ScenarioRun:
         self.scenario = self.settings.compared()[name]
         self.studies = studies
         self.first = first
-        self.bench = ScenarioBench(
-            trainer,
-            judges,
-            first,
-            studies.experts,
-            studies.candidates,
-            name,
-            self.settings.gate_of(name),
-            crf=CRF() if self.scenario.refine else None,
-        )
+        self.bench = ScenarioBench(name, trainer, judges, studies, first)
         propagates = self.bench.gate.propagate
         self.propagated = propagated_experts(trainer, studies.experts) if propagates else []
 
