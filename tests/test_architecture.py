@@ -1,0 +1,136 @@
+"""Each row of "Where do I put ...": one class, one line, and the programs know it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from run_settings import TINY
+from torch import nn
+
+from qc import ESTIMATORS, Quality, QualityEstimator
+from qc.graded import SOURCES
+from qc.graded.source import Made
+from segmenters import SEGMENTERS, NetworkSegmenter
+from semiqc.cli import main
+from semiqc.exchange.readers.layouts import READERS, Reader
+from semiqc.files.store import Store
+from semiqc.images.raw import Entry, Listing, RawStudy
+from semiqc.phantom import write_phantoms
+from semiqc.schemes import SHORT_AXIS
+
+
+class Volumes(QualityEstimator):
+    """Scores by how much is segmented."""
+
+    def __init__(self, scheme, *, largest_share: float = 0.5):
+        self.scheme = scheme
+        self.largest_share = largest_share
+
+    def fit(self, graded, *, observe=None):
+        self.share_ = np.array([self.largest_share])
+        return self
+
+    def predict(self, predictions):
+        return [
+            Quality(one.study, min(float((one.labels[:] > 0).mean()) / self.share_[0], 1.0))
+            for one in predictions
+        ]
+
+    def arrays(self):
+        return {"share": self.share_}
+
+    def with_arrays(self, arrays):
+        self.share_ = np.asarray(arrays["share"])
+        return self
+
+
+class Shallow(NetworkSegmenter):
+    """One convolution."""
+
+    def build(self):
+        return nn.Conv2d(self.modalities, len(self.scheme.classes), 3, padding=1)
+
+    def deepest(self, network):
+        return network
+
+
+@dataclass(frozen=True)
+class Copies:
+    """The reference itself, as a segmentation."""
+
+    seed: int = 0
+
+    def make(self, train, judged: Sequence):
+        for study in judged:
+            for frame in study.labelled_frames:
+                labels = np.asarray(study.labels[frame]).clip(min=0)
+                yield Made(study, frame, labels, "copies")
+
+
+def find_arrays(source, scheme):
+    def read(name, with_labels):
+        image = np.load(source / f"{name}.npy")
+        labels = np.full(image.shape[1:], -1, np.int8)
+        labels[0] = 0
+        return RawStudy(
+            name=name, image=image, labels=labels, spacing=(8.0, 1.5, 1.5), affine=np.eye(4)
+        )
+
+    entries = [
+        Entry(
+            path.stem,
+            path,
+            lambda: (1.5, 1.5),
+            lambda with_labels, name=path.stem: read(name, with_labels),
+        )
+        for path in sorted(source.glob("*.npy"))
+    ]
+    return Listing(tuple(entries), scheme or SHORT_AXIS, ("MR",))
+
+
+@pytest.fixture
+def known(monkeypatch):
+    monkeypatch.setitem(ESTIMATORS, "volumes", Volumes)
+    monkeypatch.setitem(SEGMENTERS, "shallow", Shallow)
+    monkeypatch.setitem(SOURCES, "copies", Copies)
+    reader = Reader(lambda source: any(source.glob("*.npy")), find_arrays)
+    monkeypatch.setitem(READERS, "arrays", reader)
+
+
+def test_an_estimator_and_a_segmenter_in_the_registries_are_in_runs(known, tmp_path, capsys):
+    settings = ["qc.estimators=[volumes]", "gate.by=volumes", "segmenter.kind=shallow"]
+    settings += ["qc.arguments={volumes: {largest_share: 0.25}}", "scenarios=[few, semiqc]"]
+    changes = [f"--set={change}" for change in (*TINY, *settings)]
+
+    assert main(["run", *changes, "--output", str(tmp_path / "run")]) == 0
+
+    assert (tmp_path / "run" / "qc" / "volumes-seed0.safetensors").exists()
+    assert (tmp_path / "run" / "models" / "semiqc-seed0.safetensors").exists()
+    assert main(["run", "--set=qc.estimators=[volumens]", "--output", str(tmp_path / "b")]) == 2
+    assert "did you mean 'volumes'?" in capsys.readouterr().err
+
+
+def test_an_estimator_and_a_source_in_the_registries_are_in_suites(known, tmp_path):
+    store = tmp_path / "store.h5"
+    write_phantoms(store, studies=3, size=32, slices=2, frames=2)
+    suite = tmp_path / "suite"
+
+    arguments = ["--estimators", "volumes", "--sources", "copies", "--folds", "2"]
+    assert main(["qc", "fit", str(store), "-o", str(suite), *arguments]) == 0
+
+    described = json.loads((suite / "suite.json").read_text(encoding="utf-8"))
+    assert described["estimators"] == ["volumes"]
+    assert set(described["training"]["sources"]) == {"copies"}
+
+
+def test_a_layout_in_the_registry_is_recognised_by_import(known, tmp_path):
+    folder = tmp_path / "arrays"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    np.save(folder / "heart.npy", rng.random((1, 2, 3, 32, 32), dtype=np.float32))
+
+    assert main(["import", str(folder), str(tmp_path / "store.h5")]) == 0
+
+    assert [study.name for study in Store(tmp_path / "store.h5")] == ["heart"]
