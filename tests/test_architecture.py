@@ -14,7 +14,7 @@ from qc.graded import SOURCES
 from qc.graded.source import Made
 from segmenters import SEGMENTERS, NetworkSegmenter
 from semiqc.cli import main
-from semiqc.exchange.readers.layouts import READERS, Reader
+from semiqc.exchange.readers import READERS, Reader
 from semiqc.files.store import Store
 from semiqc.images.raw import Entry, Listing, RawStudy
 from semiqc.phantom import write_phantoms
