@@ -1,17 +1,8 @@
 """Train segmenters on few labels, guarded by quality control."""
 
-from semiqc.schemes import UNLABELLED, LabelScheme, Measure, Structure
-from semiqc.study import Geometry, Prediction, Study, Voxels
+import lazy_loader
 
-__all__ = [
-    "UNLABELLED",
-    "Geometry",
-    "LabelScheme",
-    "Measure",
-    "Prediction",
-    "Structure",
-    "Study",
-    "Voxels",
-]
+# The names are in the stub beside this file; each loads what it needs when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 __version__ = "0.1.0"
