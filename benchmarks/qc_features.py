@@ -17,9 +17,9 @@ from rich.table import Table
 
 from qc.base import Graded
 from qc.estimators.frame_estimator import FRAMES_AT_ONCE
-from qc.estimators.stack import stack_of
 from qc.estimators.svr.estimator import FeatureSVR
 from qc.estimators.svr.features import TABLE, features, features_of
+from qc.estimators.svr.frame_batch import batch_of
 from qc.frames import Frame, frame_of
 from semiqc.phantom import short_axis_study
 from semiqc.schemes import SHORT_AXIS
@@ -73,7 +73,7 @@ def main() -> None:
 
 def alone(of: Callable[..., object], frames: list[Frame]) -> Callable[[], object]:
     """The feature from a stack on which nothing has been worked out yet."""
-    return lambda: of(stack_of(frames, SHORT_AXIS))
+    return lambda: of(batch_of(frames, SHORT_AXIS))
 
 
 if __name__ == "__main__":

@@ -97,6 +97,14 @@ def load_estimator(
         raise ValueError(f"{path}: not what {header['kind']} learned ({error})") from error
 
 
+def arrays_below(
+    name: str, arrays: Mapping[str, np.ndarray[Any, np.dtype[Any]]]
+) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
+    """Copies of the arrays whose names begin with ``name/``, named without it."""
+    start = f"{name}/"
+    return {k.removeprefix(start): np.array(a) for k, a in arrays.items() if k.startswith(start)}
+
+
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, np.dtype[Any]]]]:
     try:
         with safe_open(path, framework="np") as file:

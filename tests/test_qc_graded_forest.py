@@ -3,7 +3,9 @@ import pytest
 from segmenter_builders import SQUARE, bright_square
 from sklearn.ensemble import RandomForestClassifier
 
-from qc.graded.forest import CutForest, ForestSource, nodes_at_depths, voxel_features
+from qc.graded.forest import ForestSource
+from segmenters.forest import CutForest, nodes_at_depths
+from segmenters.voxel_features import voxel_features
 from semiqc.measuring.metrics import dice
 from semiqc.schemes import UNLABELLED
 

@@ -10,7 +10,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.svm import SVR
 
 from qc.base import Graded
-from qc.estimators.svr.estimator import FeatureSVR, even_weights, machine_of
+from qc.estimators.fitted_svr import fitted_svr
+from qc.estimators.svr.estimator import FeatureSVR
+from qc.graded.balance import even_weights
 from qc.saving import load_estimator, save_estimator
 from semiqc.schemes import AORTA, SHORT_AXIS, UNLABELLED
 from semiqc.study import Prediction
@@ -76,7 +78,7 @@ def test_stored_arrays_predict_what_scikit_learn_predicts(weighted):
     weights = rng.uniform(0.1, 3, 60) if weighted else None
     regression = SVR(C=2.0, epsilon=0.03, gamma=0.2).fit(given, np.tanh(given[:, 0]), weights)
 
-    found = machine_of(regression).predict(other)
+    found = fitted_svr(regression).predict(other)
 
     np.testing.assert_allclose(found, regression.predict(other), rtol=1e-10, atol=1e-12)
 

@@ -9,8 +9,10 @@ from monai.networks.nets.resnet import resnet18, resnet34, resnet50
 from monai.networks.nets.unet import UNet
 from torch import Tensor, nn
 
+from qc.estimators.crops import Batch
 from qc.estimators.frame_estimator import Judged
-from qc.estimators.network_estimator import Batch, NetworkEstimator, mean_error
+from qc.estimators.network_estimator import NetworkEstimator
+from qc.estimators.network_training import dice_of_areas, mean_error
 from qc.frames import Frame
 from semiqc.images.crop import Box
 from semiqc.schemes import BACKGROUND, UNLABELLED
@@ -167,5 +169,5 @@ def _background_and_whole(batch: Batch) -> Tensor:
         (known & (batch.labels > BACKGROUND), known & (batch.reference > BACKGROUND)),
     ]
     axes = (1, 2, 3)
-    found = [2 * (a & b).sum(axes) / (a.sum(axes) + b.sum(axes)) for a, b in pairs]
+    found = [dice_of_areas((a & b).sum(axes), a.sum(axes) + b.sum(axes)) for a, b in pairs]
     return torch.stack(found, dim=1)

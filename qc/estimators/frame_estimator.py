@@ -111,6 +111,19 @@ class FrameEstimator(QualityEstimator):
         )
 
 
+def check_modalities(frames: Sequence[Frame], modalities: int) -> None:
+    """Make sure that images have so many modalities.
+
+    Raises:
+        ValueError: If one has not.
+    """
+    for frame in frames:
+        if len(frame.image) != modalities:
+            raise ValueError(
+                f"{frame.study}: {len(frame.image)} modalities, expected {modalities}"
+            )
+
+
 def _stacked(names: Sequence[str], of_frames: Sequence[Numbers | None]) -> dict[str, Numbers]:
     """From ``[S, ...]`` of each frame to ``[T, ...]`` of each structure, where all are known."""
     known = [found for found in of_frames if found is not None]

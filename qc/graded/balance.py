@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.measuring.means import means_of_known
+
 BINS = 10
 """As in Robinson et al., MICCAI 2018, and Qiu et al., Medical Image Analysis 2025."""
 
@@ -48,6 +50,13 @@ def balanced_draw(
     members = _members(dice, bins)
     drawn = rng.integers(len(members), size=count)
     return np.array([rng.choice(members[bin_]) for bin_ in drawn], dtype=np.intp)
+
+
+def even_weights(dice: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weight of each frame, of mean 1, that makes the bins of mean Dice ``[N, S]`` count alike."""
+    of_bin = bins_of(means_of_known(dice, axis=1, unknown=0.0))
+    weights = 1 / np.bincount(of_bin, minlength=BINS)[of_bin]
+    return np.asarray(weights / weights.mean())
 
 
 def _members(dice: Sequence[float] | NDArray[np.float64], bins: int) -> list[NDArray[np.intp]]:

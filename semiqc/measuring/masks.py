@@ -55,6 +55,13 @@ def slice_dice(predicted: Mask, reference: Mask) -> NDArray[np.float64]:
     return mask_dice(predicted, reference, axes=(-2, -1))
 
 
+def per_slice(found: Mask) -> NDArray[np.float64]:
+    """How many are true in each slice of ``[..., Y, X]``."""
+    *outer, height, width = found.shape
+    flat = found.reshape(*outer, height * width)
+    return np.asarray(np.count_nonzero(flat, axis=-1), dtype=np.float64)
+
+
 def slice_areas(labels: Voxels, scheme: LabelScheme) -> NDArray[np.int64]:
     """Voxels of each structure in each slice of ``[T, Z, Y, X]``: ``[S, T, Z]``.
 

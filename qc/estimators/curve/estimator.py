@@ -14,6 +14,7 @@ from qc.base import Graded, ProgressCallback, Quality, QualityEstimator, unobser
 from qc.estimators.curve.curves import Curves, channels, curves_of, measured_structures
 from qc.estimators.curve.network import CurveNetwork, mean_probability, train
 from qc.estimators.curve.threshold import weighted_youden
+from qc.estimators.network_weights import stored_weights, with_weights
 from semiqc.measuring.measures import curve_unit
 from semiqc.study import Prediction
 
@@ -126,24 +127,18 @@ class CurveClassifier(QualityEstimator):
             "usual_jumps": self.usual_jumps_,
         }
         for number, network in enumerate(self.networks_):
-            for name, tensor in network.state_dict().items():
-                stored[f"networks/{number}/{name}"] = tensor.numpy()
+            stored |= stored_weights(network, f"networks/{number}")
         return stored
 
     def with_arrays(self, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
         self.figures_ = dict(zip(FIGURES, arrays["figures"].tolist(), strict=True))
         self.may_lack_ = np.asarray(arrays["may_lack"], dtype=np.bool_)
         self.usual_jumps_ = np.asarray(arrays["usual_jumps"], dtype=np.float64)
-        states: dict[int, dict[str, torch.Tensor]] = {}
-        for key, array in arrays.items():
-            if key.startswith("networks/"):
-                _, number, name = key.split("/")
-                states.setdefault(int(number), {})[name] = torch.from_numpy(np.array(array))
-        self.networks_ = []
-        for _, state in sorted(states.items()):
-            network = self._blank(len(self.may_lack_))
-            network.load_state_dict(state)
-            self.networks_.append(network.eval())
+        numbers = {key.split("/")[1] for key in arrays if key.startswith("networks/")}
+        self.networks_ = [
+            with_weights(self._blank(len(self.may_lack_)), arrays, f"networks/{number}")
+            for number in sorted(numbers, key=int)
+        ]
         return self
 
     def _curves(self, predictions: Sequence[Prediction]) -> list[Curves]:

@@ -12,11 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from qc.base import ProgressCallback
-from qc.estimators.frame_estimator import FRAMES_AT_ONCE, FrameEstimator, Judged
+from qc.estimators.frame_estimator import FRAMES_AT_ONCE, FrameEstimator, Judged, check_modalities
 from qc.estimators.manifold.network import Pairs, PairVAE
 from qc.estimators.manifold.pairs import Region, good_regions, pairs_of, region_of
 from qc.estimators.manifold.path import Passed, Search, unwatched
 from qc.estimators.manifold.training import PairTraining
+from qc.estimators.network_weights import stored_weights, with_weights
 from qc.frames import Frame, GradedFrame, frame_of
 from qc.graded.balance import balanced_draw
 from segmenters.device import Precision, device_here, make_fabric
@@ -191,11 +192,7 @@ class ManifoldSearch(FrameEstimator):
 
     def _nearest(self, frames: Sequence[Frame]) -> list[tuple[Region, NDArray[np.int8]]]:
         """The region of each frame, and the surrogate in it, ``[Z, Y, X]``."""
-        for frame in frames:
-            if len(frame.image) != self.modalities:
-                raise ValueError(
-                    f"{frame.study}: {len(frame.image)} modalities, expected {self.modalities}"
-                )
+        check_modalities(frames, self.modalities)
         regions = [region_of(frame.image, frame.labels, self.size) for frame in frames]
         _, labels = self.decoded(self.searched(pairs_of(regions)))
         ends = np.cumsum([len(region.labels) for region in regions])[:-1]
@@ -233,23 +230,12 @@ class ManifoldSearch(FrameEstimator):
         return images.cpu().numpy(), logits.argmax(dim=1).to(torch.int8).cpu().numpy()
 
     def _arrays(self) -> dict[str, NDArray[np.generic]]:
-        stored: dict[str, NDArray[np.generic]] = {
-            f"network/{name}": tensor.detach().cpu().numpy()
-            for name, tensor in self.network_.state_dict().items()
-        }
+        stored = stored_weights(self.network_, "network")
         return stored | {f"curves/{number}": line for number, line in enumerate(self.curves_)}
 
     def _take(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         self.device = device_here(self.device)
-        self.network_ = self._network()
-        self.network_.load_state_dict(
-            {
-                name.removeprefix("network/"): torch.from_numpy(np.array(array))
-                for name, array in arrays.items()
-                if name.startswith("network/")
-            }
-        )
-        self.network_.eval()
+        self.network_ = with_weights(self._network(), arrays, "network")
         structures = len(self.scheme.structures) if self.calibrate else 0
         self.curves_ = [
             np.asarray(arrays[f"curves/{number}"], np.float64) for number in range(structures)

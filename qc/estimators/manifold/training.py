@@ -10,7 +10,7 @@ from torch import Tensor
 
 from qc.base import ProgressCallback
 from qc.estimators.manifold.network import Pairs, PairVAE, divergence, pair_losses
-from qc.estimators.network_estimator import CLIP, REPORT_EVERY, WARM_UP
+from qc.estimators.network_training import CLIP, REPORT_EVERY, warmed_up
 from segmenters.augmentation import Augmentation, augment
 from semiqc.optimise import optimise
 from semiqc.schemes import BACKGROUND, UNLABELLED
@@ -48,14 +48,10 @@ class PairTraining:
             report=lambda step, values: observe(step, self.steps),
             report_every=REPORT_EVERY,
             seed=self.seed,
-            schedule=self._rate,
+            schedule=lambda step: warmed_up(self.learning_rate, step / self.steps),
             clip=CLIP,
             fabric=fabric,
         )
-
-    def _rate(self, step: int) -> float:
-        done = step / self.steps
-        return self.learning_rate * min(1.0, done / WARM_UP) * (1 - 0.99 * done)
 
     def _batches(self, pairs: Pairs, classes: int) -> Iterator[tuple[Pairs, Pairs]]:
         """Good pairs, and before them the same with some segmentations spoilt."""

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from qc.estimators.stack import per_slice
-from semiqc.measuring.masks import masks
+from semiqc.measuring.masks import masks, per_slice
 from semiqc.measuring.measures import MM3_PER_ML
 from semiqc.schemes import BACKGROUND, LabelScheme, Measure, Structure
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.svm import SVR
 
 from qc.base import ProgressCallback
-from qc.estimators.fitting import Machine, even_weights, machine_of
+from qc.estimators.fitted_svr import FittedSVR, fitted_svr
 from qc.estimators.frame_estimator import FrameEstimator, Judged
 from qc.estimators.reverse.atlas import Atlas
 from qc.estimators.reverse.build import atlas_of
@@ -18,6 +18,8 @@ from qc.estimators.reverse.pairwise import PairwiseWay, simple_itk
 from qc.estimators.reverse.references import by_image, chosen_references
 from qc.estimators.reverse.ways import AtlasWay, Way
 from qc.frames import Frame, GradedFrame
+from qc.graded.balance import even_weights
+from qc.saving import arrays_below
 from semiqc.measuring.masks import masks
 
 Array = NDArray[np.float64]
@@ -91,7 +93,7 @@ class ReverseClassification(FrameEstimator):
         chosen = chosen_references(frames, self.references)
         self.atlas_ = atlas_of(chosen, self.size)
         self.studies_ = np.array([one.study for one in chosen])
-        self.machines_: dict[str, Machine] = {}
+        self.machines_: dict[str, FittedSVR] = {}
         whose = {one.study: one.whose for one in frames}
         owners = np.array([whose[one.study] for one in chosen])
         if not self.calibrate or len(set(owners)) < 2:
@@ -107,7 +109,7 @@ class ReverseClassification(FrameEstimator):
             observe(done + 1, len(images))
         self.machines_ = self._calibration(frames, features)
 
-    def _calibration(self, frames: Sequence[GradedFrame], features: Array) -> dict[str, Machine]:
+    def _calibration(self, frames: Sequence[GradedFrame], features: Array) -> dict[str, FittedSVR]:
         dice = np.stack([frame.dice(self.scheme) for frame in frames])
         weights = even_weights(dice)
         return {
@@ -166,11 +168,11 @@ class ReverseClassification(FrameEstimator):
         return stored
 
     def _take(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-        self.atlas_ = Atlas.from_arrays(_below(arrays, "atlas/"))
+        self.atlas_ = Atlas.from_arrays(arrays_below("atlas", arrays))
         text = np.asarray(arrays["studies"], np.uint8).tobytes().decode()
         self.studies_ = np.array(text.split("\n"))
         self.machines_ = {
-            part.name: Machine(**_below(arrays, f"machines/{part.name}/"))
+            part.name: FittedSVR(**arrays_below(f"machines/{part.name}", arrays))
             for part in self.scheme.structures
             if f"machines/{part.name}/gamma" in arrays
         }
@@ -195,22 +197,13 @@ def summary(dice: Array, likeness: Array, nearest: int) -> Array:
     )
 
 
-def _machine(features: Array, dice: Array, weights: Array, seed: int) -> Machine:
+def _machine(features: Array, dice: Array, weights: Array, seed: int) -> FittedSVR:
     """Regression of Dice ``[N]``, NaN where unknown, on features ``[N, F]``."""
     known = np.flatnonzero(np.isfinite(dice))
     known = known[:: max(1, -(-len(known) // MOST_FRAMES))]
     if not len(known):
-        return Machine(np.zeros((0, features.shape[1])), np.zeros(0), np.zeros(1), np.ones(1))
+        return FittedSVR(np.zeros((0, features.shape[1])), np.zeros(0), np.zeros(1), np.ones(1))
     regression = SVR(C=C, epsilon=EPSILON, gamma=GAMMA)
     # No argument sets it, and without it the caller's global random numbers are drawn from.
     regression.random_state = seed
-    return machine_of(regression.fit(features[known], dice[known], weights[known]))
-
-
-def _below(arrays: Mapping[str, NDArray[np.generic]], start: str) -> dict[str, NDArray[Any]]:
-    """Those whose names begin so, without the beginning."""
-    return {
-        name.removeprefix(start): np.array(array)
-        for name, array in arrays.items()
-        if name.startswith(start)
-    }
+    return fitted_svr(regression.fit(features[known], dice[known], weights[known]))

@@ -9,7 +9,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 from qc.estimators.reverse.atlas import Atlas, Placed, labels_at
 from qc.estimators.reverse.ways import dice_with, lost
 from qc.frames import Frame
-from qc.graded.forest import voxel_features
+from segmenters.voxel_features import voxel_features
 from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
 
 Array = NDArray[np.float64]

@@ -9,8 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from qc.estimators.crops import Batch, masks_in
 from qc.estimators.frame_estimator import Judged
-from qc.estimators.network_estimator import Batch, NetworkEstimator, masks_in, mean_error
+from qc.estimators.network_estimator import NetworkEstimator
+from qc.estimators.network_training import dice_of_areas, mean_error
 from qc.estimators.slicewise.networks import RESNET_WIDTH, UNET_WIDTH, QCResNet, QCUNet
 from qc.estimators.slicewise.scores import volume_dice
 from qc.frames import Frame
@@ -115,11 +117,11 @@ class SlicewiseDice(NetworkEstimator):
         estimated = cast(Tensor, output)
         both, predicted, reference = slice_areas(batch.labels, batch.reference, self.scheme)
         if self.dimension == "3d":
-            background = dice_of(both[:, 0].sum(-1), (predicted + reference)[:, 0].sum(-1))
+            background = dice_of_areas(both[:, 0].sum(-1), (predicted + reference)[:, 0].sum(-1))
             dice = torch.cat([background.unsqueeze(1), batch.dice], dim=1)
             return {"dice": mean_error(estimated, dice, power=2)}
         total = predicted + reference
-        dice = dice_of(both, total)
+        dice = dice_of_areas(both, total)
         fraction = 2 * (reference - predicted) / total.clamp(min=1)
         is_known = (batch.reference != UNLABELLED).any(-1).any(-1).unsqueeze(1)
         fraction = torch.where(is_known, fraction, torch.nan)
@@ -176,11 +178,6 @@ def slice_areas(
         pairs.append(torch.stack([mine & theirs, mine, theirs]).sum((-2, -1)))
     both, predicted, annotated = torch.stack(pairs, dim=2).float()
     return both, predicted, annotated
-
-
-def dice_of(both: Tensor, total: Tensor) -> Tensor:
-    """Dice of areas of any shape; NaN where the total is 0."""
-    return torch.where(total > 0, 2 * both / total.clamp(min=1), torch.nan)
 
 
 class _BySlice(nn.Module):

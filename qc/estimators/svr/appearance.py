@@ -3,34 +3,34 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.estimators.sample import joined, ratio
-from qc.estimators.stack import Stack
+from qc.estimators.svr.frame_batch import FrameBatch
+from qc.estimators.svr.voxel_sample import joined, ratio
 
 Values = NDArray[np.float64]
 SPAN = 5.0
 """Standard deviations that the histograms cover; what lies beyond counts to the last bin."""
 
 
-def level(stack: Stack) -> Values:
+def level(batch: FrameBatch) -> Values:
     """Mean intensity."""
-    return stack.inside.mean()
+    return batch.inside.mean()
 
 
-def spread(stack: Stack) -> Values:
+def spread(batch: FrameBatch) -> Values:
     """Standard deviation of the intensity."""
-    return stack.inside.sd()
+    return batch.inside.sd()
 
 
-def contrast(stack: Stack) -> Values:
+def contrast(batch: FrameBatch) -> Values:
     """Mean of the inner ring less that of the outer, by the standard deviation of both."""
-    inner, outer = stack.rings
+    inner, outer = batch.rings
     difference = np.where(outer.counts() > 0, inner.mean() - outer.mean(), 0)
     return ratio(difference, joined(inner, outer).sd())
 
 
-def mixture(stack: Stack) -> Values:
+def mixture(batch: FrameBatch) -> Values:
     """What the histograms of inner and outer ring share: 1 where the border parts nothing."""
-    inner, outer = stack.rings
+    inner, outer = batch.rings
     both = joined(inner, outer)
     width = SPAN * both.sd()
     low = both.mean() - width / 2
@@ -38,6 +38,6 @@ def mixture(stack: Stack) -> Values:
     return np.asarray(shared.sum(axis=-1))
 
 
-def gradient(stack: Stack) -> Values:
+def gradient(batch: FrameBatch) -> Values:
     """Mean size of the in-plane gradient of voxels at the border, intensity per mm."""
-    return stack.gradients.mean()
+    return batch.gradients.mean()

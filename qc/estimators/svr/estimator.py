@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from sklearn.svm import SVR
 
 from qc.base import ProgressCallback
-from qc.estimators.fitting import Machine, even_weights, machine_of
+from qc.estimators.fitted_svr import FittedSVR, fitted_svr
 from qc.estimators.frame_estimator import FRAMES_AT_ONCE, FrameEstimator, Judged
 from qc.estimators.svr.features import TABLE, features_of
 from qc.frames import Frame, GradedFrame
+from qc.graded.balance import even_weights
 from semiqc.schemes import LabelScheme
 
 Array = NDArray[np.float64]
@@ -74,7 +75,7 @@ class FeatureSVR(FrameEstimator):
         given, present = self._standardised(found), self._present(found)
         parts = self.scheme.structures
         targets = {"dice": dice} | ({"nsd": nsd} if np.isfinite(nsd).any() else {})
-        self.machines_: dict[str, Machine] = {}
+        self.machines_: dict[str, FittedSVR] = {}
         for kind, target in targets.items():
             for number, part in enumerate(parts):
                 self.machines_[f"{kind}/{part.name}"] = self._machine(
@@ -92,17 +93,17 @@ class FeatureSVR(FrameEstimator):
 
     def _machine(
         self, given: Array, target: Array, present: NDArray[np.bool_], weights: Array
-    ) -> "Machine":
+    ) -> FittedSVR:
         known = present & np.isfinite(target)
         gamma = self.gamma / given.shape[1]
         if not known.any():
-            return Machine(
+            return FittedSVR(
                 np.zeros((0, given.shape[1])), np.zeros(0), np.zeros(1), np.array([gamma])
             )
         machine = SVR(C=self.c, epsilon=self.epsilon, gamma=gamma)
         # No argument sets it, and without it the caller's global random numbers are drawn from.
         machine.random_state = self.seed
-        return machine_of(machine.fit(given[known], target[known], weights[known]))
+        return fitted_svr(machine.fit(given[known], target[known], weights[known]))
 
     def _judge(self, frames: Sequence[Frame]) -> list[Judged]:
         found = features_of(frames, self.scheme)
@@ -138,10 +139,10 @@ class FeatureSVR(FrameEstimator):
         self.means_ = np.asarray(arrays["means"], dtype=np.float64)
         self.scales_ = np.asarray(arrays["scales"], dtype=np.float64)
         self.machines_ = {
-            f"{kind}/{part.name}": Machine(
+            f"{kind}/{part.name}": FittedSVR(
                 *(
                     np.asarray(arrays[f"machines/{kind}/{part.name}/{key.name}"], np.float64)
-                    for key in fields(Machine)
+                    for key in fields(FittedSVR)
                 )
             )
             for kind in ("dice", "nsd")

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.estimators.stack import Stack, stack_of
 from qc.estimators.svr import appearance, shape
+from qc.estimators.svr.frame_batch import FrameBatch, batch_of
 from qc.frames import Frame
 from semiqc.schemes import LabelScheme
 
@@ -38,7 +38,7 @@ class Feature:
     name: str
     unit: str
     formula: str
-    of: Callable[[Stack], NDArray[np.float64]]
+    of: Callable[[FrameBatch], NDArray[np.float64]]
 
 
 TABLE = (
@@ -74,8 +74,8 @@ def features_of(frames: Sequence[Frame], scheme: LabelScheme) -> NDArray[np.floa
     for number, frame in enumerate(frames):
         alike.setdefault((frame.image.shape, frame.spacing), []).append(number)
     for numbers in alike.values():
-        stack = stack_of([frames[number] for number in numbers], scheme)
-        values = np.stack([feature.of(stack) for feature in TABLE], axis=-1)
+        batch = batch_of([frames[number] for number in numbers], scheme)
+        values = np.stack([feature.of(batch) for feature in TABLE], axis=-1)
         found[numbers] = np.swapaxes(values, 0, 1).reshape(len(numbers), -1)
     return found
 

@@ -1,4 +1,4 @@
-"""Frames of one shape side by side, and what several features ask of them."""
+"""A batch of frames of one shape, and what several features ask of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.estimators.sample import Sample, sample
+from qc.estimators.svr.voxel_sample import VoxelSample, voxel_sample
 from qc.frames import Frame
-from semiqc.measuring.masks import masks
+from semiqc.measuring.masks import masks, per_slice
 from semiqc.schemes import BACKGROUND, LabelScheme
 
 RING_MM = 3.0
@@ -19,11 +19,11 @@ MOST_STEPS = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Stack:
+class FrameBatch:
     """``F`` frames of one shape and spacing, cut to the box around all structures.
 
-    Every number of a frame is the same whoever stands beside it. What is asked for more than once
-    is worked out once.
+    No number of a frame depends on the other frames. What is asked for more than once is worked
+    out once.
 
     Args:
         masks: Where each structure is, ``[S, F, Z, Y, X]``; never within ``steps`` + 1 voxels of
@@ -79,19 +79,19 @@ class Stack:
         return length
 
     @cached_property
-    def inside(self) -> Sample:
+    def inside(self) -> VoxelSample:
         """Intensities of each structure."""
-        return sample(self.masks, self.image)
+        return voxel_sample(self.masks, self.image)
 
     @cached_property
-    def rings(self) -> tuple[Sample, Sample]:
+    def rings(self) -> tuple[VoxelSample, VoxelSample]:
         """Intensities within ``RING_MM`` of the border in the slice, inside and outside."""
         inner = self.masks & grown(~self.masks, self.steps)
         outer = ~self.masks & grown(self.masks, self.steps)
-        return sample(inner, self.image), sample(outer, self.image)
+        return voxel_sample(inner, self.image), voxel_sample(outer, self.image)
 
     @cached_property
-    def gradients(self) -> Sample:
+    def gradients(self) -> VoxelSample:
         """Size of the in-plane gradient, per mm, of voxels with a side on the border."""
         at_border = np.zeros_like(self.masks)
         along_y, along_x = self.sides
@@ -100,7 +100,7 @@ class Stack:
         at_border[..., 1:] |= along_x
         at_border[..., :-1] |= along_x
         by_y, by_x = np.gradient(self.image, *self.spacing[1:], axis=(-2, -1))
-        return sample(at_border, np.sqrt(by_y**2 + by_x**2))
+        return voxel_sample(at_border, np.sqrt(by_y**2 + by_x**2))
 
     @property
     def steps(self) -> int:
@@ -113,7 +113,7 @@ def steps_of(spacing: tuple[float, float, float]) -> int:
     return int(np.clip(round(RING_MM / min(spacing[1:])), 1, MOST_STEPS))
 
 
-def stack_of(frames: Sequence[Frame], scheme: LabelScheme) -> Stack:
+def batch_of(frames: Sequence[Frame], scheme: LabelScheme) -> FrameBatch:
     """Frames of one shape and spacing; beyond their edges the image goes on as at the edge."""
     spacing = frames[0].spacing
     labels = np.stack([frame.labels for frame in frames])
@@ -128,14 +128,7 @@ def stack_of(frames: Sequence[Frame], scheme: LabelScheme) -> Stack:
     rows, columns = cuts[0][:, None], cuts[1]
     labels = np.where(known[0][:, None] & known[1], labels[:, :, rows, columns], BACKGROUND)
     image = np.stack([frame.image[:, :, rows, columns].mean(axis=0) for frame in frames])
-    return Stack(masks(labels, scheme), labels > BACKGROUND, image, spacing)
-
-
-def per_slice(found: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """How many are true in each slice of ``[..., Y, X]``."""
-    *outer, height, width = found.shape
-    flat = found.reshape(*outer, height * width)
-    return np.asarray(np.count_nonzero(flat, axis=-1), dtype=np.float64)
+    return FrameBatch(masks(labels, scheme), labels > BACKGROUND, image, spacing)
 
 
 def grown(found: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:

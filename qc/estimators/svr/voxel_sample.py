@@ -11,7 +11,7 @@ BINS = 16
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class VoxelSample:
     """Numbers of some voxels, and which structure and frame each belongs to.
 
     Args:
@@ -55,21 +55,21 @@ class Sample:
         return total.reshape(self.shape).astype(np.float64)  # Of no voxels it is of integers.
 
 
-def joined(first: Sample, second: Sample) -> Sample:
+def joined(first: VoxelSample, second: VoxelSample) -> VoxelSample:
     """Both as one."""
-    return Sample(
+    return VoxelSample(
         np.concatenate([first.values, second.values]),
         np.concatenate([first.of, second.of]),
         first.shape,
     )
 
 
-def sample(where: NDArray[np.bool_], image: NDArray[np.float32]) -> Sample:
+def voxel_sample(where: NDArray[np.bool_], image: NDArray[np.float32]) -> VoxelSample:
     """The image ``[F, Z, Y, X]`` where it is true in ``[S, F, Z, Y, X]``."""
     shape = where.shape[:2]
     values = np.concatenate([image[mask] for mask in where], dtype=np.float64)
     counts = np.count_nonzero(where.reshape(*shape, -1), axis=-1)
-    return Sample(values, np.repeat(np.arange(counts.size), counts.ravel()), shape)
+    return VoxelSample(values, np.repeat(np.arange(counts.size), counts.ravel()), shape)
 
 
 def ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,146 @@
+"""Crops around segmentations, as networks see them, and what lies beyond them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from qc.estimators.frame_estimator import Judged
+from qc.frames import Frame, GradedFrame
+from segmenters.augmentation import Augmentation, augment
+from semiqc.images.crop import Box, box_around, share_of_dice
+from semiqc.measuring.masks import masks
+from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Crops around segmentations, with what is known of them.
+
+    Args:
+        images: ``[B, M, Z, Y, X]`` float32.
+        labels: Predicted classes, ``[B, Z, Y, X]`` int64.
+        reference: Classes or ``UNLABELLED``, ``[B, Z, Y, X]`` int64; ``UNLABELLED`` where the
+            crop reaches beyond the frame.
+        dice: Of the frames, as far as they lie within the crop's rows and columns, ``[B, S]``; NaN
+            where a structure is in neither.
+        nsd: Likewise, where the estimator ``needs_nsd``; else NaN.
+    """
+
+    images: Tensor
+    labels: Tensor
+    reference: Tensor
+    dice: Tensor
+    nsd: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class CroppedFrames:
+    """Graded frames to learn from, of which batches of crops are made.
+
+    Args:
+        frames: ``N`` of them.
+        dice: True, ``[N, S]``.
+        nsd: True surface Dice, ``[N, S]``; NaN where nobody asks.
+        scheme: Of the labels.
+        size: Slices, rows and columns of a crop.
+        needs_reference: Whether a frame without a reference is refused.
+    """
+
+    frames: Sequence[GradedFrame]
+    dice: NDArray[np.float64]
+    nsd: NDArray[np.float64]
+    scheme: LabelScheme
+    size: tuple[int, int, int]
+    needs_reference: bool
+
+    def batch(self, drawn: NDArray[np.intp]) -> Batch:
+        """The crops of the frames with these numbers."""
+        images, labels, references, shares = [], [], [], []
+        for index in drawn:
+            graded = self.frames[index]
+            frame, reference = graded.frame(), self._reference(graded)
+            box = box_around(frame.labels, self.size)
+            images.append(box.cut(frame.image, 0))
+            labels.append(box.cut(frame.labels, BACKGROUND))
+            references.append(box.cut(reference, UNLABELLED))
+            shares.append(share_of_dice(*_areas(frame, box, self.scheme).sum(axis=-1)))
+        share = np.where(np.array(shares) > 0, shares, np.nan)
+        dice, nsd = (np.minimum(of[drawn] / share, 1) for of in (self.dice, self.nsd))
+        return Batch(
+            images=torch.from_numpy(np.stack(images)),
+            labels=torch.from_numpy(np.stack(labels)).long(),
+            reference=torch.from_numpy(np.stack(references)).long(),
+            dice=torch.from_numpy(dice).float(),
+            nsd=torch.from_numpy(nsd).float(),
+        )
+
+    def _reference(self, graded: GradedFrame) -> NDArray[np.int8]:
+        if graded.graded.reference is None and not self.needs_reference:
+            return np.full(graded.graded.prediction.labels.shape[1:], UNLABELLED, dtype=np.int8)
+        return graded.reference()
+
+
+def network_input(images: Tensor, labels: Tensor, scheme: LabelScheme) -> Tensor:
+    """Images ``[B, M, Z, Y, X]`` and labels ``[B, Z, Y, X]``, one-hot, as ``[B, M + C, ...]``."""
+    classes = torch.arange(len(scheme.classes), device=labels.device)
+    one_hot = labels.unsqueeze(1) == classes.view(1, -1, 1, 1, 1)
+    return torch.cat([images, one_hot.to(images.dtype)], dim=1)
+
+
+def masks_in(given: Tensor, scheme: LabelScheme) -> Tensor:
+    """Where each structure is, ``[B, S, ...]``, in what ``network_input`` gave."""
+    one_hot = given[:, -len(scheme.classes) :]
+    return torch.stack([one_hot[:, list(part.values)].sum(1) for part in scheme.structures], dim=1)
+
+
+def augmented(batch: Batch, probability: float, scheme: LabelScheme, seed: int) -> Batch:
+    """The batch with each volume turned, scaled, shifted and recoloured as one."""
+    count, _, slices, height, width = batch.images.shape
+    generator = torch.Generator().manual_seed(seed)
+    images, labels = augment(
+        batch.images.reshape(count, -1, height, width),
+        torch.cat([batch.labels, batch.reference], dim=1),
+        Augmentation(probability=probability),
+        generator,
+        scheme.mirror_axes,
+    )
+    predicted, reference = labels.split(slices, dim=1)
+    return Batch(
+        images.view_as(batch.images),
+        predicted.clamp(min=BACKGROUND),
+        reference,
+        batch.dice,
+        batch.nsd,
+    )
+
+
+def _areas(frame: Frame, box: Box, scheme: LabelScheme) -> NDArray[np.int64]:
+    """Voxels of each structure and slice in the box, and anywhere: ``[2, S, Z]``."""
+    predicted = masks(frame.labels, scheme)
+    return np.stack([box.within(predicted).sum((-2, -1)), predicted.sum((-2, -1))])
+
+
+def with_beyond(judged: Judged, frame: Frame, box: Box, scheme: LabelScheme) -> Judged:
+    """What is said of a frame once what is segmented beyond the box counts too."""
+    within, whole = _areas(frame, box, scheme)
+    share = share_of_dice(within.sum(axis=-1), whole.sum(axis=-1))
+    of_slices, maps = judged.slice_dice, judged.error_maps
+    if of_slices is not None:
+        is_seen = (within > 0) | (whole == 0)
+        by_slice = np.where(whole > 0, share_of_dice(within, whole), 1)
+        of_slices = np.where(is_seen, of_slices * by_slice, 0)
+    if maps is not None and (within < whole).any():
+        is_wrong = masks(frame.labels, scheme)
+        box.within(is_wrong)[:] = False
+        maps = np.where(is_wrong, np.float16(1), maps)
+    return replace(
+        judged,
+        dice=judged.dice * share,
+        nsd=None if judged.nsd is None else judged.nsd * share,
+        slice_dice=of_slices,
+        error_maps=maps,
+    )
