@@ -121,7 +121,7 @@ def work(job: str, folder: Path, count: int) -> None:
         store = Store(path)
         first = store.study(store.names[0])
         segmenter = UNet(store.scheme, channels=(8, 16), training=training).fit([first])
-        with PredictionWriter(folder / "predicted.h5", probabilities=True) as writer:
+        with PredictionWriter(folder / "predicted.h5") as writer:
             for study in store:
                 writer.add(study, segment(segmenter, study))
     print(round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))

@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
@@ -20,8 +21,8 @@ STRUCTURES_SHARE = 1 / 3
 """Of the voxels that are learned from; fewer leave shallow cuts empty, more fill the image."""
 
 
-@dataclass(eq=False)
-class VoxelForest:
+@dataclass(eq=False, repr=False)
+class VoxelForest(BaseEstimator):  # type: ignore[misc]
     """A forest trained to full depth, and cut at several depths to segment.
 
     Reference:

@@ -209,8 +209,6 @@ class Prediction:
         image: The study's intensities, ``[M, T, Z, Y, X]`` float32, in memory or in a file.
         labels: Most probable class of each voxel, ``[T, Z, Y, X]`` int8, likewise.
         spacing: Distance in mm between voxel centres, ordered ``(z, y, x)``.
-        probabilities: Of each class, ``[C, T, Z, Y, X]`` float32 as read (a file keeps them in
-            8 bits), where they were asked for.
         uncertainty: Of the segmenters that made it, where it was asked for.
 
     Raises:
@@ -221,7 +219,6 @@ class Prediction:
     image: Voxels
     labels: Voxels
     spacing: tuple[float, float, float]
-    probabilities: Voxels | None = None
     uncertainty: UncertaintyMaps | None = None
 
     def __post_init__(self) -> None:

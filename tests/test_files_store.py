@@ -12,7 +12,7 @@ import pytest
 from builders import study_of
 
 from semiqc.files.hdf5 import StoreError
-from semiqc.files.predictions import PredictionWriter, predicted_labels, predicted_probabilities
+from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.files.store import Store
 from semiqc.files.store_writer import StoreWriter
 from semiqc.schemes import SHORT_AXIS, UNLABELLED
@@ -214,20 +214,12 @@ def test_the_fingerprint_changes_with_a_voxel_and_with_nothing_else(tmp_path):
     assert same == again != other
 
 
-def test_predictions_come_back_with_their_probabilities(tmp_path):
-    study = study_of("a")
-    rng = np.random.default_rng(0)
-    probabilities = rng.dirichlet(np.ones(4), (3, 2, 5, 6)).astype(np.float32)
-    probabilities = np.moveaxis(probabilities, -1, 1)
-    frames = ((p.argmax(axis=0).astype(np.int8), p) for p in probabilities)
-    with PredictionWriter(tmp_path / "p.h5", probabilities=True) as writer:
-        writer.add(study, frames)
+def test_predictions_come_back(tmp_path):
+    labels = np.random.default_rng(0).integers(4, size=(3, 2, 5, 6)).astype(np.int8)
+    with PredictionWriter(tmp_path / "p.h5") as writer:
+        writer.add(study_of("a"), ((frame, np.empty(0, np.float32)) for frame in labels))
 
-    np.testing.assert_array_equal(
-        predicted_labels(tmp_path / "p.h5", "a")[:], probabilities.argmax(axis=1)
-    )
-    found = predicted_probabilities(tmp_path / "p.h5", "a")[:]
-    np.testing.assert_allclose(found, np.moveaxis(probabilities, 1, 0), atol=0.5 / 255 + 1e-6)
+    np.testing.assert_array_equal(predicted_labels(tmp_path / "p.h5", "a")[:], labels)
     with pytest.raises(StoreError, match="holds no 'b/labels'"):
         predicted_labels(tmp_path / "p.h5", "b")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from semiqc.images.registration import exponential, jacobian, register_slices, warp, warp_labels
+from semiqc.images.registration import exponential, register_slices, warp
 from semiqc.images.registration.affine import Volume, matrix_of, posed, register_affine, worth_of
 from semiqc.images.registration.velocity import composed
 
@@ -38,6 +38,19 @@ def swelling(strength=3.0):
     x = torch.arange(SIZE[1], dtype=torch.float32)[None] - 30
     near = torch.exp(-(y**2 + x**2) / (2 * 9.0**2))
     return torch.stack([near * (strength * y / 9 + 1), near * strength * x / 9])[None]
+
+
+def warp_labels(labels, displacement, classes):
+    """Labels ``[N, Y, X]``, from 0, as seen through displacements: the class of largest share."""
+    one_hot = torch.nn.functional.one_hot(labels.long(), classes).movedim(-1, 1)
+    return warp(one_hot.float(), displacement).argmax(dim=1).to(labels.dtype)
+
+
+def jacobian(displacement):
+    """Determinant by which areas change, ``[N, Y - 1, X - 1]``; below 0 where space folds."""
+    by_row = displacement.diff(dim=-2)[..., :, :-1]
+    by_column = displacement.diff(dim=-1)[..., :-1, :]
+    return (1 + by_row[:, 0]) * (1 + by_column[:, 1]) - by_row[:, 1] * by_column[:, 0]
 
 
 def overlap(first, second, label):

@@ -274,14 +274,10 @@ def test_a_prediction_of_nothing_is_left_as_it_is():
 
 def test_what_was_said_of_the_old_labels_is_left_out():
     image, truth = beating()
-    probabilities = np.zeros((3, *truth.shape), np.float32)
-    prediction = prediction_of(
-        truth, image, probabilities=probabilities, uncertainty=uncertainty_of(truth.shape)
-    )
+    prediction = prediction_of(truth, image, uncertainty=uncertainty_of(truth.shape))
 
     repaired = TemporalConsistency(DISC)(prediction, judged((3,)))
 
-    assert repaired.probabilities is None
     assert repaired.uncertainty is None
 
 

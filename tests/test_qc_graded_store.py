@@ -133,7 +133,6 @@ def test_surface_dice_forgives_the_tolerance(graded, store, tmp_path):
 
 def test_a_selection_reads_what_it_selects(graded):
     assert list(graded.of_studies(["b"]).sources) == ["forest-40", "ladder-01"]
-    assert list(graded.of_sources(["forest"]).of_studies(["b"]).sources) == ["forest-40"]
     chosen = graded.subset([2, 1])
     assert [one.source for one in chosen] == ["ladder-01", "forest-40"]
     np.testing.assert_allclose(chosen.mvsf(0)[LV], [2, 2])
@@ -142,8 +141,6 @@ def test_a_selection_reads_what_it_selects(graded):
 
 
 def test_a_selection_names_what_is_not_there(graded):
-    with pytest.raises(ValueError, match=r"g.h5: holds nothing of tree; known: forest, ladder"):
-        graded.of_sources(["forest", "tree"])
     with pytest.raises(ValueError, match=r"s.h5: holds no study c"):
         graded.of_studies(["a", "c"])
 

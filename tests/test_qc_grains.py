@@ -42,7 +42,7 @@ def quality_of(labels, scheme=SHORT_AXIS, **changes):
 
 def hidden_of(grain, labels, quality):
     found = grain(prediction_of(labels), quality)
-    return np.stack([found.doubtful(frame) for frame in range(len(labels))])
+    return np.stack([found[frame] == UNLABELLED for frame in range(len(labels))])
 
 
 def uncertainty_of(labels, **maps):

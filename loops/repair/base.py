@@ -24,8 +24,7 @@ class Repair(ABC):
     def __call__(self, prediction: Prediction, quality: Quality) -> Prediction:
         """The repaired prediction; the same object where there is nothing to repair.
 
-        The new labels stand in memory. The old ones' probabilities and uncertainty,
-        is left out.
+        The new labels stand in memory. The uncertainty of the old ones is left out.
 
         Raises:
             ValueError: If the quality is of another study.
@@ -35,7 +34,7 @@ class Repair(ABC):
         labels = self._labels(prediction, quality)
         if labels is None:
             return prediction
-        return replace(prediction, labels=labels, probabilities=None, uncertainty=None)
+        return replace(prediction, labels=labels, uncertainty=None)
 
     @abstractmethod
     def _labels(self, prediction: Prediction, quality: Quality) -> NDArray[np.int8] | None:

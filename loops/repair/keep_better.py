@@ -54,8 +54,6 @@ def keep_better(before: Prediction, quality: Quality, after: Prediction, judge: 
 
 def _told_alike(before: Prediction, after: Prediction) -> Prediction:
     """``before`` without what ``after`` does not tell."""
-    probabilities = before.probabilities if after.probabilities is not None else None
-    uncertainty = before.uncertainty if after.uncertainty is not None else None
-    if probabilities is before.probabilities and uncertainty is before.uncertainty:
+    if before.uncertainty is None or after.uncertainty is not None:
         return before
-    return replace(before, probabilities=probabilities, uncertainty=uncertainty)
+    return replace(before, uncertainty=None)

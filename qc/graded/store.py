@@ -226,22 +226,6 @@ class GradedSet(Sequence[Graded]):
             raise ValueError(f"{self.store.path}: holds no study {', '.join(unknown)}")
         return self.subset(np.flatnonzero(np.isin(self.studies, sorted(wanted))))
 
-    def of_sources(self, names: Iterable[str]) -> "GradedSet":
-        """Those of the sources of these names, the parts before the first ``-``.
-
-        Raises:
-            ValueError: If the file has none of a name.
-        """
-        wanted = set(names)
-        known = {str(name).partition("-")[0] for name in self._names["sources"]}
-        if not wanted <= known:
-            raise ValueError(
-                f"{self.path}: holds nothing of {', '.join(sorted(wanted - known))}; known:"
-                f" {', '.join(sorted(known))}"
-            )
-        kinds = [str(source).partition("-")[0] in wanted for source in self.sources]
-        return self.subset(np.flatnonzero(kinds))
-
     def _column(self, name: str) -> NDArray[Any]:
         return np.asarray(self._columns[name][self._chosen])
 

@@ -47,10 +47,6 @@ class PartialLabels:
         self.shape = tuple(labels.shape)
         self._doubt = doubt
 
-    def doubtful(self, frame: int) -> NDArray[np.bool_]:
-        """What is hidden of a frame, ``[Z, Y, X]``."""
-        return self._doubt(frame, np.asarray(self.labels[frame], dtype=np.int8))
-
     def __getitem__(self, key: Any) -> NDArray[np.int8]:  # noqa: ANN401
         first, *rest = key if isinstance(key, tuple) else (key,)
         if isinstance(first, int | np.integer):

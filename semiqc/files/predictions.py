@@ -26,12 +26,10 @@ class PredictionWriter:
 
     Args:
         path: File to write, whole or not at all; a context manager.
-        probabilities: Keep class probabilities too, in 8 bits.
     """
 
-    def __init__(self, path: Path, *, probabilities: bool = False) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self.probabilities = probabilities
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -46,8 +44,8 @@ class PredictionWriter:
 
         Args:
             study: Which is predicted.
-            frames: Labels ``[Z, Y, X]`` and probabilities ``[C, Z, Y, X]`` of each, and its
-                uncertainty, where there is some.
+            frames: Labels ``[Z, Y, X]`` of each; probabilities ``[C, Z, Y, X]``, which are not
+                kept; and its uncertainty, where there is some.
 
         Raises:
             ValueError: If there are fewer or more frames than the study has, or only some have
@@ -61,13 +59,11 @@ class PredictionWriter:
         )  # fmt: skip
         maps: UncertaintyWriter | None = None
         written = 0
-        for frame, (labels, probabilities, *uncertainty) in enumerate(frames):
+        for frame, (labels, _, *uncertainty) in enumerate(frames):
             if frame >= shape[0]:
                 raise ValueError(f"{study.name}: more frames were predicted than {shape[0]}")
-            self._require_space(labels, probabilities, len(uncertainty))
+            require_space(self.path, labels.size * (1 + len(MAPS) * len(uncertainty)))
             group["labels"][frame] = labels
-            if self.probabilities:
-                self._add_probabilities(group, frame, probabilities, shape)
             for one in uncertainty:
                 maps = maps or UncertaintyWriter(group, shape)
                 maps.add(one)
@@ -75,28 +71,6 @@ class PredictionWriter:
         _check_complete(study.name, shape[0], written, maps)
         if maps:
             maps.finish()
-
-    def _require_space(
-        self, labels: NDArray[np.int8], probabilities: NDArray[np.float32], with_uncertainty: int
-    ) -> None:
-        per_voxel = 1 + len(MAPS) * with_uncertainty
-        per_voxel += len(probabilities) if self.probabilities else 0
-        require_space(self.path, labels.size * per_voxel)
-
-    def _add_probabilities(
-        self,
-        group: h5py.Group,
-        frame: int,
-        probabilities: NDArray[np.float32],
-        shape: tuple[int, ...],
-    ) -> None:
-        if "probabilities" not in group:
-            classes = len(probabilities)
-            group.create_dataset(
-                "probabilities", (classes, *shape), np.uint8,
-                chunks=(classes, 1, 1, *shape[2:]), compression="gzip", compression_opts=1,
-            )  # fmt: skip
-        group["probabilities"][:, frame] = in_8_bits(probabilities)
 
 
 def _check_complete(name: str, frames: int, written: int, maps: UncertaintyWriter | None) -> None:
@@ -111,13 +85,6 @@ def predicted_labels(path: Path, study: str) -> Voxels:
     voxels = H5Voxels(path, f"{study}/labels", np.int8)
     voxels.labelled_frames = tuple(range(voxels.shape[0]))
     return voxels
-
-
-def predicted_probabilities(path: Path, study: str) -> Voxels | None:
-    """Probabilities ``[C, T, Z, Y, X]`` in [0, 1], or None where they were not kept."""
-    if f"{study}/probabilities" not in open_h5(path):
-        return None
-    return H5Voxels(path, f"{study}/probabilities", np.float32, scale=1 / 255)
 
 
 def predicted_uncertainty(path: Path, study: str) -> UncertaintyMaps | None:

@@ -48,12 +48,11 @@ def study_of_frame(study: Study, frame: int) -> Study:
 
 def prediction_of_frame(prediction: Prediction, frame: int) -> Prediction:
     """The prediction of one frame alone."""
-    probabilities, uncertainty = prediction.probabilities, prediction.uncertainty
+    uncertainty = prediction.uncertainty
     return replace(
         prediction,
         image=OneFrame(prediction.image, frame),
         labels=OneFrame(prediction.labels, frame),
-        probabilities=None if probabilities is None else OneFrame(probabilities, frame),
         uncertainty=None if uncertainty is None else uncertainty_of_frame(uncertainty, frame),
     )
 

@@ -47,8 +47,9 @@ class ManifoldSearch(FrameEstimator):
         Im et al., "Denoising criterion for variational auto-encoding framework", AAAI 2017: an
         encoder that sees a spoilt input. https://arxiv.org/abs/1511.06406
         Ours: all structures at once; all terms of the loss are means, the divergence one over
-        the latent dimensions, so that ``beta`` weighs it ``latent`` times less than the sum in
-        the paper's formula, which does not say over what its other terms are taken; the region
+        the latent dimensions where the paper's formula sums, so that ``beta`` .01 with 8
+        dimensions is .00125 in the paper's terms (``beta / latent``); the paper does not say over
+        what its other terms are taken; the region
         lies around the segmentation's median voxel and its 1st and 99th percentiles become 0 and
         1; augmentation; the encoder is shown segmentations that were lost, confused, shifted or
         holed, and so starts the search nearer to a good pair; a fixed number of steps with a

@@ -140,11 +140,9 @@ def register_affine(
     Returns:
         Poses ``[S, 8]``, and how good each is: correlation less loss, ``[S]``.
     """
-    shares = torch.ones(fixed.size) if weights is None else weights
-    shares = shares / shares.sum().clamp(min=1e-6)
-    target, halves = _standardised(fixed.voxels.unsqueeze(0), shares), _halves(fixed)
-    gradient = _gradient(target)
-    directions = fixed.points / halves
+    shares = _shares(fixed, weights)
+    target = _standardised(fixed.voxels.unsqueeze(0), shares)
+    gradient, directions = _gradient(target), fixed.points / _halves(fixed)
     poses = starts
     best, best_worth = starts, torch.full((len(starts),), -math.inf)
     for step in range(steps + 1):
@@ -169,6 +167,12 @@ def worth_of(
 ) -> Tensor:
     """How good poses ``[S, 8]`` are, ``[S]``; see ``register_affine``."""
     return register_affine(moving, fixed, poses, weights=weights, steps=0, prior=prior)[1]
+
+
+def _shares(fixed: Volume, weights: Tensor | None) -> Tensor:
+    """Weights of its voxels that sum to one, ``[Z, Y, X]``."""
+    shares = torch.ones(fixed.size) if weights is None else weights
+    return shares / shares.sum().clamp(min=1e-6)
 
 
 def _far(poses: Tensor) -> Tensor:

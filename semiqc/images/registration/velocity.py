@@ -5,6 +5,7 @@ moving one: ``warped[y, x] = moving[y + displacement[0], x + displacement[1]]``.
 an image goes on as at the border.
 """
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -63,22 +64,41 @@ def register_slices(
             f" and {tuple(fixed.shape)}"
         )
     moving, fixed = _standardised(moving), _standardised(fixed)
+    fit = _Fit(steps, smoothing, smoothness, rate)
     velocity = torch.zeros(len(fixed), 2, 1, 1, dtype=fixed.dtype, device=fixed.device)
     for size in _sizes(fixed.shape[-2:], levels):
-        velocity = _resized(velocity, size).requires_grad_()
-        pair = tuple(F.adaptive_avg_pool2d(image, size) for image in (moving, fixed))
-        optimizer = torch.optim.Adam([velocity], eps=NEGLIGIBLE)
-        for step in range(steps):
-            optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
-            with torch.enable_grad():
-                smooth = smoothed(velocity, smoothing)
-                warped = warp(pair[0], exponential(smooth))
-                unlike = (1 - local_correlation(warped, pair[1])).sum()
-                loss = unlike + smoothness * _roughness(smooth)
-                (velocity.grad,) = torch.autograd.grad(loss, velocity)
-            optimizer.step()
-        velocity = smoothed(velocity.detach(), smoothing)
+        pair = [F.adaptive_avg_pool2d(image, size) for image in (moving, fixed)]
+        velocity = fit.improved(_resized(velocity, size), *pair)
     return exponential(_resized(velocity, fixed.shape[-2:]))
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """How a velocity is fitted at one resolution; see ``register_slices``."""
+
+    steps: int
+    smoothing: float
+    smoothness: float
+    rate: float
+
+    def improved(self, velocity: Tensor, moving: Tensor, fixed: Tensor) -> Tensor:
+        """The velocity, smoothed, under which two images correlate most."""
+        velocity = velocity.requires_grad_()
+        optimizer = torch.optim.Adam([velocity], eps=NEGLIGIBLE)
+        for step in range(self.steps):
+            optimizer.param_groups[0]["lr"] = self.rate * (1 - step / self.steps)
+            with torch.enable_grad():
+                (velocity.grad,) = torch.autograd.grad(
+                    self._loss(velocity, moving, fixed), velocity
+                )
+            optimizer.step()
+        return smoothed(velocity.detach(), self.smoothing)
+
+    def _loss(self, velocity: Tensor, moving: Tensor, fixed: Tensor) -> Tensor:
+        smooth = smoothed(velocity, self.smoothing)
+        warped = warp(moving, exponential(smooth))
+        unlike = (1 - local_correlation(warped, fixed)).sum()
+        return unlike + self.smoothness * _roughness(smooth)
 
 
 def exponential(velocity: Tensor) -> Tensor:
@@ -111,19 +131,6 @@ def warp(
     x = displacement[:, 1] + columns
     grid = torch.stack([_relative(x, volumes.shape[-1]), _relative(y, volumes.shape[-2])], dim=-1)
     return F.grid_sample(volumes, grid, mode=mode, padding_mode="border", align_corners=False)
-
-
-def warp_labels(labels: Tensor, displacement: Tensor, classes: int) -> Tensor:
-    """Labels ``[N, Y, X]``, from 0, as seen through displacements: the class of largest share."""
-    one_hot = F.one_hot(labels.long(), classes).movedim(-1, 1).to(displacement.dtype)
-    return warp(one_hot, displacement).argmax(dim=1).to(labels.dtype)
-
-
-def jacobian(displacement: Tensor) -> Tensor:
-    """Determinant by which areas change, ``[N, Y - 1, X - 1]``; below 0 where space folds."""
-    by_row = displacement.diff(dim=-2)[..., :, :-1]
-    by_column = displacement.diff(dim=-1)[..., :-1, :]
-    return (1 + by_row[:, 0]) * (1 + by_column[:, 1]) - by_row[:, 1] * by_column[:, 0]
 
 
 def smoothed(field: Tensor, deviation: float) -> Tensor:
