@@ -37,8 +37,8 @@ class PlainPairwise:
     references: Sequence[Frame]
     scheme: LabelScheme
 
-    def look(self, frame: Frame, allowed: NDArray[np.bool_]) -> "Registered":
-        """See ``qc.estimators.reverse.ways.Way``."""
+    def prepare(self, frame: Frame, allowed: NDArray[np.bool_]) -> "Registered":
+        """See ``qc.estimators.reverse.transfer.Transfer``."""
         moving = _image(frame.image[0], frame)
         found: list[Any] = [None] * len(self.references)
         likeness = np.full(len(found), -1.0)
@@ -54,17 +54,17 @@ class PlainPairwise:
 class Registered:
     """See ``PlainPairwise``."""
 
-    way: PlainPairwise
+    transfer: PlainPairwise
     transformations: list[Any]
     likeness: Array
 
     def overlaps(self, frame: Frame) -> Array:
-        """See ``qc.estimators.reverse.ways.Looked``."""
+        """See ``qc.estimators.reverse.transfer.PreparedImage``."""
         labels = _image(frame.labels.astype(np.uint8), frame)
-        dice = np.full((len(self.transformations), len(self.way.scheme.structures)), np.nan)
+        dice = np.full((len(self.transformations), len(self.transfer.scheme.structures)), np.nan)
         for number, transformation in enumerate(self.transformations):
             if transformation is not None:
-                reference = self.way.references[number]
+                reference = self.transfer.references[number]
                 carried = SimpleITK.Resample(
                     labels,
                     _image(reference.labels.astype(np.uint8), reference),
@@ -73,7 +73,9 @@ class Registered:
                     BACKGROUND,
                 )
                 voxels = SimpleITK.GetArrayFromImage(carried).astype(np.int8)
-                dice[number] = frame_dice(*compared(voxels, reference.labels, self.way.scheme))
+                dice[number] = frame_dice(
+                    *compared(voxels, reference.labels, self.transfer.scheme)
+                )
         return dice
 
 

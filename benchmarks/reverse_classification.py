@@ -24,10 +24,10 @@ from plain_pairwise import PlainPairwise
 
 from qc.estimators.reverse.atlas import Atlas
 from qc.estimators.reverse.build import atlas_of
-from qc.estimators.reverse.forest import ForestWay
-from qc.estimators.reverse.pairwise import PairwiseWay
+from qc.estimators.reverse.forest import ForestTransfer
+from qc.estimators.reverse.pairwise import PairwiseTransfer
 from qc.estimators.reverse.references import by_image, chosen_references
-from qc.estimators.reverse.ways import AtlasWay, Way
+from qc.estimators.reverse.transfer import AtlasTransfer, Transfer
 from qc.frames import GradedFrame, graded_frames
 from qc.graded import GradedSet
 from semiqc.files.store import Store
@@ -58,12 +58,12 @@ def main() -> None:
         f" {time.perf_counter() - start:.0f} s"
     )
     queries = _queries(GradedSet(asked.suite / "test.h5", store), asked.queries)
-    ways: dict[str, Way] = {
-        "common space": AtlasWay(atlas, store.scheme),
-        "forest, 8 nearest": ForestWay(atlas, store.scheme, 8, 0),
+    ways: dict[str, Transfer] = {
+        "common space": AtlasTransfer(atlas, store.scheme),
+        "forest, 8 nearest": ForestTransfer(atlas, store.scheme, 8, 0),
     }
     if not asked.skip_pairwise:
-        ways["pairwise, from the common space"] = PairwiseWay(atlas, store.scheme)
+        ways["pairwise, from the common space"] = PairwiseTransfer(atlas, store.scheme)
         ways["pairwise, as published"] = PlainPairwise(references, store.scheme)
     print(f"{sum(len(query.frames) for query in queries)} segmentations of {len(queries)} frames")
     print(f"\n| way | s a frame | s, ED and ES | r | MAE | r, line | MAE, line |\n|{'---|' * 7}")
@@ -72,13 +72,15 @@ def main() -> None:
         print(_row(name, way, atlas, queries, store.scheme), flush=True)
 
 
-def _row(name: str, way: Way, atlas: Atlas, queries: Sequence[Query], scheme: LabelScheme) -> str:
+def _row(
+    name: str, way: Transfer, atlas: Atlas, queries: Sequence[Query], scheme: LabelScheme
+) -> str:
     seconds, best = [], []
     allowed = np.ones(len(atlas.labels), np.bool_)
     for query in queries:
         frames = [one.frame() for one in query.frames]
         start = time.perf_counter()
-        looked = way.look(frames[0], allowed)
+        looked = way.prepare(frames[0], allowed)
         first = looked.overlaps(frames[0])
         seconds.append(time.perf_counter() - start)
         found = [first, *(looked.overlaps(frame) for frame in frames[1:])]

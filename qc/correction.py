@@ -80,21 +80,37 @@ def corrected_areas(
     Raises:
         ValueError: If the shapes differ or are not ``[S, T, Z]``.
     """
+    _check_shapes(areas, slice_dice)
+    is_good, is_wrong = _good_and_wrong(areas, slice_dice < wrong_below)
+    means = mean_of_nearest(areas, np.broadcast_to(is_good, areas.shape))
+    is_replaced = is_wrong & ~np.isnan(means).any(axis=0)
+    return CorrectedAreas(np.where(is_replaced, means, areas), is_replaced)
+
+
+def _check_shapes(areas: NDArray[np.float64], slice_dice: NDArray[np.float64]) -> None:
     if areas.ndim != 3 or areas.shape != slice_dice.shape:
         raise ValueError(
             f"areas and slice_dice must have axes [S, T, Z], got shapes {areas.shape} and"
             f" {slice_dice.shape}"
         )
+
+
+def _good_and_wrong(
+    areas: NDArray[np.float64], is_low: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Slices that may stand in for others, and slices to replace where that can be, ``[T, Z]``.
+
+    Args:
+        areas: Of each structure and slice, ``[S, T, Z]``; NaN where a slice was not measured.
+        is_low: Whether the Dice is low, likewise.
+    """
     is_found = areas > 0
-    is_bad = from_first_to_last(is_found) & ((slice_dice < wrong_below) | (areas == 0))
+    is_bad = from_first_to_last(is_found) & (is_low | (areas == 0))
     is_measured = ~np.isnan(areas).any(axis=0)
-    is_good = (
-        from_first_to_last(np.asarray(is_found.any(axis=0))) & ~is_bad.any(axis=0) & is_measured
-    )
-    means = mean_of_nearest(areas, np.broadcast_to(is_good, areas.shape))
+    is_inside = from_first_to_last(np.asarray(is_found.any(axis=0)))
+    is_good = is_inside & ~is_bad.any(axis=0) & is_measured
     is_wrong = (is_bad & ~_ends(is_found)).any(axis=0) & is_measured
-    is_replaced = is_wrong & ~np.isnan(means).any(axis=0)
-    return CorrectedAreas(np.where(is_replaced, means, areas), is_replaced)
+    return is_good, is_wrong
 
 
 def corrected_curves(

@@ -60,12 +60,16 @@ def grad_cam(
         explainer: Any = GradCAM(reader, f"network.{layer}")
         watched = given.detach().clone().requires_grad_()
         found: Tensor = explainer.compute_map(watched, class_idx=output).detach().float()
-    spatial = given.shape[2:]
     if found.ndim < given.ndim:
         found = found.transpose(0, 1).unsqueeze(0)
-    found = found[..., : spatial[-2], : spatial[-1]]
-    mode = "trilinear" if len(spatial) == 3 else "bilinear"
-    found = interpolate(found, spatial, mode=mode, align_corners=False)[0, 0]
+    return _scaled(found, given.shape[2:])
+
+
+def _scaled(found: Tensor, size: torch.Size) -> NDArray[np.float64]:
+    """A map ``[1, 1, ...]`` brought to a size, its largest value to 1."""
+    found = found[..., : size[-2], : size[-1]]
+    mode = "trilinear" if len(size) == 3 else "bilinear"
+    found = interpolate(found, size, mode=mode, align_corners=False)[0, 0]
     strongest = float(found.max())
     heat: NDArray[np.float64] = found.double().cpu().numpy()
     return heat / strongest if strongest > 0 else heat

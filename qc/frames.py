@@ -109,7 +109,7 @@ def graded_frames(graded: Sequence[Graded]) -> list[GradedFrame]:
     """
     if not len(graded):
         raise ValueError("fit needs at least one graded prediction, got none")
-    found = [GradedFrame(one, number) for one in graded for number in taught_frames(one)]
+    found = [GradedFrame(one, number) for one in graded for number in frames_to_learn_from(one)]
     if not found:
         raise ValueError(
             f"fit needs at least one frame with a reference or Dice, got none in {len(graded)}"
@@ -118,7 +118,7 @@ def graded_frames(graded: Sequence[Graded]) -> list[GradedFrame]:
     return found
 
 
-def taught_frames(graded: Graded) -> tuple[int, ...]:
+def frames_to_learn_from(graded: Graded) -> tuple[int, ...]:
     """Frames of a graded prediction that have a reference, or else whose Dice is known."""
     reference = graded.reference
     if reference is None:

@@ -14,7 +14,7 @@ from qc.estimators.reverse.atlas import Atlas
 from qc.estimators.reverse.build import atlas_of
 from qc.estimators.reverse.estimator import ReverseClassification, summary
 from qc.estimators.reverse.references import by_image, chosen_references
-from qc.estimators.reverse.ways import AtlasWay, dice_with, lost
+from qc.estimators.reverse.transfer import AtlasTransfer, dice_with, lost
 from qc.frames import Frame, graded_frames
 from qc.saving import load_estimator, save_estimator
 from semiqc.schemes import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED
@@ -162,7 +162,7 @@ def test_the_space_is_found_wherever_the_image_shows_the_heart():
     truth = heart("lies", frames=1)[0]
     shown = prediction_of("lies", truth[None], truth=truth[None]).image[:, 0]
     atlas = atlas_of([frame.frame() for frame in graded_frames(GRADED[::3])], 24)
-    way = AtlasWay(atlas, SHORT_AXIS)
+    way = AtlasTransfer(atlas, SHORT_AXIS)
     everyone = np.ones(6, np.bool_)
     far = ((0, 0), (0, 0), (30, 0), (0, 45))
     best = []
@@ -173,7 +173,7 @@ def test_the_space_is_found_wherever_the_image_shows_the_heart():
     ):
         spacing = (10.0, 1.9, 1.9)
         frame = Frame("lies", np.ascontiguousarray(image), np.ascontiguousarray(labels), spacing)
-        best.append(np.nanmax(way.look(frame, everyone).overlaps(frame), axis=0))
+        best.append(np.nanmax(way.prepare(frame, everyone).overlaps(frame), axis=0))
 
     assert (np.array(best) > 0.6).all()
     assert best[1] == pytest.approx(best[0], abs=0.1)

@@ -14,7 +14,7 @@ from qc.estimators.frame_estimator import Judged
 from qc.estimators.network_estimator import NetworkEstimator
 from qc.estimators.network_training import dice_of_areas, mean_error
 from qc.frames import Frame
-from semiqc.images.crop import Box
+from semiqc.images.crop import CropBox
 from semiqc.schemes import BACKGROUND, UNLABELLED
 
 Backbone = Literal["resnet18-2d", "resnet34-3d", "resnet50-3d", "unet-3d"]
@@ -84,7 +84,7 @@ class CNNRegression(NetworkEstimator):
         return {"squared_error": mean_error(output.float().sigmoid(), targets, power=2)}
 
     def _read(
-        self, outputs: Sequence[Any], frames: Sequence[Frame], boxes: Sequence[Box]
+        self, outputs: Sequence[Any], frames: Sequence[Frame], boxes: Sequence[CropBox]
     ) -> list[Judged]:
         of_structures = slice(len(self.scheme.structures))
         mean = torch.stack([output.float().sigmoid() for output in outputs]).mean(dim=0)

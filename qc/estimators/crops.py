@@ -11,7 +11,7 @@ from torch import Tensor
 from qc.estimators.frame_estimator import Judged
 from qc.frames import Frame, GradedFrame
 from segmenters.augmentation import Augmentation, augment
-from semiqc.images.crop import Box, box_around, share_of_dice
+from semiqc.images.crop import CropBox, box_around, share_of_dice
 from semiqc.measuring.masks import masks
 from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
 
@@ -118,13 +118,13 @@ def augmented(batch: Batch, probability: float, scheme: LabelScheme, seed: int) 
     )
 
 
-def _areas(frame: Frame, box: Box, scheme: LabelScheme) -> NDArray[np.int64]:
+def _areas(frame: Frame, box: CropBox, scheme: LabelScheme) -> NDArray[np.int64]:
     """Voxels of each structure and slice in the box, and anywhere: ``[2, S, Z]``."""
     predicted = masks(frame.labels, scheme)
     return np.stack([box.within(predicted).sum((-2, -1)), predicted.sum((-2, -1))])
 
 
-def with_beyond(judged: Judged, frame: Frame, box: Box, scheme: LabelScheme) -> Judged:
+def with_beyond(judged: Judged, frame: Frame, box: CropBox, scheme: LabelScheme) -> Judged:
     """What is said of a frame once what is segmented beyond the box counts too."""
     within, whole = _areas(frame, box, scheme)
     share = share_of_dice(within.sum(axis=-1), whole.sum(axis=-1))

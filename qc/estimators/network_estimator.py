@@ -20,7 +20,7 @@ from qc.estimators.network_weights import stored_weights, with_weights
 from qc.frames import Frame, GradedFrame
 from qc.graded.balance import balanced_draw
 from segmenters.device import Precision, device_here, make_fabric
-from semiqc.images.crop import Box, box_around
+from semiqc.images.crop import CropBox, box_around
 from semiqc.measuring.means import means_of_known
 from semiqc.optimise import Report
 from semiqc.schemes import BACKGROUND
@@ -82,7 +82,7 @@ class NetworkEstimator(FrameEstimator):
 
     @abstractmethod
     def _read(
-        self, outputs: Sequence[object], frames: Sequence[Frame], boxes: Sequence[Box]
+        self, outputs: Sequence[object], frames: Sequence[Frame], boxes: Sequence[CropBox]
     ) -> list[Judged]:
         """What the outputs of all members say of each frame within its box."""
 
@@ -150,7 +150,7 @@ class NetworkEstimator(FrameEstimator):
         judged = zip(self._read(outputs, frames, boxes), frames, boxes, strict=True)
         return [with_beyond(*of_frame, self.scheme) for of_frame in judged]
 
-    def box_of(self, frame: Frame) -> Box:
+    def box_of(self, frame: Frame) -> CropBox:
         """The part of a frame that is judged, with all of its slices."""
         slices = max(self.size[0], len(frame.labels))
         return box_around(frame.labels, (slices, *self.size[1:]))

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 class UncertaintyMapsEstimator(FrameEstimator):
-    """Learns from the graded frames that have uncertainty; those without teach it nothing.
+    """Learns from the graded frames that have uncertainty; it passes over those without.
 
     It can judge only predictions with uncertainty. A subclass learns in ``_learn_uncertainty``.
     """
@@ -44,7 +44,8 @@ class UncertaintyMapsEstimator(FrameEstimator):
         if prediction.uncertainty is None:
             raise ValueError(
                 f"{prediction.study}: {type(self).__name__} judges by the segmenters' uncertainty,"
-                " and the prediction has none; segment with an ensemble, dropout or views"
+                " and the prediction has none; segment with an ensemble, dropout or test-time"
+                " augmentation"
             )
         return super()._quality(prediction)
 

@@ -1,4 +1,4 @@
-"""Segmentations of known quality, to teach quality estimators and to judge them."""
+"""Segmentations of known quality, to train and test quality estimators."""
 
 from collections.abc import Callable
 

@@ -17,7 +17,7 @@ from qc import (
 from qc.absence import absent_structures
 from qc.consensus.calibration import true_dice
 from qc.estimators.registry import make_estimator
-from qc.frames import taught_frames
+from qc.frames import frames_to_learn_from
 from qc.gates import Calibration
 from qc.qualities_file import read_qualities, write_qualities
 from qc.saving import load_estimator, save_estimator
@@ -200,7 +200,7 @@ class RunPanel:
         self, name: str, graded: Sequence[Graded], part: str = ""
     ) -> tuple[Stage, QualityEstimator]:
         trainer = self.trainer
-        key = [[*origin(one.prediction), one.is_good, taught_frames(one)] for one in graded]
+        key = [[*origin(one.prediction), one.is_good, frames_to_learn_from(one)] for one in graded]
         depends = {"estimator": name, "arguments": self._arguments(name), "graded": key}
 
         def make(unfinished: Path) -> None:

@@ -5,13 +5,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from semiqc.files.atomic import require_space
 from semiqc.files.hdf5 import H5Voxels, new_file, open_h5
-from semiqc.files.uncertainty import GROUP, MAPS, TABLES, UncertaintyWriter, in_8_bits
+from semiqc.files.uncertainty import GROUP, MAPS, TABLES, UncertaintyWriter
 from semiqc.study import Study, UncertaintyMaps, Voxels
 
 PredictedFrame = (

@@ -12,7 +12,7 @@ Numbers = TypeVar("Numbers", bound=NDArray[Any])
 
 
 @dataclass(frozen=True, eq=False)
-class Box:
+class CropBox:
     """Where a crop lies in a frame.
 
     Args:
@@ -87,7 +87,7 @@ def share_of_dice(within: NDArray[np.integer], whole: NDArray[np.integer]) -> ND
     return of_dice
 
 
-def box_around(labels: NDArray[np.int8], size: tuple[int | None, int, int]) -> Box:
+def box_around(labels: NDArray[np.int8], size: tuple[int | None, int, int]) -> CropBox:
     """A box around the segmentation, or around the frame's centre where nothing is segmented.
 
     It is laid around the median voxel of all structures, which stray voxels do not move, and
@@ -108,7 +108,7 @@ def box_around(labels: NDArray[np.int8], size: tuple[int | None, int, int]) -> B
         first = round(centre - (span - 1) / 2)
         spare = length - span
         start.append(int(np.clip(first, 0, spare)) if spare > 0 else spare // 2)
-    return Box(_slices(labels.shape[0], wanted), (start[0], start[1]), (size[1], size[2]))
+    return CropBox(_slices(labels.shape[0], wanted), (start[0], start[1]), (size[1], size[2]))
 
 
 def _slices(count: int, wanted: int) -> NDArray[np.intp]:

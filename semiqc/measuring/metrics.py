@@ -69,14 +69,12 @@ def overlap(
 ) -> dict[str, Overlap]:
     """Dice, surface Dice and Hausdorff distance of every structure in one frame.
 
-    For what a surface is, see ``semiqc.measuring.surfaces``. A border to unlabelled voxels
-    counts as surface of both segmentations.
+    A border to unlabelled voxels counts as surface of both segmentations.
 
     Reference:
         Nikolov et al., "Clinically applicable segmentation of head and neck anatomy for
         radiotherapy", Journal of Medical Internet Research 2021 (surface Dice).
-        https://doi.org/10.2196/26151
-        Ours: the policy for missing structures, see the module.
+        https://doi.org/10.2196/26151 Ours: missing structures, see the module.
 
     Args:
         predicted: Class of each voxel, ``[Z, Y, X]``.
@@ -91,20 +89,18 @@ def overlap(
     Raises:
         ValueError: If the shapes differ or are not those of a frame.
     """
+    _check_frame(predicted, reference)
+    pair = compared(predicted, reference, scheme)
+    nsd = surface_dice(*pair, spacing, tolerance_mm)
+    figures = np.stack([frame_dice(*pair), nsd, hausdorff95(*pair, spacing)], axis=1)
+    names = [structure.name for structure in scheme.structures]
+    return {name: Overlap(*row) for name, row in zip(names, figures.tolist(), strict=True)}
+
+
+def _check_frame(predicted: NDArray[np.int8], reference: NDArray[np.int8]) -> None:
     if reference.ndim != 3:
         raise ValueError(f"a frame must have axes [Z, Y, X], got shape {reference.shape}")
     _check_shapes(predicted, reference)
-    pair = compared(predicted, reference, scheme)
-    figures = (
-        frame_dice(*pair),
-        surface_dice(*pair, spacing, tolerance_mm),
-        hausdorff95(*pair, spacing),
-    )
-    names = [structure.name for structure in scheme.structures]
-    return {
-        name: Overlap(*numbers)
-        for name, numbers in zip(names, np.stack(figures, axis=1).tolist(), strict=True)
-    }
 
 
 def _check_shapes(predicted: NDArray[np.int8], reference: NDArray[np.int8]) -> None:

@@ -171,8 +171,8 @@ class CurveClassifier(QualityEstimator):
             observe(len(self.networks_), self.members * max(1, len(folds)))
             held_out_scores[held_out] = mean_probability(networks, curves[held_out])
         if folds:
-            cut = weighted_youden(held_out_scores, is_good, self.sensitivity_weight)
-            self.figures_ |= asdict(cut)
+            chosen = weighted_youden(held_out_scores, is_good, self.sensitivity_weight)
+            self.figures_ |= asdict(chosen)
 
     def _trained(self, curves: torch.Tensor, is_good: torch.Tensor, seed: int) -> CurveNetwork:
         # The caller's random numbers are left as they were.
@@ -227,7 +227,7 @@ class CurveClassifier(QualityEstimator):
 
 
 def _with_verdicts(graded: Sequence[Graded]) -> list[Graded]:
-    """Those that teach anything about curves."""
+    """Those with a verdict."""
     if not graded:
         raise ValueError("fit needs at least one graded prediction, got none")
     found = [one for one in graded if one.is_good is not None]

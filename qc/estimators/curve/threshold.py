@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 
 @dataclass(frozen=True)
-class Cut:
+class OperatingPoint:
     """A threshold, and how it does on the scores it was chosen by.
 
     Args:
@@ -26,7 +26,7 @@ class Cut:
 
 def weighted_youden(
     scores: NDArray[np.float64], is_good: NDArray[np.bool_], sensitivity_weight: float
-) -> Cut:
+) -> OperatingPoint:
     """The threshold that maximises ``J = 2 (w sensitivity + (1 - w) specificity) - 1``.
 
     What is to be detected are erroneous predictions, so sensitivity is that for erroneous. Among
@@ -46,6 +46,22 @@ def weighted_youden(
     Raises:
         ValueError: If the weight is out of range, or all predictions are good or all erroneous.
     """
+    _check(is_good, sensitivity_weight)
+    # Sorted from least to most called erroneous; the first entry calls none.
+    false_alarms, detected, cuts = roc_curve(~is_good, -scores, drop_intermediate=False)
+    youden = (
+        2 * (sensitivity_weight * detected + (1 - sensitivity_weight) * (1 - false_alarms)) - 1
+    )
+    best = int(np.flatnonzero(np.isclose(youden, youden.max()))[-1])
+    return OperatingPoint(
+        threshold=_between(-cuts, best),
+        sensitivity=float(detected[best]),
+        specificity=float(1 - false_alarms[best]),
+        auc=float(roc_auc_score(~is_good, -scores)),
+    )
+
+
+def _check(is_good: NDArray[np.bool_], sensitivity_weight: float) -> None:
     if not 0 < sensitivity_weight < 1:
         raise ValueError(f"sensitivity_weight must lie in (0, 1), got {sensitivity_weight}")
     if is_good.all() or not is_good.any():
@@ -53,18 +69,6 @@ def weighted_youden(
             f"a threshold needs good and erroneous predictions, got {int(is_good.sum())} good"
             f" of {len(is_good)}"
         )
-    # Sorted from least to most called erroneous; the first entry calls none.
-    false_alarms, detected, cuts = roc_curve(~is_good, -scores, drop_intermediate=False)
-    youden = (
-        2 * (sensitivity_weight * detected + (1 - sensitivity_weight) * (1 - false_alarms)) - 1
-    )
-    best = int(np.flatnonzero(np.isclose(youden, youden.max()))[-1])
-    return Cut(
-        threshold=_between(-cuts, best),
-        sensitivity=float(detected[best]),
-        specificity=float(1 - false_alarms[best]),
-        auc=float(roc_auc_score(~is_good, -scores)),
-    )
 
 
 def _between(highest_called: NDArray[np.float64], best: int) -> float:

@@ -129,8 +129,8 @@ class ManifoldSearch(FrameEstimator):
         return np.stack(found)
 
     def _learn(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
-        taught, kept = self._parted(frames)
-        regions = good_regions(taught, self.scheme, self.size, self.min_dice)
+        learned, kept = self._parted(frames)
+        regions = good_regions(learned, self.scheme, self.size, self.min_dice)
         self.network_ = self._trained(pairs_of(regions), observe)
         self.curves_: list[NDArray[np.float64]] = []
         if self.calibrate:

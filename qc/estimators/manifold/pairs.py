@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qc.estimators.manifold.network import Pairs
 from qc.frames import GradedFrame
-from semiqc.images.crop import Box, box_around
+from semiqc.images.crop import CropBox, box_around
 from semiqc.measuring.means import mean_of_known
 from semiqc.schemes import UNLABELLED, LabelScheme
 
@@ -29,7 +29,7 @@ class Region:
             ``[Z, Y, X]`` int8.
     """
 
-    box: Box
+    box: CropBox
     images: NDArray[np.float16]
     labels: NDArray[np.int8]
 

@@ -21,7 +21,7 @@ from qc.estimators.qcresunet.network import (
     strides_for,
 )
 from qc.frames import Frame
-from semiqc.images.crop import Box
+from semiqc.images.crop import CropBox
 from semiqc.measuring.masks import frame_dice, masks, slice_dice
 from semiqc.schemes import UNLABELLED, LabelScheme
 
@@ -43,8 +43,8 @@ class QCResUNet(NetworkEstimator):
         segmentation; binary cross-entropy of both kinds of voxel, where the paper writes only
         that of errors; Dice of slices, and without regression of frames, by what the prediction
         is once its errors are put right; scores that begin from the Dice that the maps imply, for
-        few studies teach maps better than scores; modalities lost in training; 0 for a structure
-        that the prediction lacks.
+        maps are learned better than scores from few studies; modalities lost in training; 0 for
+        a structure that the prediction lacks.
 
     Args:
         scheme: Label values and structures of the predictions it judges.
@@ -131,7 +131,7 @@ class QCResUNet(NetworkEstimator):
         return losses
 
     def _read(
-        self, outputs: Sequence[object], frames: Sequence[Frame], boxes: Sequence[Box]
+        self, outputs: Sequence[object], frames: Sequence[Frame], boxes: Sequence[CropBox]
     ) -> list[Judged]:
         members = [cast(Outputs, output) for output in outputs]
         scores = _stacked([member.scores for member in members])
@@ -149,7 +149,7 @@ class QCResUNet(NetworkEstimator):
         scores: NDArray[np.float32] | None,
         cropped: NDArray[np.float32] | None,
         frame: Frame,
-        box: Box,
+        box: CropBox,
     ) -> Judged:
         """From scores ``[2, S]`` and maps ``[S, Z', Y', X']`` of one frame."""
         error_maps = of_slices = nsd = None

@@ -13,10 +13,10 @@ from qc.estimators.fitted_svr import FittedSVR, fitted_svr
 from qc.estimators.frame_estimator import FrameEstimator, Judged
 from qc.estimators.reverse.atlas import Atlas
 from qc.estimators.reverse.build import atlas_of
-from qc.estimators.reverse.forest import ForestWay
-from qc.estimators.reverse.pairwise import PairwiseWay, simple_itk
+from qc.estimators.reverse.forest import ForestTransfer
+from qc.estimators.reverse.pairwise import PairwiseTransfer, simple_itk
 from qc.estimators.reverse.references import by_image, chosen_references
-from qc.estimators.reverse.ways import AtlasWay, Way
+from qc.estimators.reverse.transfer import AtlasTransfer, Transfer
 from qc.frames import Frame, GradedFrame
 from qc.graded.balance import even_weights
 from qc.saving import arrays_below
@@ -40,7 +40,7 @@ class ReverseClassification(FrameEstimator):
 
     If it does well on one of them at least, it must have been good. The image is registered to
     the references, which does not depend on the segmentation, and the best Dice and quantiles of
-    all are regressed on the true one. The ways differ in how a segmentation is carried over:
+    all are regressed on the true one. ``way`` says how a segmentation is carried over:
 
     - ``atlas``: all references lie in one space, each deformed to their mean. The image is found
       in it once, and the segmentation then meets all references at once.
@@ -61,7 +61,7 @@ class ReverseClassification(FrameEstimator):
         https://doi.org/10.1186/s12968-019-0523-x
         Ours: the common space; calibration by support vector regression on the quantiles, for
         which no frame meets a reference of its own subject; voxels carried out of the references'
-        view count as wrong.
+        space count as wrong.
 
     Args:
         scheme: Label values and structures of the predictions it judges.
@@ -97,7 +97,7 @@ class ReverseClassification(FrameEstimator):
         whose = {one.study: one.whose for one in frames}
         owners = np.array([whose[one.study] for one in chosen])
         if not self.calibrate or len(set(owners)) < 2:
-            # Frames of the only subject would meet no reference, and teach a constant.
+            # Frames of the only subject would meet no reference: nothing could be learned.
             observe(1, 1)
             return
         images = by_image(frames)
@@ -145,18 +145,18 @@ class ReverseClassification(FrameEstimator):
         """
         if not allowed.any():
             return np.zeros((len(frames), self._features))
-        looked = self._way().look(frames[len(frames) // 2], allowed)
-        likeness = np.where(allowed, looked.likeness, -np.inf)
+        prepared = self._transfer().prepare(frames[len(frames) // 2], allowed)
+        likeness = np.where(allowed, prepared.likeness, -np.inf)
         return np.stack(
-            [summary(looked.overlaps(frame), likeness, self.nearest) for frame in frames]
+            [summary(prepared.overlaps(frame), likeness, self.nearest) for frame in frames]
         )
 
-    def _way(self) -> Way:
+    def _transfer(self) -> Transfer:
         if self.way == "forest":
-            return ForestWay(self.atlas_, self.scheme, self.nearest, self.seed)
+            return ForestTransfer(self.atlas_, self.scheme, self.nearest, self.seed)
         if self.way == "pairwise":
-            return PairwiseWay(self.atlas_, self.scheme)
-        return AtlasWay(self.atlas_, self.scheme)
+            return PairwiseTransfer(self.atlas_, self.scheme)
+        return AtlasTransfer(self.atlas_, self.scheme)
 
     def _arrays(self) -> dict[str, NDArray[np.generic]]:
         stored: dict[str, NDArray[np.generic]] = {

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier
 
 from qc.estimators.reverse.atlas import Atlas, Placed, labels_at
-from qc.estimators.reverse.ways import dice_with, lost
+from qc.estimators.reverse.transfer import dice_with, lost
 from qc.frames import Frame
 from segmenters.voxel_features import voxel_features
 from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
@@ -22,8 +22,8 @@ VOXELS = 3_000
 
 
 @dataclass(frozen=True, eq=False)
-class ForestWay:
-    """Teaches a forest the segmentation, and lets it segment the references most like the image.
+class ForestTransfer:
+    """Trains a forest on the segmentation; it then segments the references most like the image.
 
     Args:
         atlas: The references, in whose space the forest learns.
@@ -37,24 +37,24 @@ class ForestWay:
     nearest: int
     seed: int
 
-    def look(self, frame: Frame, allowed: NDArray[np.bool_]) -> "SeenByForest":
-        """See ``qc.estimators.reverse.ways.Way``."""
+    def prepare(self, frame: Frame, allowed: NDArray[np.bool_]) -> "ForestImage":
+        """See ``qc.estimators.reverse.transfer.Transfer``."""
         placed = self.atlas.place(frame)
         order = np.argsort(-np.where(allowed, placed.likeness, -np.inf), kind="stable")
         chosen = order[: min(self.nearest, int(allowed.sum()))]
         references = [self._features(self.atlas.images[one]) for one in chosen]
         own = self._features(placed.image)
-        return SeenByForest(self, placed, chosen, own, references)
+        return ForestImage(self, placed, chosen, own, references)
 
     def _features(self, image: NDArray[np.generic]) -> NDArray[np.float32]:
         return voxel_features(np.asarray(image, dtype=np.float32), self.atlas.spacing)
 
 
 @dataclass(frozen=True, eq=False)
-class SeenByForest:
-    """See ``ForestWay``."""
+class ForestImage:
+    """See ``ForestTransfer``."""
 
-    way: ForestWay
+    transfer: ForestTransfer
     placed: Placed
     chosen: NDArray[np.intp]
     own: NDArray[np.float32]
@@ -62,15 +62,15 @@ class SeenByForest:
 
     @property
     def likeness(self) -> Array:
-        """See ``qc.estimators.reverse.ways.Looked``."""
+        """See ``qc.estimators.reverse.transfer.PreparedImage``."""
         return self.placed.likeness
 
     def overlaps(self, frame: Frame) -> Array:
-        """See ``qc.estimators.reverse.ways.Looked``."""
-        atlas, scheme = self.way.atlas, self.way.scheme
+        """See ``qc.estimators.reverse.transfer.PreparedImage``."""
+        atlas, scheme = self.transfer.atlas, self.transfer.scheme
         dice = np.full((len(atlas.labels), len(scheme.structures)), np.nan)
         labels = labels_at(frame.labels, frame.spacing, self.placed.straight, UNLABELLED)
-        forest = _taught(self.own, labels.ravel(), self.way.seed)
+        forest = _trained(self.own, labels.ravel(), self.transfer.seed)
         beyond = lost(frame, self.placed.matrix, self.placed.shift, atlas, scheme)
         for number, features in zip(self.chosen, self.references, strict=True):
             found = forest.predict(features).astype(np.int8).reshape(labels.shape)
@@ -78,7 +78,7 @@ class SeenByForest:
         return dice
 
 
-def _taught(
+def _trained(
     features: NDArray[np.float32], labels: NDArray[np.int8], seed: int
 ) -> ExtraTreesClassifier:
     """A forest that knows the labels of voxels, half of them of structures where there are."""

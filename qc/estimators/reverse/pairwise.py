@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.estimators.reverse.atlas import Atlas, Placed
-from qc.estimators.reverse.ways import dice_with, lost
+from qc.estimators.reverse.transfer import dice_with, lost
 from qc.frames import Frame
 from semiqc.schemes import BACKGROUND, LabelScheme
 
@@ -30,7 +30,7 @@ NO_SIMPLE_ITK = (
 
 
 @dataclass(frozen=True, eq=False)
-class PairwiseWay:
+class PairwiseTransfer:
     """Registers the image to every reference by an affine transformation of its own.
 
     The correlation within the region where references have structures is made large by gradient
@@ -44,8 +44,8 @@ class PairwiseWay:
     atlas: Atlas
     scheme: LabelScheme
 
-    def look(self, frame: Frame, allowed: NDArray[np.bool_]) -> "RegisteredToEach":
-        """See ``qc.estimators.reverse.ways.Way``.
+    def prepare(self, frame: Frame, allowed: NDArray[np.bool_]) -> "RegisteredToEach":
+        """See ``qc.estimators.reverse.transfer.Transfer``.
 
         Raises:
             ImportError: If SimpleITK is not installed.
@@ -71,22 +71,22 @@ class PairwiseWay:
 
 @dataclass(frozen=True, eq=False)
 class RegisteredToEach:
-    """See ``PairwiseWay``."""
+    """See ``PairwiseTransfer``."""
 
-    way: PairwiseWay
+    transfer: PairwiseTransfer
     transformations: list[Any]
     likeness: Array
 
     def overlaps(self, frame: Frame) -> Array:
-        """See ``qc.estimators.reverse.ways.Looked``."""
+        """See ``qc.estimators.reverse.transfer.PreparedImage``."""
         sitk = simple_itk()
-        atlas, scheme = self.way.atlas, self.way.scheme
+        atlas, scheme = self.transfer.atlas, self.transfer.scheme
         dice = np.full((len(atlas.labels), len(scheme.structures)), np.nan)
         labels = _image(sitk, frame.labels.astype(np.uint8), frame.spacing)
         for number, transformation in enumerate(self.transformations):
             if transformation is None:
                 continue
-            fixed = self.way._reference(sitk, number)
+            fixed = self.transfer._reference(sitk, number)
             carried = sitk.GetArrayFromImage(
                 sitk.Resample(labels, fixed, transformation, sitk.sitkNearestNeighbor, BACKGROUND)
             ).astype(np.int8)

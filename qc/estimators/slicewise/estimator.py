@@ -17,7 +17,7 @@ from qc.estimators.slicewise.networks import RESNET_WIDTH, UNET_WIDTH, QCResNet,
 from qc.estimators.slicewise.scores import volume_dice
 from qc.frames import Frame
 from semiqc.images.clahe import clahe
-from semiqc.images.crop import Box, box_around
+from semiqc.images.crop import CropBox, box_around
 from semiqc.measuring.masks import masks
 from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
 
@@ -108,7 +108,7 @@ class SlicewiseDice(NetworkEstimator):
         areas = masks_in(given, self.scheme).sum((-2, -1))
         return (estimated[:, 0, 1:] * areas).sum(-1) / areas.sum(-1).clamp(min=1)
 
-    def box_of(self, frame: Frame) -> Box:
+    def box_of(self, frame: Frame) -> CropBox:
         if self.dimension == "3d":
             return super().box_of(frame)
         return box_around(frame.labels, (None, *self.size[1:]))
@@ -129,7 +129,7 @@ class SlicewiseDice(NetworkEstimator):
         return {"dice and mvsf": mean_error(estimated, targets, power=2)}
 
     def _read(
-        self, outputs: Sequence[object], frames: Sequence[Frame], boxes: Sequence[Box]
+        self, outputs: Sequence[object], frames: Sequence[Frame], boxes: Sequence[CropBox]
     ) -> list[Judged]:
         mean = torch.stack([cast(Tensor, output) for output in outputs]).mean(0)
         numbers = mean.cpu().numpy().astype(np.float64)

@@ -27,10 +27,10 @@ class FeatureSVR(FrameEstimator):
 
     Every feature is brought to mean 0 and standard deviation 1 of the training frames. These
     count by the inverse of how many share their bin of mean Dice, of ten, so that rare qualities
-    weigh as much as common ones. A frame in which a structure is not predicted teaches nothing of
-    it and gets 0, which is its Dice whenever that is defined. So does every frame where no
-    training prediction had the structure. Where no surface Dice was known, as of frames that
-    another estimator graded, none is given.
+    weigh as much as common ones. For a structure, only frames in which it
+    is predicted are learned from; the others get 0, which is its Dice whenever that is defined.
+    So does every frame where no training prediction had the structure. Where no surface Dice was
+    known, as of frames that another estimator graded, none is given.
 
     Reference:
         Albà et al., "Automatic initialization and quality control of large-scale cardiac MRI

@@ -119,19 +119,17 @@ def register_affine(
 ) -> tuple[Tensor, Tensor]:
     """Poses under which the moving volume looks most like the fixed one, from several starts.
 
-    Each step solves least squares for the small motion that explains what is still different
-    between the two, both of mean 0 and standard deviation 1, by the mean of their gradients.
-    Starts do not influence one another.
+    Each step solves least squares for the small motion that explains what still differs, by the
+    mean of both gradients. Starts do not influence one another.
 
     Reference:
         Benhimane and Malis, "Real-time image-based tracking of planes using efficient
-        second-order minimization", IROS 2004 (the mean of both gradients).
-        https://doi.org/10.1109/IROS.2004.1389474
+        second-order minimization", IROS 2004. https://doi.org/10.1109/IROS.2004.1389474
         Ours: standardised volumes, so that the correlation is what grows; the prior.
 
     Args:
-        moving: ``[C, Z, Y, X]``, of about the resolution of ``fixed``.
-        fixed: ``[C, Z', Y', X']``.
+        moving: Of about the resolution of ``fixed``.
+        fixed: Of as many channels.
         starts: Poses to begin with, ``[S, 8]``.
         weights: Of the fixed voxels, ``[Z', Y', X']``; None for all alike.
         steps: After the last, each start's best pose is given.
@@ -140,21 +138,52 @@ def register_affine(
     Returns:
         Poses ``[S, 8]``, and how good each is: correlation less loss, ``[S]``.
     """
-    shares = _shares(fixed, weights)
-    target = _standardised(fixed.voxels.unsqueeze(0), shares)
-    gradient, directions = _gradient(target), fixed.points / _halves(fixed)
-    poses = starts
-    best, best_worth = starts, torch.full((len(starts),), -math.inf)
+    target = _Target.of(fixed, weights, prior)
+    poses = best = starts
+    best_worth = torch.full((len(starts),), -math.inf)
     for step in range(steps + 1):
-        seen = _standardised(moving.at(posed(fixed.points, poses, fixed)).transpose(0, 1), shares)
-        worth = (shares * seen * target).sum((-3, -2, -1)).mean(dim=1) - prior * _far(poses)
-        better = worth > best_worth
-        best_worth = torch.where(better, worth, best_worth)
-        best = torch.where(better[:, None], poses, best)
+        seen = target.seen(moving, poses)
+        worth = target.worth(seen, poses)
+        best = torch.where((worth > best_worth)[:, None], poses, best)
+        best_worth = torch.maximum(worth, best_worth)
         if step < steps:
-            slopes = _slopes((gradient + _gradient(seen)) / 2, directions)
-            poses = _moved(poses, _step(slopes, target - seen, shares, poses, prior))
+            poses = _moved(poses, target.step(seen, poses))
     return best, best_worth
+
+
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """The fixed volume, standardised, and what each step needs of it."""
+
+    fixed: Volume
+    image: Tensor
+    shares: Tensor
+    gradient: Tensor
+    directions: Tensor
+    prior: float
+
+    @classmethod
+    def of(cls, fixed: Volume, weights: Tensor | None, prior: float) -> "_Target":
+        shares = torch.ones(fixed.size) if weights is None else weights
+        shares = shares / shares.sum().clamp(min=1e-6)
+        image = _standardised(fixed.voxels.unsqueeze(0), shares)
+        directions = fixed.points / _halves(fixed)
+        return cls(fixed, image, shares, _gradient(image), directions, prior)
+
+    def seen(self, moving: Volume, poses: Tensor) -> Tensor:
+        """The moving volume under each pose, standardised, ``[S, C, Z, Y, X]``."""
+        points = posed(self.fixed.points, poses, self.fixed)
+        return _standardised(moving.at(points).transpose(0, 1), self.shares)
+
+    def worth(self, seen: Tensor, poses: Tensor) -> Tensor:
+        """Correlation less what a pose loses for being far from nothing, ``[S]``."""
+        correlation = (self.shares * seen * self.image).sum((-3, -2, -1)).mean(dim=1)
+        return correlation - self.prior * _far(poses)
+
+    def step(self, seen: Tensor, poses: Tensor) -> Tensor:
+        """The small motion that explains best what is different, ``[S, 8]``."""
+        slopes = _slopes((self.gradient + _gradient(seen)) / 2, self.directions)
+        return _step(slopes, self.image - seen, self.shares, poses, self.prior)
 
 
 def worth_of(
@@ -167,12 +196,6 @@ def worth_of(
 ) -> Tensor:
     """How good poses ``[S, 8]`` are, ``[S]``; see ``register_affine``."""
     return register_affine(moving, fixed, poses, weights=weights, steps=0, prior=prior)[1]
-
-
-def _shares(fixed: Volume, weights: Tensor | None) -> Tensor:
-    """Weights of its voxels that sum to one, ``[Z, Y, X]``."""
-    shares = torch.ones(fixed.size) if weights is None else weights
-    return shares / shares.sum().clamp(min=1e-6)
 
 
 def _far(poses: Tensor) -> Tensor:

@@ -38,10 +38,8 @@ def register_slices(
 
     Reference:
         Arsigny et al., "A log-Euclidean framework for statistics on diffeomorphisms", MICCAI
-        2006: the displacement is the exponential of a velocity field, by scaling and squaring,
-        so it can be inverted. https://doi.org/10.1007/11866565_113
-        Ours: the correlation in a window around each voxel, made large by Adam, coarse to fine,
-        on a field that a Gaussian smooths.
+        2006: scaling and squaring of a velocity field. https://doi.org/10.1007/11866565_113
+        Ours: Adam, coarse to fine, on the correlation in a window around each voxel.
 
     Args:
         moving: ``[N, 1, Y, X]``; brought to mean 0 and standard deviation 1, like ``fixed``.
@@ -58,11 +56,7 @@ def register_slices(
     Raises:
         ValueError: If the images are not slices of one shape.
     """
-    if moving.shape != fixed.shape or moving.ndim != 4 or moving.shape[1] != 1:
-        raise ValueError(
-            f"slices must both have shape [N, 1, Y, X], got {tuple(moving.shape)}"
-            f" and {tuple(fixed.shape)}"
-        )
+    _check_slices(moving, fixed)
     moving, fixed = _standardised(moving), _standardised(fixed)
     fit = _Fit(steps, smoothing, smoothness, rate)
     velocity = torch.zeros(len(fixed), 2, 1, 1, dtype=fixed.dtype, device=fixed.device)
@@ -70,6 +64,14 @@ def register_slices(
         pair = [F.adaptive_avg_pool2d(image, size) for image in (moving, fixed)]
         velocity = fit.improved(_resized(velocity, size), *pair)
     return exponential(_resized(velocity, fixed.shape[-2:]))
+
+
+def _check_slices(moving: Tensor, fixed: Tensor) -> None:
+    if moving.shape != fixed.shape or moving.ndim != 4 or moving.shape[1] != 1:
+        raise ValueError(
+            f"slices must both have shape [N, 1, Y, X], got {tuple(moving.shape)}"
+            f" and {tuple(fixed.shape)}"
+        )
 
 
 @dataclass(frozen=True)

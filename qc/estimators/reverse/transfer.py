@@ -1,4 +1,4 @@
-"""Ways to carry a segmentation over to references, and its Dice with theirs."""
+"""Carrying a segmentation over to references, and its Dice with theirs."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,8 +14,8 @@ from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
 Array = NDArray[np.float64]
 
 
-class Looked(Protocol):
-    """An image that was looked at, whatever its segmentation may be."""
+class PreparedImage(Protocol):
+    """An image whose place among the references is known; its segmentation may be any."""
 
     @property
     def likeness(self) -> Array:
@@ -30,10 +30,10 @@ class Looked(Protocol):
         ...
 
 
-class Way(Protocol):
+class Transfer(Protocol):
     """How segmentations are carried over."""
 
-    def look(self, frame: Frame, allowed: NDArray[np.bool_]) -> Looked:
+    def prepare(self, frame: Frame, allowed: NDArray[np.bool_]) -> PreparedImage:
         """What can be done before the segmentation is known, which takes most of the time.
 
         Args:
@@ -44,7 +44,7 @@ class Way(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class AtlasWay:
+class AtlasTransfer:
     """Places the image in the references' space, where the segmentation meets all of theirs.
 
     Args:
@@ -55,30 +55,30 @@ class AtlasWay:
     atlas: Atlas
     scheme: LabelScheme
 
-    def look(self, frame: Frame, allowed: NDArray[np.bool_]) -> "PlacedOnce":
-        """See ``Way``."""
-        return PlacedOnce(self, self.atlas.place(frame), allowed)
+    def prepare(self, frame: Frame, allowed: NDArray[np.bool_]) -> "PlacedImage":
+        """See ``Transfer``."""
+        return PlacedImage(self, self.atlas.place(frame), allowed)
 
 
 @dataclass(frozen=True, eq=False)
-class PlacedOnce:
-    """See ``AtlasWay``."""
+class PlacedImage:
+    """See ``AtlasTransfer``."""
 
-    way: AtlasWay
+    transfer: AtlasTransfer
     placed: Placed
     allowed: NDArray[np.bool_]
 
     @property
     def likeness(self) -> Array:
-        """See ``Looked``."""
+        """See ``PreparedImage``."""
         return self.placed.likeness
 
     def overlaps(self, frame: Frame) -> Array:
-        """See ``Looked``."""
-        scheme = self.way.scheme
+        """See ``PreparedImage``."""
+        scheme = self.transfer.scheme
         carried = labels_at(frame.labels, frame.spacing, self.placed.points, BACKGROUND)
-        beyond = lost(frame, self.placed.matrix, self.placed.shift, self.way.atlas, scheme)
-        dice = dice_with(carried, beyond, self.way.atlas.deformed, scheme)
+        beyond = lost(frame, self.placed.matrix, self.placed.shift, self.transfer.atlas, scheme)
+        dice = dice_with(carried, beyond, self.transfer.atlas.deformed, scheme)
         dice[~self.allowed] = np.nan
         return dice
 
