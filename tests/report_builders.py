@@ -14,6 +14,7 @@ from semiqc.files.tables import (
     SplitRow,
     TrainingRow,
 )
+from semiqc.measuring.metrics import METRICS
 from semiqc.report import CANDIDATES, MANUAL, Overlay, ReportData
 from semiqc.schemes import SHORT_AXIS, LabelScheme
 
@@ -27,6 +28,11 @@ SCENARIOS = (
 LEVELS = {"full": 0.9, "few": 0.76, "random": 0.79, "crf": 0.80, "semiqc": 0.83}
 GROUPS = ("NOR", "DCM", "HCM", "MINF", "RV")
 GATED = ("random", "crf", "semiqc")
+
+
+def figures(*numbers: float) -> dict[str, float]:
+    """Numbers by the names of the metrics."""
+    return dict(zip(METRICS, numbers, strict=True))
 
 
 def empty_report(**fields) -> ReportData:
@@ -75,7 +81,7 @@ def overlap_rows(names: list[str], scheme: LabelScheme, seed: int) -> list[Overl
                     rows.append(
                         OverlapRow(
                             seed, key, name, GROUPS[number % 5], frame, structure.name,
-                            float(dice), float(dice**0.5), float(30 * (1 - dice)),
+                            figures(float(dice), float(dice**0.5), float(30 * (1 - dice))),
                         )
                     )  # fmt: skip
     return rows

@@ -19,7 +19,8 @@ class Verdict:
     is_good: bool | None
 
 
-ROW = OverlapRow(0, "few", "a,b", 'say "x"', 3, "LV", 1 / 3, math.inf, 12.5)
+FIGURES = {"dice": 1 / 3, "nsd": math.inf, "hd95_mm": 12.5}
+ROW = OverlapRow(0, "few", "a,b", 'say "x"', 3, "LV", FIGURES)
 
 
 def test_rows_written_and_read_are_the_same_to_the_last_digit(tmp_path):
@@ -31,7 +32,7 @@ def test_rows_written_and_read_are_the_same_to_the_last_digit(tmp_path):
 
 def test_nan_survives(tmp_path):
     path = tmp_path / "t.csv"
-    write_rows(path, OverlapRow, [replace(ROW, dice=math.nan)])
+    write_rows(path, OverlapRow, [replace(ROW, figures=FIGURES | {"dice": math.nan})])
 
     assert math.isnan(read_rows(path, OverlapRow)[0].dice)
 

@@ -8,6 +8,7 @@ import pytest
 from report_builders import (
     SCENARIOS,
     empty_report,
+    figures,
     full_report,
     judgement_rows,
     overlay,
@@ -121,7 +122,7 @@ def test_names_from_outside_are_text_and_never_markup(tmp_path):
         scenarios=[*SCENARIOS, (EVIL, EVIL)],
         split=[SplitRow(EVIL, EVIL, EVIL, EVIL)],
         overlap=[
-            OverlapRow(0, key, EVIL + str(n), EVIL, 0, EVIL, 0.1 * n, 0.5, 3.0)
+            OverlapRow(0, key, EVIL + str(n), EVIL, 0, EVIL, figures(0.1 * n, 0.5, 3.0))
             for key in (EVIL, "few", "semiqc")
             for n in range(5)
         ],
@@ -158,7 +159,7 @@ def broken_runs():
             replace(
                 full,
                 overlap=[
-                    replace(row, dice=value, nsd=value, hd95_mm=value) for row in full.overlap
+                    replace(row, figures=figures(value, value, value)) for row in full.overlap
                 ],
                 clinical=[replace(row, value=value) for row in full.clinical],
                 curves=[replace(row, value=value) for row in full.curves],
@@ -172,7 +173,12 @@ def broken_runs():
         )
     for studies in (1, 2):
         yield f"{studies} test studies", replace(full_report(studies), scenarios=full.scenarios)
-    yield "every Dice alike", replace(full, overlap=[replace(r, dice=0.5) for r in full.overlap])
+    yield (
+        "every Dice alike",
+        replace(
+            full, overlap=[replace(r, figures=r.figures | {"dice": 0.5}) for r in full.overlap]
+        ),
+    )
     yield (
         "no RV",
         replace(
@@ -228,7 +234,7 @@ def test_a_study_of_areas_alone_has_its_curves_and_measures(tmp_path):
 
 def test_the_dice_table_averages_frames_and_seeds_within_a_study_first():
     def row(seed, study, frame, structure, dice):
-        return OverlapRow(seed, "semiqc", study, "", frame, structure, dice, 0.5, 1.0)
+        return OverlapRow(seed, "semiqc", study, "", frame, structure, figures(dice, 0.5, 1.0))
 
     data = empty_report(
         overlap=[
@@ -262,7 +268,9 @@ def test_scenarios_are_starred_and_corrected_against_the_reference_scenario():
 def test_a_structure_that_was_missed_weighs_in_the_comparison_as_nothing():
     data = full_report()
     missed = [
-        replace(r, dice=0.0) if (r.scenario, r.structure) == ("few", "RV") else r
+        replace(r, figures=r.figures | {"dice": 0.0})
+        if (r.scenario, r.structure) == ("few", "RV")
+        else r
         for r in data.overlap
     ]
     rows = table_of(replace(data, overlap=missed), "comparison").rows
@@ -385,7 +393,7 @@ def test_a_clinical_measure_that_failed_is_counted():
 
 def test_only_easy_studies_that_gain_give_a_positive_correlation():
     def row(scenario, number, dice):
-        return OverlapRow(0, scenario, f"s{number:02d}", "", 0, "LV", dice, 0.5, 1.0)
+        return OverlapRow(0, scenario, f"s{number:02d}", "", 0, "LV", figures(dice, 0.5, 1.0))
 
     overlap = [row("few", n, 0.5 + 0.03 * n) for n in range(10)]
     overlap += [row("semiqc", n, 0.5 + 0.03 * n + 0.01 * (n > 5) * n) for n in range(10)]
@@ -406,7 +414,10 @@ def test_the_findings_name_the_difference_and_the_share_of_the_gap():
 def test_the_findings_do_not_call_noise_a_difference():
     data = full_report(studies=6)
     generator = np.random.default_rng(0)
-    noise = [replace(r, dice=float(generator.uniform(0.6, 0.9))) for r in data.overlap]
+    noise = [
+        replace(r, figures=r.figures | {"dice": float(generator.uniform(0.6, 0.9))})
+        for r in data.overlap
+    ]
     data = replace(data, overlap=noise)
     assert "*" not in str(table_of(data, "dice").body)
     said = " ".join(findings(data))

@@ -30,10 +30,8 @@ def overlap_rows(
             tolerance_mm=tolerance_mm,
         )
         rows += [
-            OverlapRow(
-                seed, scenario, study.name, study.group, frame, name, o.dice, o.nsd, o.hd95_mm
-            )
-            for name, o in found.items()
+            OverlapRow(seed, scenario, study.name, study.group, frame, name, figures)
+            for name, figures in found.items()
         ]
     return rows
 

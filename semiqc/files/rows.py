@@ -1,7 +1,7 @@
 """Typed rows, written and read as CSV: one figure a column."""
 
 import typing
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import Field, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,14 +14,22 @@ from semiqc.files.earlier import in_current_columns
 PREFIX = "prefix"
 """Key in a field's metadata: how the columns of its keys begin."""
 
+REQUIRED = "required"
+"""Key in a field's metadata: keys of its mapping that a table must have."""
+
 BOOLEANS = {"True": True, "False": False, "": None}
 
 Row = TypeVar("Row")
 
 
-def spread(prefix: str) -> Any:  # noqa: ANN401
-    """A mapping in a row, of which every key has a column of its own: the prefix and the key."""
-    return field(default_factory=dict, metadata={PREFIX: prefix})
+def spread(prefix: str, required: tuple[str, ...] = ()) -> Any:  # noqa: ANN401
+    """A mapping in a row, of which every key has a column of its own: the prefix and the key.
+
+    Args:
+        prefix: How the columns begin; empty for those that no plain field has.
+        required: Keys without which a table is not read.
+    """
+    return field(default_factory=dict, metadata={PREFIX: prefix, REQUIRED: required})
 
 
 def write_rows(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
@@ -40,7 +48,8 @@ def write_rows(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
         path.unlink(missing_ok=True)
         return
     table = pd.DataFrame(cells)
-    order = [name for one in _fields(kind) for name in _columns(one, table.columns)]
+    taken = [one.name for one in _fields(kind)]
+    order = [name for one in _fields(kind) for name in _columns(one, table.columns, taken)]
     spread_out = [name for name in order if name not in kind.__dataclass_fields__]  # type: ignore[attr-defined]
     table[spread_out] = table[spread_out].astype(object).fillna("")
     with whole_file(path) as temporary:
@@ -62,11 +71,11 @@ def read_rows(path: Path, kind: type[Row]) -> list[Row]:
     written = pd.read_csv(path, dtype=str, na_filter=False, index_col=False)
     table = in_current_columns(written, names)
     types: dict[str, Any] = typing.get_type_hints(kind)
-    missing = {f.name for f in _fields(kind) if PREFIX not in f.metadata} - set(table.columns)
+    missing = {name for one in _fields(kind) for name in _required(one)} - set(table.columns)
     if missing:
         raise ValueError(f"{path}: lacks the columns {', '.join(sorted(missing))}")
     try:
-        columns = {one.name: _read(table, one, types[one.name]) for one in _fields(kind)}
+        columns = {one.name: _read(table, one, types[one.name], names) for one in _fields(kind)}
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     rows = zip(*columns.values(), strict=True)
@@ -79,20 +88,44 @@ def _cells(row: object) -> dict[str, Any]:
     for one in _fields(type(row)):
         value = getattr(row, one.name)
         prefix = one.metadata.get(PREFIX)
-        found = {one.name: value} if prefix is None else {f"{prefix}{k}": value[k] for k in value}
-        cells |= {name: "" if cell is None else cell for name, cell in found.items()}
+        if prefix is None:
+            cells[one.name] = "" if value is None else value
+        else:
+            cells |= {f"{prefix}{key}": _spread_cell(cell) for key, cell in value.items()}
     return cells
 
 
-def _columns(one: "Field[Any]", present: Iterable[str]) -> list[str]:
-    """The columns of a field among those of a table."""
+def _spread_cell(cell: Any) -> Any:  # noqa: ANN401
+    """A cell of a key that the row has: NaN is said, for a row without the key is left empty."""
+    if cell is None:
+        return ""
+    return "nan" if cell != cell else cell
+
+
+def _columns(one: "Field[Any]", present: Iterable[str], taken: Container[str]) -> list[str]:
+    """The columns of a field among those of a table, but those ``taken`` by plain fields."""
     prefix = one.metadata.get(PREFIX)
-    return [one.name] if prefix is None else [name for name in present if name.startswith(prefix)]
+    if prefix is None:
+        return [one.name]
+    return [name for name in present if name.startswith(prefix) and name not in taken]
 
 
-def _read(table: pd.DataFrame, one: "Field[Any]", of: Any) -> list[Any]:  # noqa: ANN401
+def _required(one: "Field[Any]") -> list[str]:
+    """The columns that a field needs."""
+    prefix = one.metadata.get(PREFIX)
+    if prefix is None:
+        return [one.name]
+    return [f"{prefix}{key}" for key in one.metadata[REQUIRED]]
+
+
+def _read(
+    table: pd.DataFrame,
+    one: "Field[Any]",
+    of: Any,  # noqa: ANN401
+    taken: Container[str],
+) -> list[Any]:
     """The values of a field in every row."""
-    columns = {name: table[name].tolist() for name in _columns(one, table.columns)}
+    columns = {name: table[name].tolist() for name in _columns(one, table.columns, taken)}
     if PREFIX not in one.metadata:
         return [_value(cell, of) for cell in columns[one.name]]
     prefix, of_key = one.metadata[PREFIX], typing.get_args(of)[1]

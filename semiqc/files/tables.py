@@ -36,7 +36,10 @@ class SplitRow:
 
 @dataclass(frozen=True)
 class OverlapRow:
-    """How well one structure of one frame agrees with the reference."""
+    """How well one structure of one frame agrees with the reference.
+
+    ``figures`` are those of ``semiqc.measuring.metrics.METRICS``, a column each.
+    """
 
     seed: int
     scenario: str
@@ -44,9 +47,12 @@ class OverlapRow:
     group: str
     frame: int
     structure: str
-    dice: float
-    nsd: float
-    hd95_mm: float
+    figures: Mapping[str, float] = spread("", required=("dice",))
+
+    @property
+    def dice(self) -> float:
+        """The Dice coefficient."""
+        return self.figures["dice"]
 
 
 @dataclass(frozen=True)

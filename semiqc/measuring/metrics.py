@@ -7,7 +7,8 @@ of the image, which no distance within it exceeds. So a mean over studies counts
 Voxels that the reference leaves ``UNLABELLED`` are ignored: they are in no structure of either.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,21 +20,54 @@ from semiqc.schemes import UNLABELLED, LabelScheme, Structure
 NSD_TOLERANCE_MM = 2.0
 """Surface distance forgiven where no other is asked for; about a pixel of cine MR."""
 
+Masks = NDArray[np.bool_]
+Measured = Callable[[Masks, Masks, tuple[float, float, float], float], NDArray[np.float64]]
+"""From masks ``[S, Z, Y, X]`` of a segmentation and of its reference, the spacing in mm and the
+tolerance in mm to one number for each structure, ``[S]``."""
 
-class Overlap(NamedTuple):
-    """Agreement of one structure with its reference.
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure that tells how well a structure agrees with its reference.
 
     Args:
-        dice: Dice coefficient, in [0, 1].
-        nsd: Normalised surface Dice: share of both surfaces that lies within the tolerance of
-            the other, in [0, 1].
-        hd95_mm: 95th percentile of the distances from either surface to the other; the larger
-            of the two directions.
+        title: Of its table in the report.
+        note: Below that table: what it means, and how a missed structure counts.
+        digits: Behind the point.
+        measure: Works it out for all structures of one frame.
     """
 
-    dice: float
-    nsd: float
-    hd95_mm: float
+    title: str
+    note: str
+    digits: int
+    measure: Measured
+
+
+METRICS: dict[str, Metric] = {
+    "dice": Metric(
+        "Dice",
+        "A structure that should be there and was missed counts as 0.",
+        3,
+        lambda predicted, reference, spacing, tolerance_mm: frame_dice(predicted, reference),
+    ),
+    "nsd": Metric(
+        "Normalised surface Dice",
+        "Share of both surfaces that lies within the tolerance of the settings from the other;"
+        " higher is better. A structure that was missed counts as 0.",
+        3,
+        surface_dice,
+    ),
+    "hd95_mm": Metric(
+        "Hausdorff distance (95th percentile) in mm",
+        "Lower is better. A structure that was missed counts with the diagonal of the image, so"
+        " one such study weighs heavily in mean and SD.",
+        1,
+        lambda predicted, reference, spacing, tolerance_mm: hausdorff95(
+            predicted, reference, spacing
+        ),
+    ),
+}
+"""Columns of ``overlap.csv`` and tables of the report, by name."""
 
 
 def dice(predicted: NDArray[np.int8], reference: NDArray[np.int8], structure: Structure) -> float:
@@ -66,15 +100,16 @@ def overlap(
     scheme: LabelScheme,
     *,
     tolerance_mm: float = NSD_TOLERANCE_MM,
-) -> dict[str, Overlap]:
-    """Dice, surface Dice and Hausdorff distance of every structure in one frame.
+) -> dict[str, dict[str, float]]:
+    """Every metric of every structure in one frame.
 
     A border to unlabelled voxels counts as surface of both segmentations.
 
     Reference:
         Nikolov et al., "Clinically applicable segmentation of head and neck anatomy for
         radiotherapy", Journal of Medical Internet Research 2021 (surface Dice).
-        https://doi.org/10.2196/26151 Ours: missing structures, see the module.
+        https://doi.org/10.2196/26151
+        Ours: missing structures, see the module.
 
     Args:
         predicted: Class of each voxel, ``[Z, Y, X]``.
@@ -84,17 +119,21 @@ def overlap(
         tolerance_mm: Surface distance that the surface Dice forgives.
 
     Returns:
-        By structure's name.
+        By structure's name, the figures by the metric's.
 
     Raises:
         ValueError: If the shapes differ or are not those of a frame.
     """
     _check_frame(predicted, reference)
     pair = compared(predicted, reference, scheme)
-    nsd = surface_dice(*pair, spacing, tolerance_mm)
-    figures = np.stack([frame_dice(*pair), nsd, hausdorff95(*pair, spacing)], axis=1)
-    names = [structure.name for structure in scheme.structures]
-    return {name: Overlap(*row) for name, row in zip(names, figures.tolist(), strict=True)}
+    figures = {
+        name: metric.measure(*pair, spacing, tolerance_mm).tolist()
+        for name, metric in METRICS.items()
+    }
+    return {
+        structure.name: {name: numbers[part] for name, numbers in figures.items()}
+        for part, structure in enumerate(scheme.structures)
+    }
 
 
 def _check_frame(predicted: NDArray[np.int8], reference: NDArray[np.int8]) -> None:

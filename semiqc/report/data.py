@@ -148,12 +148,12 @@ class ReportData:
 
         Args:
             scenario: Key of the scenario.
-            figure: ``dice``, ``nsd`` or ``hd95_mm``.
+            figure: One of ``semiqc.measuring.metrics.METRICS``.
             structure: Only this one; None means the mean over structures.
             seed: Only this one; None means the mean over seeds.
         """
         cells = (
-            ((row.study, row.seed, row.structure), getattr(row, figure))
+            ((row.study, row.seed, row.structure), row.figures[figure])
             for row in self.overlap
             if row.scenario == scenario
             and structure in {None, row.structure}
