@@ -24,7 +24,7 @@ from pathlib import Path
 
 import torch
 
-from segmenters import Augmentation, Training, UNet, segment
+from segmenters import Augmentation, TrainingSettings, UNet, segment
 from segmenters.device import make_fabric
 from segmenters.sampler import SliceBatch, SliceSampler
 from segmenters.step import Supervised
@@ -74,7 +74,7 @@ def speed(folder: Path) -> None:
 
 def _loops(store: Store) -> dict[Augmentation, Callable[[Iterator[SliceBatch]], None]]:
     """Loops over the same network, without and with augmentation."""
-    training = Training(batch_size=BATCH, patch=PATCH)
+    training = TrainingSettings(batch_size=BATCH, patch=PATCH)
     fabric = make_fabric(training.device, training.precision)
     network = UNet(store.scheme, training=training).build()
     optimizer = torch.optim.AdamW(network.parameters(), lr=training.learning_rate)
@@ -114,10 +114,10 @@ def work(job: str, folder: Path, count: int) -> None:
     elif job == "import":
         import_data(folder / "nifti" / "manifest.csv", folder / "imported.h5")
     elif job == "train":
-        training = Training(steps=30, batch_size=8)
+        training = TrainingSettings(steps=30, batch_size=8)
         UNet(Store(path).scheme, channels=(8, 16), training=training).fit(list(Store(path)))
     else:
-        training = Training(steps=2, batch_size=2)
+        training = TrainingSettings(steps=2, batch_size=2)
         store = Store(path)
         first = store.study(store.names[0])
         segmenter = UNet(store.scheme, channels=(8, 16), training=training).fit([first])

@@ -50,7 +50,7 @@ from qc.graded import (
 from qc.graded.by_estimator import graded_by
 from qc.graded.models import default_training
 from qc.suites.suite import Suite
-from segmenters import Training, UNet, segment
+from segmenters import TrainingSettings, UNet, segment
 from semiqc.files.store import Store
 from semiqc.files.store_writer import StoreWriter
 from semiqc.files.tables import SplitRow, read_rows
@@ -130,7 +130,7 @@ def correction(suite: Suite, folder: Path, store: Store) -> None:
     corrected then is what the rule does by itself, which fills lost slices.
     """
     train = [store.study(name) for name in _names(folder, "labelled")]
-    training = Training(steps=2 * STEPS, batch_size=12, report_every=100)
+    training = TrainingSettings(steps=2 * STEPS, batch_size=12, report_every=100)
     segmenter = UNet(store.scheme, channels=(16, 32, 64, 128, 256), training=training).fit(train)
     judges = {n: e for n, e in suite.estimators.items() if e.estimates_slices}
     found: list[Volumes] = []
@@ -205,7 +205,7 @@ def speed(suite: Suite) -> None:
     Each time another one, for some estimators remember images that they have seen.
     """
     studies = [short_axis_study(seed, frames=30, slices=10, size=96) for seed in range(REPEATS)]
-    training = Training(steps=1, batch_size=2)
+    training = TrainingSettings(steps=1, batch_size=2)
     segmenter = UNet(suite.scheme, training=training).fit(studies[:1])
     predictions = [
         Prediction(study.name, study.image, np.asarray(study.labels[:]), study.spacing)

@@ -1,7 +1,7 @@
 from .augmentation import Augmentation as Augmentation
 from .augmentation import augment as augment
-from .base import Observer as Observer
 from .base import Segmenter as Segmenter
+from .base import StepObserver as StepObserver
 from .components import largest_components as largest_components
 from .crf import CRF as CRF
 from .dropout import DropoutSamples as DropoutSamples
@@ -14,7 +14,7 @@ from .prediction import segment as segment
 from .registry import SEGMENTERS as SEGMENTERS
 from .test_time_augmentation import TestTimeAugmentation as TestTimeAugmentation
 from .test_time_augmentation import View as View
-from .training import Training as Training
+from .training import TrainingSettings as TrainingSettings
 from .uncertainty import FrameUncertainty as FrameUncertainty
 from .uncertainty import Members as Members
 from .uncertainty import segment_with_uncertainty as segment_with_uncertainty

@@ -16,32 +16,30 @@ class Augmentation:
 
     Ranges are those of nnU-Net where it has them (Isensee et al., Nature Methods 2021,
     https://doi.org/10.1038/s41592-020-01008-z), for slices normalised to about [0, 1].
-
-    Args:
-        probability: Of each of the changes, in [0, 1]; 0 changes nothing.
-        rotation: Largest angle in degrees.
-        scale: Smallest and largest magnification.
-        shift: Largest shift as a share of the field of view.
-        elastic: Standard deviation of the elastic displacement as a share of the field of view.
-        gamma: Smallest and largest exponent.
-        contrast: Smallest and largest factor on the intensities.
-        brightness: Standard deviation of what is added to all intensities.
-        noise: Largest standard deviation of Gaussian noise.
-        blur: Largest standard deviation of a Gaussian blur, in pixels.
-        low_resolution: Smallest resolution that is simulated, as a share of the slice's.
     """
 
     probability: float = 0.3
+    """Probability of each of the changes, in [0, 1]; 0 changes nothing."""
     rotation: float = 30.0
+    """Largest angle in degrees."""
     scale: tuple[float, float] = (0.75, 1.3)
+    """Smallest and largest magnification."""
     shift: float = 0.08
+    """Largest shift as a share of the field of view."""
     elastic: float = 0.02
+    """Standard deviation of the elastic displacement as a share of the field of view."""
     gamma: tuple[float, float] = (0.7, 1.5)
+    """Smallest and largest exponent of the intensities."""
     contrast: tuple[float, float] = (0.75, 1.25)
+    """Smallest and largest factor on the intensities."""
     brightness: float = 0.1
+    """Standard deviation of what is added to all intensities."""
     noise: float = 0.1
+    """Largest standard deviation of Gaussian noise."""
     blur: float = 1.0
+    """Largest standard deviation of a Gaussian blur, in pixels."""
     low_resolution: float = 0.5
+    """Smallest resolution that is simulated, as a share of the slice's."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.probability <= 1:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
 
-Observer = Callable[[int, Mapping[str, float]], None]
+StepObserver = Callable[[int, Mapping[str, float]], None]
 """Told the number of each training step, from 1, and the loss terms and figures it gave."""
 
 
@@ -30,7 +30,7 @@ class Segmenter(Protocol):
         pseudo: Sequence[Study] = (),
         validation: Sequence[Study] = (),
         *,
-        observe: Observer | None = None,
+        observe: StepObserver | None = None,
         folder: Path | None = None,
     ) -> Self:
         """Learn from every voxel that is not ``UNLABELLED``, starting from scratch.

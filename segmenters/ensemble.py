@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenters.base import Observer, Segmenter
+from segmenters.base import Segmenter, StepObserver
 from segmenters.features import FeatureSpace
 from semiqc.files.atomic import whole_folder
 from semiqc.images.frames import study_of_frame
@@ -51,7 +51,7 @@ class Ensemble:
         pseudo: Sequence[Study] = (),
         validation: Sequence[Study] = (),
         *,
-        observe: Observer | None = None,
+        observe: StepObserver | None = None,
         folder: Path | None = None,
     ) -> Self:
         """Fit every member on the same studies; see ``Segmenter.fit``."""

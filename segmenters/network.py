@@ -18,11 +18,11 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from segmenters.base import Observer
+from segmenters.base import StepObserver
 from segmenters.device import device_here, make_fabric
 from segmenters.sampler import SliceBatch, SliceSampler
 from segmenters.step import Supervised
-from segmenters.training import Training
+from segmenters.training import TrainingSettings
 from segmenters.watcher import Watcher
 from semiqc.files.atomic import whole_file
 from semiqc.optimise import LoopState, optimise
@@ -53,13 +53,13 @@ class NetworkSegmenter(ABC):
         *,
         channels: tuple[int, ...] = (16, 32, 64, 128, 256),
         dropout: float = 0.0,
-        training: Training | None = None,
+        training: TrainingSettings | None = None,
     ) -> None:
         self.scheme = scheme
         self.modalities = modalities
         self.channels = channels
         self.dropout = dropout
-        self.training = training or Training()
+        self.training = training or TrainingSettings()
 
     @abstractmethod
     def build(self) -> nn.Module:
@@ -80,7 +80,7 @@ class NetworkSegmenter(ABC):
         pseudo: Sequence[Study] = (),
         validation: Sequence[Study] = (),
         *,
-        observe: Observer | None = None,
+        observe: StepObserver | None = None,
         folder: Path | None = None,
     ) -> Self:
         training = self.training

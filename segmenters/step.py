@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from segmenters.augmentation import augment
 from segmenters.losses import cross_entropy, dice_loss
 from segmenters.sampler import SliceBatch
-from segmenters.training import Training
+from segmenters.training import TrainingSettings
 
 
 class Supervised:
@@ -23,7 +23,7 @@ class Supervised:
     def __init__(
         self,
         network: nn.Module,
-        training: Training,
+        training: TrainingSettings,
         mirror_axes: tuple[str, ...],
         fabric: Fabric,
     ) -> None:

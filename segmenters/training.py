@@ -11,51 +11,47 @@ POLYNOMIAL_POWER = 0.9
 
 
 @dataclass(frozen=True)
-class Training:
-    """How a network is trained; the same in every scenario, from scratch.
-
-    Args:
-        steps: Of the optimizer. The last one's weights are the result.
-        batch_size: Slices in a step.
-        patch: Rows and columns of a slice in training, each a multiple of 16.
-        learning_rate: Of AdamW, at the start.
-        weight_decay: Of AdamW.
-        schedule: How the learning rate falls to nothing.
-        clip: Largest norm of the gradient.
-        ema: Share of the moving average of the weights that is kept at each step; None takes the
-            weights themselves.
-        pseudo_ratio: Share of the batches drawn from pseudo-labels, where there are any, times the
-            mean of their weights.
-        foreground: Share of crops laid around a structure, where slices exceed the patch.
-        augmentation: What is done to the slices.
-        validate_every: Steps between two looks at the validation studies.
-        checkpoint_every: Steps after which the state is kept, from which a killed training goes
-            on.
-        report_every: Steps between two reports.
-        snapshots: Steps at which the weights are kept.
-        seed: Of weights, batches, augmentation and dropout.
-        device: ``auto``, ``cpu`` or ``cuda``, as Lightning Fabric names it.
-        precision: ``32-true`` or ``bf16-mixed``, as Lightning Fabric names it.
-    """
+class TrainingSettings:
+    """How a network is trained; the same in every scenario, from scratch."""
 
     steps: int = 1500
+    """Steps of the optimizer. The weights after the last one are the result."""
     batch_size: int = 16
+    """Slices in a step."""
     patch: tuple[int, int] = (96, 96)
+    """Rows and columns of a slice in training, each a multiple of 16."""
     learning_rate: float = 2e-3
+    """Learning rate of AdamW at the start."""
     weight_decay: float = 1e-4
+    """Weight decay of AdamW."""
     schedule: Literal["polynomial", "cosine"] = "polynomial"
+    """How the learning rate falls to zero."""
     clip: float = 12.0
+    """Largest norm of the gradient."""
     ema: float | None = None
+    """Share of the moving average of the weights that is kept at each step. The average is then
+    the result. None keeps no average."""
     pseudo_ratio: float = 0.5
+    """Share of the batches drawn from pseudo-labels, where there are any, times the mean of
+    their weights."""
     foreground: float = 0.7
+    """Share of crops laid around a structure, where slices exceed the patch."""
     augmentation: Augmentation = field(default_factory=Augmentation)
+    """Random changes of the slices in training."""
     validate_every: int = 200
+    """Steps between two evaluations on the validation studies."""
     checkpoint_every: int = 200
+    """Steps between two saves of the state, from which a killed training goes on."""
     report_every: int = 10
+    """Steps between two entries of the training log."""
     snapshots: tuple[int, ...] = ()
+    """Steps after which the weights are kept in a file of their own."""
     seed: int = 0
+    """Seed of initial weights, batches, augmentation and dropout."""
     device: str = "auto"
+    """Device: ``auto``, ``cpu`` or ``cuda``, as Lightning Fabric names it."""
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    """Number format: ``32-true`` or ``bf16-mixed``, as Lightning Fabric names it."""
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "validate_every", "checkpoint_every", "report_every"):

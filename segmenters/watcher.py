@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from segmenters.base import Observer
+from segmenters.base import StepObserver
 from segmenters.losses import cross_entropy, dice_loss
 from segmenters.sampler import SliceBatch
 from segmenters.step import Supervised
-from segmenters.training import Training
+from segmenters.training import TrainingSettings
 from semiqc.optimise import LoopState
 from semiqc.study import Study
 
@@ -24,7 +24,7 @@ BEST = "best.safetensors"
 class Watched(Protocol):
     """The segmenter whose training is watched."""
 
-    training: Training
+    training: TrainingSettings
 
     def logits(self, network: nn.Module, slices: Tensor) -> Tensor:
         """Logits of slices of any size."""
@@ -43,7 +43,7 @@ class Watcher:
         owner: Watched,
         step: Supervised,
         validation: Sequence[Study],
-        observe: Observer | None,
+        observe: StepObserver | None,
         folder: Path | None,
         state: LoopState[SliceBatch] | None,
     ) -> None:

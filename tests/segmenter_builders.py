@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from segmenters import Augmentation, Training, UNet
+from segmenters import Augmentation, TrainingSettings, UNet
 from semiqc.schemes import UNLABELLED, LabelScheme, Measure, Structure
 from semiqc.study import Study
 
@@ -27,7 +27,7 @@ def bright_square(name="a", *, frames=2, labelled=(0,), seed=0, size=(24, 20)):
 
 def small_unet(**changes):
     """A U-Net of two levels that learns for a few steps."""
-    training = Training(
+    training = TrainingSettings(
         steps=12, batch_size=4, patch=(16, 16), learning_rate=0.02, report_every=1,
         checkpoint_every=5, validate_every=6, augmentation=PLAIN, device="cpu",
     )  # fmt: skip

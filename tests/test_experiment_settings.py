@@ -149,7 +149,7 @@ def test_the_schema_describes_every_section_for_editors():
     assert schema["properties"]["rounds"]["description"] == (
         "Rounds of self-training, at most; a gate may have its own."
     )
-    assert schema["$defs"]["Training"]["additionalProperties"] is False
+    assert schema["$defs"]["TrainingSettings"]["additionalProperties"] is False
 
 
 def test_the_schema_describes_every_setting():

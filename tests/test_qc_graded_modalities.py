@@ -5,10 +5,10 @@ import pytest
 from segmenter_builders import PLAIN, SQUARE, bright_square
 
 from qc.graded.modalities import ModalitySubsets, SomeModalities
-from segmenters import Training
+from segmenters import TrainingSettings
 from semiqc.study import Study
 
-QUICK = Training(steps=6, batch_size=4, patch=(16, 16), augmentation=PLAIN, device="cpu")
+QUICK = TrainingSettings(steps=6, batch_size=4, patch=(16, 16), augmentation=PLAIN, device="cpu")
 SOURCE = ModalitySubsets(SQUARE, channels=(4, 8), training=QUICK)
 
 

@@ -9,12 +9,12 @@ from segmenter_builders import PLAIN, SQUARE, bright_square
 import qc.graded.ladder as ladder_module
 from qc.graded import SOURCES, CnnLadder, NoiseAttack, Snapshots, grade
 from qc.graded.noise import with_noise
-from segmenters import Training, UNet
+from segmenters import TrainingSettings, UNet
 from semiqc.files.store import Store
 from semiqc.files.store_writer import StoreWriter
 from semiqc.measuring.metrics import dice
 
-TRAINING = Training(
+TRAINING = TrainingSettings(
     steps=25, batch_size=4, patch=(16, 16), learning_rate=0.02, augmentation=PLAIN, device="cpu"
 )
 SMALL = {"channels": (4, 8), "training": TRAINING}

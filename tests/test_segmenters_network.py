@@ -6,7 +6,7 @@ import torch
 from segmenter_builders import SQUARE, bright_square, small_unet
 from sklearn.exceptions import NotFittedError
 
-from segmenters import FCN, SEGMENTERS, Augmentation, Training, predict, segment
+from segmenters import FCN, SEGMENTERS, Augmentation, TrainingSettings, predict, segment
 from semiqc.schemes import SHORT_AXIS, UNLABELLED
 from semiqc.study import Study
 
@@ -210,7 +210,7 @@ def test_the_fcn_has_the_convolutions_of_the_paper():
 
 @pytest.mark.parametrize(("schedule", "halfway"), [("cosine", 0.5), ("polynomial", 0.5**0.9)])
 def test_the_learning_rate_falls_as_scheduled(schedule, halfway):
-    training = Training(steps=10, learning_rate=1.0, schedule=schedule)
+    training = TrainingSettings(steps=10, learning_rate=1.0, schedule=schedule)
 
     assert training.rate(1) == 1
     assert training.rate(6) == pytest.approx(halfway)
@@ -228,4 +228,4 @@ def test_the_learning_rate_falls_as_scheduled(schedule, halfway):
 )
 def test_a_training_that_cannot_be_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
-        Training(**change)
+        TrainingSettings(**change)

@@ -8,7 +8,7 @@ import numpy as np
 
 from qc.graded.models import check_samples, default_training, judged_by, modalities_of
 from qc.graded.source import Made
-from segmenters import Training, UNet
+from segmenters import TrainingSettings, UNet
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
 
@@ -64,7 +64,7 @@ class CnnLadder:
     steps: tuple[int, int] = (40, 1500)
     dropout: float = 0.0
     samples: int = 0
-    training: Training = field(default_factory=default_training)
+    training: TrainingSettings = field(default_factory=default_training)
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qc.graded.models import default_training, segmented
 from qc.graded.source import Made
-from segmenters import Training, UNet
+from segmenters import TrainingSettings, UNet
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study, Voxels
 
@@ -37,7 +37,7 @@ class ModalitySubsets:
     scheme: LabelScheme
     subsets: tuple[tuple[int, ...], ...] | None = None
     channels: tuple[int, ...] = (16, 32, 64, 128, 256)
-    training: Training = field(default_factory=default_training)
+    training: TrainingSettings = field(default_factory=default_training)
     seed: int = 0
 
     def make(self, train: Sequence[Study], judged: Sequence[Study]) -> Iterator[Made]:

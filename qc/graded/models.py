@@ -12,7 +12,7 @@ from segmenters import (
     Members,
     NetworkSegmenter,
     Segmenter,
-    Training,
+    TrainingSettings,
     segment,
     segment_with_uncertainty,
 )
@@ -23,9 +23,9 @@ Change = Callable[[Study, int, NDArray[np.float32]], NDArray[np.float32]]
 """Another image for a frame of a study, ``[M, 1, Z, Y, X]``, from its own."""
 
 
-def default_training() -> Training:
+def default_training() -> TrainingSettings:
     """How networks are trained where nothing else is asked for."""
-    return Training(report_every=100)
+    return TrainingSettings(report_every=100)
 
 
 def labelled_frames(studies: Sequence[Study]) -> list[tuple[Study, int]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from qc.graded.models import check_samples, default_training, judged_by, modalities_of
 from qc.graded.source import Made
-from segmenters import Training, UNet, snapshot_file
+from segmenters import TrainingSettings, UNet, snapshot_file
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
 
@@ -50,7 +50,7 @@ class Snapshots:
     learning_rate: float = 2e-4
     dropout: float = 0.0
     samples: int = 0
-    training: Training = field(default_factory=default_training)
+    training: TrainingSettings = field(default_factory=default_training)
     seed: int = 0
 
     def __post_init__(self) -> None:

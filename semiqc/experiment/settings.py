@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self, get_args
 from pydantic import ConfigDict, Field, model_validator, with_config
 
 from qc import CONSENSUS, ESTIMATORS, QualityEstimator
-from segmenters import SEGMENTERS, Augmentation, Training
+from segmenters import SEGMENTERS, Augmentation, TrainingSettings
 from semiqc.experiment.scenarios import (
     SCENARIOS,
     Rule,
@@ -28,7 +28,7 @@ from semiqc.experiment.sections import (
 
 # Settings that stand beside the code they steer are checked like those here.
 _strict = with_config(ConfigDict(extra="forbid"))
-_strict(Training)
+_strict(TrainingSettings)
 _strict(Augmentation)
 
 
@@ -61,7 +61,7 @@ class Settings(Section):
     """Which labelled frames of a study train and teach."""
     segmenter: SegmenterSettings = SegmenterSettings()
     """The network, and how it predicts."""
-    training: Training = Training()
+    training: TrainingSettings = TrainingSettings()
     """How networks are trained; the same in every scenario."""
     qc: QcSettings = QcSettings()
     """Which estimators judge, and what they learn from."""
