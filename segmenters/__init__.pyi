@@ -2,6 +2,8 @@ from .augmentation import Augmentation as Augmentation
 from .augmentation import augment as augment
 from .base import Segmenter as Segmenter
 from .base import StepObserver as StepObserver
+from .checkpoints import checkpoint_file as checkpoint_file
+from .checkpoints import snapshot_file as snapshot_file
 from .components import largest_components as largest_components
 from .crf import CRF as CRF
 from .dropout import DropoutSamples as DropoutSamples
@@ -14,9 +16,11 @@ from .prediction import segment as segment
 from .registry import SEGMENTERS as SEGMENTERS
 from .test_time_augmentation import TestTimeAugmentation as TestTimeAugmentation
 from .test_time_augmentation import View as View
+from .training import Checkpoint as Checkpoint
 from .training import TrainingSettings as TrainingSettings
 from .uncertainty import FrameUncertainty as FrameUncertainty
 from .uncertainty import Members as Members
 from .uncertainty import segment_with_uncertainty as segment_with_uncertainty
 from .unet import UNet as UNet
-from .watcher import snapshot_file as snapshot_file
+from .validation import dice_term as dice_term
+from .validation import loss_term as loss_term

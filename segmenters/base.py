@@ -38,10 +38,11 @@ class Segmenter(Protocol):
         Args:
             studies: With an expert's labels.
             pseudo: With labels that a segmenter gave and a gate admitted.
-            validation: Whose labels choose the best checkpoint, and nothing else.
+            validation: Whose labels tell how good the weights are on the way, which is reported,
+                and choose the best; where others are to be the result, they change nothing.
             observe: Told of each step.
             folder: Where the state of an unfinished training is kept, from which the same call
-                goes on, and where the best checkpoint is left; None keeps nothing.
+                goes on, and where snapshots and checkpoints are left; None keeps nothing.
 
         Raises:
             ValueError: If no study has a label, or one has other modalities.

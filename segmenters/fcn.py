@@ -19,16 +19,18 @@ COMBINED = 64
 class FCN(NetworkSegmenter):
     """Five resolution levels, each upsampled to full resolution and concatenated.
 
-    13 convolutions in the levels, the first of each but the finest with stride 2; two with 64
-    filters over the concatenated levels; one to the classes. Batch normalisation and ReLU follow
-    all but the last.
+    16 convolutions with weights: 13 in the levels, the first of each but the finest with stride
+    2; two with 64 filters over the concatenated levels; one to the classes. Batch normalisation
+    and ReLU follow all but the last.
 
     Reference:
         Bai et al., "Automated cardiovascular magnetic resonance image analysis with fully
         convolutional networks", JCMR 2018. https://doi.org/10.1186/s12968-018-0471-x
-        Ours: these are 16 convolutions with weights, where semiQCSeg speaks of 17; upsampling is
+        Ours: no convolution with 32 filters between each level and its upsampling, which the
+        authors' code has (https://github.com/baiwenjia/ukbb_cardiac); upsampling is
         bilinear at any number of levels; dropout, if asked for, before the last convolution; the
-        loss and augmentation of every segmenter here.
+        loss and augmentation of every segmenter here. Ruijsink et al. 2020 count 17
+        convolutions.
     """
 
     def build(self) -> nn.Module:

@@ -1,10 +1,9 @@
 """What segmenters that are networks share: training, streaming prediction, saving."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,24 +11,17 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from segmenters.base import StepObserver
 from segmenters.device import device_here, make_fabric
-from segmenters.sampler import SliceBatch, SliceSampler
-from segmenters.step import Supervised
+from segmenters.fitting import train
 from segmenters.training import TrainingSettings
-from segmenters.watcher import Watcher
-from semiqc.files.atomic import whole_file
-from semiqc.optimise import LoopState, optimise
+from segmenters.weights import read_weights, write_weights
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
-
-HEADER = "semiqc-segmenter"
 
 
 class NetworkSegmenter(ABC):
@@ -83,47 +75,8 @@ class NetworkSegmenter(ABC):
         observe: StepObserver | None = None,
         folder: Path | None = None,
     ) -> Self:
-        training = self.training
         self._check([*studies, *pseudo, *validation])
-        sampler = SliceSampler(
-            studies,
-            pseudo,
-            batch_size=training.batch_size,
-            patch=self._patch(),
-            pseudo_ratio=training.pseudo_ratio,
-            foreground=training.foreground,
-            seed=training.seed,
-        )
-        fabric = make_fabric(training.device, training.precision)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(training.seed)
-            network = self.build()
-        optimizer = torch.optim.AdamW(
-            network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
-        )
-        wrapped, optimizer = fabric.setup(network, optimizer)
-        step = Supervised(wrapped, training, self.scheme.mirror_axes, fabric)
-        modules = {"network": network} | ({"average": step.average} if step.average else {})
-        state: LoopState[SliceBatch] | None = None
-        if folder:
-            state = LoopState(folder, self._identity(studies, pseudo), modules, optimizer)
-        done = state.restore() if state else 0
-        watcher = Watcher(self, step, validation, observe, folder, state)
-        network.train()
-        optimise(
-            step,
-            sampler.batches(done + 1, training.steps),
-            optimizer,
-            report=watcher,
-            first=done + 1,
-            seed=training.seed,
-            schedule=training.rate,
-            clip=training.clip,
-            fabric=fabric,
-        )
-        self.network_ = step.result.eval()
-        if state:
-            state.forget()
+        self.network_ = train(self, studies, pseudo, validation, observe, folder)
         return self
 
     @torch.no_grad()
@@ -176,21 +129,10 @@ class NetworkSegmenter(ABC):
 
     def write_weights(self, network: nn.Module, path: Path) -> None:
         """Write a network's weights and what it is, whole or not at all."""
-        state = network.state_dict()
-        tensors = {k: v.detach().cpu().contiguous().clone() for k, v in state.items()}
-        with whole_file(path) as temporary:
-            save_file(tensors, temporary, metadata={HEADER: json.dumps(self._described())})
+        write_weights(network, path, self.described())
 
     def load(self, path: Path) -> Self:
-        try:
-            with safe_open(path, framework="pt") as file:
-                stored = json.loads((file.metadata() or {}).get(HEADER, "null"))
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise ValueError(f"{path}: not a readable safetensors file ({error})") from error
-        expected = json.loads(json.dumps(self._described()))
-        if stored != expected:
-            raise ValueError(f"{path}: holds {stored}, expected {expected}")
+        tensors = read_weights(path, self.described())
         network = self.build()
         network.load_state_dict(tensors)
         self.training = replace(self.training, device=device_here(self.training.device))
@@ -201,21 +143,14 @@ class NetworkSegmenter(ABC):
         if not hasattr(self, "network_"):
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit first")
 
-    def _described(self) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
+        """What the network is, as its files say."""
         return {
             "kind": type(self).__name__,
             "classes": list(self.scheme.classes),
             "modalities": self.modalities,
             "channels": list(self.channels),
         }
-
-    def _identity(self, studies: Sequence[Study], pseudo: Sequence[Study]) -> str:
-        names = [[s.name, s.labelled_frames] for s in (*studies, *pseudo)]
-        return json.dumps([self._described(), self.dropout, asdict(self.training), names])
-
-    def _patch(self) -> tuple[int, int]:
-        rows, columns = (-(-n // self.multiple) * self.multiple for n in self.training.patch)
-        return rows, columns
 
     def _check(self, studies: Sequence[Study]) -> None:
         for study in studies:

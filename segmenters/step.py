@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from segmenters.augmentation import augment
 from segmenters.losses import cross_entropy, dice_loss
 from segmenters.sampler import SliceBatch
-from segmenters.training import TrainingSettings
+from segmenters.training import Checkpoint, TrainingSettings
 
 
 class Supervised:
@@ -44,8 +44,14 @@ class Supervised:
         )
 
     @property
+    def networks(self) -> dict[Checkpoint, nn.Module]:
+        """The network, and that with the average of its weights where one is kept."""
+        found: dict[Checkpoint, nn.Module] = {"last": self.plain}
+        return found | ({"ema": self.average.module} if self.average else {})
+
+    @property
     def result(self) -> nn.Module:
-        """The network that predicts: the average where one is kept."""
+        """The network that a snapshot is of: the average where one is kept."""
         return self.average.module if self.average else self.plain
 
     def losses(self, batch: SliceBatch, iteration: int) -> dict[str, Tensor]:
@@ -58,7 +64,10 @@ class Supervised:
             self.mirror_axes,
         )
         logits = self.network(images).float()
-        return {"dice": dice_loss(logits, labels), "cross_entropy": cross_entropy(logits, labels)}
+        return {
+            "dice_loss": dice_loss(logits, labels),
+            "cross_entropy": cross_entropy(logits, labels),
+        }
 
     def after_update(self) -> None:
         if self.average:

@@ -6,6 +6,9 @@ from typing import Literal
 
 from segmenters.augmentation import Augmentation
 
+Checkpoint = Literal["last", "ema", "best"]
+"""Weights that a training leaves."""
+
 POLYNOMIAL_POWER = 0.9
 """Of the decay, as in nnU-Net: Isensee et al., Nature Methods 2021."""
 
@@ -15,7 +18,7 @@ class TrainingSettings:
     """How a network is trained; the same in every scenario, from scratch."""
 
     steps: int = 1500
-    """Steps of the optimizer. The weights after the last one are the result."""
+    """Steps of the optimizer."""
     batch_size: int = 16
     """Slices in a step."""
     patch: tuple[int, int] = (96, 96)
@@ -29,8 +32,12 @@ class TrainingSettings:
     clip: float = 12.0
     """Largest norm of the gradient."""
     ema: float | None = None
-    """Share of the moving average of the weights that is kept at each step. The average is then
-    the result. None keeps no average."""
+    """Share of the moving average of the weights that is kept at each step. None keeps no
+    average."""
+    checkpoint: Checkpoint | None = None
+    """Weights that are the result: ``last``, those of the last step; ``ema``, their moving
+    average; ``best``, those with the lowest loss on the validation studies. Where not given,
+    ``ema`` if an average is kept, and ``last`` if not."""
     pseudo_ratio: float = 0.5
     """Share of the batches drawn from pseudo-labels, where there are any, times the mean of
     their weights."""
@@ -61,8 +68,26 @@ class TrainingSettings:
             raise ValueError(f"pseudo_ratio must lie in [0, 1], got {self.pseudo_ratio}")
         if self.ema is not None and not 0 <= self.ema < 1:
             raise ValueError(f"ema must lie in [0, 1), got {self.ema}")
+        if self.checkpoint == "ema" and self.ema is None:
+            raise ValueError("checkpoint: ema needs the setting ema, such as 0.99")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
+
+    @property
+    def chosen(self) -> Checkpoint:
+        """The weights that are the result."""
+        return self.checkpoint or self.usual
+
+    @property
+    def usual(self) -> Checkpoint:
+        """The weights that are the result where the settings do not say."""
+        return "last" if self.ema is None else "ema"
+
+    def checkpoints(self, *, is_validated: bool) -> tuple[Checkpoint, ...]:
+        """All weights that a training leaves, with validation studies or without."""
+        found: list[Checkpoint] = ["last"]
+        found += [] if self.ema is None else ["ema"]
+        return tuple(found + (["best"] if is_validated else []))
 
     def rate(self, step: int) -> float:
         """Learning rate of a step, from 1."""

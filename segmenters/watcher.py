@@ -1,34 +1,25 @@
 """What happens between the steps of a training."""
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from segmenters.base import StepObserver
-from segmenters.losses import cross_entropy, dice_loss
+from segmenters.checkpoints import BestCheckpoint, checkpoint_file, snapshot_file
 from segmenters.sampler import SliceBatch
 from segmenters.step import Supervised
-from segmenters.training import TrainingSettings
+from segmenters.training import Checkpoint, TrainingSettings
+from segmenters.validation import Segmenting, validate
 from semiqc.optimise import LoopState
 from semiqc.study import Study
 
-BEST = "best.safetensors"
 
-
-class Watched(Protocol):
+class Watched(Segmenting, Protocol):
     """The segmenter whose training is watched."""
 
     training: TrainingSettings
-
-    def logits(self, network: nn.Module, slices: Tensor) -> Tensor:
-        """Logits of slices of any size."""
-        ...
 
     def write_weights(self, network: nn.Module, path: Path) -> None:
         """Write a network's weights."""
@@ -36,20 +27,32 @@ class Watched(Protocol):
 
 
 class Watcher:
-    """Reports, validates and keeps checkpoints between the steps of a training."""
+    """Reports, validates and keeps checkpoints between the steps of a training.
+
+    Args:
+        owner: Whose network is trained.
+        step: Holds the network, and the moving average of its weights.
+        validation: Studies with a labelled frame.
+        best: Takes over the best network; None where there is no such study.
+        observe: Told what is reported.
+        folder: Where checkpoints and snapshots are left; None leaves none.
+        state: Of the loop; None keeps none.
+    """
 
     def __init__(
         self,
         owner: Watched,
         step: Supervised,
         validation: Sequence[Study],
+        best: BestCheckpoint | None,
         observe: StepObserver | None,
         folder: Path | None,
         state: LoopState[SliceBatch] | None,
     ) -> None:
         self.owner = owner
         self.step = step
-        self.validation = [study for study in validation if study.labelled_frames]
+        self.validation = validation
+        self.best = best
         self.observe = observe
         self.folder = folder
         self.state = state
@@ -59,9 +62,9 @@ class Watcher:
         is_last = number == training.steps
         shown: dict[str, float] = {}
         if number % training.report_every == 0 or is_last:
-            shown |= values
-        if self.validation and (number % training.validate_every == 0 or is_last):
-            shown["validation_loss"] = self._validate(number)
+            shown |= {**values, "learning_rate": training.rate(number)}
+        if self.best and (number % training.validate_every == 0 or is_last):
+            shown |= self._validated(self.best)
         if shown and self.observe:
             self.observe(number, shown)
         if self.folder and number in training.snapshots:
@@ -69,39 +72,22 @@ class Watcher:
         if self.state and number % training.checkpoint_every == 0 and not is_last:
             self.state.save(number)
 
-    @torch.no_grad()
-    def _validate(self, number: int) -> float:
-        network = self.step.result
-        was_training = network.training
-        network.eval()
-        losses = [
-            self._loss(network, study, frame)
-            for study in self.validation
-            for frame in study.labelled_frames
-        ]
-        network.train(was_training)
-        loss = float(np.mean(losses))
-        best = self.folder and self.folder / BEST
-        if best and loss < self._best_so_far():
-            self.owner.write_weights(network, best)
-            (best.with_suffix(".json")).write_text(json.dumps({"step": number, "loss": loss}))
-        return loss
+    def checkpoints(self) -> dict[Checkpoint, nn.Module]:
+        """The networks that the training leaves, by their kind."""
+        return self.step.networks | ({"best": self.best.network} if self.best else {})
 
-    def _best_so_far(self) -> float:
-        file = self.folder and (self.folder / BEST).with_suffix(".json")
-        if not file or not file.exists():
-            return math.inf
-        return float(json.loads(file.read_text())["loss"])
+    def write_checkpoints(self) -> None:
+        """Leave the weights of each kind in the folder, where there is more than one kind."""
+        found = self.checkpoints()
+        if self.folder and len(found) > 1:
+            for kind, network in found.items():
+                self.owner.write_weights(network, self.folder / checkpoint_file(kind))
 
-    def _loss(self, network: nn.Module, study: Study, frame: int) -> float:
-        device = self.step.fabric.device
-        image = np.ascontiguousarray(study.image[:, frame].swapaxes(0, 1))
-        labels = torch.from_numpy(np.asarray(study.labels[frame])).long().to(device)
-        with self.step.fabric.autocast():
-            logits = self.owner.logits(network, torch.from_numpy(image).to(device))
-        return float(dice_loss(logits.float(), labels) + cross_entropy(logits.float(), labels))
-
-
-def snapshot_file(step: int) -> str:
-    """Name of the file that holds the weights of a step."""
-    return f"snapshot-{step:08d}.safetensors"
+    def _validated(self, best: BestCheckpoint) -> dict[str, float]:
+        """Figures of each network as it is now, and of the best so far."""
+        shown: dict[str, float] = {}
+        for kind, network in self.step.networks.items():
+            found = validate(self.owner, network, self.validation, self.step.fabric)
+            best.offer(network, found)
+            shown |= found.terms(kind)
+        return shown | best.validation.terms("best")

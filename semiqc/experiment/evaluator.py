@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from semiqc.experiment.checkpoints import checkpoint_rows
 from semiqc.experiment.correcting import correction_rows, corrector_of
 from semiqc.experiment.evaluation import clinical_rows, curve_rows, overlap_rows
 from semiqc.experiment.judging import RunPanel
@@ -42,6 +43,7 @@ class Evaluator:
         hidden = [study.without_labels() for study in test]
         predictions = self.trainer.predict(f"{scenario}-test", ensemble, hidden, uncertainty=False)
         self.results.models[scenario, self.seed] = ensemble.first
+        self.results.checkpoints += checkpoint_rows(self.trainer, scenario, ensemble.first, test)
         found: list[OverlapRow] = []
         for prediction, study in zip(predictions, test, strict=True):
             found += self._add_measures(scenario, prediction, study)

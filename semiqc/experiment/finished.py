@@ -9,9 +9,10 @@ import yaml
 from pydantic import ValidationError
 
 from semiqc.experiment.overlays import read_overlays
-from semiqc.experiment.results import TABLES
+from semiqc.experiment.results import CHECKPOINTS, TABLES
 from semiqc.experiment.settings import Settings
-from semiqc.files.tables import read_rows
+from semiqc.experiment.training_log import read_log
+from semiqc.files.tables import CheckpointRow, read_rows
 from semiqc.report import ReportData, build_report, summary_tables
 from semiqc.schemes import LabelScheme
 from semiqc.work.folder import SETTINGS, read_environment
@@ -81,8 +82,11 @@ class Finished:
         rows: dict[str, Any] = {
             name: read_rows(folder / f"{name}.csv", kind)
             for name, kind in TABLES.items()
-            if name != "pseudo"
+            if name not in ("pseudo", "training")
         }
+        rows["training"] = read_log(folder / "training.csv")
+        if (folder / CHECKPOINTS).exists():
+            rows["checkpoints"] = read_rows(folder / CHECKPOINTS, CheckpointRow)
         return ReportData(
             title=self.settings.name,
             settings=(self.folder / SETTINGS).read_text(encoding="utf-8"),

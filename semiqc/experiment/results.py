@@ -12,9 +12,10 @@ from semiqc.experiment.data import Data
 from semiqc.experiment.judging import ESTIMATOR
 from semiqc.experiment.overlays import write_overlays
 from semiqc.experiment.trained import Trained
-from semiqc.experiment.training_log import FILE
+from semiqc.experiment.training_log import FILE, read_log
 from semiqc.files.atomic import whole_file, write_text
 from semiqc.files.tables import (
+    CheckpointRow,
     ClinicalRow,
     CorrectionRow,
     CurveRow,
@@ -23,7 +24,6 @@ from semiqc.files.tables import (
     PseudoRow,
     SplitRow,
     TrainingRow,
-    read_rows,
     write_rows,
 )
 from semiqc.report import Overlay
@@ -40,6 +40,9 @@ TABLES: dict[str, type[Any]] = {
     "training": TrainingRow,
 }
 """Tables of a run by the name of their file in ``results/``."""
+
+CHECKPOINTS = "checkpoints.csv"
+"""Table of the weights, in ``results/`` where there are several kinds of them."""
 
 
 @dataclass
@@ -59,6 +62,7 @@ class Results:
     curves: list[CurveRow] = field(default_factory=list)
     judgements: list[JudgementRow] = field(default_factory=list)
     pseudo: list[PseudoRow] = field(default_factory=list)
+    checkpoints: list[CheckpointRow] = field(default_factory=list)
     overlays: list[Overlay] = field(default_factory=list)
     models: dict[tuple[str, int], Trained] = field(default_factory=dict)
     judges: dict[tuple[str, int], tuple[Stage, QualityEstimator]] = field(default_factory=dict)
@@ -70,7 +74,7 @@ class Results:
         return [
             TrainingRow(f"{scenario}, seed {seed}", row.step, row.term, row.value)
             for (scenario, seed), trained in self.models.items()
-            for row in read_rows(trained.stage.folder / FILE, TrainingRow)
+            for row in read_log(trained.stage.folder / FILE)
         ]
 
 
@@ -89,6 +93,8 @@ def write_results(results: Results, run: Path) -> None:
     folder = run / "results"
     for name, kind in TABLES.items():
         write_rows(folder / f"{name}.csv", kind, getattr(results, name))
+    if results.checkpoints:
+        write_rows(folder / CHECKPOINTS, CheckpointRow, results.checkpoints)
     write_overlays(folder / "overlays.h5", results.overlays)
     for (scenario, seed), trained in results.models.items():
         _copy(trained.path, model_file(run, scenario, seed))

@@ -58,7 +58,8 @@ class SplitSettings(Section):
     """Subjects whose labels teach the quality estimators. With 0 the estimators are taught by
     cross-fitting over the labelled subjects."""
     validation: Annotated[int, Field(ge=0)] = 0
-    """Subjects that choose the best checkpoint, and end self-training when their loss rises."""
+    """Subjects whose loss chooses the best checkpoint (``training.checkpoint``) and ends
+    self-training when it rises."""
     test: Annotated[int, Field(ge=1)] = 12
     """Sealed subjects, looked at once, by the evaluation."""
     unlabelled: Annotated[int, Field(ge=0)] | None = None

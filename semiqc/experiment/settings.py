@@ -173,6 +173,10 @@ class Settings(Section):
             self._check_grain(gate)
             self._check_promise(gate)
         self._check_uncertainty()
+        if self.training.chosen == "best" and not (self.split.validation or self.split.file):
+            raise ValueError(
+                "training.checkpoint: best needs validation studies; set split.validation"
+            )
         if len(self._named_gates()) != len(self.gates):
             named = ", ".join(gate.name for gate in self.gates)
             raise ValueError(f"gates: two are alike: {named}")

@@ -5,7 +5,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from segmenters import CRF, SEGMENTERS, NetworkSegmenter
+from segmenters import (
+    CRF,
+    SEGMENTERS,
+    Checkpoint,
+    NetworkSegmenter,
+    checkpoint_file,
+    loss_term,
+)
 from semiqc.experiment.ensemble_prediction import EnsemblePrediction, read_predictions
 from semiqc.experiment.rungs import RungSteps, Snapshot
 from semiqc.experiment.sections import Rung
@@ -33,7 +40,10 @@ class StagedTrainer:
         folder: Where stages are kept.
         monitor: Told how it goes on.
         seed: Of the trainings.
-        validation: Studies that choose the best checkpoint.
+        validation: Studies whose loss chooses the best checkpoint, and ends self-training.
+
+    Raises:
+        ValueError: If the best checkpoint is to be used and no validation study has a label.
     """
 
     def __init__(
@@ -51,7 +61,14 @@ class StagedTrainer:
         self.folder = folder
         self.monitor = monitor
         self.seed = seed
-        self.validation = validation
+        self.validation = [study for study in validation if study.labelled_frames]
+        training = settings.training
+        self.checkpoints = training.checkpoints(is_validated=bool(self.validation))
+        if training.chosen not in self.checkpoints:
+            raise ValueError(
+                f"training.checkpoint: {training.chosen} needs a validation study with a label;"
+                " the split has none"
+            )
 
     def blank(self, rung: Rung, member: int = 0) -> NetworkSegmenter:
         """A segmenter of the rung's width and number of steps, not yet fitted."""
@@ -68,6 +85,8 @@ class StagedTrainer:
                 steps=steps.count,
                 seed=training.seed + self.seed + MEMBERS_APART * member,
                 snapshots=steps.before_end,
+                # Which weights are used is chosen among those that the training leaves.
+                checkpoint=None,
             ),
         )
 
@@ -102,7 +121,7 @@ class StagedTrainer:
         name = f"{name}-member{member}" if member else name
         depends = {
             "segmenter": self.settings.segmenter.model_dump(mode="json", exclude=OF_PREDICTING),
-            "training": asdict(blank.training),
+            "training": {k: v for k, v in asdict(blank.training).items() if k != "checkpoint"},
             "width": rung.width,
             "experts": [self._identity(study) for study in experts],
             "pseudo": [self._identity(study) for study in pseudo],
@@ -118,7 +137,7 @@ class StagedTrainer:
 
                 def observe(step: int, terms: Mapping[str, float]) -> None:
                     log(step, terms)
-                    tick(step, terms)
+                    tick(step, {term: v for term, v in terms.items() if "/" not in term})
 
                 fitted = blank.fit(
                     experts, pseudo, self.validation, observe=observe, folder=unfinished
@@ -126,7 +145,12 @@ class StagedTrainer:
             fitted.save(unfinished / WEIGHTS)
 
         stage = self.folder.stage(f"train-{name}-seed{self.seed}", depends, make)
-        return Trained(stage, WEIGHTS, lambda: self.blank(rung, member), experts)
+        file = self.weights_file(self.settings.training.chosen)
+        return Trained(stage, file, lambda: self.blank(rung, member), experts)
+
+    def weights_file(self, kind: Checkpoint) -> str:
+        """Name of the file, in a training's stage, that has the weights of a kind."""
+        return WEIGHTS if kind == self.settings.training.usual else checkpoint_file(kind)
 
     def steps(self, rung: Rung) -> RungSteps:
         """The steps of a rung's training."""
@@ -183,8 +207,8 @@ class StagedTrainer:
         )
 
     def validation_loss(self, trained: Trained) -> float:
-        """Of the last step; NaN where no study is held out for validation."""
-        return last_value(trained.stage.folder / FILE, "validation_loss")
+        """Of the weights that are used; NaN where no study is held out for validation."""
+        return last_value(trained.stage.folder / FILE, loss_term(self.settings.training.chosen))
 
     def _identity(self, study: Study) -> list[Any]:
         """What a training on a study depends on: where its labels come from, and its weight."""

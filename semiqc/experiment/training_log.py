@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,6 +12,9 @@ from torch.utils.tensorboard import SummaryWriter
 from semiqc.files.tables import TrainingRow, read_rows, write_rows
 
 FILE = "training.csv"
+
+RENAMED = {"dice": "dice_loss"}
+"""Names of terms in logs of version 0.1, and what they are called since."""
 
 
 class TrainingLog:
@@ -76,7 +79,14 @@ def _complete_rows(path: Path) -> list[TrainingRow]:
     return read_rows(path, TrainingRow) if lines else []
 
 
+def read_log(path: Path) -> list[TrainingRow]:
+    """The rows of a log, old names of terms replaced by today's."""
+    return [
+        replace(row, term=RENAMED.get(row.term, row.term)) for row in read_rows(path, TrainingRow)
+    ]
+
+
 def last_value(path: Path, term: str) -> float:
     """The last value of a term in a log; NaN where it has none."""
-    values = [row.value for row in read_rows(path, TrainingRow) if row.term == term]
+    values = [row.value for row in read_log(path) if row.term == term]
     return values[-1] if values else float("nan")

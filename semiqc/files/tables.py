@@ -191,6 +191,23 @@ class PseudoRow:
 
 
 @dataclass(frozen=True)
+class CheckpointRow:
+    """How good the weights of one kind are: ``last``, ``ema`` or ``best``.
+
+    Both figures are means over studies, frames and structures: ``validation_dice`` of the
+    validation studies, ``dice`` of the test studies; NaN where there are none. ``is_used`` says
+    whether all other tables are of these weights.
+    """
+
+    seed: int
+    scenario: str
+    checkpoint: str
+    is_used: str
+    validation_dice: float
+    dice: float
+
+
+@dataclass(frozen=True)
 class TrainingRow:
     """One loss term or figure at one step of one training."""
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semiqc.files.tables import (
+    CheckpointRow,
     ClinicalRow,
     CorrectionRow,
     CurveRow,
@@ -77,6 +78,7 @@ class ReportData:
         curves: Of the test studies by scenario, and of ``CANDIDATES``.
         corrections: Clinical measures with failed slices replaced.
         judgements: What estimator and gate said of the unlabelled studies.
+        checkpoints: How good each kind of weights is, where there are several.
         training: Loss terms and figures of the trainings.
         overlays: Best, median and worst test study of each scenario.
         left_out: What the run left out, and why; a line each.
@@ -100,6 +102,7 @@ class ReportData:
     curves: Sequence[CurveRow] = ()
     judgements: Sequence[JudgementRow] = ()
     corrections: Sequence[CorrectionRow] = ()
+    checkpoints: Sequence[CheckpointRow] = ()
     training: Sequence[TrainingRow] = ()
     overlays: Sequence[Overlay] = ()
     left_out: Sequence[str] = ()

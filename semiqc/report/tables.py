@@ -19,6 +19,7 @@ from semiqc.pages.table import (
     p_value,
     text,
 )
+from semiqc.report.checkpoints import checkpoints_table
 from semiqc.report.choices import choices_table
 from semiqc.report.clinical import agreement_table, clinical_table, corrections_table
 from semiqc.report.data import ReportData
@@ -49,6 +50,7 @@ def summary_tables(data: ReportData) -> list[Table]:
         gate_table(data),
         estimators_table(data),
         split_table(data),
+        *([checkpoints_table(data)] if data.checkpoints else []),
     ]
 
 
