@@ -93,6 +93,11 @@ def test_changes_reach_into_sections_and_are_read_as_yaml(file):
             "needs a rung that holds nothing back, with a snapshot at 1",
         ),
         ("training: {schedule: linear}", "training"),
+        (
+            "training: {checkpoint: best}",
+            "training.checkpoint: best needs validation studies; set split.validation",
+        ),
+        ("training: {checkpoint: ema}", "training: checkpoint: ema needs the setting ema"),
         ("seeds: []", "seeds:"),
         ("seeds: [0, 1, 0]", "seeds: some are given twice: 0, 1, 0"),
         ("gate:\ngates: [random]", "gate: input should be a valid dictionary"),
@@ -163,8 +168,9 @@ def test_the_schema_describes_every_setting():
 
     assert [setting for setting, said in described.items() if len(said) < 4] == []
     assert described["Augmentation.rotation"] == "Largest angle in degrees."
-    assert described["Training.pseudo_ratio"].startswith("Share of the batches drawn from pseudo-")
-    assert described["Training.pseudo_ratio"].endswith("times the mean of their weights.")
+    ratio = described["TrainingSettings.pseudo_ratio"]
+    assert ratio.startswith("Share of the batches drawn from pseudo-")
+    assert ratio.endswith("times the mean of their weights.")
 
 
 def test_gates_of_one_name_are_told_apart_by_what_differs():

@@ -1,7 +1,7 @@
 import math
 
-from semiqc.experiment.training_log import FILE, TrainingLog, last_value
-from semiqc.files.tables import TrainingRow, read_rows
+from semiqc.experiment.training_log import FILE, TrainingLog, last_value, read_log
+from semiqc.files.tables import TrainingRow, read_rows, write_rows
 
 
 def steps(folder):
@@ -35,6 +35,13 @@ def test_the_last_value_of_a_term_is_that_of_the_last_step(tmp_path):
 
     assert last_value(tmp_path / FILE, "loss") == 0.4
     assert math.isnan(last_value(tmp_path / FILE, "validation_loss"))
+
+
+def test_a_log_of_version_0_1_is_read_by_todays_names(tmp_path):
+    write_rows(tmp_path / FILE, TrainingRow, [TrainingRow("few", 10, "dice", 0.5)])
+
+    assert [(row.term, row.value) for row in read_log(tmp_path / FILE)] == [("dice_loss", 0.5)]
+    assert last_value(tmp_path / FILE, "dice_loss") == 0.5
 
 
 def test_a_log_that_nothing_was_told_leaves_no_file(tmp_path):

@@ -27,7 +27,7 @@ from semiqc.experiment.sections import (
 )
 
 # Settings that stand beside the code they steer are checked like those here.
-_strict = with_config(ConfigDict(extra="forbid"))
+_strict = with_config(ConfigDict(extra="forbid", use_attribute_docstrings=True))
 _strict(TrainingSettings)
 _strict(Augmentation)
 

@@ -89,8 +89,8 @@ class _Described(GenerateJsonSchema):
         found = super().dataclass_schema(schema)
         said = descriptions(schema["cls"])
         for name, setting in found["properties"].items():
-            if name in said:
-                setting["description"] = said[name]
+            description = said.get(name, setting.get("description", ""))
+            setting["description"] = " ".join(description.split())
         return found
 
 

@@ -118,7 +118,8 @@ def training_plots(data: ReportData) -> list[Picture]:
     """Each loss term or figure of the trainings over their steps."""
     curves: dict[str, dict[str, list[tuple[int, float]]]] = {}
     for row in data.training:
-        if np.isfinite(row.value):
+        # The best so far is one of the other curves.
+        if np.isfinite(row.value) and "_best" not in row.term:
             of_term = curves.setdefault(row.term, {})
             of_term.setdefault(row.training, []).append((row.step, row.value))
     colours = data.colours
