@@ -38,14 +38,15 @@ class Segmenter(Protocol):
         Args:
             studies: With an expert's labels.
             pseudo: With labels that a segmenter gave and a gate admitted.
-            validation: Whose labels tell how good the weights are on the way, which is reported,
-                and choose the best; where others are to be the result, they change nothing.
+            validation: Studies on which the weights are evaluated now and then. They choose the
+                best checkpoint; where another is the result, they change nothing.
             observe: Told of each step.
             folder: Where the state of an unfinished training is kept, from which the same call
                 goes on, and where snapshots and checkpoints are left; None keeps nothing.
 
         Raises:
-            ValueError: If no study has a label, or one has other modalities.
+            ValueError: If no study has a label, or one has other modalities; if the best
+                checkpoint is asked for and no validation study has a label.
         """
         ...
 

@@ -13,7 +13,7 @@ from segmenters.validation import Validation
 class BestCheckpoint(nn.Module):
     """The network with the lowest validation loss so far.
 
-    The loss, not the Dice, chooses: it still tells networks apart where none has found a
+    The loss, not the Dice, chooses: it differs between networks even where none has found a
     structure yet. Candidates at each validation are the network itself and, where one is kept,
     the moving average of its weights; of equal ones the first stays.
 

@@ -11,7 +11,7 @@ Reference:
     MICCAI 2017, refine pseudo-labels so. https://doi.org/10.1007/978-3-319-66185-8_29
     Ours: kernels summed exactly rather than on a permutohedral lattice, the appearance kernel
     out to ``REACH`` standard deviations. The ventricles share one intensity, so that pulls
-    across the whole image would say little.
+    across the whole image would mean little.
 """
 
 import math

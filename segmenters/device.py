@@ -24,7 +24,7 @@ def make_fabric(device: str, precision: Precision) -> Fabric:
 
 
 def device_here(device: str) -> str:
-    """A device for what was taught elsewhere: the same where there is one, else ``auto``."""
+    """A device for what was trained elsewhere: the same where there is one, else ``auto``."""
     if device in ("cuda", "gpu"):
         return device if torch.cuda.is_available() else "auto"
     if device == "mps":

@@ -1,4 +1,4 @@
-"""One network asked several times, with other features dropped each time."""
+"""Monte-Carlo dropout: predictions of one network with random features dropped."""
 
 from collections.abc import Iterator
 
@@ -13,8 +13,8 @@ from semiqc.study import Study
 class DropoutSamples:
     """Monte-Carlo dropout; see ``segmenters.uncertainty.Members``.
 
-    What is dropped depends on the seed and the sample, not on what was segmented before, so that
-    a frame gets the same whether its study is segmented or the frame alone.
+    What is dropped depends on the seed and the number of the sample alone. So a frame gets the
+    same whether its whole study is segmented or that frame alone.
 
     Reference:
         Gal and Ghahramani, "Dropout as a Bayesian approximation: representing model uncertainty
@@ -22,9 +22,9 @@ class DropoutSamples:
 
     Args:
         segmenter: Built with dropout.
-        samples: At least two; Qiu et al. 2025 take 50.
+        samples: Number of samples, at least two; Qiu et al. 2025 take 50.
         seed: Of what is dropped.
-        space: That the features are measured in, without dropout; None keeps no features.
+        space: In which the features are measured, without dropout; None keeps no features.
 
     Raises:
         ValueError: If the segmenter has no dropout, or the samples are fewer.

@@ -1,4 +1,4 @@
-"""Several segmenters that speak as one."""
+"""An ensemble of segmenters."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ class Ensemble:
 
     Args:
         segmenters: At least two, of one label scheme and number of modalities.
-        space: That the first one's features are measured in; None keeps no features.
+        space: In which the first one's features are measured; None keeps no features.
 
     Raises:
         ValueError: If they are fewer, or differ in scheme or modalities.

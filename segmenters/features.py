@@ -1,4 +1,4 @@
-"""What a segmenter sees in an image, measured against what it saw in training."""
+"""Deepest features of a network, as distances from those of its training data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class FeatureSpace:
     """A Gaussian over the deepest features of the frames that a segmenter learned from.
 
     Networks do not share a feature space. Distances to what each has learned from can be
-    compared all the same, so features are told as deviations from that.
+    compared all the same, so features are given as deviations from that.
 
     Reference:
         Lee et al., "A simple unified framework for detecting out-of-distribution samples and
@@ -50,10 +50,10 @@ class FeatureSpace:
         Raises:
             ValueError: If there is none.
         """
-        seen = [study_of_frame(study, t) for study in studies for t in study.labelled_frames]
-        if not seen:
+        frames = [study_of_frame(study, t) for study in studies for t in study.labelled_frames]
+        if not frames:
             raise ValueError(f"a feature space needs a labelled frame, got none in {len(studies)}")
-        found = np.concatenate([list(segmenter.deep_features(frame)) for frame in seen])
+        found = np.concatenate([list(segmenter.deep_features(frame)) for frame in frames])
         variances, axes = np.linalg.eigh(_covariance(found))
         scales = 1 / np.sqrt(np.maximum(variances, LEAST_VARIANCE))
         return cls(segmenter, found.mean(axis=0), (axes * scales) @ axes.T)

@@ -86,7 +86,7 @@ class NetworkSegmenter(ABC):
         """See ``Segmenter.predict_frames``.
 
         Args:
-            study: Its labels are not looked at.
+            study: Its labels are not used.
             dropping: Seed by which features are dropped as in training, the same in every frame;
                 None drops nothing.
         """
@@ -144,7 +144,7 @@ class NetworkSegmenter(ABC):
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit first")
 
     def described(self) -> dict[str, Any]:
-        """What the network is, as its files say."""
+        """What the network is, as its files keep it."""
         return {
             "kind": type(self).__name__,
             "classes": list(self.scheme.classes),

@@ -20,7 +20,7 @@ def segment(
 
     Args:
         segmenter: Fitted.
-        study: Its labels are not looked at.
+        study: Its labels are not used.
         clean: Keep only the largest connected component of each class.
         refine: Applied to the probabilities of each frame, such as a ``CRF``.
     """

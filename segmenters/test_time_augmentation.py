@@ -1,4 +1,4 @@
-"""One segmenter that looks at an image in several ways: test-time augmentation."""
+"""Test-time augmentation: one segmenter, an image changed in several ways."""
 
 import math
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ class View:
         return _sampled(segmented, inverse)
 
     def _matrix(self, size: tuple[int, ...]) -> NDArray[np.float64]:
-        """From ``(x, y, 1)`` of the view to those of the image, which run from -1 to 1."""
+        """From ``(x, y, 1)`` of the changed image to those of the image, from -1 to 1."""
         ratio = size[0] / size[1]
         cosine, sine = math.cos(math.radians(self.rotation)), math.sin(math.radians(self.rotation))
         x, y = (-1.0 if axis in self.mirrored else 1.0 for axis in ("x", "y"))
@@ -71,8 +71,8 @@ def _sampled(array: NDArray[np.float32], matrix: NDArray[np.float64]) -> NDArray
 class TestTimeAugmentation:
     """Test-time augmentation; see ``segmenters.uncertainty.Members``.
 
-    The first view is the image as it is. All others are drawn once, from the seed; they mirror
-    the image along the axes that the label scheme allows.
+    The first augmentation leaves the image as it is. All others are drawn once, from the seed;
+    they mirror the image along the axes that the label scheme allows.
 
     Reference:
         Wang et al., "Aleatoric uncertainty estimation with test-time augmentation for medical
@@ -81,16 +81,16 @@ class TestTimeAugmentation:
 
     Args:
         segmenter: Fitted.
-        count: TestTimeAugmentation, at least two.
+        count: Number of augmentations, at least two.
         rotation: Largest angle in degrees.
         shift: Largest shift as a share of the field of view.
         contrast: Largest relative change of the contrast.
         brightness: Largest intensity that is added, for images normalised to about [0, 1].
         seed: Of the draw.
-        space: That the features of the first view are measured in; None keeps no features.
+        space: In which the features of the unchanged image are measured; None keeps no features.
 
     Raises:
-        ValueError: If there are fewer views.
+        ValueError: If there are fewer augmentations.
     """
 
     __test__ = False  # Its name looks like a test to pytest.
@@ -128,8 +128,8 @@ class TestTimeAugmentation:
     def probabilities(self, frame: Study) -> Iterator[NDArray[np.float32]]:
         image = np.asarray(frame.image[:], dtype=np.float32)
         for view in self.views:
-            seen = replace(frame, image=view.of(image))
-            for found in self.segmenter.predict_frames(seen):
+            changed = replace(frame, image=view.of(image))
+            for found in self.segmenter.predict_frames(changed):
                 yield view.back(found)
 
     def features(self, frame: Study) -> NDArray[np.float64]:

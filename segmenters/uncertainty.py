@@ -1,4 +1,4 @@
-"""What several segmenters say of a study, one frame after the other."""
+"""Segmentation with uncertainty maps, out of several predictions of each frame."""
 
 import math
 from collections.abc import Iterator
@@ -16,12 +16,15 @@ from semiqc.study import Study, UncertaintyMaps
 
 
 class Members(Protocol):
-    """Several opinions: an ensemble, a network with dropout, or views of the image."""
+    """Several predictions of one image, each called a member's.
+
+    Those of ensemble members, of samples of Monte-Carlo dropout, or under test-time augmentation.
+    """
 
     scheme: LabelScheme
 
     def probabilities(self, frame: Study) -> Iterator[NDArray[np.float32]]:
-        """What each member says of a study of one frame, ``[C, Z, Y, X]``, one after the other.
+        """Class probabilities of each member, ``[C, Z, Y, X]``, of a study of one frame.
 
         Raises:
             sklearn.exceptions.NotFittedError: If a member is not fitted.
@@ -29,7 +32,7 @@ class Members(Protocol):
         ...
 
     def features(self, frame: Study) -> NDArray[np.float64]:
-        """How far from what was learned the frame looks, ``[F]``; F is 0 where that is unknown.
+        """How far the frame lies from the training data, ``[F]``; F is 0 where that is unknown.
 
         Of the first member, see ``segmenters.features.FeatureSpace``.
         """
@@ -37,7 +40,7 @@ class Members(Protocol):
 
 
 class FrameUncertainty(NamedTuple):
-    """One frame of a study as several segmenters see it.
+    """One frame of a study, segmented by several members.
 
     Args:
         labels: Of these probabilities, ``[Z, Y, X]`` int8.
@@ -54,13 +57,13 @@ class FrameUncertainty(NamedTuple):
 def segment_with_uncertainty(
     members: Members, study: Study, *, clean: bool = False, refine: Refine | None = None
 ) -> Iterator[FrameUncertainty]:
-    """Segment a study, and tell how sure the members are of it.
+    """Segment a study, with the uncertainty of its members.
 
     One frame of one member stands in memory at a time, and the labels of all of them.
 
     Args:
         members: Fitted.
-        study: Its labels are not looked at.
+        study: Its labels are not used.
         clean: Keep only the largest connected component of each class; the members' own
             labels, and with them their agreement, are left as they are.
         refine: Applied to the mean probabilities of each frame, such as a ``CRF``; the entropy is
@@ -72,7 +75,7 @@ def segment_with_uncertainty(
     """
     for number in range(study.frames):
         frame = _alone(study, number)
-        mean, votes = _asked(members, frame)
+        mean, votes = _predicted(members, frame)
         refined = refine(frame.image[:, 0], mean) if refine else mean
         labels = refined.argmax(axis=0).astype(np.int8)
         if clean:
@@ -88,7 +91,7 @@ def segment_with_uncertainty(
 
 
 def _alone(study: Study, number: int) -> Study:
-    """One frame as a study, its image in memory, for every member looks at it."""
+    """One frame as a study, its image in memory, since every member reads it."""
     alone = study_of_frame(study, number)
     image = np.asarray(alone.image[:])
     if not np.isfinite(image).all():
@@ -96,7 +99,7 @@ def _alone(study: Study, number: int) -> Study:
     return replace(alone, image=image)
 
 
-def _asked(members: Members, frame: Study) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+def _predicted(members: Members, frame: Study) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
     """Mean probabilities, ``[C, Z, Y, X]``, and the labels of each member, ``[N, Z, Y, X]``."""
     total: NDArray[np.float32] | None = None
     votes: list[NDArray[np.int8]] = []
@@ -129,7 +132,7 @@ def pairwise_dice(votes: NDArray[np.int8], scheme: LabelScheme) -> NDArray[np.fl
         scheme: Whose structures to compare.
 
     Returns:
-        Two members of which neither has a structure say nothing of it; NaN where none has it.
+        Pairs in which neither member has a structure are left out; NaN where none has it.
     """
     first, second = np.triu_indices(len(votes), k=1)
     segmented = votes[:, (votes != BACKGROUND).any(axis=0)]
@@ -153,7 +156,7 @@ def mean_confidence(
     Args:
         probabilities: Of each class, ``[C, Z, Y, X]``.
         labels: The prediction, ``[Z, Y, X]``.
-        scheme: Whose structures to look at.
+        scheme: Its structures are measured.
     """
     found = np.full(len(scheme.structures), np.nan)
     for number, structure in enumerate(scheme.structures):

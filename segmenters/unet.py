@@ -1,8 +1,6 @@
 """The U-Net with residual units."""
 
 import torch
-from monai.networks.layers.simplelayers import SkipConnection
-from monai.networks.nets.unet import UNet as MonaiUNet
 from torch import nn
 
 from segmenters.network import NetworkSegmenter
@@ -18,6 +16,9 @@ class UNet(NetworkSegmenter):
     """
 
     def build(self) -> nn.Module:
+        # Imported when it is needed: MONAI loads readers of images and plotting with it.
+        from monai.networks.nets.unet import UNet as MonaiUNet
+
         network: torch.nn.Module = MonaiUNet(
             spatial_dims=2,
             in_channels=self.modalities,
@@ -30,6 +31,8 @@ class UNet(NetworkSegmenter):
         return network
 
     def deepest(self, network: nn.Module) -> nn.Module:
+        from monai.networks.layers.simplelayers import SkipConnection
+
         *_, innermost = (part for part in network.modules() if isinstance(part, SkipConnection))
         bottom: nn.Module = innermost.submodule
         return bottom

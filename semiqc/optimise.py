@@ -76,37 +76,58 @@ def optimise(
         FloatingPointError: If a loss term is not finite, or more than ``PATIENCE`` gradients in a
             row are not; the weights are left untouched.
     """
-    lost = 0
+    update = _Update(step, optimizer, clip, fabric)
     with _own_random_state():
         for iteration, batch in enumerate(batches, start=first):
             torch.manual_seed(_mixed(seed, iteration))
             if schedule is not None:
                 for group in optimizer.param_groups:
                     group["lr"] = schedule(iteration)
-            terms = step.losses(batch, iteration)
-            loss = torch.stack(list(terms.values())).sum()
-            if not loss.isfinite():
-                values = {name: term.item() for name, term in terms.items()}
-                raise FloatingPointError(f"loss is not finite at iteration {iteration}: {values}")
-            optimizer.zero_grad()
-            if fabric is None:
-                loss.backward()
-            else:
-                fabric.backward(loss)
-            if clip is not None:
-                parameters = [p for group in optimizer.param_groups for p in group["params"]]
-                norm = nn.utils.clip_grad_norm_(parameters, clip)
-                lost = 0 if norm.isfinite() else lost + 1
-                if lost > PATIENCE:
-                    raise FloatingPointError(
-                        f"{lost} gradients in a row are not finite, the last at iteration"
-                        f" {iteration}"
-                    )
-            if not lost:
-                optimizer.step()
-                step.after_update()
+            terms = update(batch, iteration)
             if iteration % report_every == 0:
                 report(iteration, {name: term.item() for name, term in terms.items()})
+
+
+@dataclass
+class _Update(Generic[BatchOf]):
+    """One step of the optimizer after the other; see ``optimise``."""
+
+    step: Step[BatchOf]
+    optimizer: torch.optim.Optimizer
+    clip: float | None
+    fabric: Fabric | None
+    lost: int = 0
+    """Gradients that were not finite, in a row."""
+
+    def __call__(self, batch: BatchOf, iteration: int) -> dict[str, Tensor]:
+        """Move the weights by one batch; the loss terms before that."""
+        terms = self.step.losses(batch, iteration)
+        loss = torch.stack(list(terms.values())).sum()
+        if not loss.isfinite():
+            values = {name: term.item() for name, term in terms.items()}
+            raise FloatingPointError(f"loss is not finite at iteration {iteration}: {values}")
+        self.optimizer.zero_grad()
+        if self.fabric is None:
+            loss.backward()
+        else:
+            self.fabric.backward(loss)
+        if self._is_usable(iteration):
+            self.optimizer.step()
+            self.step.after_update()
+        return terms
+
+    def _is_usable(self, iteration: int) -> bool:
+        """Whether the gradient may move the weights; it is clipped where that is asked for."""
+        if self.clip is None:
+            return True
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        norm = nn.utils.clip_grad_norm_(parameters, self.clip)
+        self.lost = 0 if norm.isfinite() else self.lost + 1
+        if self.lost > PATIENCE:
+            raise FloatingPointError(
+                f"{self.lost} gradients in a row are not finite, the last at iteration {iteration}"
+            )
+        return not self.lost
 
 
 @dataclass(frozen=True)
@@ -132,6 +153,12 @@ class LoopState(Generic[BatchOf]):
 
     def save(self, iteration: int) -> None:
         """Keep the state after an iteration, whole or not at all."""
+        described = json.dumps([self.identity, iteration])
+        with whole_file(self.path) as temporary:
+            save_file(self._tensors(), temporary, metadata={IDENTITY: described})
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """All that is kept, by module or ``optimizer`` and the name within it."""
         tensors = {
             f"{name}/{key}": tensor.detach().cpu().contiguous().clone()
             for name, module in self.modules.items()
@@ -141,9 +168,7 @@ class LoopState(Generic[BatchOf]):
             for key, value in moments.items():
                 moment = torch.as_tensor(value).detach().cpu().clone()
                 tensors[f"optimizer/{number}/{key}"] = moment
-        described = json.dumps([self.identity, iteration])
-        with whole_file(self.path) as temporary:
-            save_file(tensors, temporary, metadata={IDENTITY: described})
+        return tensors
 
     def restore(self) -> int:
         """Take back the kept state; the number of iterations it has done, 0 without one."""
@@ -158,6 +183,10 @@ class LoopState(Generic[BatchOf]):
         identity, iteration = json.loads(metadata.get(IDENTITY, '["", 0]'))
         if identity != self.identity:
             return 0
+        self._take_back(tensors)
+        return int(iteration)
+
+    def _take_back(self, tensors: Mapping[str, Tensor]) -> None:
         for name, module in self.modules.items():
             module.load_state_dict(_below(tensors, f"{name}/"))
         state: dict[int, dict[str, Tensor]] = {}
@@ -165,7 +194,6 @@ class LoopState(Generic[BatchOf]):
             number, moment = key.split("/")
             state.setdefault(int(number), {})[moment] = tensor
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
-        return int(iteration)
 
     def forget(self) -> None:
         """Remove the kept state."""

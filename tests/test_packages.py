@@ -55,6 +55,16 @@ def test_help_imports_nothing_heavy():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_segmenter_is_imported_without_readers_of_images_and_plotting():
+    code = (
+        "import sys; from segmenters import FCN, UNet;"
+        "print([m for m in ('monai', 'nibabel', 'pydicom', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_help_answers_in_under_a_second():
     seconds = []
     for _ in range(3):
