@@ -8,7 +8,10 @@ Batch = TypeVar("Batch")
 
 
 def ahead(batches: Iterator[Batch], depth: int = 4) -> Iterator[Batch]:
-    """The same batches, made in a thread that is a few ahead; its failure is raised here.
+    """The same batches in the same order, made in a thread that is a few ahead.
+
+    A failure of the thread is raised here. The thread ends with the batches, with a failure, or
+    when whoever asks for batches stops.
 
     Args:
         batches: Taken by the thread alone.
@@ -30,5 +33,7 @@ def _with_failure(
     try:
         for batch in batches:
             yield batch, None
+    except GeneratorExit:
+        raise
     except BaseException as error:
         yield None, error
