@@ -7,15 +7,8 @@ import numpy as np
 import pytest
 from builders import SPACING, study_of
 
-from semiqc.exchange.exporting import (
-    EXPERT,
-    PSEUDO,
-    ExportCase,
-    Lineage,
-    LineageRow,
-    export_nnunet,
-    subject_folds,
-)
+from semiqc.exchange.exporting import export_nnunet, subject_folds
+from semiqc.exchange.lineage import EXPERT, PSEUDO, ExportCase, Lineage, LineageRow
 from semiqc.exchange.readers import find
 from semiqc.files.tables import read_rows
 from semiqc.nifti.frames import grid_affine, read_note, write_frame

@@ -99,7 +99,7 @@ def export(
 
 def _exported(frames: Counter[str], folder: Path) -> str:
     """How many frames of each source were written, in words."""
-    from semiqc.exchange.exporting import EXPERT, PROPAGATED, PSEUDO
+    from semiqc.exchange.lineage import EXPERT, PROPAGATED, PSEUDO
 
     propagated = f", {frames[PROPAGATED]} propagated" if frames[PROPAGATED] else ""
     return (

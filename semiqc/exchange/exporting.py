@@ -23,97 +23,28 @@ are made of.
 import json
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.exchange.lineage import EXPERT, ExportCase, LineageRow, lineage_row, summary_of
 from semiqc.files.atomic import whole_folder, write_text
-from semiqc.files.rows import spread, write_rows
-from semiqc.images.raw import safe_name
+from semiqc.files.rows import write_rows
 from semiqc.nifti.frames import grid_affine, write_frame
 from semiqc.schemes import UNLABELLED, LabelScheme
-from semiqc.study import Study
 
 ENDING = ".nii.gz"
 DESCRIPTION = "dataset.json"
 LINEAGE = "lineage.csv"
 SPLITS = "splits_final.json"
-EXPERT = "expert"
-PSEUDO = "pseudo"
-PROPAGATED = "propagated"
 FOLDS = 5
 """As nnU-Net cross-validates."""
 
 _NAMED = re.compile(r"Dataset\d{3}_.+")
-
-
-@dataclass(frozen=True)
-class Lineage:
-    """Where the labels of a frame come from.
-
-    Args:
-        source: ``EXPERT``, ``PSEUDO``, or ``PROPAGATED`` from an expert's frames of the study.
-        model: Hashes of the segmenters that made a pseudo-label together, with a + between.
-        round: In which it was admitted.
-        scores: Of each estimator, by its name.
-        decision: Of the gate, such as ``admitted``.
-        reason: Of the decision, in words.
-        grain: What was decided on: study, frame, slice, structure or voxel.
-        weight: How often training drew the study beside others; nnU-Net takes no weights, so
-            this is a record only.
-        repair: What was done to the labels before, in words.
-    """
-
-    source: str = EXPERT
-    model: str = ""
-    round: int = 0
-    scores: Mapping[str, float] = field(default_factory=dict)
-    decision: str = ""
-    reason: str = ""
-    grain: str = ""
-    weight: float = 1.0
-    repair: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class ExportCase:
-    """A study to export.
-
-    Args:
-        study: Its labels are exported wherever there are any.
-        lineage: By frame; the labels of frames that are not named are an expert's.
-    """
-
-    study: Study
-    lineage: Mapping[int, Lineage] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class LineageRow:
-    """One exported frame; ``kept_share`` is the share of its voxels that have a label.
-
-    ``scores`` are those of all estimators, by their names.
-    """
-
-    case: str
-    study: str
-    subject: str
-    group: str
-    frame: int
-    source: str
-    model: str
-    round: int
-    decision: str
-    reason: str
-    grain: str
-    weight: float
-    repair: str
-    kept_share: float
-    scores: Mapping[str, float] = spread("score_")
 
 
 def export_nnunet(
@@ -253,7 +184,7 @@ def _write_frame(folder: Path, case: ExportCase, frame: int, ignore: int) -> Lin
     study = case.study
     labels = np.asarray(study.labels[frame])
     _check_labels(study.name, frame, labels, ignore)
-    row = _row(case, frame, float(np.mean(labels != UNLABELLED)))
+    row = lineage_row(case, frame, float(np.mean(labels != UNLABELLED)))
     affine = grid_affine(study)
     for number in range(study.image.shape[0]):
         path = folder / "imagesTr" / f"{row.case}_{number:04d}{ENDING}"
@@ -263,7 +194,7 @@ def _write_frame(folder: Path, case: ExportCase, frame: int, ignore: int) -> Lin
         folder / "labelsTr" / f"{row.case}{ENDING}",
         np.where(labels == UNLABELLED, ignore, labels).astype(np.uint8),
         affine,
-        summary=_summary(row),
+        summary=summary_of(row),
         note=json.dumps(asdict(row)),
     )
     return row
@@ -275,27 +206,3 @@ def _check_labels(name: str, frame: int, labels: NDArray[np.int8], ignore: int) 
         raise ValueError(
             f"{name}: frame {frame} has label values {unknown}, known are 0 to {ignore - 1}"
         )
-
-
-def _row(case: ExportCase, frame: int, kept_share: float) -> LineageRow:
-    """The lineage of a frame; labels that nobody said anything of are an expert's."""
-    study = case.study
-    lineage = case.lineage.get(frame, Lineage())
-    return LineageRow(
-        case=f"{safe_name(study.name)}_frame{frame:02d}",
-        study=study.name,
-        subject=study.subject,
-        group=study.group,
-        frame=frame,
-        kept_share=kept_share,
-        **vars(lineage),
-    )
-
-
-def _summary(row: LineageRow) -> str:
-    if row.source == EXPERT:
-        return f"{row.source}, {row.kept_share:.0%} labelled"
-    return (
-        f"{row.source}, round {row.round}, model {row.model[:12]},"
-        f" {row.kept_share:.0%} labelled, {row.decision}"
-    )

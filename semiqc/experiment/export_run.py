@@ -5,14 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from semiqc.exchange.exporting import (
-    PROPAGATED,
-    PSEUDO,
-    ExportCase,
-    Lineage,
-    LineageRow,
-    export_nnunet,
-)
+from semiqc.exchange.exporting import export_nnunet
+from semiqc.exchange.lineage import PROPAGATED, PSEUDO, ExportCase, Lineage, LineageRow
 from semiqc.experiment.data import open_data, with_training_frames
 from semiqc.experiment.finished import Finished, RunError
 from semiqc.experiment.settings import Settings
