@@ -139,11 +139,9 @@ def _check_folder(folder: Path, overwrite: bool) -> None:
             f"{folder}: nnU-Net finds a data set by a name like Dataset501_Heart,"
             f" got {folder.name}"
         )
-    if not folder.exists():
-        return
-    if not folder.is_dir():
+    if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder}: is a file; name a folder")
-    if any(folder.iterdir()):
+    if folder.exists() and any(folder.iterdir()):
         if not overwrite:
             raise FileExistsError(f"{folder}: is not empty; name another folder, or overwrite it")
         if not (folder / DESCRIPTION).is_file():

@@ -93,13 +93,20 @@ def corrupt(
         rng: Source of randomness.
     """
     for plane in range(measured.shape[1]):
-        strength = rng.uniform(0, 1.5)
-        if artefacts.mistriggered > 0:
-            share = min(strength * artefacts.mistriggered, 0.9)
-            _mistrigger(measured[:, plane], share, rng)
-        if artefacts.breathing_mm > 0:
-            amplitude = strength * artefacts.breathing_mm / pixel_mm
-            _breathe(measured[:, plane], amplitude, rng)
+        _corrupt_slice(measured[:, plane], artefacts, pixel_mm, rng)
+
+
+def _corrupt_slice(
+    measured: KSpace, artefacts: Artefacts, pixel_mm: float, rng: np.random.Generator
+) -> None:
+    """Corrupt one slice ``[T, Y, X]`` by a strength of its own, in place."""
+    strength = rng.uniform(0, 1.5)
+    if artefacts.mistriggered > 0:
+        share = min(strength * artefacts.mistriggered, 0.9)
+        _mistrigger(measured, share, rng)
+    if artefacts.breathing_mm > 0:
+        amplitude = strength * artefacts.breathing_mm / pixel_mm
+        _breathe(measured, amplitude, rng)
 
 
 def _mistrigger(measured: KSpace, share: float, rng: np.random.Generator) -> None:

@@ -19,6 +19,12 @@ ENHANCING_MM = 2.0
 """Thickness from which enhancement closes to a rim; below, it is in spots."""
 
 
+HALF_WIDTH = Normal(67, 3, 60, 75)
+HALF_LENGTH = Normal(85, 4, 76, 95)
+HALF_HEIGHT = Normal(64, 3, 57, 72)
+"""Of a brain, in mm."""
+
+
 class Tissue(IntEnum):
     """What a voxel may be filled with; the first axis of shares."""
 
@@ -79,11 +85,7 @@ def draw_brain(rng: np.random.Generator, reach_mm: float, *, high_grade: bool) -
         reach_mm: How far above or below the middle the tumour's centre may lie.
         high_grade: Whether the tumour enhances in a closed rim, or faintly if at all.
     """
-    half = (
-        Normal(67, 3, 60, 75).draw(rng),
-        Normal(85, 4, 76, 95).draw(rng),
-        Normal(64, 3, 57, 72).draw(rng),
-    )
+    half = (HALF_WIDTH.draw(rng), HALF_LENGTH.draw(rng), HALF_HEIGHT.draw(rng))
     tumour = _draw_tumour(rng, reach_mm, high_grade)
     return Brain(
         half_mm=half,
@@ -95,6 +97,7 @@ def draw_brain(rng: np.random.Generator, reach_mm: float, *, high_grade: bool) -
 
 
 def _draw_tumour(rng: np.random.Generator, reach_mm: float, high_grade: bool) -> Tumour:
+    """A tumour in one half of the brain, no further from the middle slice than ``reach_mm``."""
     side = float(rng.choice([-1, 1]))
     height = min(reach_mm, 26.0)
     centre = (

@@ -221,19 +221,31 @@ class HeartPainter:
         """Share of each voxel of one plane per slice that is papillary muscle, ``[Z, Y, X]``."""
         share = np.zeros((len(u), *self.grid.x.shape), dtype=np.float32)
         for papillary in self.heart.anatomy.papillaries:
-            along = (u - papillary.start) / (papillary.end - papillary.start)
-            reach = endo[:, _angle_index(papillary)]
-            radius = papillary.radius_mm * _bulge(along) / np.sqrt(self.heart.stretch[frame])
-            radius = np.minimum(radius, 0.42 * reach)
-            # It hangs free at the valve's end and grows out of the wall towards the apex.
-            place = reach - radius * (1.55 - 0.75 * np.clip(along, 0, 1))
-            x = centre[:, 0] - place * np.cos(papillary.angle)
-            y = centre[:, 1] - place * np.sin(papillary.angle)
+            radius, x, y = self._papillary_axis(papillary, u, endo, centre, frame)
             for plane in np.flatnonzero(radius > 0):
                 inside = radius[plane] - self._from_papillary(papillary, x[plane], y[plane])
                 inside = inside + 1.4 * self._strands[plane]
                 share[plane] += coverage(inside, self.grid.pixel_mm)
         return share
+
+    def _papillary_axis(
+        self,
+        papillary: Papillary,
+        u: NDArray[np.float64],
+        endo: Image,
+        centre: NDArray[np.float32],
+        frame: int,
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
+        """Radius of a muscle in each slice, and ``x`` and ``y`` of its axis there, in mm."""
+        along = (u - papillary.start) / (papillary.end - papillary.start)
+        reach = endo[:, _angle_index(papillary)]
+        radius = papillary.radius_mm * _bulge(along) / np.sqrt(self.heart.stretch[frame])
+        radius = np.minimum(radius, 0.42 * reach)
+        # It hangs free at the valve's end and grows out of the wall towards the apex.
+        place = reach - radius * (1.55 - 0.75 * np.clip(along, 0, 1))
+        x = centre[:, 0] - place * np.cos(papillary.angle)
+        y = centre[:, 1] - place * np.sin(papillary.angle)
+        return radius, x, y
 
     def _from_papillary(self, papillary: Papillary, x: float, y: float) -> Image:
         """Distance of each pixel from a muscle's axis in mm, across it stretched, ``[Y, X]``."""

@@ -128,6 +128,16 @@ def _draw_tubes(
     pixel_mm: float,
     within: Image | float = 1.0,
 ) -> None:
+    """Lay vessels over a slice, in place.
+
+    Args:
+        image: The slice, ``[Y, X]``.
+        place: ``x`` and ``y`` of each pixel, and ``z`` of the slice, in mm.
+        vessels: As ``_draw_vessels`` gives them.
+        signal: Of their blood.
+        pixel_mm: In-plane spacing.
+        within: Share of each pixel that they may fill.
+    """
     x, y, z = place
     for centre_x, centre_y, centre_z, radius, brightness in vessels[
         np.abs(vessels[:, 2] - z) < 18
@@ -148,6 +158,7 @@ def _descending_aorta(
     place: tuple[Image, Image, float],
     pixel_mm: float,
 ) -> None:
+    """The descending aorta in its wall, oblique to the slices, in place."""
     x, y, z = place
     centre_x, centre_y, radius = thorax.aorta_mm
     distance = np.hypot(x - centre_x - 0.25 * z, y - centre_y - 0.15 * z)

@@ -45,6 +45,20 @@ def draw_split(
     labelled, bare = _by_group(studies)
     rng = np.random.default_rng(seed)
     queues = {group: list(rng.permutation(sorted(labelled[group]))) for group in sorted(labelled)}
+    role_of = _dealt(queues, bare, counts)
+    return [_row(study, _role(study, role_of.get(study.subject, SPARE))) for study in studies]
+
+
+def _dealt(
+    queues: dict[str, list[str]], bare: Sequence[str], counts: Mapping[str, int | None]
+) -> dict[str, str]:
+    """Role of each subject that gets one; the queues lose those that are dealt.
+
+    Args:
+        queues: Subjects with labels, by group, in the order of dealing.
+        bare: Subjects without any label.
+        counts: Of each role.
+    """
     role_of: dict[str, str] = {}
     for role in ROLES[:-1]:
         for subject in _deal(queues, int(counts.get(role) or 0), role):
@@ -55,7 +69,7 @@ def draw_split(
     from_bare = bare[:wanted]
     for subject in [*from_bare, *_deal(queues, wanted - len(from_bare), "unlabelled")]:
         role_of[subject] = "unlabelled"
-    return [_row(study, _role(study, role_of.get(study.subject, SPARE))) for study in studies]
+    return role_of
 
 
 def _by_group(studies: Sequence[Study]) -> tuple[dict[str, list[str]], list[str]]:
@@ -74,12 +88,18 @@ def _by_group(studies: Sequence[Study]) -> tuple[dict[str, list[str]], list[str]
 
 
 def _role(study: Study, role_of_subject: str) -> str:
+    """A study's role: its subject's, where it has the labels that the role asks for."""
     if role_of_subject == "unlabelled" or study.labelled_frames:
         return role_of_subject
     return SPARE
 
 
 def _deal(queues: dict[str, list[str]], count: int, role: str) -> list[str]:
+    """Take subjects off the queues, from each its share.
+
+    Raises:
+        ValueError: If there are too few.
+    """
     left = {group: len(queue) for group, queue in queues.items()}
     total = sum(left.values())
     if count > total:

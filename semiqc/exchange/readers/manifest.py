@@ -119,14 +119,18 @@ def _lines(source: Path) -> list[dict[str, str]]:
             lines = [{**row, "line": str(reader.line_num)} for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{source}: not a readable CSV file ({error})") from error
+    _check_columns(source, columns)
+    blank = dict.fromkeys(COLUMNS, "")
+    return [{**blank, **{k: v.strip() for k, v in line.items() if k}} for line in lines]
+
+
+def _check_columns(source: Path, columns: Sequence[str]) -> None:
     unknown = [column for column in columns if column not in COLUMNS]
     if "image" not in columns or unknown:
         raise ValueError(
             f"{source}: expected columns out of {', '.join(COLUMNS)} with image among them,"
             f" got {', '.join(columns)}"
         )
-    blank = dict.fromkeys(COLUMNS, "")
-    return [{**blank, **{k: v.strip() for k, v in line.items() if k}} for line in lines]
 
 
 def _row(cells: dict[str, str], source: Path) -> Row:

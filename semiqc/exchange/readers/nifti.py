@@ -48,6 +48,17 @@ class LabelValues:
             raise UnusableError(f"{path.name}: {differs}")
         return self.understood(read_voxels(header), path.name)
 
+    def read_frame(self, path: Path, image: Header) -> NDArray[np.int8]:
+        """Labels of a file that is one frame, ``[Z, Y, X]``.
+
+        Raises:
+            UnusableError: As ``read`` does, or if the file has several frames.
+        """
+        labels = self.read(path, image)
+        if len(labels) != 1:
+            raise UnusableError(f"{path.name}: expected 3-D, got {len(labels)} frames")
+        return np.asarray(labels[0])
+
     def understood(self, voxels: NDArray[Any], file: str) -> NDArray[np.int8]:
         """The values of a file as those of the scheme.
 
@@ -143,10 +154,7 @@ def placed(
     """
     result = unlabelled(image, frames)
     for frame, path in labels.items():
-        read = values.read(path, image)
-        if len(read) != 1:
-            raise UnusableError(f"{path.name}: expected 3-D, got {len(read)} frames")
-        result[frame] = read[0]
+        result[frame] = values.read_frame(path, image)
     return result
 
 

@@ -162,17 +162,22 @@ def _read(
         labels = values.read(case.labels, image)
     elif with_labels and case.split == "train":
         warnings.append("a training case without a file in labelsTr, taken as unlabelled")
-    of_subject = _SUBJECT.match(name)
     return raw_study(
         name,
         image,
         voxels,
         labels,
         warnings=warnings,
-        subject=of_subject["subject"] if of_subject else "",
+        subject=_subject(name),
         split=case.split,
         source=str(paths[0]),
     )
+
+
+def _subject(case: str) -> str:
+    """The subject of a case that is named like a frame; empty where it is not."""
+    named = _SUBJECT.match(case)
+    return named["subject"] if named else ""
 
 
 def read_description(path: Path) -> Description:
