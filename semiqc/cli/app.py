@@ -42,6 +42,7 @@ INTERRUPTED = 130
 def _semiqc(
     version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
 ) -> None:
+    """Options of the command itself; without any, a subcommand follows."""
     if version:
         console.print(__version__, highlight=False)
         raise typer.Exit

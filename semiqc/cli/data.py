@@ -57,6 +57,7 @@ def import_(
 
 
 def _print_imported(studies: "tuple[Imported, ...]", store: Path) -> None:
+    """A table of the studies in a store."""
     print_table(
         f"imported {len(studies)} studies into {store}",
         ("study", "group", "frames", "labelled", "slices", "rows x columns", "spacing (mm)"),

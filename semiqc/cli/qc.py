@@ -119,6 +119,12 @@ def evaluate(
 
 
 def _require_empty(folder: Path, overwrite: bool) -> None:
+    """Refuse, before long work, a folder that cannot be written or must not be.
+
+    Raises:
+        FileExistsError: If it holds something and ``overwrite`` is not set.
+        OSError: If nothing can be written there.
+    """
     from semiqc.files.atomic import require_folder
 
     require_folder(folder)
@@ -151,6 +157,11 @@ def _print_figures(evaluation: "Evaluation", output: Path | None) -> None:
 
 
 def _threshold(text: str) -> float | dict[str, float]:
+    """The Dice that the option names: one for all, or one for each structure.
+
+    Raises:
+        typer.BadParameter: If it is neither.
+    """
     try:
         if "=" not in text:
             return float(text)

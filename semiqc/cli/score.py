@@ -51,6 +51,7 @@ def score(
 
 
 def _print_report(report: "ScoreReport") -> None:
+    """Tables of the studies that were judged, and of what was left out."""
     print_table(
         f"judged {len(report.studies)} studies, {len(report.flagged)} flagged",
         ("study", "", "score", "why"),

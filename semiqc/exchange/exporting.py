@@ -199,6 +199,11 @@ def _write_frame(folder: Path, case: ExportCase, frame: int, ignore: int) -> Lin
 
 
 def _check_labels(name: str, frame: int, labels: NDArray[np.int8], ignore: int) -> None:
+    """Refuse labels that the scheme does not have.
+
+    Raises:
+        ValueError: Naming study, frame and values.
+    """
     unknown = [v for v in np.unique(labels).tolist() if not UNLABELLED <= v < ignore]
     if unknown:
         raise ValueError(

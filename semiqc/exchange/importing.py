@@ -130,6 +130,11 @@ class _Intake:
             on_progress(number, len(entries))
 
     def _take(self, entry: Entry) -> None:
+        """Bring one study into the store.
+
+        Raises:
+            UnusableError: If it cannot be read or used.
+        """
         raw = entry.read(True)
         self._pixels.check(raw)
         study = prepared(raw, self.spacing)
@@ -175,6 +180,11 @@ def read_images(
 
 
 def _unlabelled(entry: Entry, modalities: int, spacing: float) -> Study:
+    """A study without its labels, prepared.
+
+    Raises:
+        UnusableError: If it cannot be read, or has other modalities.
+    """
     raw = entry.read(False)
     if len(raw.image) != modalities:
         raise UnusableError(
@@ -261,12 +271,14 @@ def _row(study: Study) -> Imported:
 
 
 def _nothing(source: Path, left_out: Sequence[Refusal]) -> str:
+    """Why a source gives no study at all, with the first few reasons."""
     reasons = "; ".join(f"{refusal.name}: {refusal.reason}" for refusal in left_out[:NAMED])
     more = f"; and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
     return f"{source}: nothing can be imported{reasons and ': '}{reasons}{more}"
 
 
 def _summed_up(oddities: dict[str, list[str]]) -> tuple[str, ...]:
+    """Each oddity once, with the first few studies that have it."""
     return tuple(
         f"{', '.join(names[:NAMED])}"
         f"{f' and {len(names) - NAMED} more' if len(names) > NAMED else ''}: {oddity}"

@@ -43,6 +43,7 @@ def _umask() -> int:
 
 
 def _remove_leftovers(path: Path) -> None:
+    """Remove temporary files of ``path`` whose process runs no more."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         process = leftover.name.removesuffix(".tmp").rpartition(".")[2]
         if process.isdecimal() and not _is_running(int(process)):
@@ -50,6 +51,7 @@ def _remove_leftovers(path: Path) -> None:
 
 
 def _is_running(process: int) -> bool:
+    """Whether there is a process of that number, whoever owns it."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -85,6 +87,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 def _sync(path: Path) -> None:
+    """Wait until a file or folder is on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -57,6 +57,11 @@ def open_h5(path: Path, version: Version | None = None) -> h5py.File:
 
 
 def _opened(path: Path) -> h5py.File:
+    """A new handle for reading.
+
+    Raises:
+        StoreError: If the file is not HDF5, or cut short.
+    """
     try:
         # Chunks are slices drawn at random: a cache would keep 1 MiB of each array in vain.
         return h5py.File(path, "r", rdcc_nbytes=0)
@@ -103,6 +108,11 @@ class H5Voxels:
 
     @property
     def _dataset(self) -> h5py.Dataset:
+        """The array, opened in this process.
+
+        Raises:
+            StoreError: If the file was replaced, or holds no such array.
+        """
         # A handle must not cross a fork: two processes would share one file position.
         if self._handle is None or self._handle[0] != os.getpid():
             file = open_h5(self.path, self.version)

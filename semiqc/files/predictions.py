@@ -73,6 +73,11 @@ class PredictionWriter:
 
 
 def _check_complete(name: str, frames: int, written: int, maps: UncertaintyWriter | None) -> None:
+    """Refuse a study of which frames or uncertainty are missing.
+
+    Raises:
+        ValueError: If so.
+    """
     if written != frames:
         raise ValueError(f"{name}: {written} of {frames} frames were predicted")
     if maps and maps.written != frames:

@@ -77,6 +77,7 @@ class Store:
         *,
         labelled_frames: tuple[int, ...] | None = None,
     ) -> H5Voxels:
+        """An array of the file as it was when the store was opened."""
         name = f"studies/{dataset}"
         return H5Voxels(
             self.path, name, dtype, labelled_frames=labelled_frames, version=self._version
@@ -91,6 +92,11 @@ class Store:
 
 
 def _check_format(path: Path, attributes: Mapping[str, Any]) -> None:
+    """Refuse an HDF5 file of another kind or version.
+
+    Raises:
+        StoreError: Naming what came and what was expected.
+    """
     if attributes.get("format") != FORMAT:
         raise StoreError(f"{path}: an HDF5 file, but not one that `semiqc import` wrote")
     if attributes.get("version") != VERSION:

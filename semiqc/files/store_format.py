@@ -42,6 +42,7 @@ def header_of(study: Study, labelled: Sequence[int], digest: str) -> dict[str, A
 
 
 def _geometry_as_json(geometry: Geometry) -> dict[str, Any]:
+    """A geometry as ``geometry_of`` reads it again."""
     return {
         "affine": np.asarray(geometry.affine).tolist(),
         "shape": [int(n) for n in geometry.shape],

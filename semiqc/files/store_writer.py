@@ -82,6 +82,11 @@ class StoreWriter:
         group.attrs["header"] = json.dumps(header_of(study, labelled, digest.hexdigest()))
 
     def _check(self, study: Study) -> None:
+        """Refuse a study that does not suit the store.
+
+        Raises:
+            ValueError: If its name is taken or unfit, or its modalities are others.
+        """
         if not study.name or "/" in study.name or study.name in {".", ".."}:
             raise ValueError(f"study name {study.name!r} cannot name a file")
         if study.name in self._file["studies"]:
@@ -118,6 +123,11 @@ def _create_arrays(group: h5py.Group, study: Study) -> tuple[h5py.Dataset, h5py.
 
 
 def _as_float16(study: Study, frame: int) -> NDArray[np.float16]:
+    """One frame ``[M, Z, Y, X]`` as it is stored; what is too large becomes the largest number.
+
+    Raises:
+        ValueError: If a voxel is not finite.
+    """
     pixels = np.asarray(study.image[:, frame])
     if not np.isfinite(pixels).all():
         raise ValueError(f"{study.name}: frame {frame} has voxels that are not finite")

@@ -112,6 +112,7 @@ def box_around(labels: NDArray[np.int8], size: tuple[int | None, int, int]) -> C
 
 
 def _slices(count: int, wanted: int) -> NDArray[np.intp]:
+    """Slices that a box of ``wanted`` shows of ``count``; -1 for an empty one."""
     if count <= wanted:
         slices = np.full(wanted, -1, np.intp)
         slices[:count] = np.arange(count)

@@ -59,6 +59,11 @@ def prepared(raw: RawStudy, spacing: float) -> Study:
 
 
 def _check_size(raw: RawStudy, spacing: float) -> None:
+    """Refuse a study that would become far too large.
+
+    Raises:
+        UnusableError: Naming the spacing, which is hardly in mm then.
+    """
     for mm, length in zip(raw.spacing[1:], raw.image.shape[-2:], strict=True):
         wanted = length * mm / spacing
         if wanted > MOST_PIXELS:

@@ -144,6 +144,7 @@ def _weights_back(
 def _most_covered(
     slices: NDArray[np.int8], across_y: NDArray[np.float32], across_x: NDArray[np.float32]
 ) -> NDArray[np.int8]:
+    """In each pixel the value that most of it is covered by, ``[..., Y', X']``."""
     values = np.unique(slices)
     shape = (*slices.shape[:-2], len(across_y), len(across_x))
     if len(values) == 0:

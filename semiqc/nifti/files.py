@@ -91,6 +91,11 @@ def read_voxels(header: Header) -> NDArray[Any]:
 
 
 def _check_finite(voxels: NDArray[Any], path: Path) -> None:
+    """Refuse voxels that are NaN or infinite.
+
+    Raises:
+        UnusableError: With their number.
+    """
     if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
         broken = int((~np.isfinite(voxels)).sum())
         raise UnusableError(f"{path.name}: {broken} voxels are NaN, infinite or beyond float32")
@@ -154,6 +159,7 @@ def write_map(path: Path, study: Study, values: Voxels) -> None:
 
 
 def _is_packed(path: Path) -> bool:
+    """Whether a file is compressed."""
     # Told by its first bytes: files lose and gain the ending .gz when they are passed on.
     with path.open("rb") as file:
         return file.read(2) == b"\x1f\x8b"
@@ -164,6 +170,7 @@ def _open(path: Path, is_packed: bool) -> Binary:
 
 
 def _unreadable(path: Path, error: Exception) -> UnusableError:
+    """The error to raise for whatever went wrong while a file was read."""
     if isinstance(error, PermissionError):
         return UnusableError(f"{path.name}: no permission to read it")
     if isinstance(error, IsADirectoryError):
@@ -172,6 +179,11 @@ def _unreadable(path: Path, error: Exception) -> UnusableError:
 
 
 def _fill(file: Binary, array: NDArray[Any], path: Path) -> None:
+    """Read bytes until ``array`` is full.
+
+    Raises:
+        UnusableError: If the file ends before.
+    """
     view = array.reshape(-1).view(np.uint8).data
     filled = 0
     while filled < len(view):
@@ -185,6 +197,7 @@ def _fill(file: Binary, array: NDArray[Any], path: Path) -> None:
 
 
 def _as_numbers(stored: NDArray[Any], scaling: tuple[float, float] | None) -> NDArray[Any]:
+    """Stored voxels with the scaling of the header, as integers or float32."""
     small_integer = stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2
     if scaling is None and small_integer:
         return stored.astype(stored.dtype.newbyteorder("="), copy=False)
@@ -196,6 +209,11 @@ def _as_numbers(stored: NDArray[Any], scaling: tuple[float, float] | None) -> ND
 
 
 def _checked_geometry(study: Study, voxels: Voxels, what: str) -> Geometry:
+    """The study's geometry, once ``voxels`` are known to be of its shape.
+
+    Raises:
+        ValueError: If they are not.
+    """
     if tuple(voxels.shape) != tuple(study.labels.shape):
         raise ValueError(
             f"{study.name}: {what} have shape {tuple(voxels.shape)},"
@@ -237,6 +255,7 @@ def _write(path: Path, header: nib.Nifti1Header, frames: Iterable[NDArray[np.int
 def _write_frames(
     file: Binary, header: nib.Nifti1Header, frames: Iterable[NDArray[np.integer]]
 ) -> None:
+    """Write a header and the frames behind it, one after the other."""
     file.write(header.binaryblock)
     file.write(bytes(4))
     for frame in frames:

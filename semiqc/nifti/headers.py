@@ -87,6 +87,11 @@ def parse_header(path: Path, block: bytes, *, size: int, is_packed: bool) -> Hea
 
 
 def _parse(path: Path, block: bytes, most: int) -> Header:
+    """The header, checked part by part; ``most`` is what the file can hold, in bytes.
+
+    Raises:
+        UnusableError: Naming the part that is unsound.
+    """
     header, length = _known_header(path, block)
     shape = _shape(path, header)
     dtype = header.get_data_dtype()
@@ -134,6 +139,11 @@ def _time_unit(path: Path, header: Any) -> str:  # noqa: ANN401
 
 
 def _shape(path: Path, header: Any) -> tuple[int, ...]:  # noqa: ANN401
+    """Lengths of the axes ``(x, y, z)`` or ``(x, y, z, t)``, without trailing ones.
+
+    Raises:
+        UnusableError: If they are unsound, or there are more than four.
+    """
     axes, *lengths = (int(n) for n in header["dim"])
     if not 1 <= axes <= 7 or min(lengths[:axes]) < 1:
         raise UnusableError(f"{path.name}: unsound dimensions {[axes, *lengths]} in the header")
@@ -146,6 +156,11 @@ def _shape(path: Path, header: Any) -> tuple[int, ...]:  # noqa: ANN401
 
 
 def _offset(path: Path, header: Any, length: int) -> int:  # noqa: ANN401
+    """Byte at which the voxels begin.
+
+    Raises:
+        UnusableError: If that lies in the header, or absurdly far behind it.
+    """
     offset = float(header["vox_offset"])
     if not length <= offset <= FURTHEST_OFFSET:
         raise UnusableError(f"{path.name}: voxels cannot begin at byte {offset:.6g}")
@@ -164,6 +179,11 @@ def _check_claim(path: Path, shape: tuple[int, ...], claimed: int, most: int) ->
 
 
 def _affine(path: Path, header: Any) -> NDArray[np.float64]:  # noqa: ANN401
+    """From voxel indices to mm in RAS+, by whichever form the header prefers.
+
+    Raises:
+        UnusableError: If it cannot be inverted.
+    """
     if header["pixdim"][0] not in (-1, 1):
         header["pixdim"][0] = 1  # The standard's meaning of 0, which nibabel does not accept.
     affine = np.asarray(header.get_best_affine(), dtype=np.float64)

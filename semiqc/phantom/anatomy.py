@@ -214,6 +214,7 @@ def draw_anatomy(rng: np.random.Generator, group: str) -> HeartAnatomy:
 
 
 def _draw_papillary(rng: np.random.Generator, angle: float) -> Papillary:
+    """A muscle around an angle, as its distributions in ``docs/phantom.md`` have it."""
     return Papillary(
         angle=angle + Normal(0, 0.15, -0.4, 0.4).draw(rng),
         radius_mm=Normal(5.6, 0.9, 3.8, 8.0).draw(rng),
@@ -224,6 +225,7 @@ def _draw_papillary(rng: np.random.Generator, angle: float) -> Papillary:
 
 
 def _draw_infarct(rng: np.random.Generator) -> Infarct:
+    """An infarct in the territory of one of the three coronary arteries."""
     return Infarct(
         angle=TERRITORIES[rng.integers(len(TERRITORIES))] + Normal(0, 0.15, -0.4, 0.4).draw(rng),
         half_width=Uniform(0.75, 1.15).draw(rng),

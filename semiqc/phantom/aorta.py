@@ -90,6 +90,14 @@ def _draw_others(rng: np.random.Generator, radius: float, distension: float) -> 
 def _draw_vessel(
     rng: np.random.Generator, place: tuple[float, float, float], grows: float, travel: float
 ) -> Vessel:
+    """A vessel cut across.
+
+    Args:
+        rng: Source of randomness.
+        place: ``x``, ``y`` and radius in mm, from the ascending aorta.
+        grows: Growth of its area during a beat, as a share.
+        travel: How far it moves during a beat at most, in mm.
+    """
     x, y, radius = place
     direction = rng.uniform(0, 2 * np.pi)
     far = travel * rng.uniform(0.3, 1.0)

@@ -98,6 +98,11 @@ def write_phantoms(
 
 
 def _check(kind: str, studies: int, artefacts: float) -> None:
+    """Refuse what no data set can be made of.
+
+    Raises:
+        ValueError: Naming the argument.
+    """
     if kind not in KINDS:
         raise ValueError(f"unknown kind of phantom '{kind}'; known: {', '.join(KINDS)}")
     if studies < 1:
@@ -152,6 +157,7 @@ class _Recipe:
         return self._short_axis(seed, list(GROUPS)[number % len(GROUPS)], scan)
 
     def _severity(self, rng: np.random.Generator) -> float:
+        """How strong the artefacts of one study are, in [0, 1]."""
         is_poor = rng.random() < self.poor_share
         return float(rng.uniform(*POOR_SEVERITY) if is_poor else rng.uniform(0, FINE_SEVERITY))
 

@@ -160,6 +160,7 @@ def acquire(
 
 
 def _add_noise(measured: KSpace, sd: float, rng: np.random.Generator) -> None:
+    """Add noise of that standard deviation to both channels, in place."""
     for parts in (measured.real, measured.imag):
         parts += np.float32(sd) * rng.standard_normal(measured.shape, dtype=np.float32)
 

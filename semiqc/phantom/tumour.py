@@ -94,6 +94,7 @@ def _filled(
 
 
 def _axis(count: int, step_mm: float) -> Image:
+    """Places of voxels in mm, with 0 in the middle."""
     return ((np.arange(count) - (count - 1) / 2) * step_mm).astype(np.float32)
 
 

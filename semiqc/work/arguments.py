@@ -44,6 +44,7 @@ def unknown(name: str, known: Sequence[str]) -> str:
 
 @lru_cache
 def _model(kind: Callable[..., Any]) -> type[BaseModel]:
+    """The arguments that settings may give, with their types and defaults, as a model."""
     fields: dict[str, Any] = {
         name: (parameter.annotation, parameter.default)
         for name, parameter in inspect.signature(kind).parameters.items()

@@ -157,6 +157,7 @@ def _label_files(folder: Path, info: Info) -> dict[int, Path]:
 
 
 def _in_plane_mm(folder: Path) -> tuple[float, float]:
+    """Spacing ``(y, x)`` of the cycle, or of ED where there is none."""
     cine = _existing(folder, f"{folder.name}_4d")
     if cine:
         return in_plane_mm(cine)
@@ -179,6 +180,7 @@ def _required_frames(folder: Path, info: Info) -> list[Path]:
 
 
 def _read(folder: Path, split: str, scheme: LabelScheme, with_labels: bool) -> RawStudy:
+    """A patient's study; labels are those of ED and ES."""
     info = read_info(folder / INFO)
     image, voxels, places = _images(folder, info)
     files = _label_files(folder, info) if with_labels else {}

@@ -88,6 +88,11 @@ def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
 
 
 def _entry(source: Path, values: LabelValues, text: str, lines: list[dict[str, str]]) -> Entry:
+    """A study of the rows that name it.
+
+    Raises:
+        UnusableError: If a row cannot be understood, or rows contradict each other.
+    """
     name = safe_name(text)
     rows = [_row(cells, source) for cells in lines]
     _check_agreement(rows)
@@ -125,6 +130,11 @@ def _lines(source: Path) -> list[dict[str, str]]:
 
 
 def _check_columns(source: Path, columns: Sequence[str]) -> None:
+    """Refuse a table without images, or with columns nobody knows.
+
+    Raises:
+        ValueError: Naming both.
+    """
     unknown = [column for column in columns if column not in COLUMNS]
     if "image" not in columns or unknown:
         raise ValueError(
@@ -175,6 +185,7 @@ def _check_agreement(rows: Sequence[Row]) -> None:
 
 
 def _read(name: str, rows: Sequence[Row], values: LabelValues, with_labels: bool) -> RawStudy:
+    """A study of one 4-D image, or of an image for each frame."""
     images = list(dict.fromkeys(row.image for row in rows))
     if len(images) == 1:
         image = read_image(images[0])
@@ -209,6 +220,11 @@ def _labels(
     voxels: NDArray[Any],
     values: LabelValues,
 ) -> NDArray[np.int8]:
+    """Labels ``[T, Z, Y, X]`` of single frames or of all at once.
+
+    Raises:
+        UnusableError: If a frame lies beyond the image, or a file does not suit it.
+    """
     single = {frame: path for path, frame in files if frame is not None}
     beyond = [frame for frame in single if frame >= len(voxels)]
     if beyond:

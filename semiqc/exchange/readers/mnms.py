@@ -152,6 +152,7 @@ def _read(
     fields: Mapping[str, str],
     with_labels: bool,
 ) -> RawStudy:
+    """A study of M&Ms, where there is a cycle, or else of M&Ms-2."""
     if "" in parts:
         return _read_cycle(name, parts[""], marked, values, fields, with_labels)
     return _read_ends(name, parts, values, fields, with_labels)

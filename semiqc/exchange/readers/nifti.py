@@ -78,6 +78,11 @@ class LabelValues:
 
     @staticmethod
     def _check_known(found: Sequence[int], meaning: Mapping[int, int], file: str) -> None:
+        """Refuse values that have no meaning.
+
+        Raises:
+            UnusableError: Naming file, values and what is known.
+        """
         unknown = [value for value in found if value not in meaning]
         if unknown:
             known = ", ".join(str(value) for value in sorted(meaning))

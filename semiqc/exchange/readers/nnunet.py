@@ -110,6 +110,11 @@ class _Case:
 
 
 def _entry(described: Description, values: LabelValues, text: str, case: _Case) -> Entry:
+    """A case to be read.
+
+    Raises:
+        UnusableError: If a channel is missing, or its name cannot name a study.
+    """
     name = safe_name(text)
     for number in range(len(described.channels)):
         if number not in case.channels:
@@ -155,6 +160,7 @@ def _cases(folder: Path, ending: str) -> dict[str, dict[int, Path]]:
 def _read(
     name: str, case: _Case, paths: list[Path], values: LabelValues, with_labels: bool
 ) -> RawStudy:
+    """A case with its labels, where there is a file of them."""
     image, voxels = read_channels(paths, axes=3)
     labels = unlabelled(image, image.frames)
     warnings = []

@@ -216,6 +216,11 @@ class _Namer:
 
 
 def _entry(text: str, case: _Case, modalities: int, values: LabelValues) -> Entry:
+    """A study to be read.
+
+    Raises:
+        UnusableError: If its files do not make up one.
+    """
     _check_case(case)
     name, paths = safe_name(text), sorted(case.images, key=stem)
     channels = _Channels(paths, _places(Path(text).name, paths, modalities), modalities)
@@ -279,6 +284,7 @@ class _Channels:
 def _read(
     name: str, channels: _Channels, segmentation: Path, values: LabelValues, with_labels: bool
 ) -> RawStudy:
+    """An image and its segmentation, which must lie on one grid and have as many frames."""
     image, voxels = channels.read()
     try:
         labels = values.read(segmentation, image)

@@ -44,6 +44,7 @@ def find(source: Path, scheme: LabelScheme, modalities: int) -> Listing:
 
 
 def _by_study(files: Iterable[Path], *, with_channels: bool) -> dict[str, list[Path]]:
+    """Files by what their names have before the number of the channel."""
     studies: dict[str, list[Path]] = {}
     for file in files:
         found = CHANNEL.match(stem(file)) if with_channels else None
@@ -52,6 +53,11 @@ def _by_study(files: Iterable[Path], *, with_channels: bool) -> dict[str, list[P
 
 
 def _entry(modalities: int, text: str, paths: list[Path]) -> Entry:
+    """A study to be read.
+
+    Raises:
+        UnusableError: If it has too few or too many files for the modalities.
+    """
     name = safe_name(text)
     if len(paths) != modalities:
         listed = ", ".join(path.name for path in paths)

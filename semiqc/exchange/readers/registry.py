@@ -104,6 +104,7 @@ def _reader(source: Path, layout: str) -> Reader:
 
 
 def _not_known(source: Path) -> str:
+    """Message for a source that no reader recognises."""
     is_empty = source.is_dir() and not any(source.iterdir())
     return (
         f"{source}: {'an empty folder' if is_empty else 'no known layout'},"

@@ -104,6 +104,11 @@ def read_slice(path: Path) -> tuple[str, str, Slice]:
 
 
 def _check_image(path: Path, dataset: pydicom.Dataset) -> None:
+    """Refuse what is not a single slice of grey values with a place.
+
+    Raises:
+        UnusableError: Naming what is missing or was expected.
+    """
     missing = [element for element in REQUIRED if element not in dataset]
     if missing:
         raise UnusableError(f"{path.name}: not an image of a series, lacks {', '.join(missing)}")
@@ -117,6 +122,11 @@ def _check_image(path: Path, dataset: pydicom.Dataset) -> None:
 
 
 def _as_slice(path: Path, dataset: pydicom.Dataset) -> Slice:
+    """The header of a slice in our words.
+
+    Raises:
+        UnusableError: If spacing or size is not positive.
+    """
     trigger, acquired = dataset.get("TriggerTime"), dataset.get("AcquisitionTime")
     piece = Slice(
         path=path,

@@ -110,6 +110,11 @@ def _gathered(
 
 
 def _read(name: str, series: Series, scheme: LabelScheme, with_labels: bool) -> RawStudy:
+    """The stack of a series, with labels where contours lie beside it.
+
+    Raises:
+        UnusableError: If the stack is incomplete or too large, or a file cannot be read.
+    """
     stack = stack_slices(series.slices, series.broken)
     if prod(stack.shape) > MOST_VOXELS:
         raise UnusableError(
