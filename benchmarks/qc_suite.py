@@ -166,7 +166,7 @@ def missing(suite: Suite, folder: Path, store: Store) -> None:
     print(f"{'without':12}{'estimator':14}{'n':>5}{'MAE':>8}{'r':>8}{'error map':>12}")
     for lost, name in enumerate(("nothing", *store.modalities), start=-1):
         graded = [_without(one, lost) for one in held]
-        for row in evaluate(suite.estimators, graded, suite.scheme, blend=suite.blend).table():
+        for row in evaluate(suite.panel, graded, suite.scheme).table():
             if (row.by, row.quality, row.structure) == ("all", "dice", "all"):
                 figures = f"{row.mae:8.3f}{row.pearson:8.3f}{row.error_map_dice:12.3f}"
                 print(f"{name:12}{row.estimator:14}{row.n:5}{figures}", flush=True)
@@ -249,7 +249,7 @@ def _names(folder: Path, role: str) -> list[str]:
 
 
 def _print_table(suite: Suite, graded: Sequence[Graded]) -> None:
-    found = evaluate(suite.estimators, graded, suite.scheme, blend=suite.blend)
+    found = evaluate(suite.panel, graded, suite.scheme)
     print(markdown_of(found.table()))
 
 

@@ -4,6 +4,7 @@ from .base import Quality as Quality
 from .base import QualityEstimator as QualityEstimator
 from .consensus.blend import Blend as Blend
 from .consensus.cross_fitting import Consensus as Consensus
+from .consensus.panel import Panel as Panel
 from .estimators.agreement import Agreement as Agreement
 from .estimators.cnn import CNNRegression as CNNRegression
 from .estimators.curve.estimator import CurveClassifier as CurveClassifier

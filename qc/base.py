@@ -37,6 +37,7 @@ class Graded:
         dice: Of each frame and structure, ``[T, S]``, where it has been worked out already, or
             estimated by another (``qc.graded.by_estimator``); NaN where it is unknown.
         nsd: Normalised surface Dice, likewise.
+        multi_class_dice: Of all classes at once in each frame, ``[T]``, likewise.
         subject: Of whom the study is, where that is known.
 
     Raises:
@@ -51,6 +52,7 @@ class Graded:
     group: str = ""
     dice: NDArray[np.float64] | None = None
     nsd: NDArray[np.float64] | None = None
+    multi_class_dice: NDArray[np.float64] | None = None
     subject: str = ""
 
     @property
@@ -144,6 +146,15 @@ class QualityEstimator(OfScheme, ABC):
 
     gives_verdicts = False
     """Whether its qualities say what is good and what erroneous."""
+
+    learns_from_verdicts = False
+    """Whether it learns from a reader's verdicts on whole cines, which a suite has none of."""
+
+    takes_modalities = False
+    """Whether its constructor takes the number of modalities of the images."""
+
+    takes_seed = False
+    """Whether its constructor takes the seed of what it draws."""
 
     def check(self) -> None:
         """Make sure that something can be learned with these settings, before anything is made.

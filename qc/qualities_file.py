@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qc import Quality
+from qc.base import Quality
 from semiqc.files.atomic import write_text
 
 QUALITIES = "qualities.json"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qc.base import Graded, Quality
-from qc.consensus.calibration import DiceCalibration, calibration, dice_said, true_dice
+from qc.consensus.calibration import calibration, dice_said, true_dice
 from qc.consensus.conformal import Conformal, reach_of
 from semiqc.schemes import SHORT_AXIS, UNLABELLED
 from semiqc.study import Prediction
@@ -103,21 +103,13 @@ def test_the_score_stands_in_for_a_dice_that_is_not_told():
     np.testing.assert_array_equal(said, [[0.9, 0.4, 0.4], [np.nan] * 3])
 
 
-def test_dice_of_each_structure_is_calibrated_by_its_own_curve():
-    truth = [
-        graded(f"{n}", [[3, 2]], [[3, 2]], np.array([[0.1 * n, 0.8, np.nan]])) for n in range(10)
-    ]
-    said = [Quality(f"{n}", 0.5, dice={"LV": 0.05 * n + 0.4, "MYO": 0.8}) for n in range(10)]
+def test_doubt_draws_a_curve_to_the_estimates_themselves():
+    steps = 0.1 * np.arange(10)
 
-    learned = DiceCalibration.of(SHORT_AXIS, said, truth)
-    back = DiceCalibration.from_arrays(learned.arrays(), SHORT_AXIS)
-    found = back(Quality("new", 0.5, dice={"LV": 0.6, "MYO": 0.8, "RV": 0.3}))
+    curve = calibration(0.5 * steps + 0.4, steps, doubt=15.0)
 
-    # LV of .6 was .4 in truth: ten studies, against a doubt of fifteen; RV teaches nothing.
-    assert found.dice["LV"] == pytest.approx((10 * 0.4 + 15 * 0.6) / 25)
-    assert found.dice["MYO"] == pytest.approx(0.8)
-    assert found.dice["RV"] == 0.3
-    assert found.score == pytest.approx(np.mean(list(found.dice.values())))
+    # .6 was .4 in truth: ten studies, against a doubt of fifteen.
+    assert curve(0.6) == pytest.approx((10 * 0.4 + 15 * 0.6) / 25)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from qc import Graded, Quality, QualityEstimator
 from qc.consensus.blend import Blend
+from qc.consensus.panel import Panel
 from qc.evaluation import (
     aurc,
     between_grades,
@@ -281,14 +282,15 @@ def test_one_call_gives_the_figures_of_all_estimators():
 
 
 def test_true_qualities_that_the_set_brings_along_are_not_worked_out_again():
-    class Set(list):
-        dice = np.array([[0.1, 0.3]])
-        nsd = np.array([[0.5, 0.7]])
-        multi_class_dice = np.array([0.4])
-
+    known = replace(
+        graded_of("s1"),
+        dice=np.array([[0.1, 0.3]]),
+        nsd=np.array([[0.5, 0.7]]),
+        multi_class_dice=np.array([0.4]),
+    )
     estimator = told({"s1": 0.2}, nsd={"A": 0.6, "B": 0.6})
 
-    judgements = evaluate({"e": estimator}, Set([graded_of("s1")]), SCHEME).judgements
+    judgements = evaluate({"e": estimator}, [known], SCHEME).judgements
 
     assert [j.true_dice for j in judgements] == pytest.approx([0.2, 0.1, 0.3])
     assert [j.true_nsd for j in judgements] == pytest.approx([0.6, 0.5, 0.7])
@@ -496,7 +498,7 @@ def test_time_is_told_of_images_that_are_new_to_the_estimator():
     blend = Blend(SCHEME).fit({"e": said, "f": said}, graded)
     both = {name: told({"s1": 0.5, "s2": 0.5}) for name in ("e", "f")}
 
-    found = evaluate(both, graded, SCHEME, blend=blend)
+    found = evaluate(Panel(both, blend), graded, SCHEME)
 
     ms = {
         name: np.array([row.ms for row in found.judgements if row.estimator == name])[::3]

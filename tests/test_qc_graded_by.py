@@ -13,6 +13,7 @@ from qc import (
     graded_by,
 )
 from qc.base import Graded
+from qc.consensus.panel import Panel
 from qc.estimators.registry import make_estimator
 from qc.evaluation.judging import judge
 from qc.saving import load_estimator, save_estimator
@@ -95,7 +96,7 @@ def test_lessons_can_be_evaluated_on_though_they_have_no_errors_to_map(taught):
         "qcresunet", SHORT_AXIS, 1, width=4, size=(4, 32, 32), steps=1, batch_size=2
     ).fit(list(shifted("ab")))
 
-    judged = judge({"maps": mapper}, taught[:2], SHORT_AXIS)
+    judged = judge(Panel({"maps": mapper}), taught[:2], SHORT_AXIS)
 
     assert all(np.isnan(row.error_map_dice) for row in judged)
     assert all(np.isfinite(row.true_dice) for row in judged)

@@ -14,8 +14,8 @@ from qc.estimators.mahalanobis import Mahalanobis, distance
 from qc.estimators.uncertainty.estimator import THRESHOLDS, Uncertainty, error_overlaps
 from qc.estimators.uncertainty.features import REACH_MM, TABLE, reaches_of, uncertainty_features
 from qc.estimators.uncertainty.forest import ForestTables
-from qc.estimators.uncertainty_estimator import Monotone
 from qc.frames import frame_of
+from qc.isotonic import MonotoneCurve
 from qc.saving import load_estimator, save_estimator
 from semiqc.schemes import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED
 from semiqc.study import Prediction, UncertaintyMaps
@@ -165,16 +165,18 @@ def test_other_schemes_are_judged(kind, scheme):
 
 def test_a_monotone_curve_pools_what_breaks_the_order_and_is_level_beyond():
     # .4 and .6 come in the wrong order: both become their mean.
-    curve = Monotone.of(
+    curve = MonotoneCurve.of(
         np.array([0, 1, 2, 3, np.nan]), np.array([0.1, 0.6, 0.4, 0.9, 1]), rising=True
     )
 
     np.testing.assert_allclose(
         curve(np.array([-5, 0, 1, 2, 2.5, 9])), [0.1, 0.1, 0.5, 0.5, 0.7, 0.9]
     )
-    falling = Monotone.of(np.array([0.0, 1]), np.array([0.8, 0.2]), rising=False)
+    falling = MonotoneCurve.of(np.array([0.0, 1]), np.array([0.8, 0.2]), rising=False)
     assert falling(np.array([0.5]))[0] == pytest.approx(0.5)
-    assert Monotone.of(np.array([np.nan]), np.array([1.0]), rising=True)(np.array([7.0]))[0] == 0
+    assert (
+        MonotoneCurve.of(np.array([np.nan]), np.array([1.0]), rising=True)(np.array([7.0]))[0] == 0
+    )
 
 
 def test_agreement_reads_dice_off_its_signals():

@@ -276,7 +276,7 @@ def test_who_cannot_judge_files_is_named_and_the_others_judge(tmp_path):
 def test_a_suite_that_can_judge_no_file_says_so(tmp_path):
     suite = suite_of(choosy=Choosy(SHORT_AXIS, {"a": 0.9}))
 
-    with pytest.raises(ValueError, match="choosy go by the opinions of several segmenters"):
+    with pytest.raises(ValueError, match="choosy judge by uncertainty maps"):
         score_images(suite, *still(tmp_path, "a"), tmp_path / "out")
 
 
@@ -382,7 +382,7 @@ def test_the_page_tells_how_many_studies_taught_the_weights(tmp_path):
     page = page_of(tmp_path, weighed, still(tmp_path, "a"))
 
     assert re.search(r"Studies learned from</th><td[^>]*>2</td>", page)
-    assert re.search(r"Studies that taught the weights</th><td[^>]*>3</td>", page)
+    assert re.search(r"Studies that the weights were fitted to</th><td[^>]*>3</td>", page)
 
 
 def test_a_folder_that_holds_something_is_left_alone_unless_told(tmp_path):

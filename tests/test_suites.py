@@ -18,7 +18,7 @@ from semiqc.files.store_writer import StoreWriter
 from semiqc.phantom import write_phantoms
 from semiqc.schemes import SHORT_AXIS
 from semiqc.study import Geometry, Prediction
-from semiqc.suites.making import evaluate_suite
+from semiqc.suites.evaluating import evaluate_suite
 
 SMALL = [
     "--estimators", "svr,cnn,slicewise,qcresunet",
@@ -52,7 +52,7 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def test_a_suite_knows_who_taught_it_and_who_was_held_out(suite, store):
+def test_a_suite_knows_what_it_learned_from_and_what_was_held_out(suite, store):
     split = {row["study"]: row["role"] for row in rows(suite / "split.csv")}
     training = Suite.load(suite).training
 
@@ -349,7 +349,7 @@ def test_a_suite_is_not_evaluated_on_those_who_taught_it(suite, tmp_path, capsys
 
     assert main(["qc", "evaluate", str(suite), taught, "-o", str(tmp_path / "e")]) == 2
 
-    assert "all 4 studies taught the suite" in capsys.readouterr().err
+    assert "the suite learned from all 4 studies" in capsys.readouterr().err
 
 
 def test_a_suite_is_not_evaluated_on_another_visit_of_a_subject_who_taught_it(
@@ -364,7 +364,7 @@ def test_a_suite_is_not_evaluated_on_another_visit_of_a_subject_who_taught_it(
     path = tmp_path / "graded.h5"
     grade_held_out(Store(visits), path, {"seggen": SegGen(times=1)}, names[:2], names[2:])
 
-    with pytest.raises(ValueError, match="all 2 studies taught the suite"):
+    with pytest.raises(ValueError, match="the suite learned from all 2 studies"):
         evaluate_suite(suite, path)
 
 
@@ -397,7 +397,7 @@ def test_a_suite_is_not_overwritten(suite, store, capsys):
         (["--set", "forest.trees=3"], "--set: unknown 'forest'"),
         (
             ["--estimators", "svr,agreement", "--sources", "ladder,seggen"],
-            "agreement: goes by several opinions of a segmentation, which none of the sources",
+            "agreement: judges by uncertainty maps, which none of the sources",
         ),
         (["--set", "cnn=3"], "expected name.argument=value"),
         (["--test", "6"], "two labelled subjects, got 4 and 0"),

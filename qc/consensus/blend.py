@@ -1,7 +1,7 @@
 """One judgement out of several estimators', weighed by how they did where the truth is known."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from qc.absence import lacking, rightly_absent, score_of
+from qc.absence import absent_structures, lacking, rightly_absent, score_of
 from qc.base import Graded, Quality
-from qc.consensus.calibration import CalibrationCurve, dice_said, true_dice
+from qc.consensus.calibration import dice_said, true_dice
 from qc.consensus.conformal import Conformal
-from qc.consensus.error_maps import MeanVoxels, mean_map_dice
+from qc.consensus.error_maps import mean_map_dice
 from qc.consensus.stacking import (
     StackedRegression,
     deviations,
@@ -21,12 +21,10 @@ from qc.consensus.stacking import (
     error_coefficients,
     expected_errors,
     folds_of,
-    has_a_say,
-    member_means,
-    weighed,
 )
+from qc.consensus.weighted_means import WeightedMeans
 from semiqc.schemes import LabelScheme
-from semiqc.study import Voxels
+from semiqc.study import Prediction
 
 Array = NDArray[np.float64]
 
@@ -51,8 +49,7 @@ class Blend(BaseEstimator):  # type: ignore[misc]
     the subject, as there are too few labels to set some aside, and laid around what the blend of
     all subjects says. That is cross-validation, and no proof holds for it: of few subjects, about
     ten, intervals at 90 % can cover some 5 % less. ``qc.consensus.conformal`` promises the level
-    itself
-    where a calibration set can be spared.
+    itself where a calibration set can be spared.
 
     Reference:
         Wolpert, "Stacked generalization", Neural Networks 1992.
@@ -88,36 +85,38 @@ class Blend(BaseEstimator):  # type: ignore[misc]
         self,
         qualities: Mapping[str, Sequence[Quality | None]],
         graded: Sequence[Graded],
-        *,
-        subjects: Sequence[str] | None = None,
     ) -> Self:
         """Learn from what estimators said of predictions that they did not learn from.
 
         Args:
             qualities: By estimator's name, one for each of ``graded``; None where it judged
                 nothing.
-            graded: Their truth; those without a reference teach nothing.
-            subjects: Of each of ``graded``; by default as these say.
+            graded: Their truth; nothing is learned from those without a reference.
 
         Raises:
             ValueError: If there is no estimator, or lengths disagree.
         """
-        if not qualities:
-            raise ValueError("a blend needs at least one estimator, got none")
-        for name, of_one in qualities.items():
-            if len(of_one) != len(graded):
-                raise ValueError(f"{name} has {len(of_one)} qualities, graded are {len(graded)}")
+        self._check(qualities, graded)
         self.members_ = tuple(sorted(qualities))
         said = np.stack([dice_said(qualities[name], self.scheme) for name in self.members_])
         true = true_dice(graded, self.scheme)
-        names = [one.whose for one in graded] if subjects is None else subjects
         self.rightly_absent_ = rightly_absent(true, lacking(graded, true, self.scheme))
         self.map_dice_ = np.array(
             [mean_map_dice(qualities[name], graded, self.scheme) for name in self.members_]
         )
         tells_dice = np.array([self._tells_dice(qualities[name]) for name in self.members_])
-        self._learn(np.moveaxis(said, 0, 1), true, np.asarray(names, dtype=str), tells_dice)
+        subjects = np.asarray([one.whose for one in graded], dtype=str)
+        self._learn(np.moveaxis(said, 0, 1), true, subjects, tells_dice)
         return self
+
+    def _check(
+        self, qualities: Mapping[str, Sequence[Quality | None]], graded: Sequence[Graded]
+    ) -> None:
+        if not qualities:
+            raise ValueError("a blend needs at least one estimator, got none")
+        for name, of_one in qualities.items():
+            if len(of_one) != len(graded):
+                raise ValueError(f"{name} has {len(of_one)} qualities, graded are {len(graded)}")
 
     def _tells_dice(self, said: Sequence[Quality | None]) -> list[bool]:
         """Whether an estimator gives a Dice of each structure; else its score stands in."""
@@ -150,6 +149,18 @@ class Blend(BaseEstimator):  # type: ignore[misc]
         known = ranges[np.isfinite(ranges)]
         self.usual_spread_ = float(np.quantile(known, USUAL)) if known.size else 1.0
 
+    def judge(self, qualities: Mapping[str, Quality | None], prediction: Prediction) -> Quality:
+        """One quality of what estimators say of a prediction, which is read for what is absent.
+
+        Args:
+            qualities: As for ``combine``.
+            prediction: That they judged.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: If called before ``fit``.
+        """
+        return self.combine(qualities, absent=absent_structures(prediction, self.scheme))
+
     def combine(
         self, qualities: Mapping[str, Quality | None], *, absent: Collection[str] = ()
     ) -> Quality:
@@ -172,88 +183,30 @@ class Blend(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         known = {n: q for n in self.members_ if (q := qualities.get(n)) is not None}
-        said = np.stack([dice_said([qualities.get(n)], self.scheme)[0] for n in self.members_])
+        said = np.stack([dice_said([known.get(n)], self.scheme)[0] for n in self.members_])
         meant = self.stack_.meant(said[None])
-        dice = self.stack_.estimates(meant)
-        scale = expected_errors(self.errors_, dice, deviations(meant))
-        dice, intervals = dice[0], self.conformal_.intervals(dice, scale=scale)[0]
         names = [part.name for part in self.scheme.structures]
-        for part, name in enumerate(names):
-            if name in absent:
-                dice[part], intervals[part] = 0.0, 0.0
-        told = dict(zip(names, dice.tolist(), strict=True))
         is_absent = np.array([name in absent for name in names])
-        study = next((q.study for q in qualities.values() if q is not None), "")
+        dice, intervals = self._estimates(meant, is_absent)
+        means = WeightedMeans(self.scheme, self.members_, self.stack_, self.map_dice_)
+        reasons = means.reasons(known, meant, self.usual_spread_)
         return Quality(
-            study,
+            next((q.study for q in qualities.values() if q is not None), ""),
             score_of(dice, is_absent, self.rightly_absent_),
-            dice={name: value for name, value in told.items() if np.isfinite(value)},
-            nsd=self._nsd(known, absent),
-            slice_dice=self._slice_dice(known),
-            error_maps=self._error_maps(known),
+            dice={n: float(d) for n, d in zip(names, dice, strict=True) if np.isfinite(d)},
+            nsd=means.nsd(known, absent),
+            slice_dice=means.slice_dice(known),
+            error_maps=means.error_maps(known),
             interval={n: (float(a), float(b)) for n, (a, b) in zip(names, intervals, strict=True)},
-            reasons=tuple(dict.fromkeys(self._reasons(known, meant))),
+            reasons=tuple(dict.fromkeys(reasons)),
         )
 
-    def _nsd(self, known: Mapping[str, Quality], absent: Collection[str]) -> dict[str, float]:
-        found = {}
-        for part, shares in self._shares(known, "nsd"):
-            mean = sum(share * known[name].nsd[part] for name, share in shares.items())
-            found[part] = 0.0 if part in absent else float(mean)
-        return found
-
-    def _slice_dice(self, known: Mapping[str, Quality]) -> dict[str, Array]:
-        found = {}
-        for part, shares in self._shares(known, "slice_dice"):
-            said = [self._curve(name, part)(known[name].slice_dice[part]) for name in shares]
-            told = np.stack([np.ravel(slices) for slices in said], axis=1)
-            weights = np.array(list(shares.values()))[:, None]
-            shape = np.shape(known[next(iter(shares))].slice_dice[part])
-            found[part] = weighed(told[..., None], weights)[:, 0].reshape(shape)
-        return found
-
-    def _curve(self, member: str, part: str) -> CalibrationCurve:
-        """How a member's Dice of a structure is to be read."""
-        names = [structure.name for structure in self.scheme.structures]
-        return self.stack_.curves[self.members_.index(member)][names.index(part)]
-
-    def _error_maps(self, known: Mapping[str, Quality]) -> dict[str, Voxels]:
-        found: dict[str, Voxels] = {}
-        for part, shares in self._shares(known, "error_maps"):
-            worth = dict(zip(self.members_, np.nan_to_num(self.map_dice_, nan=-1), strict=True))
-            best = max(shares, key=worth.__getitem__)
-            if worth[best] >= 0:
-                shares = {best: 1.0}
-            maps = [known[name].error_maps[part] for name in shares]
-            found[part] = maps[0] if len(maps) == 1 else MeanVoxels(maps, list(shares.values()))
-        return found
-
-    def _shares(
-        self, known: Mapping[str, Quality], what: str
-    ) -> Iterator[tuple[str, dict[str, float]]]:
-        """Of each structure, the weights of those who tell ``what`` of it, summing to one."""
-        for part, column in zip(self.scheme.structures, self.stack_.weights.T, strict=True):
-            weights = dict(zip(self.members_, column.tolist(), strict=True))
-            tellers = [name for name, q in known.items() if part.name in getattr(q, what)]
-            total = sum(weights[name] for name in tellers)
-            if tellers:
-                equal = 1 / len(tellers)
-                yield part.name, {n: weights[n] / total if total else equal for n in tellers}
-
-    def _reasons(self, known: Mapping[str, Quality], meant: Array) -> Iterator[str]:
-        if not known:
-            yield "no estimator judged it"
-        elif disagreement(meant, self.stack_.weights)[0] > self.usual_spread_:
-            told = zip(self.members_, member_means(meant)[0], strict=True)
-            counts = has_a_say(self.stack_.weights)
-            parts = [
-                f"{name} {mean:.2f}"
-                for (name, mean), is_heard in zip(told, counts, strict=True)
-                if is_heard and np.isfinite(mean)
-            ]
-            yield f"estimators disagree: {', '.join(parts)}"
-        for quality in known.values():
-            yield from quality.reasons
+    def _estimates(self, meant: Array, is_absent: NDArray[np.bool_]) -> tuple[Array, Array]:
+        """Dice ``[S]`` and intervals ``[S, 2]`` of one prediction; 0 where it is absent."""
+        dice = self.stack_.estimates(meant)
+        scale = expected_errors(self.errors_, dice, deviations(meant))
+        intervals = self.conformal_.intervals(dice, scale=scale)
+        return np.where(is_absent, 0, dice[0]), np.where(is_absent[:, None], 0, intervals[0])
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """What was learned, as named arrays, to be stored without pickle."""

@@ -1,14 +1,14 @@
 """From what an estimator says to the Dice it means, learned where the Dice is known."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.isotonic import isotonic_regression
 
 from qc.base import Graded, Quality
 from qc.frames import graded_frames
+from qc.isotonic import IsotonicFit
 from semiqc.measuring.means import means_of_known
 from semiqc.schemes import LabelScheme
 
@@ -72,27 +72,20 @@ def calibration(
     x, y = np.asarray(estimated, dtype=np.float64), np.asarray(true, dtype=np.float64)
     w = np.ones_like(x) if weights is None else np.asarray(weights, dtype=np.float64)
     known = np.isfinite(x) & np.isfinite(y) & (w > 0)
-    x, y, w = x[known], y[known], w[known]
-    if not x.size:
+    if not known.any():
         return CalibrationCurve(np.zeros(0), np.zeros(0))
-    if x.size < FEWEST_POINTS:
-        lowest = x.min(keepdims=True)
-        shift = float(np.average(y - x, weights=w)) * x.size / (x.size + 1)
-        points, heights = _with_ends(lowest, lowest + shift)
-    else:
-        points, heights = _with_ends(*_centred_steps(x, y, w))
-    trust = w.sum() / (w.sum() + doubt)
+    points, heights = _with_ends(*_points(x[known], y[known], w[known]))
+    trust = w[known].sum() / (w[known].sum() + doubt)
     return CalibrationCurve(points, trust * heights + (1 - trust) * points)
 
 
-def _centred_steps(x: Array, y: Array, w: Array) -> tuple[Array, Array]:
-    levels, of_level = np.unique(x, return_inverse=True)
-    weight = np.bincount(of_level, w)
-    mean = np.bincount(of_level, w * y) / weight
-    steps = isotonic_regression(mean, sample_weight=weight)
-    heights, of_step = np.unique(steps, return_inverse=True)
-    centres = np.bincount(of_step, weight * levels) / np.bincount(of_step, weight)
-    return centres, heights
+def _points(x: Array, y: Array, w: Array) -> tuple[Array, Array]:
+    """Estimates ``[K]`` and the Dice they mean; of few pairs the lowest estimate alone."""
+    if x.size >= FEWEST_POINTS:
+        return IsotonicFit.of(x, y, w).centres()
+    lowest = x.min(keepdims=True)
+    shift = float(np.average(y - x, weights=w)) * x.size / (x.size + 1)
+    return lowest, lowest + shift
 
 
 def _with_ends(estimated: Array, true: Array) -> tuple[Array, Array]:
@@ -102,68 +95,6 @@ def _with_ends(estimated: Array, true: Array) -> tuple[Array, Array]:
     if x[-1] < 1:
         x, y = np.append(x, 1.0), np.append(y, y[-1] + 1.0 - x[-1])
     return x, y
-
-
-@dataclass(frozen=True, eq=False)
-class DiceCalibration:
-    """An estimator's calibration, of each structure.
-
-    Args:
-        curves: By structure's name.
-    """
-
-    curves: Mapping[str, CalibrationCurve]
-
-    @classmethod
-    def of(
-        cls, scheme: LabelScheme, qualities: Sequence[Quality | None], graded: Sequence[Graded]
-    ) -> "DiceCalibration":
-        """Learned from what an estimator said of graded predictions that it did not learn from.
-
-        Every subject counts alike, however many predictions of it there are.
-        """
-        said, true = dice_said(qualities, scheme), true_dice(graded, scheme)
-        weights = subject_weights([one.whose for one in graded])
-        return cls(
-            {
-                part.name: calibration(said[:, n], true[:, n], weights, doubt=DOUBT)
-                for n, part in enumerate(scheme.structures)
-            }
-        )
-
-    def __call__(self, quality: Quality) -> Quality:
-        """A copy whose Dice is calibrated, and whose score is its mean."""
-        dice = {
-            name: float(curve(quality.dice.get(name, quality.score)))
-            for name, curve in self.curves.items()
-        }
-        known = [value for value in dice.values() if np.isfinite(value)]
-        return replace(quality, dice=dice, score=float(np.mean(known)) if known else quality.score)
-
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The points of every curve, to be stored."""
-        return {
-            f"{name}/{key}": array
-            for name, curve in self.curves.items()
-            for key, array in vars(curve).items()
-        }
-
-    @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, NDArray[np.generic]], scheme: LabelScheme
-    ) -> "DiceCalibration":
-        """What ``arrays`` gave."""
-        return cls(
-            {
-                part.name: CalibrationCurve(
-                    *(
-                        np.asarray(arrays[f"{part.name}/{key}"], dtype=np.float64)
-                        for key in ("estimated", "true")
-                    )
-                )
-                for part in scheme.structures
-            }
-        )
 
 
 def dice_said(qualities: Sequence[Quality | None], scheme: LabelScheme) -> Array:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from qc.absence import absent_structures
-from qc.base import Graded, ProgressCallback, Quality, QualityEstimator, unobserved
+from qc.base import CONSENSUS, Graded, ProgressCallback, Quality, QualityEstimator, unobserved
 from qc.consensus.blend import Blend, below
+from qc.consensus.panel import Panel
 from qc.consensus.stacking import folds_of
 from semiqc.schemes import LabelScheme
 from semiqc.study import Prediction
@@ -45,6 +45,9 @@ class Consensus(QualityEstimator):
         blend_: Weighs them.
     """
 
+    takes_modalities = True
+    takes_seed = True
+
     def __init__(
         self,
         scheme: LabelScheme,
@@ -66,6 +69,12 @@ class Consensus(QualityEstimator):
         self.modalities = modalities
         self.seed = seed
 
+    @property
+    def panel(self) -> Panel:
+        """The fitted members with their blend."""
+        check_is_fitted(self)
+        return Panel(self.members_, self.blend_)
+
     def fit(self, graded: Sequence[Graded], *, observe: ProgressCallback = unobserved) -> Self:
         if not len(graded):
             raise ValueError("fit needs at least one graded prediction, got none")
@@ -79,11 +88,9 @@ class Consensus(QualityEstimator):
             taught = [one for one, is_held in zip(everything, held, strict=True) if not is_held]
             judged = np.flatnonzero(held)
             fitted = self._fitted(taught, work, skip=self.folds > 1)
-            for name, member in fitted.items():
-                for row in judged:
-                    prediction = everything[row].prediction
-                    if member.can_judge(prediction):
-                        said[name][row] = member.predict([prediction])[0]
+            for row in judged:
+                for name, quality in Panel(fitted).ask(everything[row].prediction).items():
+                    said[name][row] = quality
         seen = np.any([*held_out, np.zeros(len(everything), bool)], axis=0)
         rows = np.flatnonzero(seen)
         blend = Blend(self.scheme, level=self.level)
@@ -96,8 +103,8 @@ class Consensus(QualityEstimator):
         return self
 
     def predict(self, predictions: Sequence[Prediction]) -> list[Quality]:
-        check_is_fitted(self)
-        return [self._judge(prediction) for prediction in predictions]
+        panel = self.panel
+        return [panel.judge(CONSENSUS, prediction) for prediction in predictions]
 
     def _held_out(self, subjects: NDArray[np.str_]) -> list[NDArray[np.bool_]]:
         """Which predictions each fold holds out; no fold of a single subject."""
@@ -133,15 +140,6 @@ class Consensus(QualityEstimator):
         arguments = dict((self.arguments or {}).get(name, {}))
         seed = arguments.pop("seed", self.seed)
         return make_estimator(name, self.scheme, self.modalities, seed, **arguments)
-
-    def _judge(self, prediction: Prediction) -> Quality:
-        qualities = {
-            name: member.predict([prediction])[0]
-            for name, member in self.members_.items()
-            if member.can_judge(prediction)
-        }
-        absent = absent_structures(prediction, self.scheme)
-        return self.blend_.combine(qualities, absent=absent)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         check_is_fitted(self)

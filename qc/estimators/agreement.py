@@ -12,12 +12,12 @@ from qc.base import ProgressCallback
 from qc.estimators.frame_estimator import Judged
 from qc.estimators.uncertainty_estimator import (
     Array,
-    Monotone,
     UncertaintyMapsEstimator,
     is_present,
     uncertainty_of,
 )
 from qc.frames import Frame, GradedFrame
+from qc.isotonic import MonotoneCurve
 from semiqc.measuring.masks import masks
 from semiqc.schemes import LabelScheme
 
@@ -74,7 +74,7 @@ class Agreement(UncertaintyMapsEstimator):
             "nsd": np.stack([frame.nsd(self.scheme) for frame in frames]),
         }
         self.calibrations_ = {
-            self._name(kind, part, number): Monotone.of(
+            self._name(kind, part, number): MonotoneCurve.of(
                 given[:, part, number], quality[kind][:, part], rising=RISING[signal]
             )
             for kind in KINDS
@@ -108,7 +108,7 @@ class Agreement(UncertaintyMapsEstimator):
 
     def _take(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         names = [name.removesuffix("/signals") for name in arrays if name.endswith("/signals")]
-        self.calibrations_ = {name: Monotone.from_arrays(arrays, name) for name in names}
+        self.calibrations_ = {name: MonotoneCurve.from_arrays(arrays, name) for name in names}
 
 
 def signals_of(frame: Frame, scheme: LabelScheme, names: Sequence[Signal]) -> Array:

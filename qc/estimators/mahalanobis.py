@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from qc.base import ProgressCallback
 from qc.estimators.frame_estimator import Judged
 from qc.estimators.uncertainty_estimator import (
-    Monotone,
     UncertaintyMapsEstimator,
     is_present,
     uncertainty_of,
 )
 from qc.frames import Frame, GradedFrame
+from qc.isotonic import MonotoneCurve
 
 KINDS = ("dice", "nsd")
 
@@ -56,7 +56,7 @@ class Mahalanobis(UncertaintyMapsEstimator):
             "nsd": np.stack([frame.nsd(self.scheme) for frame in frames]),
         }
         self.calibrations_ = {
-            f"{kind}/{part.name}": Monotone.of(
+            f"{kind}/{part.name}": MonotoneCurve.of(
                 np.where(np.stack(present)[:, number], distances, np.nan),
                 quality[kind][:, number],
                 rising=False,
@@ -83,7 +83,7 @@ class Mahalanobis(UncertaintyMapsEstimator):
 
     def _take(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         names = [name.removesuffix("/signals") for name in arrays if name.endswith("/signals")]
-        self.calibrations_ = {name: Monotone.from_arrays(arrays, name) for name in names}
+        self.calibrations_ = {name: MonotoneCurve.from_arrays(arrays, name) for name in names}
 
 
 def distance(frame: Frame) -> float:

@@ -54,6 +54,9 @@ class NetworkEstimator(FrameEstimator):
         networks_: One per member.
     """
 
+    takes_modalities = True
+    takes_seed = True
+
     needs_reference = True
     """Whether it learns from voxels of the reference, and not from Dice alone."""
 

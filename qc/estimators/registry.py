@@ -1,6 +1,5 @@
 """All quality estimators by name."""
 
-import inspect
 from typing import Any
 
 from qc.base import QualityEstimator
@@ -40,9 +39,11 @@ def make_estimator(
     seed: int = 0,
     **arguments: Any,  # noqa: ANN401
 ) -> QualityEstimator:
-    """An estimator, not yet fitted; told the modalities and the seed where it asks for them."""
+    """An estimator, not yet fitted; told the modalities and the seed where it takes them."""
     kind = ESTIMATORS[name]
-    asked = inspect.signature(kind).parameters
-    known = {"modalities": modalities, "seed": seed}
-    told: dict[str, Any] = {key: value for key, value in known.items() if key in asked}
+    told: dict[str, Any] = {}
+    if kind.takes_modalities:
+        told["modalities"] = modalities
+    if kind.takes_seed:
+        told["seed"] = seed
     return kind(scheme, **told, **arguments)

@@ -19,14 +19,14 @@ from qc.evaluation.distributions import (
     relative_volume_error,
 )
 from qc.evaluation.drawing import save
+from qc.evaluation.figures import FigureRow
 from qc.evaluation.intervals import Intervals, bootstrap
-from qc.evaluation.judging import Judgement
+from qc.evaluation.judgement import Judgement
 from qc.evaluation.learning import LearningRow, learning_curve
 from qc.evaluation.plots import error_boxes, risk_coverage_curves, scatter
 from qc.evaluation.plots_of_sets import balance_histogram, learning_curves
 from qc.evaluation.risk import RiskCoverage, aurc, excess_aurc, risk_coverage
 from qc.evaluation.side_by_side import Evaluation, evaluate
-from qc.evaluation.table import FigureRow
 from qc.graded.truth import error_map_dice
 
 __all__ = [

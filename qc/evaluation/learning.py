@@ -6,8 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from qc.base import Graded, QualityEstimator
+from qc.consensus.panel import Panel
+from qc.evaluation.figures import FigureRow
 from qc.evaluation.judging import judge
-from qc.evaluation.table import THRESHOLD, rows_of, thresholds_of
+from qc.evaluation.table import rows_of
+from qc.evaluation.thresholds import THRESHOLD, thresholds_of
 from semiqc.schemes import LabelScheme
 
 
@@ -51,7 +54,7 @@ def learning_curve(
     *,
     seed: int = 0,
 ) -> list[LearningRow]:
-    """Teach an estimator anew with ever more studies, and test each on the same predictions.
+    """Fit an estimator anew on ever more studies, and test each on the same predictions.
 
     Studies are shuffled once; a larger share holds all studies of the smaller ones.
 
@@ -73,25 +76,33 @@ def learning_curve(
     for share in sorted(set(shares)):
         chosen = set(order[: max(1, round(share * len(order)))])
         learned = [one for one in train if one.prediction.study in chosen]
-        judgements = judge({"": make_estimator().fit(learned)}, test, scheme)
-        rows += [
-            LearningRow(
-                share,
-                len(chosen),
-                len(learned),
-                row.quality,
-                row.structure,
-                row.n,
-                row.studies,
-                row.mae,
-                row.mae_low,
-                row.mae_high,
-                row.pearson,
-            )
-            for row in rows_of(judgements, thresholds_of(THRESHOLD, scheme))
-            if row.quality in ("dice", "nsd")
-        ]
+        figures = _figures(make_estimator().fit(learned), test, scheme)
+        rows += [_row(share, len(chosen), len(learned), one) for one in figures]
     return rows
+
+
+def _figures(
+    estimator: QualityEstimator, test: Sequence[Graded], scheme: LabelScheme
+) -> list[FigureRow]:
+    """Of Dice and surface Dice."""
+    rows = rows_of(judge(Panel({"": estimator}), test, scheme), thresholds_of(THRESHOLD, scheme))
+    return [row for row in rows if row.quality in ("dice", "nsd")]
+
+
+def _row(share: float, studies: int, predictions: int, figures: FigureRow) -> LearningRow:
+    return LearningRow(
+        share,
+        studies,
+        predictions,
+        figures.quality,
+        figures.structure,
+        figures.n,
+        figures.studies,
+        figures.mae,
+        figures.mae_low,
+        figures.mae_high,
+        figures.pearson,
+    )
 
 
 def _check(train: Sequence[Graded], test: Sequence[Graded], shares: Sequence[float]) -> None:

@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 
 from qc.evaluation.drawing import TITLES
-from qc.evaluation.judging import ALL
-from qc.evaluation.table import FigureRow
+from qc.evaluation.figures import FigureRow
+from qc.evaluation.judgement import ALL
 
 NOTHING = "-"
 

@@ -6,7 +6,7 @@ Matplotlib is imported when a picture is drawn.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from qc.evaluation.agreement import absolute_error, finite_pairs
 from qc.evaluation.drawing import INK, TITLES, looks, panels, plain
 from qc.evaluation.intervals import bootstrap
-from qc.evaluation.judging import ALL, Judgement
+from qc.evaluation.judgement import ALL, Judgement
 from qc.evaluation.plots_of_sets import balance_histogram
 from qc.evaluation.risk import aurc, risk_coverage
 from qc.evaluation.table import estimators_of, qualities_of, values_of
@@ -66,34 +66,46 @@ def scatter(
     figure, axes = panels(len(shown), 3.3, 3.5)
     groups = looks(sorted({row.group for row in judgements}))
     for panel, (estimator, (own, what)) in zip(axes, shown.items(), strict=True):
-        true, predicted = values_of(own, what)
-        of_item = np.array([row.group for row in own])
-        for group, (colour, marker) in groups.items():
-            chosen = of_item == group
-            panel.scatter(
-                true[chosen],
-                predicted[chosen],
-                s=14,
-                color=colour,
-                marker=marker,
-                alpha=0.6,
-                linewidths=0,
-                label=plain(group or "no group"),
-            )
-        if what != "score":
-            panel.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle="--", zorder=0)
-        panel.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
+        _draw_groups(panel, own, what, groups)
+        _draw_agreement(panel, own, what)
         panel.set_xlabel(f"True {TITLES[quality]}")
-        panel.set_ylabel("Score" if what == "score" else f"Estimated {TITLES[what]}")
-        said = _agreement_text(true, predicted, [row.study for row in own], what)
         panel.set_title(plain(estimator), fontsize=10, pad=22)
-        panel.text(0.5, 1.01, said, transform=panel.transAxes, fontsize=7, ha="center", color=INK)
     if len(groups) > 1:
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(
             handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=8
         )
     return figure
+
+
+def _draw_groups(
+    panel: Axes, rows: Sequence[Judgement], what: str, groups: Mapping[str, tuple[str, str]]
+) -> None:
+    """A point for each prediction, in the colour and form of its group."""
+    true, predicted = values_of(rows, what)
+    of_item = np.array([row.group for row in rows])
+    for group, (colour, marker) in groups.items():
+        chosen = of_item == group
+        panel.scatter(
+            true[chosen],
+            predicted[chosen],
+            s=14,
+            color=colour,
+            marker=marker,
+            alpha=0.6,
+            linewidths=0,
+            label=plain(group or "no group"),
+        )
+
+
+def _draw_agreement(panel: Axes, rows: Sequence[Judgement], what: str) -> None:
+    """The line of equality, the axes, and figures above."""
+    if what != "score":
+        panel.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle="--", zorder=0)
+    panel.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
+    panel.set_ylabel("Score" if what == "score" else f"Estimated {TITLES[what]}")
+    said = _agreement_text(*values_of(rows, what), [row.study for row in rows], what)
+    panel.text(0.5, 1.01, said, transform=panel.transAxes, fontsize=7, ha="center", color=INK)
 
 
 def error_boxes(judgements: Sequence[Judgement], quality: str = "dice") -> Figure:

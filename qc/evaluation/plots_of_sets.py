@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.evaluation.drawing import COLOURS, PALE, TITLES, looks, panels, plain
-from qc.evaluation.judging import ALL
+from qc.evaluation.judgement import ALL
 from qc.evaluation.learning import LearningRow
 from qc.graded.balance import BINS, balanced_subset
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -70,23 +71,10 @@ def learning_curves(
     if not chosen:
         raise ValueError(f"no learning curve has {quality} of {structure}")
     figure, (axes,) = panels(1, 4.6, 3.4)
-    for place, (name, (colour, marker)) in enumerate(looks(chosen).items()):
-        rows = chosen[name]
-        mae = np.array([row.mae for row in rows])
+    for place, (name, look) in enumerate(looks(chosen).items()):
         # Side by side, for intervals of estimators that learn alike would hide one another.
-        at = np.array([row.share for row in rows]) + 0.008 * (place - (len(chosen) - 1) / 2)
-        reach = [[row.mae - row.mae_low for row in rows], [row.mae_high - row.mae for row in rows]]
-        axes.errorbar(
-            at,
-            mae,
-            np.maximum(reach, 0),
-            color=colour,
-            marker=marker,
-            ms=4,
-            lw=1.2,
-            capsize=2,
-            label=f"{plain(name)}, n = {rows[0].n} of {rows[0].test_studies} test studies",
-        )
+        aside = 0.008 * (place - (len(chosen) - 1) / 2)
+        _draw_curve(axes, name, chosen[name], look, aside)
     studies = {row.share: row.studies for rows in chosen.values() for row in rows}
     axes.set_xticks([*studies], [f"{share:.0%}\n{n} studies" for share, n in studies.items()])
     axes.set_xlabel("Share of the training studies")
@@ -94,3 +82,22 @@ def learning_curves(
     axes.set_ylim(bottom=0)
     figure.legend(loc="outside upper center", frameon=False, fontsize=8)
     return figure
+
+
+def _draw_curve(
+    axes: Axes, name: str, rows: Sequence[LearningRow], look: tuple[str, str], aside: float
+) -> None:
+    """One estimator's errors with their intervals, drawn ``aside`` of the shares."""
+    colour, marker = look
+    reach = [[row.mae - row.mae_low for row in rows], [row.mae_high - row.mae for row in rows]]
+    axes.errorbar(
+        np.array([row.share for row in rows]) + aside,
+        np.array([row.mae for row in rows]),
+        np.maximum(reach, 0),
+        color=colour,
+        marker=marker,
+        ms=4,
+        lw=1.2,
+        capsize=2,
+        label=f"{plain(name)}, n = {rows[0].n} of {rows[0].test_studies} test studies",
+    )

@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.base import Graded, ProgressCallback, QualityEstimator, unobserved
-from qc.consensus.blend import Blend
+from qc.consensus.panel import Panel
 from qc.evaluation.drawing import save
-from qc.evaluation.judging import Judgement, judge
+from qc.evaluation.figures import FigureRow
+from qc.evaluation.judgement import Judgement
+from qc.evaluation.judging import judge
 from qc.evaluation.markdown import markdown_of
 from qc.evaluation.plots import pictures
-from qc.evaluation.table import THRESHOLD, FigureRow, QualityThreshold, table_of, thresholds_of
+from qc.evaluation.table import table_of
+from qc.evaluation.thresholds import THRESHOLD, QualityThreshold, thresholds_of
 from semiqc.files.atomic import write_text
 from semiqc.files.tables import write_rows
 from semiqc.schemes import LabelScheme
@@ -60,12 +63,11 @@ class Evaluation:
 
 
 def evaluate(
-    estimators: Mapping[str, QualityEstimator],
+    estimators: Panel | Mapping[str, QualityEstimator],
     graded: Sequence[Graded],
     scheme: LabelScheme,
     *,
     threshold: QualityThreshold = THRESHOLD,
-    blend: Blend | None = None,
     observe: ProgressCallback = unobserved,
 ) -> Evaluation:
     """Judge estimators on predictions of known quality that none of them learned from.
@@ -74,12 +76,12 @@ def evaluate(
     Dice; figures of error need the same scale and stay NaN.
 
     Args:
-        estimators: By the name they get in table and pictures; fitted.
+        estimators: Fitted, by the name they get in table and pictures; or a panel, whose
+            consensus is judged too.
         graded: ``qc.graded``'s sets bring true qualities along; of others they are worked out.
         scheme: Whose structures are judged.
         threshold: Quality from which a segmentation is good; one, or one for each structure and,
             where it is not to be their mean, for ``all``.
-        blend: Judges too, by what all estimators say.
         observe: Told how many predictions are judged, and of how many.
 
     Raises:
@@ -87,4 +89,5 @@ def evaluate(
             structure or is not in [0, 1].
     """
     thresholds = thresholds_of(threshold, scheme)
-    return Evaluation(judge(estimators, graded, scheme, blend, observe=observe), thresholds)
+    panel = estimators if isinstance(estimators, Panel) else Panel(estimators)
+    return Evaluation(judge(panel, graded, scheme, observe=observe), thresholds)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,12 @@ from qc.evaluation.agreement import (
     share_within,
 )
 from qc.evaluation.distributions import kolmogorov_smirnov
+from qc.evaluation.figures import FigureRow
 from qc.evaluation.intervals import bootstrap
-from qc.evaluation.judging import ALL, Judgement
+from qc.evaluation.judgement import ALL, Judgement
 from qc.evaluation.risk import aurc, excess_aurc
 from semiqc.measuring.means import mean_of_known
 from semiqc.measuring.statistics import pearson, spearman
-from semiqc.schemes import LabelScheme
-
-THRESHOLD = 0.7
-"""Quality from which a segmentation is good; Robinson et al., MICCAI 2018."""
 
 COMPARED = {
     "dice": ("true_dice", "dice"),
@@ -35,123 +32,6 @@ COMPARED = {
     "score": ("true_dice", "score"),
 }
 """Columns of the true and of the estimated quality; no estimator gives a Dice of all classes."""
-
-QualityThreshold = float | Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class FigureRow:
-    """How well one estimator estimates one quality of one structure, over some predictions.
-
-    What is called a figure of rank tells the order alone, and is all that an estimator gets that
-    gives only a score, which is then compared with the true Dice. NaN is what cannot be told.
-
-    Args:
-        estimator: Its name.
-        quality: ``dice``, ``nsd`` or ``score``; of ``all`` structures, where there are several,
-            also ``multi_class``, which compares the mean of the estimated Dice with the true Dice
-            of all classes at once, Qiu et al.'s.
-        structure: Name, or ``all`` for the mean over structures.
-        by: ``all`` predictions, or those of one ``group`` or one ``source``.
-        stratum: Which group or source; the latter is the part of its name before the first ``-``.
-        n: Predictions with a true and an estimated quality.
-        missing: Predictions with a true quality and no estimate.
-        studies: Studies that the ``n`` are of.
-        threshold: From which a quality is good.
-        mae: Mean absolute error.
-        mae_low: Lower end of its 95 % interval, by bootstrap over studies.
-        mae_high: Upper end.
-        mae_sd: Standard deviation of the absolute error.
-        n_below: Of ``n``, those whose true quality is below .5.
-        mae_below: Of those.
-        mae_below_sd: Of those.
-        mae_above: Of the others.
-        mae_above_sd: Of the others.
-        pearson: Linear correlation.
-        pearson_low: Lower end of its 95 % interval, by bootstrap over studies.
-        pearson_high: Upper end.
-        spearman: Correlation of ranks; a figure of rank.
-        r2: Coefficient of determination.
-        within: Share of estimates that are off by at most .05.
-        accuracy: Of calling good what is estimated to reach the threshold.
-        tpr: Share of the good that is called good.
-        fpr: Share of the poor that is called good.
-        auroc: Of detecting what is below the threshold; a figure of rank.
-        aurc: Area under the risk-coverage curve; a figure of rank.
-        excess_aurc: The same less that of the best order; a figure of rank.
-        error_map_dice: Mean agreement of the error map with the true errors.
-        error_map_sd: Its standard deviation.
-        n_maps: Predictions that have it.
-        covered: Share of true Dice that lies in the estimator's intervals, where it gives some.
-        length: Mean of these intervals'.
-        verdict_ks: Kolmogorov-Smirnov distance of the estimates of what readers called good and
-            erroneous.
-        verdict_p: Its p.
-        ms: Median time for one prediction whose image is new to the estimator; NaN where none is.
-    """
-
-    estimator: str
-    quality: str
-    structure: str
-    by: str
-    stratum: str
-    n: int
-    missing: int
-    studies: int
-    threshold: float
-    mae: float = NAN
-    mae_low: float = NAN
-    mae_high: float = NAN
-    mae_sd: float = NAN
-    n_below: int = 0
-    mae_below: float = NAN
-    mae_below_sd: float = NAN
-    mae_above: float = NAN
-    mae_above_sd: float = NAN
-    pearson: float = NAN
-    pearson_low: float = NAN
-    pearson_high: float = NAN
-    spearman: float = NAN
-    r2: float = NAN
-    within: float = NAN
-    accuracy: float = NAN
-    tpr: float = NAN
-    fpr: float = NAN
-    auroc: float = NAN
-    aurc: float = NAN
-    excess_aurc: float = NAN
-    error_map_dice: float = NAN
-    error_map_sd: float = NAN
-    n_maps: int = 0
-    covered: float = NAN
-    length: float = NAN
-    verdict_ks: float = NAN
-    verdict_p: float = NAN
-    ms: float = NAN
-
-
-def thresholds_of(threshold: QualityThreshold, scheme: LabelScheme) -> dict[str, float]:
-    """The threshold of each structure and of ``all``, by default the mean of the others.
-
-    Raises:
-        ValueError: If one is missing, unknown or not in [0, 1].
-    """
-    names = [structure.name for structure in scheme.structures]
-    if isinstance(threshold, Mapping):
-        found = dict(threshold)
-        missing, unknown = set(names) - set(found), set(found) - {*names, ALL}
-        if missing or unknown:
-            raise ValueError(
-                f"threshold needs {', '.join(names)} and may have {ALL},"
-                f" got {', '.join(found) or 'nothing'}"
-            )
-        found.setdefault(ALL, float(np.mean([found[name] for name in names])))
-    else:
-        found = dict.fromkeys([*names, ALL], float(threshold))
-    outside = [value for value in found.values() if not 0 <= value <= 1]
-    if outside:
-        raise ValueError(f"threshold must lie in [0, 1], got {outside[0]}")
-    return found
 
 
 def table_of(judgements: Sequence[Judgement], thresholds: Mapping[str, float]) -> list[FigureRow]:

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from qc.frames import Frame
 from qc.graded.seggen import displacement, sampled
-from qc.graded.source import Made
+from qc.graded.source import Made, Source
 from semiqc.schemes import BACKGROUND
 from semiqc.study import Study
 
@@ -32,7 +32,7 @@ Failure = Callable[[Frame, np.random.Generator], NDArray[np.int8] | None]
 
 
 @dataclass(frozen=True)
-class SliceFailures:
+class SliceFailures(Source):
     """One segmentation of each kind of failure of every reference; what cannot happen is left out.
 
     Args:

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from qc.graded.source import Made
+from qc.graded.source import Made, Source
 from segmenters.forest import VoxelForest
 from semiqc.study import Study
 
 
 @dataclass(frozen=True)
-class ForestSource:
+class ForestSource(Source):
     """One forest, trained to full depth; each depth at which its trees are cut segments anew.
 
     Reference:

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 
 from qc.graded.models import check_samples, default_training, judged_by, modalities_of
-from qc.graded.source import Made
+from qc.graded.source import Made, Source
 from segmenters import TrainingSettings, UNet
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
@@ -29,7 +30,7 @@ class LadderRung:
 
 
 @dataclass(frozen=True)
-class CnnLadder:
+class CnnLadder(Source):
     """Twelve U-Nets that differ in width, share of the training data and number of steps.
 
     Reference:
@@ -55,6 +56,9 @@ class CnnLadder:
         ValueError: If there is no rung, a range is empty or not positive, or samples are asked
             for without dropout.
     """
+
+    takes_scheme: ClassVar[bool] = True
+    can_leave_uncertainty: ClassVar[bool] = True
 
     scheme: LabelScheme
     rungs: int = 12

@@ -2,20 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qc.graded.models import default_training, segmented
-from qc.graded.source import Made
+from qc.graded.source import Made, Source
 from segmenters import TrainingSettings, UNet
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study, Voxels
 
 
 @dataclass(frozen=True)
-class ModalitySubsets:
+class ModalitySubsets(Source):
     """A U-Net for each of some sets of modalities, which sees no other; for multi-modal studies.
 
     Each modality shows some tissues only, so the segmentations fail in ways of their own.
@@ -33,6 +33,8 @@ class ModalitySubsets:
         training: How it is trained; its ``seed`` does not count.
         seed: Of weights, batches and augmentation.
     """
+
+    takes_scheme: ClassVar[bool] = True
 
     scheme: LabelScheme
     subsets: tuple[tuple[int, ...], ...] | None = None

@@ -2,20 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qc.graded.models import check_samples, default_training, judged_by, modalities_of
-from qc.graded.source import Made
+from qc.graded.source import Made, Source
 from segmenters import TrainingSettings, UNet
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
 
 
 @dataclass(frozen=True)
-class NoiseAttack:
+class NoiseAttack(Source):
     """A U-Net that is given images with white noise of several variances.
 
     What is graded is the segmentation as one of the image without noise.
@@ -40,6 +41,9 @@ class NoiseAttack:
         ValueError: If there is no variance, or a negative one, or samples are asked for without
             dropout.
     """
+
+    takes_scheme: ClassVar[bool] = True
+    can_leave_uncertainty: ClassVar[bool] = True
 
     scheme: LabelScheme
     variances: tuple[float, ...] = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)

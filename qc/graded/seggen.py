@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from qc.graded.source import Made
+from qc.graded.source import Made, Source
 from semiqc.schemes import BACKGROUND
 from semiqc.study import Study
 
@@ -16,7 +16,7 @@ KNOTS = 7
 
 
 @dataclass(frozen=True)
-class SegGen:
+class SegGen(Source):
     """Moves every reference several times; each kind of movement is drawn with a probability.
 
     Reference:

@@ -4,18 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import ClassVar
 
 import numpy as np
 
 from qc.graded.models import check_samples, default_training, judged_by, modalities_of
-from qc.graded.source import Made
+from qc.graded.source import Made, Source
 from segmenters import TrainingSettings, UNet, snapshot_file
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
 
 
 @dataclass(frozen=True)
-class Snapshots:
+class Snapshots(Source):
     """A U-Net trained at a small learning rate, and judged at steps on the way.
 
     Reference:
@@ -42,6 +43,9 @@ class Snapshots:
         ValueError: If there is no snapshot, the first would come after the last step, or samples
             are asked for without dropout.
     """
+
+    takes_scheme: ClassVar[bool] = True
+    can_leave_uncertainty: ClassVar[bool] = True
 
     scheme: LabelScheme
     count: int = 10

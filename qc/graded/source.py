@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,12 @@ class Made:
 
 class Source(Protocol):
     """Makes segmentations of many qualities; a dataclass of its settings, one of them ``seed``."""
+
+    takes_scheme: ClassVar[bool] = False
+    """Whether it takes the label scheme first, for it trains networks."""
+
+    can_leave_uncertainty: ClassVar[bool] = False
+    """Whether it leaves uncertainty beside its segmentations where ``samples`` is set."""
 
     def make(self, train: Sequence[Study], judged: Sequence[Study]) -> Iterator[Made]:
         """Segment every labelled frame of ``judged``.

@@ -132,6 +132,7 @@ class GradedSet(Sequence[Graded]):
             group=study.group,
             dice=self._columns["dice"][item][None],
             nsd=self._columns["nsd"][item][None],
+            multi_class_dice=self._columns["multi_class_dice"][item][None],
             subject=study.subject,
         )
 

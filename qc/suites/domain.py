@@ -1,5 +1,6 @@
 """What a suite learned from, and where a study is unlike that."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -32,7 +33,7 @@ class TrainingDomain:
         brightness: Lowest and highest median of a frame's normalised intensities within the
             segmentation.
         names: Of the studies that the estimators learned from, which it must not be evaluated on.
-        weighing: Of other studies, which taught how to weigh the estimators; likewise.
+        weighing: Of other studies, to which the weights of the estimators were fitted; likewise.
         subjects: Whose all of them are; likewise, whatever other studies of theirs are called.
         directions: Where the voxel axes of the images point, of all that came from files: unit
             vectors in RAS+ of the axes ``x``, ``y`` and ``z``, one behind the other.
@@ -64,17 +65,24 @@ class TrainingDomain:
         return len(self.names)
 
     def has_seen(self, study: Study) -> bool:
-        """Whether the study, or another of its subject, taught estimators or their weights."""
+        """Whether estimators or weights were fitted to the study or another of its subject."""
         known = {*self.names, *self.weighing}
         return study.name in known or study.subject in self.subjects
 
     @classmethod
-    def of(cls, graded: Sequence[Graded], studies: Iterable[Study] = ()) -> Self:
+    def of(
+        cls,
+        graded: Sequence[Graded],
+        studies: Iterable[Study] = (),
+        *,
+        nsd_tolerance_mm: float | None = None,
+    ) -> Self:
         """What graded predictions of one in-plane spacing and as many modalities tell.
 
         Args:
             graded: What estimators learn from.
             studies: Of which the predictions are; they know how they were acquired.
+            nsd_tolerance_mm: Surface distance that their surface Dice forgave, where known.
 
         Raises:
             ValueError: If there are none.
@@ -83,27 +91,20 @@ class TrainingDomain:
             raise ValueError("a suite needs at least one graded prediction, got none")
         found = [one.prediction for one in graded]
         brightness = [b for p in found if (b := brightness_of(p)) is not None]
-        distances = [p.spacing[0] for p in found]
-        depths = [p.labels.shape[1] for p in found]
         studies = list(studies)
-        acquired = [acquired_mm(study) for study in studies]
-        sources: dict[str, int] = {}
-        for one in graded:
-            kind = one.source.partition("-")[0]
-            sources[kind] = sources.get(kind, 0) + 1
         return cls(
             modalities=found[0].image.shape[0],
             spacing_mm=float(np.median([np.mean(p.spacing[1:]) for p in found])),
-            slice_mm=(min(distances), max(distances)),
-            brightness=(min(brightness, default=0.0), max(brightness, default=1.0)),
+            slice_mm=_range_of([p.spacing[0] for p in found]),
+            brightness=_range_of(brightness) if brightness else (0.0, 1.0),
             names=tuple(sorted({p.study for p in found})),
             segmentations=len(found),
-            sources=sources,
-            acquired_mm=(min(acquired), max(acquired)) if acquired else None,
+            sources=dict(Counter(one.source.partition("-")[0] for one in graded)),
+            acquired_mm=_range_of([acquired_mm(one) for one in studies]) if studies else None,
             subjects=tuple(sorted({one.subject for one in graded if one.subject})),
-            directions=tuple(sorted({d for study in studies if (d := directions_of(study))})),
-            slices=(min(depths), max(depths)),
-            nsd_tolerance_mm=getattr(graded, "tolerance_mm", None),
+            directions=tuple(sorted({d for one in studies if (d := directions_of(one))})),
+            slices=_range_of([p.labels.shape[1] for p in found]),
+            nsd_tolerance_mm=nsd_tolerance_mm,
         )
 
     @classmethod
@@ -132,7 +133,6 @@ class TrainingDomain:
             prediction: As the estimators see it.
             study: Whose it is; it knows how it was acquired.
         """
-        pixel_mm = acquired_mm(study)
         angle = self._turned(directions_of(study))
         if angle > TURNED:
             yield (
@@ -141,15 +141,7 @@ class TrainingDomain:
                 " those lay, or do not believe what is said"
             )
         yield from self._odd_size(prediction)
-        distance = prediction.spacing[0]
-        if _is_outside(distance, self.slice_mm):
-            yield f"slices {distance:.3g} mm apart, the suite learned from {_words(self.slice_mm)}"
-        if self.acquired_mm is None:
-            if not 1 / FACTOR <= pixel_mm / self.spacing_mm <= FACTOR:
-                yield f"pixels of {pixel_mm:.3g} mm, the suite sees {self.spacing_mm:.3g} mm"
-        elif _is_outside(pixel_mm, self.acquired_mm):
-            learned = _words(self.acquired_mm)
-            yield f"pixels of {pixel_mm:.3g} mm, the suite learned from {learned}"
+        yield from self._odd_spacing(prediction.spacing[0], acquired_mm(study))
         yield from self._odd_brightness(brightness_of(prediction))
         empty = empty_frames(prediction)
         if 0 < empty < prediction.frames:
@@ -157,6 +149,16 @@ class TrainingDomain:
                 f"nothing is segmented in {empty} of {prediction.frames} frames, which count as"
                 " missed: leave them out if they were not to be segmented"
             )
+
+    def _odd_spacing(self, slice_mm: float, pixel_mm: float) -> Iterator[str]:
+        if _is_outside(slice_mm, self.slice_mm):
+            yield f"slices {slice_mm:.3g} mm apart, the suite learned from {_words(self.slice_mm)}"
+        if self.acquired_mm is None:
+            if not 1 / FACTOR <= pixel_mm / self.spacing_mm <= FACTOR:
+                yield f"pixels of {pixel_mm:.3g} mm, the suite sees {self.spacing_mm:.3g} mm"
+        elif _is_outside(pixel_mm, self.acquired_mm):
+            learned = _words(self.acquired_mm)
+            yield f"pixels of {pixel_mm:.3g} mm, the suite learned from {learned}"
 
     def _turned(self, directions: tuple[float, ...]) -> float:
         """By how many degrees an axis points elsewhere than in the study that is most alike."""
@@ -218,6 +220,10 @@ def brightness_of(prediction: Prediction) -> float | None:
         if segmented.any():
             return float(np.median(np.asarray(prediction.image[0, frame])[segmented]))
     return None
+
+
+def _range_of(values: Sequence[float]) -> Range:
+    return min(values), max(values)
 
 
 def _range(stored: Sequence[Any]) -> Range:

@@ -9,9 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qc.absence import absent_structures
 from qc.base import CONSENSUS, Quality, QualityEstimator
 from qc.consensus.blend import Blend
+from qc.consensus.panel import Panel
 from qc.estimators.registry import ESTIMATORS
 from qc.saving import load_estimator, save_estimator
 from qc.suites.domain import TrainingDomain
@@ -62,7 +62,7 @@ class Suite:
         scheme: Label values and structures of the segmentations it judges.
         estimators: Fitted, by name.
         training: What they learned from.
-        blend: Weighs them; None where nobody taught how.
+        blend: Weighs them; None where there is no consensus.
     """
 
     scheme: LabelScheme
@@ -73,7 +73,12 @@ class Suite:
     @property
     def names(self) -> list[str]:
         """Of all who judge; the consensus comes last."""
-        return [*self.estimators, *([CONSENSUS] if self.blend else [])]
+        return self.panel.names
+
+    @property
+    def panel(self) -> Panel:
+        """The estimators with their blend."""
+        return Panel(self.estimators, self.blend)
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
@@ -172,19 +177,12 @@ class Suite:
             )
         labels = np.maximum(study.labels[:], BACKGROUND)
         prediction = Prediction(study.name, study.image, labels, study.spacing)
-        qualities = {
-            name: estimator.predict([prediction])[0]
-            for name, estimator in self.estimators.items()
-            if estimator.can_judge(prediction)
-        }
+        qualities = self.panel.judge_all(prediction)
         if self.estimators and not qualities:
             raise UnusableError(
-                f"{study.name}: {', '.join(self.estimators)} go by the opinions of several"
-                " segmenters, which come with no segmentation alone; fit a suite with others"
+                f"{study.name}: {', '.join(self.estimators)} judge by uncertainty maps, which a"
+                " segmentation alone does not have; fit a suite with others"
             )
-        if self.blend:
-            absent = absent_structures(prediction, self.scheme)
-            qualities[CONSENSUS] = self.blend.combine(qualities, absent=absent)
         oddities = self.training.oddities(prediction, study)
         return Scored(study.name, qualities, prediction, tuple(oddities))
 

@@ -50,7 +50,8 @@ def fit(
 ) -> None:
     """Make segmentations of known quality, and fit estimators to them."""
     from semiqc.experiment import Terminal
-    from semiqc.suites.making import SuiteMaker, SuiteSettings
+    from semiqc.suites.making import SuiteMaker
+    from semiqc.suites.settings import SuiteSettings
 
     settings = SuiteSettings(
         **_chosen(estimators=estimators, sources=sources),
@@ -99,7 +100,7 @@ def evaluate(
     overwrite: Overwrite = False,
 ) -> None:
     """Tell how well the estimators of a suite judge studies they never saw."""
-    from semiqc.suites.making import evaluate_suite
+    from semiqc.suites.evaluating import evaluate_suite
 
     bound = _threshold(threshold)
     if output is not None:
@@ -134,7 +135,7 @@ def _require_empty(folder: Path, overwrite: bool) -> None:
 
 def _print_figures(evaluation: "Evaluation", output: Path | None) -> None:
     """Means over structures on the console; the rest into the folder, where one is named."""
-    from qc.evaluation.judging import ALL
+    from qc.evaluation.judgement import ALL
     from semiqc.pages.table import number_text
 
     figures = evaluation.write(output) if output else evaluation.table()

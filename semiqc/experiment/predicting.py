@@ -1,11 +1,11 @@
 """New studies, segmented and judged by what a run has learned."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from qc import CONSENSUS, ESTIMATORS, Blend, Quality
-from qc.absence import absent_structures
+from qc.consensus.panel import Panel
 from qc.saving import load_estimator
 from segmenters import SEGMENTERS, Segmenter, segment
 from semiqc.exchange.importing import Refusal, read_images
@@ -22,7 +22,7 @@ from semiqc.files.tables import (
     QualityRow,
     write_rows,
 )
-from semiqc.measuring.measures import clinical
+from semiqc.measuring.measures import ClinicalMeasure, clinical
 from semiqc.nifti.files import write_labels
 from semiqc.study import Prediction, Study
 from semiqc.work.arguments import unknown
@@ -73,8 +73,8 @@ def predict_images(
     finished = Finished.read(run)
     if output.exists() and any(output.iterdir()) and not overwrite:
         raise FileExistsError(f"{output}: not empty; say --overwrite to write into it")
-    segmenter = load_segmenter(finished, scenario)
-    found = Predicted()
+    predictor = _Predictor(finished, scenario, output)
+    found = predictor.found
     studies = _studies(finished, images, layout)
     output.mkdir(parents=True, exist_ok=True)
     with monitor.progress("predict", 0) as tick:
@@ -82,16 +82,20 @@ def predict_images(
             if isinstance(study, Refusal):
                 found.left_out.append((study.name, study.reason))
             else:
-                _segment(finished, segmenter, study, scenario, output, found)
+                predictor.predict(study)
             tick(number, {})
     if not found.rows:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in found.left_out[:3])
         raise ValueError(f"{images}: no image could be segmented{reasons and ': ' + reasons}")
+    _write(found, output)
+    return found
+
+
+def _write(found: Predicted, output: Path) -> None:
     write_rows(output / "measures.csv", ClinicalRow, found.clinical)
     write_rows(output / "curves.csv", CurveRow, found.curves)
     write_rows(output / "quality.csv", QualityRow, found.qualities)
     write_rows(output / "corrections.csv", CorrectionRow, found.corrections)
-    return found
 
 
 def _studies(finished: Finished, images: Path, layout: str) -> Iterator[Study | Refusal]:
@@ -140,66 +144,100 @@ def load_segmenter(finished: Finished, scenario: str, seed: int | None = None) -
     return blank.load(model_file(finished.folder, scenario, chosen))
 
 
-def _segment(
-    finished: Finished,
-    segmenter: Segmenter,
-    study: Study,
-    scenario: str,
-    output: Path,
-    found: Predicted,
-) -> None:
-    settings, scheme = finished.settings, finished.scheme
-    seed = settings.seeds[0]
-    file = output / f".{study.name}.h5"
-    try:
+def load_panel(finished: Finished) -> Panel:
+    """The fitted estimators and the blend of a run's first seed, as far as it has some."""
+    scheme, seed = finished.scheme, finished.settings.seeds[0]
+    files = {name: judge_file(finished.folder, name, seed) for name in finished.settings.judges}
+    estimators = {
+        name: load_estimator(file, ESTIMATORS, scheme)
+        for name, file in files.items()
+        if file.exists()
+    }
+    blend = judge_file(finished.folder, CONSENSUS, seed)
+    if not blend.exists():
+        return Panel(estimators)
+    return Panel(estimators, load_estimator(blend, {CONSENSUS: Blend}, scheme))
+
+
+class _Predictor:
+    """Segments, measures and judges one study after another.
+
+    Args:
+        finished: The run whose segmenter and estimators are used.
+        scenario: Whose segmenter it is.
+        output: Folder for the labels.
+
+    Attributes:
+        found: Gets the rows of every study.
+    """
+
+    def __init__(self, finished: Finished, scenario: str, output: Path) -> None:
+        self.settings = finished.settings
+        self.seed = finished.settings.seeds[0]
+        self.scheme = finished.scheme
+        self.scenario = scenario
+        self.output = output
+        self.segmenter = load_segmenter(finished, scenario)
+        self.panel = load_panel(finished)
+        self.found = Predicted()
+
+    def predict(self, study: Study) -> None:
+        """Write the labels of a study, and add its rows to ``found``."""
+        # The voxels are read from a file, so that a long cine never stands in memory.
+        file = self.output / f".{study.name}.h5"
+        try:
+            prediction = self._segmented(study, file)
+            measured = clinical(prediction.labels, study.spacing, self.scheme)
+            self._measure(study, prediction, measured)
+            qualities = self._qualities(prediction)
+        finally:
+            file.unlink(missing_ok=True)
+        if qualities:
+            self.found.qualities.append(_quality_row(qualities, self.scenario, self.seed))
+        self._correct(prediction, qualities)
+        self.found.rows.append((study.name, *_verdict_of(qualities), _in_words(measured)))
+
+    def _segmented(self, study: Study, file: Path) -> Prediction:
+        clean = self.settings.segmenter.clean
         with PredictionWriter(file) as writer:
-            writer.add(study, segment(segmenter, study, clean=settings.segmenter.clean))
+            writer.add(study, segment(self.segmenter, study, clean=clean))
         labels = predicted_labels(file, study.name)
-        write_labels(output / f"{study.name}.nii.gz", study, labels)
-        prediction = Prediction(study.name, study.image, labels, study.spacing)
-        measured = clinical(labels, study.spacing, scheme)
-        found.clinical += [
+        write_labels(self.output / f"{study.name}.nii.gz", study, labels)
+        return Prediction(study.name, study.image, labels, study.spacing)
+
+    def _measure(
+        self, study: Study, prediction: Prediction, measured: Sequence[ClinicalMeasure]
+    ) -> None:
+        seed, scenario = self.seed, self.scenario
+        self.found.clinical += [
             ClinicalRow(seed, scenario, study.name, study.group, *measure) for measure in measured
         ]
-        found.curves += curve_rows(prediction, scheme, scenario=scenario, seed=seed)
-        qualities = _judge(finished, prediction)
-    finally:
-        file.unlink(missing_ok=True)
-    judged = _quality_row(qualities, scenario, seed) if qualities else None
-    found.qualities += [judged] if judged else []
-    corrector = corrector_of(qualities)
-    if corrector:
-        found.corrections += correction_rows(
-            prediction, qualities[corrector], scheme, scenario=scenario, seed=seed
-        )
-    verdict = {True: "good", False: "erroneous", None: ""}
-    found.rows.append(
-        (
-            study.name,
-            verdict[judged.is_good] if judged else "not judged",
-            f"{judged.score:.3f}" if judged else "",
-            ", ".join(f"{m.structure} {m.measure} {m.value:.0f} {m.unit}" for m in measured),
-        )
-    )
+        self.found.curves += curve_rows(prediction, self.scheme, scenario=scenario, seed=seed)
+
+    def _qualities(self, prediction: Prediction) -> dict[str, Quality]:
+        """What all say, whoever the gate went by first."""
+        said, by = self.panel.judge_all(prediction), self.settings.gate.by
+        return dict(sorted(said.items(), key=lambda item: item[0] != by))
+
+    def _correct(self, prediction: Prediction, qualities: Mapping[str, Quality]) -> None:
+        corrector = corrector_of(qualities)
+        if corrector:
+            self.found.corrections += correction_rows(
+                prediction,
+                qualities[corrector],
+                self.scheme,
+                scenario=self.scenario,
+                seed=self.seed,
+            )
 
 
-def _judge(finished: Finished, prediction: Prediction) -> dict[str, Quality]:
-    """What every estimator of the run says, the one that the gate went by first."""
-    settings = finished.settings
-    qualities = {}
-    for name in settings.judges:
-        file = judge_file(finished.folder, name, settings.seeds[0])
-        if file.exists():
-            estimator = load_estimator(file, ESTIMATORS, finished.scheme)
-            if estimator.can_judge(prediction):
-                [qualities[name]] = estimator.predict([prediction])
-    file = judge_file(finished.folder, CONSENSUS, settings.seeds[0])
-    if file.exists() and qualities:
-        blend = load_estimator(file, {CONSENSUS: Blend}, finished.scheme)
-        absent = absent_structures(prediction, finished.scheme)
-        qualities[CONSENSUS] = blend.combine(qualities, absent=absent)
-    by = settings.gate.by
-    return dict(sorted(qualities.items(), key=lambda item: item[0] != by))
+def _verdict_of(qualities: Mapping[str, Quality]) -> tuple[str, str]:
+    """Verdict and score of whoever comes first, in words."""
+    if not qualities:
+        return "not judged", ""
+    first = next(iter(qualities.values()))
+    verdict = {True: "good", False: "erroneous", None: ""}[first.is_good]
+    return verdict, f"{first.score:.3f}"
 
 
 def _quality_row(qualities: Mapping[str, Quality], scenario: str, seed: int) -> QualityRow:
@@ -217,3 +255,7 @@ def _quality_row(qualities: Mapping[str, Quality], scenario: str, seed: int) -> 
         verdicts=verdicts,
         reasons={name: "; ".join(one.reasons) for name, one in qualities.items() if one.reasons},
     )
+
+
+def _in_words(measured: Sequence[ClinicalMeasure]) -> str:
+    return ", ".join(f"{m.structure} {m.measure} {m.value:.0f} {m.unit}" for m in measured)

@@ -9,7 +9,7 @@ from typing import Any
 from qc import CONSENSUS, Blend, QualityEstimator
 from qc.saving import save_estimator
 from semiqc.experiment.data import Data
-from semiqc.experiment.judging import ESTIMATOR
+from semiqc.experiment.fitting import ESTIMATOR
 from semiqc.experiment.overlays import write_overlays
 from semiqc.experiment.trained import Trained
 from semiqc.experiment.training_log import FILE, read_log

@@ -111,8 +111,8 @@ def findings(report: ScoreReport) -> list[str]:
         )
     if report.silent:
         found.append(
-            f"{', '.join(report.silent)} of the suite judged nothing: they go by the opinions of"
-            " several segmenters, which these files do not carry."
+            f"{', '.join(report.silent)} of the suite judged nothing: they judge by uncertainty"
+            " maps, which these files do not have."
         )
     if report.left_out:
         out = len(report.left_out)
@@ -133,12 +133,16 @@ def trained_on(report: ScoreReport) -> list[tuple[str, str]]:
         ("Modalities", str(training.modalities)),
         ("Studies learned from", str(training.studies)),
         ("Segmentations learned from", f"{training.segmentations} ({sources})"),
-        *([("Studies that taught the weights", str(n))] if (n := len(training.weighing)) else []),
+        *_weighing(len(training.weighing)),
         ("Spacing in plane", f"{training.spacing_mm:.3g} mm; images are resampled to it"),
         *_acquired(training.acquired_mm),
         ("Slice distance", f"{low:.3g} to {high:.3g} mm"),
         *_tolerance(training.nsd_tolerance_mm),
     ]
+
+
+def _weighing(count: int) -> list[tuple[str, str]]:
+    return [("Studies that the weights were fitted to", str(count))] if count else []
 
 
 def _tolerance(mm: float | None) -> list[tuple[str, str]]:

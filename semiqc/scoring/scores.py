@@ -60,7 +60,7 @@ class ScoreReport:
         training: What the suite learned from.
         estimators: Names of those who judged, in the suite's order.
         flag_below: Score below which a study is flagged.
-        silent: Names of those who could not, for files carry no opinions of several segmenters.
+        silent: Names of those who could not, for files have no uncertainty maps.
         interval_level: Of the consensus's intervals; None where there is no consensus.
     """
 

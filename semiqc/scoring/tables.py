@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from qc.base import Quality
+from qc.qualities_file import quality_to_json
 from semiqc.files.atomic import write_text
 from semiqc.files.tables import NAN, write_rows
 from semiqc.pages.table import Cell, Table
@@ -102,7 +103,7 @@ def as_json(report: ScoreReport) -> dict[str, Any]:
                     "verdict": one.verdict,
                     "warnings": one.warnings,
                     "error_maps": one.error_maps,
-                    "estimators": {name: _quality(q) for name, q in one.qualities.items()},
+                    "estimators": {n: _without_study(q) for n, q in one.qualities.items()},
                 }
                 for one in report.studies
             ],
@@ -112,16 +113,9 @@ def as_json(report: ScoreReport) -> dict[str, Any]:
     return described
 
 
-def _quality(quality: Quality) -> dict[str, Any]:
-    return {
-        "score": quality.score,
-        "is_good": quality.is_good,
-        "dice": quality.dice,
-        "nsd": quality.nsd,
-        "slice_dice": {name: dice.tolist() for name, dice in quality.slice_dice.items()},
-        "interval": quality.interval,
-        "reasons": quality.reasons,
-    }
+def _without_study(quality: Quality) -> dict[str, Any]:
+    """A quality as JSON; whose it is stands above it."""
+    return {key: value for key, value in quality_to_json(quality).items() if key != "study"}
 
 
 def _without_nan(value: Any) -> Any:  # noqa: ANN401

@@ -77,6 +77,8 @@ class CurveClassifier(QualityEstimator):
     """
 
     gives_verdicts = True
+    learns_from_verdicts = True
+    takes_seed = True
 
     sensitivity_weight: float = 0.75
     points: int = 32

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from sklearn.isotonic import IsotonicRegression
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -20,6 +19,7 @@ from qc.estimators.manifold.training import PairTraining
 from qc.estimators.network_weights import stored_weights, with_weights
 from qc.frames import Frame, GradedFrame, frame_of
 from qc.graded.balance import balanced_draw
+from qc.isotonic import MonotoneCurve
 from segmenters.device import Precision, device_here, make_fabric
 from semiqc.measuring.masks import frame_dice, masks, slice_dice
 from semiqc.measuring.means import means_of_known
@@ -90,6 +90,8 @@ class ManifoldSearch(FrameEstimator):
     """
 
     estimates_slices = True
+    takes_modalities = True
+    takes_seed = True
 
     modalities: int = 1
     size: tuple[int, int] = (96, 96)
@@ -256,8 +258,7 @@ def curve(estimated: NDArray[np.float64], true: NDArray[np.float64]) -> NDArray[
 
     Where no true Dice is known, the line leaves estimates as they are.
     """
-    known = np.isfinite(true)
-    if not known.any():
+    if not np.isfinite(true).any():
         return np.array([[0.0, 1.0], [0.0, 1.0]])
-    fitted = IsotonicRegression(y_min=0, y_max=1).fit(estimated[known], true[known])
-    return np.stack([fitted.X_thresholds_, fitted.y_thresholds_]).astype(np.float64)
+    fitted = MonotoneCurve.of(estimated, true, rising=True)
+    return np.stack([fitted.signals, fitted.values])

@@ -80,6 +80,8 @@ class ReverseClassification(FrameEstimator):
         machines_: Calibration of each structure; empty where there is none.
     """
 
+    takes_seed = True
+
     way: Literal["atlas", "forest", "pairwise"] = "atlas"
     references: int = 100
     nearest: int = 8

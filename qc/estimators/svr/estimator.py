@@ -56,6 +56,8 @@ class FeatureSVR(FrameEstimator):
         scales_: Their standard deviations; 1 for what is the same in all training frames.
     """
 
+    takes_seed = True
+
     c: float = 2.0
     epsilon: float = 0.05
     gamma: float = 0.2

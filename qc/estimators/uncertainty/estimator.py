@@ -55,6 +55,7 @@ class Uncertainty(UncertaintyMapsEstimator):
     """
 
     gives_error_maps = True
+    takes_seed = True
 
     trees: int = 100
     min_samples_leaf: int = 3

@@ -1,0 +1,162 @@
+"""What one estimator says of one structure of one prediction, beside what is true of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qc.base import Graded, Quality
+from qc.evaluation.agreement import NAN
+from qc.evaluation.truth import TrueQuality
+from semiqc.measuring.means import mean_of_known
+from semiqc.schemes import LabelScheme
+
+Array = NDArray[np.float64]
+
+ALL = "all"
+"""Stands for the mean over structures, in place of a structure's name."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One estimator's estimate of one structure of one prediction; NaN where it gave none.
+
+    Where ``structure`` is ``"all"``, qualities are means over the structures of which both the
+    true and the estimated one are known; true ones without any estimate, over all that are.
+
+    Args:
+        estimator: Its name.
+        item: Number of the prediction in the graded set.
+        study: Name of the study.
+        source: What made the prediction.
+        group: Of the study.
+        structure: Name, or ``"all"``.
+        verdict: A reader's, ``good`` or ``erroneous``; empty where nobody gave one.
+        score: The estimator's, of the whole prediction.
+        true_dice: Mean over the frames that have a reference.
+        dice: Estimated.
+        true_nsd: As ``true_dice``, of the normalised surface Dice; NaN also where no estimator
+            of the evaluation estimates it and nobody had worked it out.
+        nsd: Estimated.
+        true_multi_class: Dice of all classes at once, mean over those frames; NaN of single
+            structures.
+        error_map_dice: Agreement of the error map with the true errors, mean over those frames.
+        covered: Whether the true Dice lies in the interval, 0 or 1, and of ``"all"`` the share of
+            structures; NaN where no interval or no true Dice is known.
+        length: Of that interval, or the mean of them.
+        ms: Time the estimator took for the whole prediction, reading included; NaN where it had
+            judged another segmentation of the same image, for some remember images.
+    """
+
+    estimator: str
+    item: int
+    study: str
+    source: str
+    group: str
+    structure: str
+    verdict: str
+    score: float
+    true_dice: float
+    dice: float
+    true_nsd: float
+    nsd: float
+    true_multi_class: float
+    error_map_dice: float
+    covered: float
+    length: float
+    ms: float
+
+
+def judgements_of(
+    quality: Quality,
+    one: Graded,
+    true: TrueQuality,
+    scheme: LabelScheme,
+    *,
+    estimator: str,
+    item: int,
+    ms: float,
+) -> list[Judgement]:
+    """One row for all structures, then one for each.
+
+    Args:
+        quality: What the estimator says.
+        one: Of which graded prediction.
+        true: What is true of it.
+        scheme: Whose structures are judged.
+        estimator: Its name.
+        item: Number of the prediction in the graded set.
+        ms: Time the estimator took.
+    """
+    names = [structure.name for structure in scheme.structures]
+    dice = np.array([quality.dice.get(name, NAN) for name in names])
+    nsd = np.array([quality.nsd.get(name, NAN) for name in names])
+    maps = true.error_map_dice(quality, scheme)
+    covered, lengths = _intervals(quality, true.dice, names)
+    about = _about(estimator, item, one, quality.score, ms)
+    means = (*_paired_means(true.dice, dice), *_paired_means(true.nsd, nsd))
+    of_all = _with_numbers(about, ALL, [*means, *map(mean_of_known, (maps, covered, lengths))])
+    columns = (true.dice, dice, true.nsd, nsd, maps, covered, lengths)
+    return [
+        replace(of_all, true_multi_class=true.multi_class),
+        *(
+            _with_numbers(about, name, numbers)
+            for name, *numbers in zip(names, *columns, strict=True)
+        ),
+    ]
+
+
+def _about(name: str, item: int, one: Graded, score: float, ms: float) -> Judgement:
+    """All that does not depend on the structure; the rest is NaN."""
+    verdict = "" if one.is_good is None else "good" if one.is_good else "erroneous"
+    return Judgement(
+        estimator=name,
+        item=item,
+        study=one.prediction.study,
+        source=one.source,
+        group=one.group,
+        structure=ALL,
+        verdict=verdict,
+        score=score,
+        true_dice=NAN,
+        dice=NAN,
+        true_nsd=NAN,
+        nsd=NAN,
+        true_multi_class=NAN,
+        error_map_dice=NAN,
+        covered=NAN,
+        length=NAN,
+        ms=ms,
+    )
+
+
+def _intervals(quality: Quality, true_dice: Array, names: Sequence[str]) -> tuple[Array, Array]:
+    """Whether the true Dice of each structure lies in its interval, and its length; ``[S]``."""
+    ends = np.array([quality.interval.get(name, (NAN, NAN)) for name in names], dtype=np.float64)
+    is_known = np.isfinite(true_dice) & np.isfinite(ends).all(axis=1)
+    is_within = (ends[:, 0] <= true_dice) & (true_dice <= ends[:, 1])
+    covered = np.where(is_known, is_within.astype(np.float64), NAN)
+    return covered, np.where(is_known, ends[:, 1] - ends[:, 0], NAN)
+
+
+def _with_numbers(about: Judgement, structure: str, numbers: Sequence[float]) -> Judgement:
+    true_dice, dice, true_nsd, nsd, maps, covered, length = map(float, numbers)
+    return replace(
+        about,
+        structure=structure,
+        true_dice=true_dice,
+        dice=dice,
+        true_nsd=true_nsd,
+        nsd=nsd,
+        error_map_dice=maps,
+        covered=covered,
+        length=length,
+    )
+
+
+def _paired_means(true: Array, estimated: Array) -> tuple[float, float]:
+    known = np.isfinite(true)
+    if np.isfinite(estimated).any():
+        known &= np.isfinite(estimated)
+    return mean_of_known(true[known]), mean_of_known(estimated[known])

@@ -1,0 +1,105 @@
+"""What a suite is made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qc.estimators.registry import ESTIMATORS
+from qc.graded import SOURCES, Source
+from semiqc.files.store import Store
+from semiqc.measuring.metrics import NSD_TOLERANCE_MM
+from semiqc.work.arguments import checked_arguments, unknown
+from semiqc.work.changes import apply_change
+
+DEFAULT_SOURCES = ("ladder", "seggen", "failures")
+"""What a suite learns from where nothing else is asked for."""
+KNOWN_ESTIMATORS = tuple(
+    name for name, kind in ESTIMATORS.items() if not kind.learns_from_verdicts
+)
+"""All that learn from frames of known quality; ``semiqc run`` has verdicts for the others."""
+DEFAULT_ESTIMATORS = tuple(
+    name for name in KNOWN_ESTIMATORS if not ESTIMATORS[name].needs_uncertainty
+)
+"""All that learn from frames of anybody's segmentation."""
+
+
+@dataclass(frozen=True)
+class SuiteSettings:
+    """What a suite is made of.
+
+    Args:
+        estimators: Names in ``qc.ESTIMATORS``.
+        sources: Names in ``qc.graded.SOURCES``.
+        changes: ``name.argument=value`` of an estimator or a source, such as ``cnn.steps=900``.
+        calibrate: Subjects that the weights of the estimators are fitted to, and no estimator
+            is. Without any there is no consensus.
+        test: Subjects that are held out, to evaluate the suite on.
+        folds: Of the cross-fitting.
+        seed: Of all that is drawn.
+        tolerance_mm: Surface distance that the surface Dice forgives.
+
+    Raises:
+        ValueError: If a name or an argument is unknown.
+    """
+
+    estimators: tuple[str, ...] = DEFAULT_ESTIMATORS
+    sources: tuple[str, ...] = DEFAULT_SOURCES
+    changes: tuple[str, ...] = ()
+    calibrate: int = 0
+    test: int = 0
+    folds: int = 4
+    seed: int = 0
+    tolerance_mm: float = NSD_TOLERANCE_MM
+
+    def __post_init__(self) -> None:
+        for name in self.estimators:
+            if name not in KNOWN_ESTIMATORS:
+                raise ValueError(f"estimator {unknown(name, KNOWN_ESTIMATORS)}")
+        for name in self.sources:
+            if name not in SOURCES:
+                raise ValueError(f"source {unknown(name, list(SOURCES))}")
+        chosen = [*self.estimators, *self.sources]
+        for name in self._given():
+            if name not in chosen:
+                raise ValueError(f"--set: {unknown(name, chosen)}")
+        for name in chosen:
+            self.arguments(name)
+        self._check_uncertainty()
+
+    def arguments(self, name: str) -> dict[str, Any]:
+        """What was given for an estimator or a source."""
+        kind = ESTIMATORS.get(name) or SOURCES[name]
+        try:
+            return checked_arguments(kind, self._given().get(name, {}))
+        except ValueError as error:
+            raise ValueError(f"{name}.{error}") from None
+
+    def _check_uncertainty(self) -> None:
+        blind = [name for name in self.estimators if ESTIMATORS[name].needs_uncertainty]
+        able = [name for name in self.sources if SOURCES[name].can_leave_uncertainty]
+        if blind and not any(self.arguments(name).get("samples") for name in able):
+            raise ValueError(
+                f"estimator {blind[0]}: judges by uncertainty maps, which none of the sources"
+                " leaves; choose the source ladder with --set ladder.dropout=0.1 --set"
+                " ladder.samples=8"
+            )
+
+    def make_sources(self, store: Store) -> dict[str, Source]:
+        """The sources, by name."""
+        return {name: self._source(name, store) for name in self.sources}
+
+    def _source(self, name: str, store: Store) -> Source:
+        kind = SOURCES[name]
+        arguments = {**self.arguments(name), "seed": self.seed}
+        if kind.takes_scheme:
+            arguments["scheme"] = store.scheme
+        return kind(**arguments)
+
+    def _given(self) -> dict[str, Mapping[str, Any]]:
+        given: dict[str, Any] = {}
+        for change in self.changes:
+            apply_change(given, change)
+        for name, arguments in given.items():
+            if not isinstance(arguments, dict):
+                raise ValueError(f"--set {name}: expected name.argument=value")
+        return given
