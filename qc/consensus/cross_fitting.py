@@ -11,6 +11,7 @@ from qc.base import CONSENSUS, Graded, ProgressCallback, Quality, QualityEstimat
 from qc.consensus.blend import Blend, below
 from qc.consensus.panel import Panel
 from qc.consensus.stacking import folds_of
+from qc.estimators.registry import ESTIMATORS, make_estimator
 from semiqc.schemes import LabelScheme
 from semiqc.study import Prediction
 
@@ -21,10 +22,10 @@ class Consensus(QualityEstimator):
     With several folds (cross-fitting), members learn from all folds but one and judge that one;
     their weights are learned from these judgements, in which no member judges a study it learned
     from, and then the members learn anew from everything. With one fold a share of the studies
-    is held out to teach the weights alone, and the members are fitted once. Of a single study
+    is held out to fit the weights alone, and the members are fitted once. Of a single study
     nobody can tell how members do on others: they count alike, and intervals are [0, 1].
 
-    A member that the graded predictions of a fold cannot teach is left out of that fold.
+    A member that cannot learn from the graded predictions of a fold is left out of that fold.
 
     Reference:
         Wolpert, "Stacked generalization", Neural Networks 1992.
@@ -82,21 +83,16 @@ class Consensus(QualityEstimator):
         subjects = np.array([one.whose for one in everything])
         held_out = self._held_out(subjects)
         work = _Progress(observe, len(self.members) * (len(held_out) + (self.folds > 1)))
-        said: dict[str, list[Quality | None]] = {n: [None] * len(everything) for n in self.members}
+        said: dict[int, dict[str, Quality]] = {}
         fitted = {}
         for held in held_out:
-            taught = [one for one, is_held in zip(everything, held, strict=True) if not is_held]
-            judged = np.flatnonzero(held)
-            fitted = self._fitted(taught, work, skip=self.folds > 1)
-            for row in judged:
-                for name, quality in Panel(fitted).ask(everything[row].prediction).items():
-                    said[name][row] = quality
-        seen = np.any([*held_out, np.zeros(len(everything), bool)], axis=0)
-        rows = np.flatnonzero(seen)
-        blend = Blend(self.scheme, level=self.level)
-        self.blend_ = blend.fit(
-            {name: [of_one[row] for row in rows] for name, of_one in said.items()},
-            [everything[row] for row in rows],
+            others = [everything[row] for row in _rows(~held)]
+            fitted = self._fitted(others, work, skip=self.folds > 1)
+            panel = Panel(fitted)
+            said |= {row: panel.ask(everything[row].prediction) for row in _rows(held)}
+        self.blend_ = Blend(self.scheme, level=self.level).fit(
+            {name: [said[row].get(name) for row in sorted(said)] for name in self.members},
+            [everything[row] for row in sorted(said)],
         )
         is_final = self.folds == 1 and bool(held_out)
         self.members_ = fitted if is_final else self._fitted(everything, work)
@@ -120,7 +116,7 @@ class Consensus(QualityEstimator):
     def _fitted(
         self, graded: Sequence[Graded], work: "_Progress", *, skip: bool = False
     ) -> dict[str, QualityEstimator]:
-        """Members fitted; ``skip`` leaves out those whom ``graded`` cannot teach."""
+        """Members fitted; ``skip`` leaves out those who cannot learn from ``graded``."""
         found = {}
         for name in self.members:
             try:
@@ -132,9 +128,6 @@ class Consensus(QualityEstimator):
         return found
 
     def _blank(self, name: str) -> QualityEstimator:
-        # The table of estimators names this one too.
-        from qc.estimators.registry import ESTIMATORS, make_estimator
-
         if name not in ESTIMATORS:
             raise ValueError(f"unknown member '{name}'; known: {', '.join(ESTIMATORS)}")
         arguments = dict((self.arguments or {}).get(name, {}))
@@ -155,6 +148,10 @@ class Consensus(QualityEstimator):
             for name in self.members
         }
         return self
+
+
+def _rows(chosen: NDArray[np.bool_]) -> list[int]:
+    return [int(row) for row in np.flatnonzero(chosen)]
 
 
 class _Progress:

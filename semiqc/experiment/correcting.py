@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from qc import CONSENSUS, ESTIMATORS, Quality
+from qc import ESTIMATORS, Quality
 from qc.correction import corrected_curves
 from semiqc.files.tables import NAN, CorrectionRow
 from semiqc.measuring.measures import ClinicalMeasure, clinical, clinical_of_curves
@@ -22,7 +22,7 @@ def corrector_of(estimators: Iterable[str]) -> str | None:
     Args:
         estimators: Names; the consensus, a mean of all, corrects nothing.
     """
-    able = [name for name in estimators if name != CONSENSUS and ESTIMATORS[name].estimates_slices]
+    able = [n for n in estimators if n in ESTIMATORS and ESTIMATORS[n].estimates_slices]
     return next((name for name in (*CORRECTORS, *able) if name in able), None)
 
 
