@@ -1,4 +1,4 @@
-"""The smallest run that still does everything."""
+"""Settings of the smallest runs and the smallest suite that still do everything."""
 
 TINY = (
     "name=tiny",
@@ -21,4 +21,43 @@ TINY = (
     "gate.k=2",
     "gate.by=curve",
     "qc.estimators=[curve]",
+    "qc.arguments.curve={folds: 2, members: 1, steps: 40}",
 )
+"""All scenarios, and a curve classifier that judges."""
+
+KEPT = "split.validation=0"
+"""Without validation studies every round of self-training is kept."""
+
+COMPARED = (
+    "random", "all", "oracle", "weighted", "diverse", "risk", "agreement", "consensus",
+    "consensus/voxel", "consensus/slice", "{by: consensus, repair: [temporal], propagate: true}",
+    "{by: agreement, rounds: 2}", "{rule: risk, propagate: true}",
+)  # fmt: skip
+
+GATES = (
+    *TINY,
+    "split.validation=0",
+    "segmenter.views=2",
+    "qc.folds=2",
+    "qc.estimators=[curve, svr, agreement, slicewise]",
+    "qc.arguments.slicewise={steps: 2, width: 4, size: [3, 32, 32]}",
+    "scenarios=[few]",
+    "gate.by=consensus",
+    "gate.target=0.8",
+    f"gates=[{', '.join(COMPARED)}]",
+)
+"""Gates that are compared, with several opinions and estimators."""
+
+SUITE_OPTIONS = (
+    "--estimators", "svr,cnn,slicewise,qcresunet",
+    "--sources", "seggen,failures",
+    "--folds", "2",
+    "--test", "2",
+    "--set", "cnn.steps=4", "--set", "cnn.width=4", "--set", "cnn.size=[3, 32, 32]",
+    "--set", "slicewise.steps=2", "--set", "slicewise.width=4",
+    "--set", "slicewise.size=[3, 32, 32]",
+    "--set", "qcresunet.steps=2", "--set", "qcresunet.width=4",
+    "--set", "qcresunet.size=[3, 32, 32]",
+    "--set", "seggen.times=1",
+)  # fmt: skip
+"""Options of ``semiqc qc fit``."""

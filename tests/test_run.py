@@ -2,11 +2,12 @@
 
 import csv
 import shutil
+from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
-from run_settings import TINY
+from run_settings import KEPT, TINY
 from source_builders import heart, pixels, save
 
 from semiqc.cli.app import main
@@ -18,9 +19,6 @@ from semiqc.files.store import Store
 from semiqc.files.store_writer import StoreWriter
 from semiqc.phantom import write_phantoms
 from semiqc.work.stages import RunFolder
-
-KEPT = "split.validation=0"
-"""Without validation studies every round of self-training is kept."""
 
 
 def run(output, *changes):
@@ -34,10 +32,13 @@ def rows(path):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    output = tmp_path_factory.mktemp("run") / "run"
-    assert run(output, KEPT) == 0
-    return output
+def finished(finished_run):
+    return finished_run
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    return Path(shutil.copytree(finished, tmp_path / "run"))
 
 
 def imported(folder, *changes):
@@ -107,12 +108,12 @@ def test_curves_cover_the_whole_cycle_and_clinical_figures_the_reference(finishe
     assert {"manual", "semiqc"} <= {r["scenario"] for r in clinical}
 
 
-def test_the_report_stands_and_can_be_built_anew(finished):
-    report = finished / "report.html"
+def test_the_report_stands_and_can_be_built_anew(copied):
+    report = copied / "report.html"
     before = report.read_text()
     report.unlink()
 
-    assert main(["report", str(finished)]) == 0
+    assert main(["report", str(copied)]) == 0
     assert report.read_text() == before
     assert "semiQCSeg" in before
 
@@ -128,16 +129,13 @@ def test_every_table_of_the_report_is_there_unrounded(finished):
     assert float(few["all structures mean"]) == pytest.approx(np.mean(means))
 
 
-def test_the_same_settings_find_everything_done(finished, made):
-    assert run(finished, KEPT) == 0
+def test_the_same_settings_find_everything_done(copied, made):
+    assert run(copied, KEPT) == 0
     assert made == []
 
 
-def test_a_changed_gate_redoes_only_what_depends_on_it(finished, made, tmp_path):
-    copy = tmp_path / "run"
-    shutil.copytree(finished, copy)
-
-    assert run(copy, KEPT, "gate.k=1", "scenarios=[few, semiqc]") == 0
+def test_a_changed_gate_redoes_only_what_depends_on_it(copied, made):
+    assert run(copied, KEPT, "gate.k=1", "scenarios=[few, semiqc]") == 0
     assert made == ["train-semiqc-round-1-seed0", "predict-semiqc-test-seed0"]
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import nibabel
 import numpy as np
 import pytest
-from run_settings import TINY
+from run_settings import GATES, TINY
 
 from semiqc.cli.app import main
 from semiqc.experiment import Silent, read_settings, run
@@ -17,30 +17,10 @@ from semiqc.files.store import Store
 from semiqc.files.store_writer import StoreWriter
 from semiqc.phantom import write_phantoms
 
-GATES = (
-    "random", "all", "oracle", "weighted", "diverse", "risk", "agreement", "consensus",
-    "consensus/voxel", "consensus/slice", "{by: consensus, repair: [temporal], propagate: true}",
-    "{by: agreement, rounds: 2}", "{rule: risk, propagate: true}",
-)  # fmt: skip
-SETTINGS = (
-    *TINY,
-    "split.validation=0",
-    "segmenter.views=2",
-    "qc.folds=2",
-    "qc.estimators=[curve, svr, agreement, slicewise]",
-    "qc.arguments={slicewise: {steps: 2, width: 4, size: [3, 32, 32]}}",
-    "scenarios=[few]",
-    "gate.by=consensus",
-    "gate.target=0.8",
-    f"gates=[{', '.join(GATES)}]",
-)
-
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    output = tmp_path_factory.mktemp("gates") / "run"
-    run(read_settings(None, [*SETTINGS, f"output={output}"]), Silent())
-    return output
+def finished(gates_run):
+    return gates_run
 
 
 def rows(run_folder, table):
@@ -165,7 +145,7 @@ def test_a_readers_verdicts_teach_the_curves_and_take_nothing_from_others(finish
     table.write_text("\n".join(["study,verdict", *(f"{one},{said}" for one, said in verdicts)]))
 
     changed = [f"output={output}", f"qc.verdicts={table}", "gates=[curve]"]
-    run(read_settings(None, [*SETTINGS, *changed]), Silent())
+    run(read_settings(None, [*GATES, *changed]), Silent())
 
     svr, curve = (f"qc/{name}-seed0.safetensors" for name in ("svr", "curve"))
     assert (output / svr).read_bytes() == (finished / svr).read_bytes()
@@ -347,7 +327,7 @@ def test_other_weights_and_other_opinions_redo_what_depends_on_them(finished, tm
     before = {name: trainings(output, name) for name in ("few", "gate-weighted", "ladder")}
 
     changes = ["gates=[{rule: weighted, low: 0.0, high: 0.05, least: 0.01}]", "segmenter.views=3"]
-    run(read_settings(None, [*SETTINGS, f"output={output}", *changes]), Silent())
+    run(read_settings(None, [*GATES, f"output={output}", *changes]), Silent())
 
     assert trainings(output, "few") == before["few"]
     assert trainings(output, "ladder") == before["ladder"]
@@ -359,6 +339,6 @@ def test_what_the_consensus_repaired_is_redone_when_its_weights_learn_anew(finis
     shutil.copytree(finished, output)
     gates = "gates=[{by: consensus, repair: [temporal], propagate: true}]"
 
-    run(read_settings(None, [*SETTINGS, f"output={output}", gates, "qc.folds=3"]), Silent())
+    run(read_settings(None, [*GATES, f"output={output}", gates, "qc.folds=3"]), Silent())
 
     assert len(list((output / "stages").glob("repair-*"))) == 2

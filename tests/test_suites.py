@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from run_settings import SUITE_OPTIONS
 
 from qc.graded import GradedSet, SegGen, grade_held_out
 from qc.suites.domain import TrainingDomain
@@ -20,31 +21,15 @@ from semiqc.schemes import SHORT_AXIS
 from semiqc.study import Geometry, Prediction
 from semiqc.suites.evaluating import evaluate_suite
 
-SMALL = [
-    "--estimators", "svr,cnn,slicewise,qcresunet",
-    "--sources", "seggen,failures",
-    "--folds", "2",
-    "--set", "cnn.steps=4", "--set", "cnn.width=4", "--set", "cnn.size=[3, 32, 32]",
-    "--set", "slicewise.steps=2", "--set", "slicewise.width=4", "--set",
-    "slicewise.size=[3, 32, 32]",
-    "--set", "qcresunet.steps=2", "--set", "qcresunet.width=4", "--set",
-    "qcresunet.size=[3, 32, 32]",
-    "--set", "seggen.times=1",
-]  # fmt: skip
+
+@pytest.fixture(scope="module")
+def store(suite_store):
+    return suite_store
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    path = tmp_path_factory.mktemp("data") / "phantom.h5"
-    write_phantoms(path, studies=6, size=40, slices=3, frames=2)
-    return path
-
-
-@pytest.fixture(scope="module")
-def suite(store, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("suite") / "suite"
-    assert main(["qc", "fit", str(store), "-o", str(folder), "--test", "2", *SMALL]) == 0
-    return folder
+def suite(fitted_suite):
+    return fitted_suite
 
 
 def rows(path):
@@ -371,7 +356,7 @@ def test_a_suite_is_not_evaluated_on_another_visit_of_a_subject_who_taught_it(
 def test_a_suite_is_not_overwritten(suite, store, capsys):
     before = (suite / SUITE).read_bytes()
 
-    assert main(["qc", "fit", str(store), "-o", str(suite), *SMALL]) == 2
+    assert main(["qc", "fit", str(store), "-o", str(suite), *SUITE_OPTIONS]) == 2
 
     assert "holds a suite already" in capsys.readouterr().err
     assert (suite / SUITE).read_bytes() == before
