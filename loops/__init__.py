@@ -1,21 +1,6 @@
 """How labelled and unlabelled studies are used together."""
 
-from loops.base import Bench, with_pseudo_labels
-from loops.in_memory import InMemoryBench
-from loops.records import Candidate, Judged, Labelled, Outcome, Round, Segmented
-from loops.self_training import self_train
-from loops.supervised import supervised
+import lazy_loader
 
-__all__ = [
-    "Bench",
-    "Candidate",
-    "InMemoryBench",
-    "Judged",
-    "Labelled",
-    "Outcome",
-    "Round",
-    "Segmented",
-    "self_train",
-    "supervised",
-    "with_pseudo_labels",
-]
+# The names are in the stub beside this file; each loads what it needs when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

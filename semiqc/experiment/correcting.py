@@ -49,10 +49,8 @@ def correction_rows(
         return []
     found = corrected_curves(prediction, quality, scheme)
     frames = list(study.labelled_frames) if study else list(range(prediction.frames))
-    before = _measures(found.before, frames, scheme)
-    after = _measures(found.after, frames, scheme)
+    before, after = (_measures(one, frames, scheme) for one in (found.before, found.after))
     manual = _manual(study, scheme, frames) if study else {}
-    replaced = int(found.is_replaced[frames].sum())
     return [
         CorrectionRow(
             seed,
@@ -61,10 +59,10 @@ def correction_rows(
             was.structure,
             was.measure,
             was.unit,
-            value=was.value,
-            corrected=corrected.value,
+            was.value,
+            corrected.value,
             manual=manual.get((was.structure, was.measure), NAN),
-            replaced_slices=replaced,
+            replaced_slices=int(found.is_replaced[frames].sum()),
         )
         for was, corrected in zip(before, after, strict=True)
     ]

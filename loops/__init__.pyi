@@ -1,0 +1,11 @@
+from .base import Bench as Bench
+from .base import with_pseudo_labels as with_pseudo_labels
+from .in_memory import InMemoryBench as InMemoryBench
+from .records import Candidate as Candidate
+from .records import Judged as Judged
+from .records import Labelled as Labelled
+from .records import Outcome as Outcome
+from .records import Round as Round
+from .records import Segmented as Segmented
+from .self_training import self_train as self_train
+from .supervised import supervised as supervised
