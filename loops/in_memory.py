@@ -10,7 +10,8 @@ from sklearn.base import clone
 
 from loops.base import with_pseudo_labels
 from loops.records import Judged, Labelled, Outcome, Segmented
-from qc import Decision, Grain, Quality
+from qc import CONSENSUS, Decision, Grain, Quality
+from qc.consensus.panel import Panel
 from qc.grains.labels import after_grain
 from segmenters import Segmenter, predict
 from semiqc.measuring.metrics import dice
@@ -37,7 +38,8 @@ class InMemoryBench:
     Args:
         segmenter: Makes a segmenter that is not yet fitted; or one, which is cloned. Every
             training starts from a new one.
-        estimator: Fitted on predictions of studies that the segmenter does not learn from.
+        estimator: Fitted on predictions of studies that the segmenter does not learn from. The
+            gate goes by it, or by the consensus of a panel.
         gate: Chooses among the candidates; any ``qc.Gate``.
         grain: Leaves out what is doubted of the admitted studies; None learns from all of them.
         validation: Labelled studies whose loss ends a loop when it rises.
@@ -45,7 +47,7 @@ class InMemoryBench:
     """
 
     segmenter: Segmenter | Callable[[], Segmenter]
-    estimator: Estimator
+    estimator: Estimator | Panel
     gate: Gating
     grain: Grain | None = None
     validation: Sequence[Study] = field(default=(), repr=False)
@@ -67,6 +69,8 @@ class InMemoryBench:
         return Segmented([self.predict_study(model, study) for study in studies])
 
     def judge(self, predictions: Sequence[Prediction]) -> Judged:
+        if isinstance(self.estimator, Panel):
+            return _judged_by(self.estimator, predictions)
         qualities = self.estimator.predict(predictions)
         name = type(self.estimator).__name__
         return Judged(qualities, {one.study: {name: one.score} for one in qualities})
@@ -106,3 +110,23 @@ class InMemoryBench:
             for structure in model.scheme.structures
         ]
         return 1 - float(np.nanmean(found)) if found else math.nan
+
+
+def _judged_by(panel: Panel, predictions: Sequence[Prediction]) -> Judged:
+    """The consensus of a panel on each prediction, with the scores of all.
+
+    Raises:
+        ValueError: If there is no consensus on a prediction.
+    """
+    said = {one.study: panel.judge_all(one) for one in predictions}
+    for study, qualities in said.items():
+        if CONSENSUS not in qualities:
+            raise ValueError(
+                f"{study}: the panel has no consensus; it needs a blend, and an estimator that"
+                " can judge the prediction"
+            )
+    scores = {
+        study: {name: quality.score for name, quality in qualities.items()}
+        for study, qualities in said.items()
+    }
+    return Judged([said[one.study][CONSENSUS] for one in predictions], scores)

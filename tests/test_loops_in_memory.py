@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from sklearn.base import BaseEstimator
 
 from loops import InMemoryBench, self_train, supervised
 from qc import GRAINS, BestK, Quality
+from qc.consensus.panel import Panel
 from semiqc.schemes import SHORT_AXIS, UNLABELLED
 
 DOCS = Path(__file__).parents[1] / "docs" / "loops.md"
@@ -83,6 +85,40 @@ def test_whole_studies_are_learned_from_without_a_grain():
     assert b.kept is None
     assert (record.pseudo[0].labels[:] == LV).any()
     assert (record.pseudo[0].labels[:] != UNLABELLED).all()
+
+
+class Fixed(ByName):
+    """The same of everything; not asked about what it cannot judge."""
+
+    def __init__(self, score, blind=()):
+        self.score, self.blind = score, blind
+
+    def can_judge(self, prediction):
+        return prediction.study not in self.blind
+
+    def predict(self, predictions):
+        return [Quality(p.study, self.score) for p in predictions]
+
+
+def test_the_gate_goes_by_the_consensus_of_a_panel():
+    blend = SimpleNamespace(
+        judge=lambda said, one: Quality(one.study, min(q.score for q in said.values()))
+    )
+    panel = Panel({"high": Fixed(0.8), "low": Fixed(0.2, blind=["a"])}, blend)
+    [record] = loop(InMemoryBench(Copycat, panel, BestK(1)))
+    a, b = record.candidates
+
+    assert record.admitted == ("a",)
+    assert (a.quality.score, b.quality.score) == (0.8, 0.2)
+    assert a.scores == {"high": 0.8, "consensus": 0.8}
+    assert b.scores == {"high": 0.8, "low": 0.2, "consensus": 0.2}
+
+
+def test_a_panel_without_a_consensus_is_refused():
+    bench = InMemoryBench(Copycat, Panel({"high": Fixed(0.8)}), BestK(1))
+
+    with pytest.raises(ValueError, match="a: the panel has no consensus; it needs a blend"):
+        loop(bench)
 
 
 def test_a_grain_leaves_out_what_is_doubted_of_the_admitted():

@@ -36,7 +36,7 @@ class ScenarioBench:
     Args:
         name: Of the scenario.
         trainer: Trains and predicts.
-        judges: Estimate quality; fitted, where the scenario has a gate.
+        panel: Estimates quality; fitted, where the scenario has a gate.
         studies: Of each role; only the oracle looks at the candidates' labels.
         first: Learned from the few labels alone.
     """
@@ -45,19 +45,19 @@ class ScenarioBench:
         self,
         name: str,
         trainer: StagedTrainer,
-        judges: RunPanel,
+        panel: RunPanel,
         studies: SplitStudies,
         first: TrainedEnsemble,
     ) -> None:
         self.name = name
         self.trainer = trainer
-        self.judges = judges
+        self.panel = panel
         self.first = first
         self.experts = studies.experts
         self.candidates = {study.name: study for study in studies.candidates}
         self.gate = trainer.settings.gate_of(name) or GateSettings()
         self.crf = CRF() if trainer.settings.compared()[name].refine else None
-        self.grainer = Grainer(trainer, judges, name, self.gate)
+        self.grainer = Grainer(trainer, panel, name, self.gate)
 
     def train(
         self, experts: Sequence[Study], pseudo: Sequence[Study], *, number: int, is_last: bool
@@ -75,10 +75,10 @@ class ScenarioBench:
         found = self.trainer.predict(f"{name}-candidates{refined}", model, studies, crf=self.crf)
         if not self.gate.repair:
             return Segmented(found)
-        return Segmented(*Repairer(self.trainer, self.judges, self.gate)(found, studies))
+        return Segmented(*Repairer(self.trainer, self.panel, self.gate)(found, studies))
 
     def judge(self, predictions: Sequence[Prediction]) -> Judged:
-        qualities = self.judges.judge(self.gate.by, predictions)
+        qualities = self.panel.judge(self.gate.by, predictions)
         return Judged(qualities, self._all_scores(predictions))
 
     def choose(
@@ -103,8 +103,8 @@ class ScenarioBench:
     def _all_scores(self, predictions: Sequence[Prediction]) -> dict[str, dict[str, float]]:
         """By study, the score of every estimator that can judge its prediction."""
         found: dict[str, dict[str, float]] = {one.study: {} for one in predictions}
-        for name in self.judges.names:
-            for study, quality in self.judges.judge_able(name, predictions).items():
+        for name in self.panel.names:
+            for study, quality in self.panel.judge_able(name, predictions).items():
                 found[study][name] = quality.score
         return found
 
@@ -125,7 +125,7 @@ class ScenarioBench:
                 return Oracle(gate.k, self._true_dice(predictions))
             case "risk":
                 return RiskControlled(
-                    self.judges.calibration(gate.by), target=gate.target, alpha=gate.alpha
+                    self.panel.calibration(gate.by), target=gate.target, alpha=gate.alpha
                 )
             case "diverse":
                 scheme = self.trainer.store.scheme

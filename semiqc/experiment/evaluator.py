@@ -21,16 +21,16 @@ class Evaluator:
 
     Args:
         trainer: Predicts.
-        judges: Correct measures, once they are fitted.
+        panel: Finds the slices that failed, once it is fitted.
         studies: Of each role.
         results: Gets the rows.
     """
 
     def __init__(
-        self, trainer: StagedTrainer, judges: RunPanel, studies: SplitStudies, results: Results
+        self, trainer: StagedTrainer, panel: RunPanel, studies: SplitStudies, results: Results
     ) -> None:
         self.trainer = trainer
-        self.judges = judges
+        self.panel = panel
         self.studies = studies
         self.results = results
         self.settings = trainer.settings
@@ -85,10 +85,10 @@ class Evaluator:
         return rows
 
     def _add_corrections(self, scenario: str, predictions: Sequence[Prediction]) -> None:
-        corrector = corrector_of(self.judges.fitted)
+        corrector = corrector_of(self.panel.fitted)
         if corrector is None:
             return
-        judged = self.judges.judge(corrector, predictions)
+        judged = self.panel.judge(corrector, predictions)
         for prediction, study, quality in zip(predictions, self.studies.test, judged, strict=True):
             self.results.corrections += correction_rows(
                 prediction, quality, self.scheme, scenario=scenario, seed=self.seed, study=study

@@ -65,7 +65,7 @@ class Results:
     checkpoints: list[CheckpointRow] = field(default_factory=list)
     overlays: list[Overlay] = field(default_factory=list)
     models: dict[tuple[str, int], Trained] = field(default_factory=dict)
-    judges: dict[tuple[str, int], tuple[Stage, QualityEstimator]] = field(default_factory=dict)
+    estimators: dict[tuple[str, int], tuple[Stage, QualityEstimator]] = field(default_factory=dict)
     blends: dict[int, Blend] = field(default_factory=dict)
 
     @property
@@ -99,7 +99,7 @@ def write_results(results: Results, run: Path) -> None:
     for (scenario, seed), trained in results.models.items():
         _copy(trained.path, model_file(run, scenario, seed))
     figures = {}
-    for (name, seed), (stage, estimator) in results.judges.items():
+    for (name, seed), (stage, estimator) in results.estimators.items():
         _copy(stage.folder / ESTIMATOR, judge_file(run, name, seed))
         figures[f"{name}, seed {seed}"] = dict(getattr(estimator, "figures_", {}))
     for seed, blend in results.blends.items():

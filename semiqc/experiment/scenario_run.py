@@ -20,7 +20,7 @@ class ScenarioRun:
     Args:
         name: Of the scenario.
         trainer: Trains and predicts.
-        judges: Estimate quality; fitted, where the scenario has a gate.
+        panel: Estimates quality; fitted, where the scenario has a gate.
         studies: Of each role.
         first: Learned from the few labels alone.
     """
@@ -29,7 +29,7 @@ class ScenarioRun:
         self,
         name: str,
         trainer: StagedTrainer,
-        judges: RunPanel,
+        panel: RunPanel,
         studies: SplitStudies,
         first: TrainedEnsemble,
     ) -> None:
@@ -39,7 +39,7 @@ class ScenarioRun:
         self.scenario = self.settings.compared()[name]
         self.studies = studies
         self.first = first
-        self.bench = ScenarioBench(name, trainer, judges, studies, first)
+        self.bench = ScenarioBench(name, trainer, panel, studies, first)
         propagates = self.bench.gate.propagate
         self.propagated = propagated_experts(trainer, studies.experts) if propagates else []
 

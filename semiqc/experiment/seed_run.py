@@ -47,8 +47,8 @@ class SeedRun:
         self.trainer = StagedTrainer(
             settings, store, folder, monitor, seed=seed, validation=self.studies.validation
         )
-        self.judges = RunPanel(settings, self.trainer)
-        self.evaluator = Evaluator(self.trainer, self.judges, self.studies, results)
+        self.panel = RunPanel(settings, self.trainer)
+        self.evaluator = Evaluator(self.trainer, self.panel, self.studies, results)
 
     def work(self) -> None:
         """Train, judge and evaluate every scenario of the settings.
@@ -66,7 +66,7 @@ class SeedRun:
             self.evaluator.add_curves_of_candidates(first)
         self.evaluator.add_manual_measures()
         for name in scenarios:
-            scenario = ScenarioRun(name, self.trainer, self.judges, self.studies, first)
+            scenario = ScenarioRun(name, self.trainer, self.panel, self.studies, first)
             last = scenario.work(self.results)
             self.evaluator.evaluate(name, TrainedEnsemble((last.first,)))
 
@@ -78,8 +78,8 @@ class SeedRun:
         return self.trainer.train_ensemble("few", rung, self.studies.experts)
 
     def _fit_estimators(self) -> None:
-        self.judges.fit(self.studies.experts, self.studies.spared)
-        for name, fitted in self.judges.fitted.items():
-            self.results.judges[name, self.seed] = fitted
-        if self.judges.blend:
-            self.results.blends[self.seed] = self.judges.blend
+        self.panel.fit(self.studies.experts, self.studies.spared)
+        for name, fitted in self.panel.fitted.items():
+            self.results.estimators[name, self.seed] = fitted
+        if self.panel.blend:
+            self.results.blends[self.seed] = self.panel.blend
