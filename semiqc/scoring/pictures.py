@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qc.estimators.network_estimator import NetworkEstimator
 from qc.explain import explain
 from qc.suites.suite import Scored
-from semiqc.images.crop import box_around
+from semiqc.images.crop import CropBox, box_around
 from semiqc.measuring.means import means_of_known
 from semiqc.pages.drawing import PALE, Picture, as_png, structure_colours
 from semiqc.schemes import BACKGROUND, LabelScheme, Structure
@@ -96,23 +96,31 @@ def worst_slice(
     labels = np.asarray(prediction.labels[frame], dtype=np.int8)
     side = _side(labels)
     box = box_around(labels, (None, side, side))
-    error = None
-    if error_maps:
-        error = np.max([one[frame, number] for one in error_maps.values()], axis=0)
-        error = box.cut(np.broadcast_to(error, labels.shape), 0)[number].astype(np.float32)
-    heat, looked_for = None, _worst_structure(scored, labels, networks)
+    looked_for = _worst_structure(scored, labels, networks)
+    heat = None
     if looked_for:
-        maps = [explain(one, prediction, frame, looked_for) for one in networks]
-        heat = box.cut(np.mean(maps, axis=0), 0)[number].astype(np.float32)
+        heat = np.mean([explain(one, prediction, frame, looked_for) for one in networks], axis=0)
     return WorstSlice(
         frame,
         number,
         box.cut(np.asarray(prediction.image[0, frame]), 0)[number].astype(np.float32),
         box.cut(labels, BACKGROUND)[number].astype(np.int8),
-        error,
-        heat,
+        _largest_error(error_maps, frame, number, box),
+        None if heat is None else box.cut(heat, 0)[number].astype(np.float32),
         looked_for.name if looked_for else "",
     )
+
+
+def _largest_error(
+    error_maps: Mapping[str, NDArray[np.floating]], frame: int, number: int, box: CropBox
+) -> NDArray[np.float32] | None:
+    """What the structures' error maps say of a slice at most, in the box; None without any."""
+    if not error_maps:
+        return None
+    error = np.max([one[frame, number] for one in error_maps.values()], axis=0)
+    depth = next(iter(error_maps.values())).shape[1]
+    cut = box.cut(np.broadcast_to(error, (depth, *error.shape)), 0)
+    return np.asarray(cut[number], dtype=np.float32)
 
 
 def _worst_structure(
@@ -129,6 +137,7 @@ def _worst_structure(
 def _worst_place(
     scored: Scored, error_maps: Mapping[str, NDArray[np.floating]]
 ) -> tuple[int, int]:
+    """Frame and slice of the lowest Dice, or else of most errors, or of most voxels."""
     badness: list[NDArray[np.float64]] = []
     dice = mean_slice_dice(scored.qualities)
     if dice:
@@ -165,13 +174,7 @@ def slice_picture(study: str, shown: WorstSlice, scheme: LabelScheme) -> Picture
     figure = Figure(figsize=(panels * INCHES, INCHES))
     for panel, overlay in enumerate([None, *known.values()]):
         axes = figure.add_axes((panel / panels, 0, 0.99 / panels, 1))
-        axes.set_axis_off()
-        low, high = np.percentile(shown.image, (1, 99))
-        axes.imshow(shown.image, cmap="gray", vmin=low, vmax=max(high, low + 1e-6))
-        if overlay is not None:
-            # What is likely right stays clear, so that the tissue is seen.
-            axes.imshow(overlay, cmap=ERROR_COLOURS, vmin=0, vmax=1, alpha=0.85 * overlay**0.5)
-        _outline(axes, shown.labels, scheme, thin=overlay is not None)
+        _show(axes, shown, overlay, scheme)
     what = f" and, beside it, {', then '.join(known)}" if known else ""
     looked = (
         f"; right: looked at for the Dice of {shown.looked_for}" if shown.heat is not None else ""
@@ -184,7 +187,21 @@ def slice_picture(study: str, shown: WorstSlice, scheme: LabelScheme) -> Picture
     )
 
 
+def _show(
+    axes: Axes, shown: WorstSlice, overlay: NDArray[np.float32] | None, scheme: LabelScheme
+) -> None:
+    """One panel: the slice, an overlay in [0, 1] if any, and the outlines on top."""
+    axes.set_axis_off()
+    low, high = np.percentile(shown.image, (1, 99))
+    axes.imshow(shown.image, cmap="gray", vmin=low, vmax=max(high, low + 1e-6))
+    if overlay is not None:
+        # What is likely right stays clear, so that the tissue is seen.
+        axes.imshow(overlay, cmap=ERROR_COLOURS, vmin=0, vmax=1, alpha=0.85 * overlay**0.5)
+    _outline(axes, shown.labels, scheme, thin=overlay is not None)
+
+
 def _outline(axes: Axes, labels: NDArray[np.int8], scheme: LabelScheme, *, thin: bool) -> None:
+    """Lines around each structure of a slice ``[Y, X]``."""
     # The first structure on top: a wall's inner outline is that of the cavity within.
     for name, colour in reversed(structure_colours(scheme).items()):
         mask = scheme.structure(name).mask(labels)
