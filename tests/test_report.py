@@ -318,11 +318,11 @@ def test_an_estimator_that_could_not_judge_all_chooses_as_many_of_the_others():
 
 def test_only_what_is_taken_by_chance_is_called_that():
     said = " ".join(findings(full_report()))
-    assert said.count("(pseudo-labels taken at random)") == 2
+    assert said.count("(pseudo-labels chosen at random)") == 2
 
     said = " ".join(findings(replace(full_report(), at_random=["random"])))
-    assert said.count("(pseudo-labels taken at random)") == 1
-    assert "semiQCSeg against Self-training, no QC (pseudo-labels taken at random)" in said
+    assert said.count("(pseudo-labels chosen at random)") == 1
+    assert "semiQCSeg against Self-training, no QC (pseudo-labels chosen at random)" in said
 
 
 def test_the_gate_table_tells_a_good_choice_from_chance():
@@ -408,7 +408,7 @@ def test_the_findings_name_the_difference_and_the_share_of_the_gap():
     assert "Highest mean Dice: Full data set" in said
     assert re.search(r"semiQCSeg against Few labels .*: \+0\.0[67]\d Dice, 95 % interval", said)
     assert re.search(r"semiQCSeg closed (4|5)\d %", said)
-    assert "Mind: 15 test studies" in said
+    assert "Limits: 15 test studies can show large differences only" in said
 
 
 def test_the_findings_do_not_call_noise_a_difference():
@@ -422,8 +422,8 @@ def test_the_findings_do_not_call_noise_a_difference():
     assert "*" not in str(table_of(data, "dice").body)
     said = " ".join(findings(data))
     assert "The interval holds zero" in said
-    assert "within what chance among studies explains" in said
-    assert "is itself not clear" in said
+    assert "these studies do not show that this difference is more than chance" in said
+    assert "is not clearly above zero" in said
     assert "Better" not in said
 
 

@@ -13,7 +13,7 @@ from semiqc.files.store import Store
 from semiqc.files.tables import OverlapRow, SplitRow, read_rows, write_rows
 from semiqc.report import Table
 from semiqc.report.choices import choices_table
-from semiqc.report.tables import comparison_table, dice_table
+from semiqc.report.overlap import comparison_table, dice_table
 from semiqc.study import Study
 from semiqc.work.monitor import Monitor
 

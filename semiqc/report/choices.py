@@ -1,52 +1,65 @@
-"""What choosing pseudo-labels was worth: every gate against a choice by chance."""
+"""What choosing pseudo-labels was worth: every gate against a choice at random."""
 
-from semiqc.measuring.statistics import compare, holm
+from semiqc.measuring.statistics import Comparison, compare, holm
 from semiqc.pages.table import Cell, Table, count, interval, number, p_value, text
 from semiqc.report.data import ReportData
 
+COLUMNS = (
+    text("title", "Scenario"),
+    text("control", "At random"),
+    count("n", "Pairs"),
+    number("difference", "Difference", 3, signed=True),
+    interval("difference", "95 % interval", 3),
+    p_value("p", "p, t-test"),
+    p_value("p holm", "Holm"),
+    p_value("wilcoxon p", "p, Wilcoxon"),
+    p_value("wilcoxon p holm", "Holm"),
+)
+
+NOTE = (
+    "Mean over structures. Each test study is compared with itself. A positive difference means"
+    " that the gate is better than a random choice of as many studies in as many rounds. The"
+    " columns headed Holm correct for all rows."
+)
+
+MISSING = (
+    "No scenario chooses as many pseudo-labels at random, in as many rounds, as a gate of this"
+    " run."
+)
+
 
 def choices_table(data: ReportData) -> Table:
-    """Paired differences in mean Dice of every gated scenario from its choice by chance."""
+    """Paired differences in mean test Dice of every gate from its random choice.
+
+    Reference:
+        Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
+        Statistics 1979.
+
+    Returns:
+        A row for each scenario with a random control; columns are the number of pairs, the mean
+        difference with its interval, and p of both tests, plain and adjusted over all rows.
+    """
     rows: list[dict[str, Cell]] = []
     for key, title in data.scenarios:
         control = data.by_chance.get(key, "")
         found = compare(data.overlap_of(key), data.overlap_of(control))
         if control and found.n:
-            rows.append(
-                {
-                    "scenario": key,
-                    "title": title,
-                    "control": data.scenario_title(control),
-                    "n": found.n,
-                    "difference": found.mean_difference,
-                    "difference low": found.interval[0],
-                    "difference high": found.interval[1],
-                    "p": found.t_p,
-                    "wilcoxon p": found.wilcoxon_p,
-                }
-            )
+            names = {"scenario": key, "title": title, "control": data.scenario_title(control)}
+            rows.append({**names, **_figures(found)})
     for name in ("p", "wilcoxon p"):
         for row, adjusted in zip(rows, holm([float(row[name]) for row in rows]), strict=True):
             row[f"{name} holm"] = adjusted
-    columns = [
-        text("title", "Scenario"),
-        text("control", "By chance"),
-        count("n", "Pairs"),
-        number("difference", "Difference", 3, signed=True),
-        interval("difference", "95 % interval", 3),
-        p_value("p", "p, t-test"),
-        p_value("p holm", "Holm"),
-        p_value("wilcoxon p", "p, Wilcoxon"),
-        p_value("wilcoxon p holm", "Holm"),
-    ]
-    return Table(
-        "choices",
-        "Test Dice against pseudo-labels taken by chance",
-        rows,
-        columns,
-        "Mean over structures, each test study compared with itself; positive is better than"
-        " chance in as many rounds, of as many studies where a gate takes a number of them. The"
-        " columns headed Holm correct for all rows.",
-        "No scenario takes as many pseudo-labels by chance, in as many rounds, as one that chooses"
-        " them otherwise.",
-    )
+    title = "Test Dice against pseudo-labels chosen at random"
+    return Table("choices", title, rows, COLUMNS, NOTE, MISSING)
+
+
+def _figures(found: Comparison) -> dict[str, Cell]:
+    """The cells of a paired comparison."""
+    return {
+        "n": found.n,
+        "difference": found.mean_difference,
+        "difference low": found.interval[0],
+        "difference high": found.interval[1],
+        "p": found.t_p,
+        "wilcoxon p": found.wilcoxon_p,
+    }

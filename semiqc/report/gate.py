@@ -1,4 +1,4 @@
-"""What gates admitted and left, beside the true quality of it."""
+"""What the gates admitted and rejected, beside its true quality."""
 
 import math
 from collections.abc import Sequence
@@ -6,106 +6,131 @@ from dataclasses import replace
 
 from semiqc.files.tables import JudgementRow
 from semiqc.measuring.statistics import separation_p, spearman, summarise
-from semiqc.pages.table import Cell, Table, count, mean_sd, number, p_value, text
+from semiqc.pages.table import Cell, Column, Table, count, mean_sd, number, p_value, text
 from semiqc.report.data import ReportData
+
+ADMITTED_DICE = mean_sd("admitted dice", "Dice of admitted", 3)
+RANKING = number("spearman", "ρ", 2, signed=True)  # noqa: RUF001
+OF_CHOICE = (
+    number("best possible", "Best possible", 3),
+    number("regret", "Regret", 3),
+    number("share of possible", "Share reached", 2, signed=True),
+)
+"""Columns that compare a choice with the best possible one."""
+
+GATE_NOTE = (
+    "Measured after the run, on the unlabelled studies whose reference the data set holds (known);"
+    " no decision used it. p: Mann-Whitney, admitted against rejected. Best possible: mean Dice of"
+    " as many studies if those with the highest true Dice are taken. Regret: best possible less"
+    " the Dice of admitted. Share reached: 0 for a random choice, 1 for the best possible; below 0"
+    " is worse than random. ρ: Spearman's of score and true Dice over all judged"  # noqa: RUF001
+    " studies."
+)
+
+ESTIMATORS_NOTE = (
+    "True Dice of as many studies as a gate admitted, taken by each estimator's score; columns as"
+    " above. Known: studies with a reference that the estimator could judge. estimators.csv lists"
+    " the chosen studies."
+)
 
 
 def gate_table(data: ReportData) -> Table:
-    """True Dice of what each gate admitted against what it left, and what was to be had."""
+    """True Dice of what each gate admitted and rejected, and of the best possible choice.
+
+    Returns:
+        A row for each scenario with a gate, round and seed.
+    """
     rounds: dict[tuple[str, int, int], list[JudgementRow]] = {}
     for row in data.judgements:
         rounds.setdefault((row.scenario, row.round, row.seed), []).append(row)
     order = {key: rank for rank, (key, _) in enumerate(data.scenarios)}
-    rows: list[dict[str, Cell]] = [
-        {
-            "scenario": scenario,
-            "title": data.scenario_title(scenario),
-            "round": number_of_round,
-            "seed": seed,
-            **_figures(judged),
-        }
-        for (scenario, number_of_round, seed), judged in sorted(
-            rounds.items(), key=lambda item: (order.get(item[0][0], len(order)), *item[0])
-        )
+    rows = [
+        _gate_row(data, key, rounds[key])
+        for key in sorted(rounds, key=lambda key: (order.get(key[0], len(order)), *key))
     ]
-    columns = [text("title", "Scenario")]
-    for name, title in (("round", "Round"), ("seed", "Seed")):
-        if len({row[name] for row in rows}) > 1:
-            columns.append(count(name, title))
-    columns += [
+    missing = "No scenario has a gate, or nothing was judged."
+    title = "True quality of what the gates admitted"
+    return Table("gate", title, rows, _gate_columns(rows), GATE_NOTE, missing)
+
+
+def _gate_row(
+    data: ReportData, key: tuple[str, int, int], judged: Sequence[JudgementRow]
+) -> dict[str, Cell]:
+    scenario, number_of_round, seed = key
+    return {
+        "scenario": scenario,
+        "title": data.scenario_title(scenario),
+        "round": number_of_round,
+        "seed": seed,
+        **_figures(judged),
+    }
+
+
+def _gate_columns(rows: Sequence[dict[str, Cell]]) -> list[Column]:
+    """Rounds and seeds are shown where there are several."""
+    several = [
+        count(name, title)
+        for name, title in (("round", "Round"), ("seed", "Seed"))
+        if len({row[name] for row in rows}) > 1
+    ]
+    return [
+        text("title", "Scenario"),
+        *several,
         count("admitted", "Admitted"),
-        count("left", "Left"),
+        count("left", "Rejected"),
         count("known", "Known"),
-        mean_sd("admitted dice", "Their Dice", 3),
-        mean_sd("left dice", "Dice of left", 3),
+        ADMITTED_DICE,
+        mean_sd("left dice", "Dice of rejected", 3),
         p_value("p", "p"),
-        number("best possible", "Best possible", 3),
-        number("regret", "Regret", 3),
-        number("share of possible", "Share reached", 2, signed=True),
-        number("spearman", "ρ", 2, signed=True),  # noqa: RUF001
+        *OF_CHOICE,
+        RANKING,
     ]
-    return Table(
-        "gate",
-        "True quality of what the gates admitted",
-        rows,
-        columns,
-        "Measured after everything else, on the unlabelled studies whose reference the data set"
-        " holds (known); it decided nothing. p: Mann-Whitney, admitted against left. Best"
-        " possible: mean Dice if the truly best had been taken, as many as were admitted. Regret:"
-        " how much better that is. Share reached: 0 for taking at random, 1 for the best possible;"
-        " below 0 is worse than chance. ρ: Spearman's of score and true Dice over all judged"  # noqa: RUF001
-        " studies.",
-        "No scenario has a gate, or nothing was judged.",
-    )
 
 
 def estimators_table(data: ReportData) -> Table:
     """What each estimator would have admitted in the first round.
 
-    As many as the reference scenario's gate, or the first that admits some and leaves others;
-    half where none does. Gates judge the same, but for what is repaired: those without repair
-    come first.
+    As many as the reference scenario's gate, or the first that admits some and rejects others;
+    half where none does. Gates judge the same studies, but repaired ones differ: gates without
+    repair come first.
+
+    Returns:
+        A row for each estimator and seed.
     """
-    judged: dict[tuple[str, int], list[JudgementRow]] = {}
     looked_at = _looked_at(data)
+    judged: dict[tuple[str, int], list[JudgementRow]] = {}
     for row in looked_at:
         for name, score in row.scores.items():
             judged.setdefault((name, row.seed), []).append(replace(row, score=score))
-    rows: list[dict[str, Cell]] = [
-        {
-            "estimator": name,
-            "seed": seed,
-            **_figures(chosen := _best(of_one, _admitted(looked_at, seed))),
-            "studies": " ".join(row.study for row in chosen if row.admitted),
-        }
+    rows = [
+        _estimator_row(name, seed, _best(of_one, _admitted(looked_at, seed)))
         for (name, seed), of_one in sorted(judged.items())
     ]
-    columns = [text("estimator", "Estimator")]
-    if len({row["seed"] for row in rows}) > 1:
-        columns.append(count("seed", "Seed"))
-    columns += [
+    title = "What each estimator would have chosen"
+    columns = _estimator_columns(rows)
+    return Table("estimators", title, rows, columns, ESTIMATORS_NOTE, "Nothing was judged.")
+
+
+def _estimator_row(name: str, seed: int, chosen: Sequence[JudgementRow]) -> dict[str, Cell]:
+    studies = " ".join(row.study for row in chosen if row.admitted)
+    return {"estimator": name, "seed": seed, **_figures(chosen), "studies": studies}
+
+
+def _estimator_columns(rows: Sequence[dict[str, Cell]]) -> list[Column]:
+    """Seeds are shown where there are several."""
+    return [
+        text("estimator", "Estimator"),
+        *([count("seed", "Seed")] if len({row["seed"] for row in rows}) > 1 else []),
         count("known", "Known"),
         count("admitted", "Chosen"),
-        number("spearman", "ρ", 2, signed=True),  # noqa: RUF001
-        mean_sd("admitted dice", "Their Dice", 3),
-        number("best possible", "Best possible", 3),
-        number("regret", "Regret", 3),
-        number("share of possible", "Share reached", 2, signed=True),
+        RANKING,
+        ADMITTED_DICE,
+        *OF_CHOICE,
     ]
-    return Table(
-        "estimators",
-        "What each estimator would have chosen",
-        rows,
-        columns,
-        "True Dice of as many studies as a gate admitted, the best by each estimator's score;"
-        " columns as above. Known: of those that it could judge. Their names stand in"
-        " estimators.csv.",
-        "Nothing was judged.",
-    )
 
 
 def _looked_at(data: ReportData) -> list[JudgementRow]:
-    """The first round's rows of a gate that admits some studies and leaves others, if one does."""
+    """The first round's rows of a gate that admits some studies and rejects others, if any."""
     gates: dict[str, list[JudgementRow]] = {}
     for row in data.judgements:
         if row.round == 1:
@@ -132,29 +157,30 @@ def _best(judged: Sequence[JudgementRow], count_admitted: int) -> list[Judgement
 
 
 def _figures(judged: Sequence[JudgementRow]) -> dict[str, Cell]:
-    admitted = [row for row in judged if row.admitted]
-    left = [row for row in judged if not row.admitted]
+    """The figures of a choice: its size, its true Dice and how that compares with others."""
+    admitted = [row.true_dice for row in judged if row.admitted]
+    rejected = [row.true_dice for row in judged if not row.admitted]
     known = [row for row in judged if math.isfinite(row.true_dice)]
-    of_admitted = summarise(row.true_dice for row in admitted)
-    of_left = summarise(row.true_dice for row in left)
-    ranked = sorted((row.true_dice for row in known), reverse=True)
-    best = summarise(ranked[: of_admitted.n]).mean
-    by_chance = summarise(ranked).mean
+    of_admitted, of_rejected = summarise(admitted), summarise(rejected)
     rank = spearman([row.score for row in known], [row.true_dice for row in known])
     return {
         "admitted": len(admitted),
-        "left": len(left),
+        "left": len(rejected),
         "known": len(known),
         "admitted dice mean": of_admitted.mean,
         "admitted dice sd": of_admitted.sd,
-        "left dice mean": of_left.mean,
-        "left dice sd": of_left.sd,
-        "p": separation_p([r.true_dice for r in admitted], [r.true_dice for r in left]),
-        "best possible": best,
-        "regret": best - of_admitted.mean,
-        "share of possible": (
-            (of_admitted.mean - by_chance) / (best - by_chance) if best > by_chance else math.nan
-        ),
+        "left dice mean": of_rejected.mean,
+        "left dice sd": of_rejected.sd,
+        "p": separation_p(admitted, rejected),
+        **_against_best(of_admitted.mean, of_admitted.n, [row.true_dice for row in known]),
         "spearman": rank.coefficient,
         "spearman p": rank.p,
     }
+
+
+def _against_best(admitted: float, n: int, known: Sequence[float]) -> dict[str, Cell]:
+    """The mean Dice of ``n`` admitted studies beside that of the ``n`` truly best."""
+    ranked = sorted(known, reverse=True)
+    best, at_random = summarise(ranked[:n]).mean, summarise(ranked).mean
+    share = (admitted - at_random) / (best - at_random) if best > at_random else math.nan
+    return {"best possible": best, "regret": best - admitted, "share of possible": share}

@@ -1,64 +1,59 @@
 """Figures of what was judged: curves with verdicts, scores against the truth."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from semiqc.files.tables import JudgementRow
 from semiqc.measuring.measures import curve_unit
 from semiqc.measuring.statistics import spearman
-from semiqc.pages.drawing import Picture, as_svg, blank, structure_colours
+from semiqc.pages.drawing import INK, Picture, as_svg, blank, structure_colours
 from semiqc.pages.table import number_text
 from semiqc.report.data import CANDIDATES, ReportData
 
 EXAMPLES = 6
-"""Curves shown of admitted studies, and of those that were left."""
+"""Curves shown of admitted studies, and of rejected ones."""
 
 
 def score_plots(data: ReportData) -> list[Picture]:
     """Score against true Dice of every judged study whose reference is known, per scenario."""
-    colours = data.colours
-    pictures = []
-    for key, title in data.scenarios:
-        known = [
-            row
-            for row in data.judgements
-            if row.scenario == key and math.isfinite(row.true_dice) and math.isfinite(row.score)
-        ]
-        if not known:
-            continue
-        figure, axes = blank(2.9, 2.5)
-        for is_in, face in ((False, "none"), (True, colours[key])):
-            shown = [row for row in known if row.admitted is is_in]
-            axes.scatter(
-                [row.score for row in shown],
-                [row.true_dice for row in shown],
-                s=22,
-                facecolors=face,
-                edgecolors=colours[key],
-                linewidths=1,
-            )
-        axes.set_xlabel("Score of the estimator")
-        axes.set_ylabel("True Dice")
-        found = spearman([row.score for row in known], [row.true_dice for row in known])
-        said = f"{len(known)} judgements, Spearman's ρ = {number_text(found.coefficient, 2)}."  # noqa: RUF001
-        admitted = sum(bool(row.admitted) for row in known)
-        pictures.append(
-            Picture(
-                as_svg(figure),
-                f"Score against true Dice, {title}: {len(known)} studies, {admitted} admitted.",
-                said,
-                title,
-            )
-        )
-    return pictures
+    known: dict[str, list[JudgementRow]] = {}
+    for row in data.judgements:
+        if math.isfinite(row.true_dice) and math.isfinite(row.score):
+            known.setdefault(row.scenario, []).append(row)
+    return [_score_plot(data, key, known[key]) for key, _ in data.scenarios if key in known]
+
+
+def _score_plot(data: ReportData, key: str, known: Sequence[JudgementRow]) -> Picture:
+    """Dots of one scenario: filled where the study was admitted."""
+    colour, title = data.colours[key], data.scenario_title(key)
+    figure, axes = blank(2.9, 2.5)
+    for is_in, face in ((False, "none"), (True, colour)):
+        shown = [row for row in known if row.admitted is is_in]
+        x, y = [row.score for row in shown], [row.true_dice for row in shown]
+        axes.scatter(x, y, s=22, facecolors=face, edgecolors=colour, linewidths=1)
+    axes.set_xlabel("Score of the estimator")
+    axes.set_ylabel("True Dice")
+    found = spearman([row.score for row in known], [row.true_dice for row in known])
+    admitted = sum(bool(row.admitted) for row in known)
+    return Picture(
+        as_svg(figure),
+        f"Score against true Dice, {title}: {len(known)} studies, {admitted} admitted.",
+        f"{len(known)} judgements, Spearman's ρ = {number_text(found.coefficient, 2)}.",  # noqa: RUF001
+        title,
+    )
 
 
 def curve_plots(data: ReportData) -> tuple[list[Picture], list[Picture]]:
-    """Curves of the admitted studies with the best scores, and of those left with the worst.
+    """Curves of the admitted studies with the best scores, and of the rejected with the worst.
 
     As the reference scenario's gate saw them in its first round, of the first seed.
+
+    Reference:
+        Ruijsink, Puyol-Antón et al., STACOM 2020, Figure 3.
     """
     judged = [row for row in data.judgements if row.scenario == data.reference_scenario]
     first = min(((row.seed, row.round) for row in judged), default=None)
@@ -66,41 +61,53 @@ def curve_plots(data: ReportData) -> tuple[list[Picture], list[Picture]]:
         (row for row in judged if (row.seed, row.round) == first and math.isfinite(row.score)),
         key=lambda row: (row.score, row.study),
     )
-    left = [row for row in rows if not row.admitted][:EXAMPLES]
+    rejected = [row for row in rows if not row.admitted][:EXAMPLES]
     admitted = [row for row in reversed(rows) if row.admitted][:EXAMPLES]
-    return _curves(data, admitted), _curves(data, left)
+    return _curves(data, admitted), _curves(data, rejected)
 
 
 def _curves(data: ReportData, rows: Sequence[JudgementRow]) -> list[Picture]:
-    drawn = (_curve(data, row) for row in rows)
-    return [picture for picture in drawn if picture]
+    """A picture of each judged study of which there are curves."""
+    drawn = ((row, _points(data, row)) for row in rows)
+    return [_curve_picture(data, row, points) for row, points in drawn if len(points)]
 
 
-def _curve(data: ReportData, judged: JudgementRow) -> Picture | None:
-    points: dict[str, list[tuple[int, float]]] = {}
-    for row in data.curves:
-        if (row.scenario, row.study, row.seed) == (CANDIDATES, judged.study, judged.seed):
-            points.setdefault(row.structure, []).append((row.frame, row.value))
-    if not points:
-        return None
-    figure, axes = blank(1.8, 1.4)
-    colours = structure_colours(data.scheme)
-    for structure, curve in points.items():
-        frames, values = np.array(sorted(curve)).T
-        axes.plot(
-            frames, values, color=colours.get(structure, "#333333"), linewidth=1.5,
-            marker="." if len(frames) < 4 else None,
-        )  # fmt: skip
-    units = {curve_unit(s) for s in data.scheme.structures if s.name in points}
-    axes.set_xlabel("Frame")
-    axes.set_ylabel(" / ".join(sorted(units)))
-    axes.set_ylim(bottom=0)
+def _points(data: ReportData, judged: JudgementRow) -> pd.DataFrame:
+    """The curves of a judged study: structure, frame and value of each point."""
+    mine = (CANDIDATES, judged.study, judged.seed)
+    rows = [row for row in data.curves if (row.scenario, row.study, row.seed) == mine]
+    return pd.DataFrame(rows, columns=["structure", "frame", "value"])
+
+
+def _curve_picture(data: ReportData, judged: JudgementRow, points: pd.DataFrame) -> Picture:
+    """The curves of one study, with its score below."""
+    curves = dict(list(points.groupby("structure", sort=False)))
+    frames = max(map(len, curves.values()))
     verdict = {True: ", judged good", False: ", judged erroneous", None: ""}[judged.is_good]
     truth = f"; true Dice {number_text(judged.true_dice, 2)}" if judged.true_dice >= 0 else ""
     return Picture(
-        as_svg(figure),
-        f"Curves of {', '.join(points)} over {max(map(len, points.values()))} frames of study"
-        f" {judged.study}.",
+        as_svg(_curve_figure(data, curves)),
+        f"Curves of {', '.join(map(str, curves))} over {frames} frames of study {judged.study}.",
         f"Score {number_text(judged.score, 2)}{verdict}{truth}. {judged.reason}",
         judged.study,
     )
+
+
+def _curve_figure(data: ReportData, curves: Mapping[Any, pd.DataFrame]) -> Figure:
+    """The curve of each structure over the frames."""
+    figure, axes = blank(1.8, 1.4)
+    colours = structure_colours(data.scheme)
+    for structure, curve in curves.items():
+        ordered = curve.sort_values(["frame", "value"])
+        axes.plot(
+            ordered["frame"],
+            ordered["value"],
+            color=colours.get(str(structure), INK),
+            linewidth=1.5,
+            marker="." if len(curve) < 4 else None,
+        )
+    units = {curve_unit(s) for s in data.scheme.structures if s.name in curves}
+    axes.set_xlabel("Frame")
+    axes.set_ylabel(" / ".join(sorted(units)))
+    axes.set_ylim(bottom=0)
+    return figure

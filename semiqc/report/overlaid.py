@@ -1,6 +1,7 @@
 """Pictures of predictions on the images they were made of."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -22,7 +23,20 @@ DOTS_PER_INCH = 110
 
 def overlay_picture(data: ReportData, overlay: Overlay) -> Picture:
     """The image, the prediction filled in the structures' colours, the reference as outlines."""
-    view = _view(overlay, data.scheme)
+    place = f"frame {overlay.frame + 1}, slice {overlay.slice + 1}"
+    return Picture(
+        as_png(_overlay_figure(data.scheme, overlay), DOTS_PER_INCH),
+        f"{overlay.rank} study of {data.scenario_title(overlay.scenario)}, {overlay.study}: slice"
+        f" {overlay.slice + 1} of frame {overlay.frame + 1} with the predicted structures and"
+        f" the outlines of the reference.",
+        f"{place}; Dice {number_text(overlay.dice, 3)}",
+        overlay.study,
+    )
+
+
+def _overlay_figure(scheme: LabelScheme, overlay: Overlay) -> Figure:
+    """The part of the slice that is shown, without a margin."""
+    view = _view(overlay, scheme)
     image = np.nan_to_num(np.asarray(overlay.image, np.float64)[view], posinf=0, neginf=0)
     low, high = np.percentile(image, (1, 99))
     height, width = image.shape
@@ -30,25 +44,20 @@ def overlay_picture(data: ReportData, overlay: Overlay) -> Picture:
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.imshow(image, cmap="gray", vmin=low, vmax=max(high, low + 1e-6), interpolation="bilinear")
-    for structure in data.scheme.structures:
-        colour = structure_colours(data.scheme)[structure.name]
+    colours = structure_colours(scheme)
+    for structure in scheme.structures:
         predicted = structure.mask(overlay.predicted)[view]
-        axes.imshow(_tinted(predicted, colour), interpolation="nearest")
-        reference = structure.mask(overlay.reference)[view]
-        # A line wants both sides: a mask that fills the view, or is empty, has no outline.
-        if reference.any() and not reference.all():
-            # White on black is seen on every tissue and every fill.
-            for line, width_points in (("black", 2.0), ("white", 0.9)):
-                axes.contour(reference, levels=[0.5], colors=line, linewidths=width_points)
-    dice = number_text(overlay.dice, 3)
-    return Picture(
-        as_png(figure, DOTS_PER_INCH),
-        f"{overlay.rank} study of {data.scenario_title(overlay.scenario)}, {overlay.study}: slice"
-        f" {overlay.slice + 1} of frame {overlay.frame + 1} with the predicted structures and"
-        f" the outlines of the reference.",
-        f"frame {overlay.frame + 1}, slice {overlay.slice + 1}; Dice {dice}",
-        overlay.study,
-    )
+        axes.imshow(_tinted(predicted, colours[structure.name]), interpolation="nearest")
+        _outline(axes, structure.mask(overlay.reference)[view])
+    return figure
+
+
+def _outline(axes: Axes, mask: NDArray[np.bool_]) -> None:
+    """The outline of a mask, ``[Y, X]``, white on black, to be seen everywhere."""
+    # A line wants both sides: a mask that fills the view, or is empty, has no outline.
+    if mask.any() and not mask.all():
+        for line, width_points in (("black", 2.0), ("white", 0.9)):
+            axes.contour(mask, levels=[0.5], colors=line, linewidths=width_points)
 
 
 def _view(overlay: Overlay, scheme: LabelScheme) -> tuple[slice, slice]:
@@ -67,11 +76,13 @@ def _view(overlay: Overlay, scheme: LabelScheme) -> tuple[slice, slice]:
 
 
 def _window(centre: int, side: int, length: int) -> slice:
+    """A part of an axis, of length ``side`` around a centre, moved to lie within the axis."""
     start = min(max(0, centre - side // 2), max(0, length - side))
     return slice(start, min(length, start + side))
 
 
 def _tinted(mask: NDArray[np.bool_], colour: str) -> NDArray[np.float64]:
+    """A transparent colour where the mask is, ``[Y, X]`` to ``[Y, X, RGBA]``."""
     tinted = np.zeros((*mask.shape, 4))
     tinted[mask] = to_rgba(colour, alpha=0.45)
     return tinted

@@ -31,8 +31,8 @@ class OverlayRow:
 def build_report(data: ReportData, output: Path) -> None:
     """Write the report as one HTML file, whole or not at all.
 
-    It holds its figures and style, loads nothing and runs no script. What is empty or NaN is
-    said to be missing.
+    It holds its figures and style, loads nothing and runs no script. What is empty or NaN
+    is named as missing.
 
     Args:
         data: What to show.
@@ -45,30 +45,32 @@ def build_report(data: ReportData, output: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    admitted, left = curve_plots(data)
-    page = environment.get_template(TEMPLATE).render(
-        data=data,
-        findings=findings(data),
-        tables={table.name: table for table in summary_tables(data)},
-        estimators=_estimators(data),
-        scenarios=[
-            (number, title, data.colours[key])
-            for number, (key, title) in enumerate(data.scenarios, start=1)
-        ],
-        structures=list(structure_colours(data.scheme).items()),
-        boxes=box_plots(data),
-        changes=change_plots(data),
-        scores=score_plots(data),
-        admitted=admitted,
-        left=left,
-        trainings=training_plots(data),
-        ranks=RANKS,
-        overlays=_overlays(data),
-    )
-    write_text(output, page)
+    write_text(output, environment.get_template(TEMPLATE).render(data=data, **_parts(data)))
+
+
+def _parts(data: ReportData) -> dict[str, object]:
+    """What the template shows, by name."""
+    admitted, rejected = curve_plots(data)
+    numbered = enumerate(data.scenarios, start=1)
+    return {
+        "findings": findings(data),
+        "tables": {table.name: table for table in summary_tables(data)},
+        "estimators": _estimators(data),
+        "scenarios": [(number, title, data.colours[key]) for number, (key, title) in numbered],
+        "structures": list(structure_colours(data.scheme).items()),
+        "boxes": box_plots(data),
+        "changes": change_plots(data),
+        "scores": score_plots(data),
+        "admitted": admitted,
+        "rejected": rejected,
+        "trainings": training_plots(data),
+        "ranks": RANKS,
+        "overlays": _overlays(data),
+    }
 
 
 def _overlays(data: ReportData) -> list[OverlayRow]:
+    """A row of pictures for each scenario that has some."""
     found = {(one.scenario, one.rank): one for one in data.overlays}
     rows = []
     for key, title in data.scenarios:

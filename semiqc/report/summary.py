@@ -1,8 +1,8 @@
-"""What a run found, in sentences that claim no more than its numbers."""
+"""What a run found, in sentences that claim no more than its numbers show."""
 
 import math
 
-from semiqc.measuring.statistics import compare, gap_closed, summarise
+from semiqc.measuring.statistics import Comparison, compare, gap_closed, summarise
 from semiqc.pages.table import interval_text, number_text, p_text
 from semiqc.report.data import ReportData
 from semiqc.report.gate import gate_table
@@ -12,22 +12,24 @@ FEW_STUDIES = 20
 
 
 def findings(data: ReportData) -> list[str]:
-    """The answer of the run in a few sentences, the most important first."""
+    """The answer of the run in a few sentences, the most important first.
+
+    Args:
+        data: Of the run. The reference scenario is compared with the baseline and with every
+            random choice; pseudo-labels are those of its gate.
+    """
     means = _means(data)
     if not means:
         return [
             "No test study has a reference, so this run cannot say which scenario is better."
-            " What follows shows what was trained and judged."
+            " The report shows what was trained and judged."
         ]
+    at_random = [key for key, _ in data.scenarios if key in data.at_random]
     found = [
         _ranking(data, means),
-        _difference(data, data.baseline_scenario, "where it started"),
+        _difference(data, data.baseline_scenario, "the baseline"),
         _gap(data),
-        *(
-            _difference(data, key, "pseudo-labels taken at random")
-            for key, _ in data.scenarios
-            if key in data.at_random
-        ),
+        *(_difference(data, key, "pseudo-labels chosen at random") for key in at_random),
         *_selection(data),
         _caution(data),
     ]
@@ -35,11 +37,13 @@ def findings(data: ReportData) -> list[str]:
 
 
 def _means(data: ReportData) -> dict[str, float]:
+    """Mean Dice of each scenario that has one."""
     means = {key: summarise(data.overlap_of(key).values()).mean for key, _ in data.scenarios}
     return {key: mean for key, mean in means.items() if not math.isnan(mean)}
 
 
 def _ranking(data: ReportData, means: dict[str, float]) -> str:
+    """The best scenario, the second and whether the difference is clear."""
     ranked = sorted(means, key=lambda key: -means[key])
     best = ranked[0]
     said = f"Highest mean Dice: {data.scenario_title(best)}, {number_text(means[best], 3)}"
@@ -49,11 +53,12 @@ def _ranking(data: ReportData, means: dict[str, float]) -> str:
     said += f", before {data.scenario_title(second)}, {number_text(means[second], 3)}"
     found = compare(data.overlap_of(best), data.overlap_of(second))
     if not found.interval[0] > 0:
-        said += "; that lead is within what chance among studies explains"
+        said += "; these studies do not show that this difference is more than chance"
     return f"{said}."
 
 
 def _difference(data: ReportData, other: str, what: str) -> str:
+    """The difference of the reference scenario from another one; empty where there is none."""
     reference = data.reference_scenario
     found = compare(data.overlap_of(reference), data.overlap_of(other))
     if other == reference or not found.n:
@@ -62,68 +67,79 @@ def _difference(data: ReportData, other: str, what: str) -> str:
         f"{data.scenario_title(reference)} against {data.scenario_title(other)} ({what}):"
         f" {number_text(found.mean_difference, 3, signed=True)} Dice"
     )
-    low, high = found.interval
-    if math.isnan(low):
-        return f"{said}; whether that is chance cannot be told ({found.note})."
-    said += f", 95 % interval {interval_text((low, high), 3)}"
+    if math.isnan(found.interval[0]):
+        return f"{said}. There is no interval ({found.note})."
+    said += f", 95 % interval {interval_text(found.interval, 3)}{_tests(found)}"
+    return f"{said}. {_conclusion(found)}"
+
+
+def _tests(found: Comparison) -> str:
+    """The p-values of a comparison, in brackets."""
     tests = {"paired t-test": found.t_p, "Wilcoxon": found.wilcoxon_p}
     known = [f"{name} p {_equals(p)}" for name, p in tests.items() if not math.isnan(p)]
-    said += f" ({', '.join(known)})" if known else ""
+    return f" ({', '.join(known)})" if known else ""
+
+
+def _conclusion(found: Comparison) -> str:
+    """What the interval of a difference says."""
+    low, high = found.interval
     if low > 0:
-        return f"{said}. Better: the interval lies above zero."
+        return "Better: the interval lies above zero."
     if high < 0:
-        return f"{said}. Worse: the interval lies below zero."
-    return f"{said}. The interval holds zero: these studies cannot tell the two apart."
+        return "Worse: the interval lies below zero."
+    return "The interval holds zero: these studies do not show a difference."
 
 
 def _gap(data: ReportData) -> str:
+    """The share of the difference between few and all labels that the reference closed."""
     keys = (data.reference_scenario, data.baseline_scenario, data.best_scenario)
     values, low, high = (data.overlap_of(key) for key in keys)
     if not compare(high, low).n or not compare(values, low).n:
         return ""
-    titles = f"{data.scenario_title(keys[1])} and {data.scenario_title(keys[2])}"
+    gap = f"the gap between {data.scenario_title(keys[1])} and {data.scenario_title(keys[2])}"
     share = gap_closed(values, low, high)
     if math.isnan(share.mean):
-        return (
-            f"The gap between {titles} is itself not clear on these studies, so no share of it"
-            " can be given."
-        )
+        return f"On these studies {gap} is not clearly above zero, so no share of it is given."
     ends = (100 * share.interval[0], 100 * share.interval[1])
     return (
-        f"Of the gap between {titles}, {data.scenario_title(keys[0])} closed"
-        f" {number_text(100 * share.mean, 0)} % (95 % bootstrap interval"
-        f" {interval_text(ends, 0)} %)."
+        f"{data.scenario_title(keys[0])} closed {number_text(100 * share.mean, 0)} % of {gap}"
+        f" (95 % bootstrap interval {interval_text(ends, 0)} %)."
     )
 
 
 def _selection(data: ReportData) -> list[str]:
+    """The true Dice of what the reference scenario's gate admitted and rejected."""
     rows = [row for row in gate_table(data).rows if row["scenario"] == data.reference_scenario]
-    admitted = summarise(float(row["admitted dice mean"]) for row in rows).mean
-    left = summarise(float(row["left dice mean"]) for row in rows).mean
-    share = summarise(float(row["share of possible"]) for row in rows).mean
+    admitted, rejected, share = (
+        summarise(float(row[name]) for row in rows).mean
+        for name in ("admitted dice mean", "left dice mean", "share of possible")
+    )
     if math.isnan(admitted):
         return []
-    said = f"What the gate admitted had a true Dice of {number_text(admitted, 3)}"
-    if not math.isnan(left):
-        said += f", what it left {number_text(left, 3)}"
+    said = f"Mean true Dice of the admitted studies: {number_text(admitted, 3)}"
+    if not math.isnan(rejected):
+        said += f"; of the rejected studies: {number_text(rejected, 3)}"
     if not math.isnan(share):
         said += (
-            f"; of the advantage over chance that a perfect choice would have had, it reached"
-            f" {number_text(100 * share, 0)} %"
+            f". On a scale from a random choice (0 %) to the best possible choice (100 %), the"
+            f" gate reached {number_text(100 * share, 0)} %"
         )
     return [f"{said}."]
 
 
 def _caution(data: ReportData) -> str:
+    """What limits the conclusions: few studies, one seed."""
     n, seeds = len(data.test_studies), len(data.seeds)
     said = []
     if n < FEW_STUDIES:
-        said.append(f"{n} test {'study' if n == 1 else 'studies'}: only large differences show")
+        studies = "study" if n == 1 else "studies"
+        said.append(f"{n} test {studies} can show large differences only")
     if seeds == 1:
-        said.append("one seed: how much is the luck of one training is not known")
-    return f"Mind: {'; '.join(said)}." if said else ""
+        said.append("one seed does not show how much trainings vary")
+    return f"Limits: {'; '.join(said)}." if said else ""
 
 
 def _equals(p: float) -> str:
+    """A p-value with its relation sign."""
     shown = p_text(p)
     return shown if shown.startswith("<") else f"= {shown}"

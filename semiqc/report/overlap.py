@@ -1,0 +1,224 @@
+"""Tables of how well the test studies were segmented: Dice, surfaces, differences, seeds.
+
+Every table is over studies, averaged over frames and seeds before anything is compared, since two
+frames of one heart are not two patients.
+"""
+
+from semiqc.measuring.statistics import Comparison, compare, holm, summarise
+from semiqc.pages.table import (
+    Cell,
+    Column,
+    Table,
+    count,
+    interval,
+    mean_sd,
+    number,
+    p_value,
+    text,
+)
+from semiqc.report.data import ReportData
+
+POOLED = "all structures"
+"""What stands for the mean over structures."""
+
+STAR_P = 0.001
+"""Below this p of the paired t-test a mean is starred, as in the paper's Table 2."""
+
+NO_OVERLAP = "No test study has a reference, so nothing can be compared with one."
+
+COMPARISON_NOTE = (
+    "Positive: the first is better. Each study is compared with itself; intervals are those of"
+    " Student's t for the mean paired difference. The columns headed Holm correct for all"
+    " comparisons of this table. Intervals and tests describe the spread between studies, not"
+    " between trainings."
+)
+
+
+def dice_table(data: ReportData) -> Table:
+    """Mean Dice and its SD.
+
+    Reference:
+        Ruijsink, Puyol-Antón et al., STACOM 2020, Table 2.
+
+    Returns:
+        A row for each scenario; a column for each structure and for the mean over them.
+    """
+    reference = data.scenario_title(data.reference_scenario)
+    note = (
+        f"* p < {STAR_P:g} against {reference} by a paired t-test over studies, uncorrected, as"
+        " in Table 2 of Ruijsink et al. 2020, here and in the two tables of surfaces. The"
+        " next table gives every p, corrected. A structure that should be there and was missed"
+        " counts as 0."
+    )
+    if data.has_several_structures:
+        note += " The mean over structures is taken in each study first."
+    return _overlap_table(data, "dice", "Dice, mean (SD) over test studies", note, digits=3)
+
+
+def comparison_table(data: ReportData) -> Table:
+    """Paired differences in Dice of the reference scenario from every other one.
+
+    Reference:
+        Ruijsink, Puyol-Antón et al., STACOM 2020, Table 2 (paired t-test). Holm, "A simple
+        sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 1979.
+
+    Returns:
+        A row for each structure and scenario but that of reference; columns are the number of
+        pairs, the mean difference with its interval, and p of both tests, plain and adjusted over
+        all rows.
+    """
+    rows: list[dict[str, Cell]] = []
+    for name, structure in _parts(data):
+        for key, title in data.scenarios:
+            found = _against_reference(data, key, structure)
+            if key != data.reference_scenario and found.n:
+                names = {"structure": name, "scenario": key, "title": title}
+                rows.append({**names, **_figures(found)})
+    for test in ("t p", "wilcoxon p"):
+        adjusted = holm([float(row[test]) for row in rows])
+        for row, p in zip(rows, adjusted, strict=True):
+            row[f"{test} holm"] = p
+    reference = data.scenario_title(data.reference_scenario)
+    return Table(
+        "comparison",
+        f"Difference in Dice of {reference} from the others",
+        rows,
+        _comparison_columns(reference, any(row["note"] for row in rows)),
+        COMPARISON_NOTE,
+        f"No test study has a reference and a result of {reference} and of another scenario.",
+    )
+
+
+def _comparison_columns(reference: str, has_notes: bool) -> list[Column]:
+    return [
+        Column("Structure", lambda row: _heading(str(row["structure"])), is_number=False),
+        Column(f"{reference} less …", lambda row: str(row["title"]), is_number=False),
+        count("n", "Pairs"),
+        number("difference", "Difference", 3, signed=True),
+        interval("difference", "95 % interval", 3),
+        p_value("t p", "p, t-test"),
+        p_value("t p holm", "Holm"),
+        p_value("wilcoxon p", "p, Wilcoxon"),
+        p_value("wilcoxon p holm", "Holm"),
+        *([text("note", "Note")] if has_notes else []),
+    ]
+
+
+def surface_table(data: ReportData) -> Table:
+    """Normalised surface Dice; rows and columns as in ``dice_table``.
+
+    Reference:
+        Nikolov et al., "Clinically applicable segmentation of head and neck anatomy for
+        radiotherapy", Journal of Medical Internet Research 2021. https://doi.org/10.2196/26151
+    """
+    return _overlap_table(
+        data,
+        "nsd",
+        "Normalised surface Dice, mean (SD) over test studies",
+        "Share of both surfaces that lies within the tolerance of the settings from the other;"
+        " higher is better. A structure that was missed counts as 0.",
+        digits=3,
+    )
+
+
+def distance_table(data: ReportData) -> Table:
+    """95 % Hausdorff distance; rows and columns as in ``dice_table``."""
+    return _overlap_table(
+        data,
+        "hd95_mm",
+        "Hausdorff distance (95th percentile) in mm, mean (SD) over test studies",
+        "Lower is better. A structure that was missed counts with the diagonal of the image, so"
+        " one such study weighs heavily in mean and SD.",
+        digits=1,
+    )
+
+
+def _overlap_table(data: ReportData, figure: str, title: str, note: str, digits: int) -> Table:
+    """A figure of overlap: a row for each scenario, a column for each structure."""
+    rows: list[dict[str, Cell]] = []
+    for key, scenario in data.scenarios:
+        row = _means(data, key, figure)
+        if row["n"]:
+            rows.append({"scenario": key, "title": scenario, **row})
+    columns = [text("title", "Scenario"), count("n", "Studies")]
+    columns += [mean_sd(name, _heading(name), digits, f"{name} mark") for name, _ in _parts(data)]
+    return Table(figure, title, rows, columns, note, NO_OVERLAP)
+
+
+def _means(data: ReportData, key: str, figure: str) -> dict[str, Cell]:
+    """Mean, SD, number of studies and p against the reference of each structure."""
+    row: dict[str, Cell] = {"n": 0}
+    for name, structure in _parts(data):
+        found = summarise(data.overlap_of(key, figure, structure).values())
+        row |= {f"{name} mean": found.mean, f"{name} sd": found.sd, f"{name} n": found.n}
+        row["n"] = max(int(row["n"]), found.n)
+        against = _against_reference(data, key, structure, figure)
+        row |= {f"{name} p": against.t_p, f"{name} mark": "*" if against.t_p < STAR_P else ""}
+    return row
+
+
+def seed_table(data: ReportData) -> Table:
+    """Mean Dice of each seed: how much trainings vary.
+
+    Returns:
+        A row for each scenario and a column for each seed, with mean and SD over the seeds; no
+        row where there is one seed.
+    """
+    rows = [_seed_row(data, key, title) for key, title in data.scenarios]
+    several = len(data.seeds) > 1
+    columns = [text("title", "Scenario")]
+    columns += [number(f"seed {s}", f"Seed {s}", 3) for s in data.seeds]
+    columns += [number("mean", "Mean", 3), number("sd", "SD over seeds", 3)]
+    return Table(
+        "seeds",
+        "Mean Dice of each seed",
+        [row for row in rows if row and several],
+        columns,
+        "The same studies, with another random seed of each training. A difference between"
+        " scenarios that is smaller than the SD over seeds may come from the seed.",
+        "One seed was run, so it is not known how much the figures vary between trainings.",
+    )
+
+
+def _seed_row(data: ReportData, key: str, title: str) -> dict[str, Cell]:
+    """Mean Dice of a scenario for each seed; empty where no seed has one."""
+    means = {s: summarise(data.overlap_of(key, seed=s).values()).mean for s in data.seeds}
+    found = summarise(means.values())
+    by_seed = {f"seed {s}": mean for s, mean in means.items()}
+    names = {"scenario": key, "title": title}
+    return {**names, **by_seed, "mean": found.mean, "sd": found.sd} if found.n else {}
+
+
+def _parts(data: ReportData) -> list[tuple[str, str | None]]:
+    """Name of each column and the structure it is of; None for the mean over structures."""
+    pooled: list[tuple[str, str | None]] = [(POOLED, None)] if data.has_several_structures else []
+    return pooled + [(s.name, s.name) for s in data.scheme.structures]
+
+
+def _heading(name: str) -> str:
+    """Title of a column."""
+    return "All structures" if name == POOLED else name
+
+
+def _against_reference(
+    data: ReportData, key: str, structure: str | None, figure: str = "dice"
+) -> Comparison:
+    """The reference scenario compared with another one, study by study."""
+    return compare(
+        data.overlap_of(data.reference_scenario, figure, structure),
+        data.overlap_of(key, figure, structure),
+    )
+
+
+def _figures(found: Comparison) -> dict[str, Cell]:
+    """The cells of a paired comparison."""
+    return {
+        "n": found.n,
+        "missing": found.missing,
+        "difference": found.mean_difference,
+        "difference low": found.interval[0],
+        "difference high": found.interval[1],
+        "t p": found.t_p,
+        "wilcoxon p": found.wilcoxon_p,
+        "note": found.note,
+    }
