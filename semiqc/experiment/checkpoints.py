@@ -42,7 +42,7 @@ def _row(
         seed=trainer.seed,
         scenario=scenario,
         checkpoint=kind,
-        is_used=str(is_used),
+        is_used=is_used,
         validation_dice=last_value(trained.stage.folder / FILE, dice_term(kind)),
         dice=mean_of_known(
             true_dice(prediction, study, trainer.store.scheme)

@@ -202,7 +202,7 @@ class CheckpointRow:
     seed: int
     scenario: str
     checkpoint: str
-    is_used: str
+    is_used: bool
     validation_dice: float
     dice: float
 

@@ -12,7 +12,7 @@ def checkpoints_table(data: ReportData) -> Table:
             "scenario": row.scenario,
             "title": data.scenario_title(row.scenario),
             "checkpoint": row.checkpoint,
-            "used": "yes" if row.is_used == "True" else "",
+            "used": "yes" if row.is_used else "",
             "validation dice": row.validation_dice,
             "dice": row.dice,
         }
