@@ -11,7 +11,7 @@ from torch import nn
 
 from qc import ESTIMATORS, Quality, QualityEstimator
 from qc.graded import SOURCES
-from qc.graded.source import Made
+from qc.graded.source import Made, Source
 from segmenters import SEGMENTERS, NetworkSegmenter
 from semiqc.cli import main
 from semiqc.exchange.readers import READERS, Reader
@@ -57,7 +57,7 @@ class Shallow(NetworkSegmenter):
 
 
 @dataclass(frozen=True)
-class Copies:
+class Copies(Source):
     """The reference itself, as a segmentation."""
 
     seed: int = 0

@@ -13,14 +13,17 @@ from semiqc.work.changes import apply_change
 
 DEFAULT_SOURCES = ("ladder", "seggen", "failures")
 """What a suite learns from where nothing else is asked for."""
-KNOWN_ESTIMATORS = tuple(
-    name for name, kind in ESTIMATORS.items() if not kind.learns_from_verdicts
-)
-"""All that learn from frames of known quality; ``semiqc run`` has verdicts for the others."""
 DEFAULT_ESTIMATORS = tuple(
-    name for name in KNOWN_ESTIMATORS if not ESTIMATORS[name].needs_uncertainty
+    name
+    for name, kind in ESTIMATORS.items()
+    if not (kind.learns_from_verdicts or kind.needs_uncertainty)
 )
 """All that learn from frames of anybody's segmentation."""
+
+
+def known_estimators() -> list[str]:
+    """All that learn from frames of known quality; ``semiqc run`` has verdicts for the others."""
+    return [name for name, kind in ESTIMATORS.items() if not kind.learns_from_verdicts]
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,8 @@ class SuiteSettings:
 
     def __post_init__(self) -> None:
         for name in self.estimators:
-            if name not in KNOWN_ESTIMATORS:
-                raise ValueError(f"estimator {unknown(name, KNOWN_ESTIMATORS)}")
+            if name not in known_estimators():
+                raise ValueError(f"estimator {unknown(name, known_estimators())}")
         for name in self.sources:
             if name not in SOURCES:
                 raise ValueError(f"source {unknown(name, list(SOURCES))}")
