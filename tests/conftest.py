@@ -7,7 +7,8 @@
   some of them.
 
 Tests only read them. One that writes copies the folder first, by ``shutil.copytree``. Another
-result to share is a fixture that calls ``made_once``.
+result to share is a fixture that calls ``made_once``. A test that does a run and looks at no
+picture of its report uses ``undrawn``: drawing takes most of the time of a tiny run.
 """
 
 from collections.abc import Callable
@@ -71,6 +72,12 @@ def fitted_suite(made_once: MakeOnce, suite_store: Path) -> Path:
         assert main([*command, *SUITE_OPTIONS]) == 0
 
     return made_once("suite", make) / "suite"
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves the pictures of reports empty."""
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: None)
 
 
 def run_into(folder: Path, changes: tuple[str, ...]) -> None:

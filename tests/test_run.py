@@ -129,16 +129,19 @@ def test_every_table_of_the_report_is_there_unrounded(finished):
     assert float(few["all structures mean"]) == pytest.approx(np.mean(means))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_same_settings_find_everything_done(copied, made):
     assert run(copied, KEPT) == 0
     assert made == []
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_changed_gate_redoes_only_what_depends_on_it(copied, made):
     assert run(copied, KEPT, "gate.k=1", "scenarios=[few, semiqc]") == 0
     assert made == ["train-semiqc-round-1-seed0", "predict-semiqc-test-seed0"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_estimators_are_taught_anew_where_other_frames_of_the_same_predictions_teach(
     made, tmp_path
 ):
@@ -171,6 +174,7 @@ def test_estimators_are_taught_anew_where_other_frames_of_the_same_predictions_t
     assert "qc-svr-seed0" in made
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_without_studies_to_spare_the_estimators_are_cross_fitted(tmp_path):
     changes = ("split.qc=0", "qc.folds=2", "scenarios=[few, semiqc]", "split.unlabelled=3")
 

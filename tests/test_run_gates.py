@@ -137,6 +137,7 @@ def _rank(row):
     return int(row["reason"].removeprefix("rank ").split()[0])
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_readers_verdicts_teach_the_curves_and_take_nothing_from_others(finished, tmp_path):
     output, table = tmp_path / "run", tmp_path / "verdicts.csv"
     shutil.copytree(finished, output)
@@ -153,6 +154,7 @@ def test_a_readers_verdicts_teach_the_curves_and_take_nothing_from_others(finish
 
 
 @pytest.mark.parametrize("spared", [1, 0])
+@pytest.mark.usefixtures("undrawn")
 def test_one_subject_to_learn_from_teaches_no_weights_but_fails_nothing(tmp_path, spared):
     changed = [
         *TINY, "split.qc=1", "split.labelled=2", "qc.estimators=[svr, physiology]",
@@ -321,6 +323,7 @@ def trainings(run_folder, name):
     return {path.name for path in (run_folder / "stages").glob(f"train-{name}-*")}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_other_weights_and_other_opinions_redo_what_depends_on_them(finished, tmp_path):
     output = tmp_path / "run"
     shutil.copytree(finished, output)
@@ -334,6 +337,7 @@ def test_other_weights_and_other_opinions_redo_what_depends_on_them(finished, tm
     assert len(trainings(output, "gate-weighted")) == 2
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_the_consensus_repaired_is_redone_when_its_weights_learn_anew(finished, tmp_path):
     output = tmp_path / "run"
     shutil.copytree(finished, output)
