@@ -12,7 +12,7 @@ from semiqc.exchange.importing import Refusal, read_images
 from semiqc.experiment.correcting import correction_rows, corrector_of
 from semiqc.experiment.evaluation import curve_rows
 from semiqc.experiment.finished import Finished, RunError
-from semiqc.experiment.results import judge_file, model_file
+from semiqc.experiment.results import estimator_file, model_file
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.files.store import Store
 from semiqc.files.tables import (
@@ -147,13 +147,15 @@ def load_segmenter(finished: Finished, scenario: str, seed: int | None = None) -
 def load_panel(finished: Finished) -> Panel:
     """The fitted estimators and the blend of a run's first seed, as far as it has some."""
     scheme, seed = finished.scheme, finished.settings.seeds[0]
-    files = {name: judge_file(finished.folder, name, seed) for name in finished.settings.judges}
+    files = {
+        name: estimator_file(finished.folder, name, seed) for name in finished.settings.judges
+    }
     estimators = {
         name: load_estimator(file, ESTIMATORS, scheme)
         for name, file in files.items()
         if file.exists()
     }
-    blend = judge_file(finished.folder, CONSENSUS, seed)
+    blend = estimator_file(finished.folder, CONSENSUS, seed)
     if not blend.exists():
         return Panel(estimators)
     return Panel(estimators, load_estimator(blend, {CONSENSUS: Blend}, scheme))

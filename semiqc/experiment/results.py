@@ -83,7 +83,7 @@ def model_file(run: Path, scenario: str, seed: int) -> Path:
     return run / "models" / f"{scenario}-seed{seed}.safetensors"
 
 
-def judge_file(run: Path, estimator: str, seed: int) -> Path:
+def estimator_file(run: Path, estimator: str, seed: int) -> Path:
     """Where a run keeps a fitted quality estimator."""
     return run / "qc" / f"{estimator}-seed{seed}.safetensors"
 
@@ -100,10 +100,10 @@ def write_results(results: Results, run: Path) -> None:
         _copy(trained.path, model_file(run, scenario, seed))
     figures = {}
     for (name, seed), (stage, estimator) in results.estimators.items():
-        _copy(stage.folder / ESTIMATOR, judge_file(run, name, seed))
+        _copy(stage.folder / ESTIMATOR, estimator_file(run, name, seed))
         figures[f"{name}, seed {seed}"] = dict(getattr(estimator, "figures_", {}))
     for seed, blend in results.blends.items():
-        save_estimator(blend, judge_file(run, CONSENSUS, seed))
+        save_estimator(blend, estimator_file(run, CONSENSUS, seed))
     store = results.data.store
     described = {
         "scheme": store.scheme.to_json(),
