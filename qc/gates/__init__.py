@@ -5,9 +5,11 @@ it decides does not depend on that order: studies of equal score are ranked by n
 """
 
 from qc.gates.base import Decision, Gate
+from qc.gates.calibration import Calibration
+from qc.gates.context import GateContext
 from qc.gates.controls import All, Oracle, RandomK
 from qc.gates.diverse import Diverse, descriptors_of
-from qc.gates.risk import Calibration, Promise, RiskControlled, mean_lower_bound, needed_subjects
+from qc.gates.risk import Promise, RiskControlled, mean_lower_bound, needed_subjects
 from qc.gates.rules import BestK, Fraction, Threshold
 from qc.gates.weights import Weighted
 
@@ -20,6 +22,7 @@ __all__ = [
     "Diverse",
     "Fraction",
     "Gate",
+    "GateContext",
     "Oracle",
     "Promise",
     "RandomK",
@@ -42,4 +45,4 @@ GATES: dict[str, type[Gate]] = {
     "all": All,
     "oracle": Oracle,
 }
-"""Rules that settings may name; ``diverse``, ``risk`` and ``oracle`` need more than settings."""
+"""Rules that settings may name; ``Gate.for_run`` gives them what they need beside settings."""

@@ -4,8 +4,11 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 from qc.base import Quality
+from qc.gates.context import GateContext
+from semiqc.work.bounds import check_bounds
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,34 @@ class Decision:
 
 
 class Gate(ABC):
-    """Decides which of the judged studies are admitted."""
+    """Decides which of the judged studies are admitted.
+
+    A gate is a dataclass. Bounds of its arguments are annotated (``semiqc.work.bounds``) and its
+    docstring describes them: settings of a run take names, checks and descriptions from there.
+    """
+
+    title: ClassVar[str] = "{rule} by {by}"
+    """What tables call it; may name the estimator as ``by``, the ``rule``, and its arguments."""
+
+    of_run: ClassVar[tuple[str, ...]] = ()
+    """Arguments that ``for_run`` takes from the context, so that no setting names them."""
+
+    is_control: ClassVar[bool] = False
+    """Whether it takes no notice of the estimator."""
+
+    chooses_by_chance: ClassVar[bool] = False
+    """Whether other gates are compared with it as a choice by chance."""
+
+    needs_calibration: ClassVar[bool] = False
+    """Whether it goes by the calibration of the context."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+    @classmethod
+    def for_run(cls, context: GateContext, **arguments: Any) -> Self:  # noqa: ANN401
+        """The gate with arguments of its settings, and what it needs of the context."""
+        return cls(**arguments)
 
     @abstractmethod
     def __call__(self, qualities: Sequence[Quality]) -> list[Decision]:
@@ -55,26 +85,6 @@ def check_unique(qualities: Sequence[Quality]) -> None:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise ValueError(f"a gate needs one quality per study, got several of {doubled[0]}")
-
-
-def check_count(k: int) -> None:
-    """Make sure that at least one study is asked for.
-
-    Raises:
-        ValueError: If not.
-    """
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
-
-
-def check_share(name: str, value: float) -> None:
-    """Make sure that a setting lies between 0 and 1.
-
-    Raises:
-        ValueError: If not.
-    """
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must lie in [0, 1], got {value}")
 
 
 def eligible_of(qualities: Sequence[Quality], only_good: bool) -> list[Quality]:

@@ -4,9 +4,12 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
 
 from qc.base import Quality
-from qc.gates.base import Decision, Gate, check_count, check_unique, ranked_by, shortage
+from qc.gates.base import Decision, Gate, check_unique, ranked_by, shortage
+from qc.gates.context import GateContext
+from semiqc.work.bounds import Count
 
 
 @dataclass(frozen=True)
@@ -20,11 +23,17 @@ class RandomK(Gate):
         seed: Of the choice.
     """
 
-    k: int = 30
+    title: ClassVar[str] = "{k} at random"
+    of_run: ClassVar[tuple[str, ...]] = ("seed",)
+    is_control: ClassVar[bool] = True
+    chooses_by_chance: ClassVar[bool] = True
+
+    k: Count = 30
     seed: int = 0
 
-    def __post_init__(self) -> None:
-        check_count(self.k)
+    @classmethod
+    def for_run(cls, context: GateContext, **arguments: Any) -> Self:  # noqa: ANN401
+        return cls(**arguments, seed=context.seed)
 
     def __call__(self, qualities: Sequence[Quality]) -> list[Decision]:
         check_unique(qualities)
@@ -45,6 +54,9 @@ class RandomK(Gate):
 class All(Gate):
     """Admits every study, whatever its score: plain self-training."""
 
+    title: ClassVar[str] = "all"
+    is_control: ClassVar[bool] = True
+
     def __call__(self, qualities: Sequence[Quality]) -> list[Decision]:
         check_unique(qualities)
         return [Decision(quality.study, True, "all are admitted") for quality in qualities]
@@ -60,11 +72,16 @@ class Oracle(Gate):
             is not defined. Such a study is not admitted.
     """
 
-    k: int = 30
+    title: ClassVar[str] = "{k} truly best"
+    of_run: ClassVar[tuple[str, ...]] = ("true",)
+    is_control: ClassVar[bool] = True
+
+    k: Count = 30
     true: Mapping[str, float] = field(default_factory=dict, repr=False)
 
-    def __post_init__(self) -> None:
-        check_count(self.k)
+    @classmethod
+    def for_run(cls, context: GateContext, **arguments: Any) -> Self:  # noqa: ANN401
+        return cls(**arguments, true=context.true_dice())
 
     def __call__(self, qualities: Sequence[Quality]) -> list[Decision]:
         """One decision for each quality, in order.

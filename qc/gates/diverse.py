@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,14 +13,14 @@ from qc.gates.base import (
     Decision,
     Gate,
     called_erroneous,
-    check_count,
-    check_share,
     check_unique,
     eligible_of,
     shortage,
 )
+from qc.gates.context import GateContext
 from semiqc.schemes import BACKGROUND, LabelScheme
 from semiqc.study import Prediction
+from semiqc.work.bounds import Count, Share
 
 Array = NDArray[np.float64]
 
@@ -54,14 +55,17 @@ class Diverse(Gate):
         only_good: As for ``BestK``.
     """
 
-    k: int = 30
+    title: ClassVar[str] = "{k} good and diverse by {by}"
+    of_run: ClassVar[tuple[str, ...]] = ("descriptors",)
+
+    k: Count = 30
     descriptors: Mapping[str, ArrayLike] = field(default_factory=dict, repr=False)
-    trade_off: float = 0.5
+    trade_off: Share = 0.5
     only_good: bool = False
 
-    def __post_init__(self) -> None:
-        check_count(self.k)
-        check_share("trade_off", self.trade_off)
+    @classmethod
+    def for_run(cls, context: GateContext, **arguments: Any) -> Self:  # noqa: ANN401
+        return cls(**arguments, descriptors=context.descriptors())
 
     def __call__(self, qualities: Sequence[Quality]) -> list[Decision]:
         """One decision for each quality, in order.

@@ -4,60 +4,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qc.base import Quality
 from qc.gates.base import Decision, Gate, check_unique, share_of
+from qc.gates.calibration import Calibration
+from qc.gates.context import GateContext
+from semiqc.work.bounds import InnerShare, PositiveShare
 
 Array = NDArray[np.float64]
 
 BETS, STAKES = np.array([1.0, 0.5, 0.2]), np.array([0.8, 0.1, 0.1])
 """Shares of the largest possible bet, and of the money on each. To bet all is best where no value
 is near 0, as among judged segmentations; the others keep a single failure from ending the game."""
-
-
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """Judged studies whose true Dice is known, which neither estimator nor segmenter learned from.
-
-    Args:
-        scores: As the estimator judged them, ``[N]`` in [0, 1].
-        dice: True Dice, ``[N]`` in [0, 1].
-        subjects: Whose study each is, ``[N]``; default: each of a subject of its own.
-
-    Raises:
-        ValueError: If the lengths differ or a number is not in [0, 1].
-    """
-
-    scores: Sequence[float]
-    dice: Sequence[float]
-    subjects: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        count = len(self.scores)
-        if len(self.dice) != count or len(self.subjects) not in (0, count):
-            raise ValueError(
-                f"calibration needs a true Dice and a subject for each score, got {count} scores,"
-                f" {len(self.dice)} Dice and {len(self.subjects)} subjects"
-            )
-        for name, values in (("score", self.scores), ("Dice", self.dice)):
-            wrong = [value for value in values if not 0 <= value <= 1]
-            if wrong:
-                raise ValueError(f"calibration: a {name} must lie in [0, 1], got {wrong[0]}")
-
-    def by_threshold(self) -> "list[tuple[float, Array]]":
-        """For each score, highest first: mean Dice of each subject's studies that reach it."""
-        scores, dice = np.asarray(self.scores, float), np.asarray(self.dice, float)
-        subjects = np.asarray(self.subjects or [str(number) for number in range(len(scores))])
-        found = []
-        for threshold in np.unique(scores)[::-1]:
-            reaches = scores >= threshold
-            _, whose = np.unique(subjects[reaches], return_inverse=True)
-            means = np.bincount(whose, weights=dice[reaches]) / np.bincount(whose)
-            found.append((float(threshold), np.asarray(means, dtype=np.float64)))
-        return found
 
 
 @dataclass(frozen=True)
@@ -104,24 +66,25 @@ class RiskControlled(Gate):
 
     Args:
         calibration: At least as many subjects as ``needed_subjects(1, target, alpha)``.
-        target: Mean true Dice, in (0, 1).
+        target: Mean true Dice of what is admitted, in (0, 1).
         alpha: Probability that the promise may fail, in (0, 1).
         first_share: Share of the calibration subjects that reach the first threshold, in (0, 1];
             more where these are too few for any promise. A small share finds good studies among
             many poor ones, a large one has more subjects to speak for it.
     """
 
-    calibration: Calibration = field(repr=False)
-    target: float = 0.8
-    alpha: float = 0.1
-    first_share: float = 0.5
+    title: ClassVar[str] = "promised by {by}"
+    of_run: ClassVar[tuple[str, ...]] = ("calibration",)
+    needs_calibration: ClassVar[bool] = True
 
-    def __post_init__(self) -> None:
-        for name in ("target", "alpha"):
-            if not 0 < getattr(self, name) < 1:
-                raise ValueError(f"{name} must lie in (0, 1), got {getattr(self, name)}")
-        if not 0 < self.first_share <= 1:
-            raise ValueError(f"first_share must lie in (0, 1], got {self.first_share}")
+    calibration: Calibration = field(repr=False)
+    target: InnerShare = 0.8
+    alpha: InnerShare = 0.1
+    first_share: PositiveShare = 0.5
+
+    @classmethod
+    def for_run(cls, context: GateContext, **arguments: Any) -> Self:  # noqa: ANN401
+        return cls(context.calibration(), **arguments)
 
     def __call__(self, qualities: Sequence[Quality]) -> list[Decision]:
         check_unique(qualities)

@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from qc.base import Quality
 from qc.gates.base import (
     Decision,
     Gate,
     called_erroneous,
-    check_count,
-    check_share,
     check_unique,
     share_of,
     take_best,
 )
+from semiqc.work.bounds import Count, PositiveShare, Share
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,10 @@ class BestK(Gate):
             than ``k`` are then left.
     """
 
-    k: int = 30
-    only_good: bool = False
+    title: ClassVar[str] = "{k} best by {by}"
 
-    def __post_init__(self) -> None:
-        check_count(self.k)
+    k: Count = 30
+    only_good: bool = False
 
     def __call__(self, qualities: Sequence[Quality]) -> list[Decision]:
         return take_best(qualities, self.k, f"k = {self.k}", self.only_good)
@@ -46,16 +45,14 @@ class Fraction(Gate):
     """Admits the best share of the studies, rounded up, so at least one.
 
     Args:
-        share: In (0, 1].
+        share: Of the studies that is admitted, in (0, 1].
         only_good: As for ``BestK``; the share is taken of all studies.
     """
 
-    share: float = 0.5
-    only_good: bool = False
+    title: ClassVar[str] = "best share by {by}"
 
-    def __post_init__(self) -> None:
-        if not 0 < self.share <= 1:
-            raise ValueError(f"share must lie in (0, 1], got {self.share}")
+    share: PositiveShare = 0.5
+    only_good: bool = False
 
     def __call__(self, qualities: Sequence[Quality]) -> list[Decision]:
         count = share_of(self.share, len(qualities))
@@ -67,15 +64,14 @@ class Threshold(Gate):
     """Admits every study whose score is at least ``min_score``.
 
     Args:
-        min_score: In [0, 1].
+        min_score: Lowest score that is admitted, in [0, 1].
         only_good: Also asks that the estimator's own verdict is not erroneous.
     """
 
-    min_score: float = 0.5
-    only_good: bool = False
+    title: ClassVar[str] = "all above a score of {by}"
 
-    def __post_init__(self) -> None:
-        check_share("min_score", self.min_score)
+    min_score: Share = 0.5
+    only_good: bool = False
 
     def __call__(self, qualities: Sequence[Quality]) -> list[Decision]:
         check_unique(qualities)

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from qc.base import Quality
-from qc.gates.base import Decision, Gate, called_erroneous, check_share, check_unique
+from qc.gates.base import Decision, Gate, called_erroneous, check_unique
+from semiqc.work.bounds import Share
 
 
 @dataclass(frozen=True)
@@ -15,23 +17,26 @@ class Weighted(Gate):
     straight line.
 
     Args:
-        low: Score up to which a study counts least, in [0, 1].
-        high: Score from which it counts in full, above ``low``.
-        least: Weight of the least; 0 leaves out what has no weight.
+        low: Score up to which a study is drawn least, in [0, 1].
+        high: Score from which a study is drawn as often as without weights, above ``low``.
+        least: How often the least is drawn, as a share of that; at 0 it is left out.
         only_good: Also asks that the estimator's own verdict is not erroneous.
     """
 
-    low: float = 0.5
-    high: float = 0.9
-    least: float = 0.1
+    title: ClassVar[str] = "all, weighted by {by}"
+
+    low: Share = 0.5
+    high: Share = 0.9
+    least: Share = 0.1
     only_good: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 <= self.low < self.high <= 1:
+        super().__post_init__()
+        if not self.low < self.high:
             raise ValueError(
-                f"low and high must rise within [0, 1], got {self.low} and {self.high}"
+                "low must be below high: they must rise within [0, 1], got"
+                f" {self.low:g} and {self.high:g}"
             )
-        check_share("least", self.least)
 
     def __call__(self, qualities: Sequence[Quality]) -> list[Decision]:
         check_unique(qualities)
