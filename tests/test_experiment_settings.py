@@ -1,10 +1,15 @@
 import json
+from dataclasses import dataclass
 
 import pytest
 
+from loops.repair import REPAIRS, Repair
 from qc import ESTIMATORS
+from qc.gates import GATES, Decision, Gate, GateContext
+from qc.grains.grains import GRAINS, Grain
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.settings_file import SettingsError, json_schema, read_settings
+from semiqc.work.bounds import Share
 
 NEW = "data=a.h5"
 
@@ -67,7 +72,7 @@ def test_changes_reach_into_sections_and_are_read_as_yaml(file):
             "qc.ladder.0.widht: unknown 'widht'; did you mean 'width'?",
         ),
         ("gate: {k: 0}", "gate.k: input should be greater than or equal to 1, got 0"),
-        ("gate: {rule: bset}", "gate.rule: input should be 'best', 'threshold', 'fraction'"),
+        ("gate: {rule: bset}", "gate.rule: unknown 'bset'; did you mean 'best'?"),
         ("scenarios: [semiqcc]", "scenarios: unknown 'semiqcc'; did you mean 'semiqc'?"),
         ("segmenter: {kind: unett}", "segmenter.kind: unknown 'unett'; did you mean 'unet'?"),
         ("qc: {estimators: [curves]}", "qc.estimators: unknown 'curves'; did you mean 'curve'?"),
@@ -78,7 +83,8 @@ def test_changes_reach_into_sections_and_are_read_as_yaml(file):
         (
             "qc: {estimators: [svr, uncertainty]}\n"
             "gates: [{by: consensus, grain: slice, repair: [temporal]}]",
-            "their slices are judged by such as qc.estimators' slicewise",
+            "repaired predictions carry no uncertainty; consensus does not judge slices, which the"
+            " grain slice needs; slicewise, qcresunet, manifold would",
         ),
         (
             "qc: {estimators: [svr, manifold]}\ngates: [{by: manifold, repair: [surrogate]}]",
@@ -196,7 +202,7 @@ def test_all_estimators_judge_where_nothing_else_is_said():
     assert set(read_settings(None, [NEW]).judges) == set(ESTIMATORS) - {"consensus"}
 
 
-@pytest.mark.parametrize("change", ["segmenter.views=4", "segmenter.samples=4"])
+@pytest.mark.parametrize("change", ["segmenter.tta=4", "segmenter.samples=4"])
 def test_who_asks_one_network_for_opinions_need_not_say_that_it_is_one(change):
     settings = read_settings(None, [NEW, "segmenter.dropout=0.1", change])
 
@@ -253,3 +259,186 @@ def test_each_gate_is_compared_with_a_choice_by_chance_that_is_else_alike():
         "gate-random-3rounds": None,
         "gate-svr-propagated": None,
     }
+
+
+def test_old_names_are_taken_with_a_notice_each(file, caplog):
+    path = file("segmenter: {views: 4}\ngate: {doubt_below: 0.4, by: slicewise}\ngates: [random]")
+
+    settings = read_settings(path, ["gate.doubt_below=0.6", "gates=[{doubt_below: 0.1}, all]"])
+
+    assert settings.segmenter.tta == 4
+    assert settings.gate.min_slice_dice == 0.6
+    assert [gate.min_slice_dice for gate in settings.gates] == [0.1, 0.6]
+    assert [record.getMessage() for record in caplog.records] == [
+        "the setting segmenter.views is now called segmenter.tta",
+        "the setting gate.doubt_below is now called gate.min_slice_dice",
+        "the setting gates.doubt_below is now called gates.min_slice_dice",
+    ]
+
+
+def test_new_names_are_taken_in_silence(file, caplog):
+    assert read_settings(file("segmenter: {tta: 4}")).segmenter.tta == 4
+    assert caplog.records == []
+
+
+def test_a_setting_given_by_both_its_names_is_refused(file):
+    with pytest.raises(SettingsError, match=r"segmenter\.tta: is given twice"):
+        read_settings(file("segmenter: {views: 4, tta: 5}"))
+
+
+def test_settings_of_a_finished_run_may_have_old_names():
+    assert Settings.model_validate({"segmenter": {"views": 4}}).segmenter.tta == 4
+
+
+@pytest.mark.parametrize(
+    ("gate", "title"),
+    [
+        ("{by: curve}", "semiQCSeg"),
+        ("{by: curve, k: 3}", "semiQCSeg"),
+        ("{}", "QC gate: consensus"),
+        ("{by: svr}", "QC gate: svr"),
+        ("{by: curve, rule: threshold}", "QC gate: curve"),
+        ("{by: curve, repair: [temporal]}", "QC gate: curve"),
+    ],
+)
+def test_only_the_published_method_has_its_name(gate, title):
+    settings = read_settings(None, [NEW, f"gate={gate}"])
+
+    assert settings.compared()["semiqc"].title == title
+
+
+@dataclass(frozen=True)
+class Middling(Gate):
+    """Admits what is neither good nor bad.
+
+    Args:
+        breadth: Of the scores that are admitted.
+        start: Given by the run.
+    """
+
+    title = "middling by {by}, {breadth:g} wide"
+    of_run = ("start",)
+
+    breadth: Share = 0.25
+    start: float = 0.0
+
+    @classmethod
+    def for_run(cls, context, **arguments):
+        return cls(**arguments, start=context.seed / 10)
+
+    def __call__(self, qualities):
+        end = self.start + self.breadth
+        return [Decision(q.study, self.start <= q.score <= end, "") for q in qualities]
+
+
+@dataclass(frozen=True)
+class Corners(Grain):
+    """Hides corners.
+
+    Args:
+        scheme: Whose structures are judged.
+        corner: Voxels along its edge.
+    """
+
+    needs_slices = True
+
+    corner: int = 3
+
+    def _doubt(self, prediction, quality):
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Blur(Repair):
+    """Blurs labels.
+
+    Args:
+        scheme: Whose structures are judged.
+        blur_mm: Of the Gaussian.
+    """
+
+    suggested_by = "svr"
+
+    blur_mm: Share = 0.5
+
+    def _labels(self, prediction, quality):
+        raise NotImplementedError
+
+
+@pytest.fixture
+def _toys(monkeypatch):
+    monkeypatch.setitem(GATES, "middling", Middling)
+    monkeypatch.setitem(GRAINS, "corners", Corners)
+    monkeypatch.setitem(REPAIRS, "blur", Blur)
+
+
+@pytest.mark.usefixtures("_toys")
+def test_what_is_registered_can_be_named_in_settings_without_more():
+    gates = "gates=[middling, {rule: middling, breadth: 0.5}, {rule: random, k: 7}]"
+    settings = read_settings(
+        None, [NEW, "gate.by=svr", "gate.blur_mm=0.1", "scenarios=[few]", gates]
+    )
+
+    titles = {name: one.title for name, one in settings.compared().items()}
+    assert titles == {
+        "few": "Few labels",
+        "gate-middling-breadth-0.25": "Gate: middling by svr, 0.25 wide, breadth 0.25",
+        "gate-middling-breadth-0.5": "Gate: middling by svr, 0.5 wide, breadth 0.5",
+        "gate-random": "Gate: 7 at random",
+    }
+    # It takes no k, so that any choice by chance will do.
+    assert settings.by_chance("gate-middling-breadth-0.5") == "gate-random"
+    gate = settings.gate_of("gate-middling-breadth-0.5")
+    assert gate.arguments(Middling) == {"breadth": 0.5}
+    assert gate.arguments(Blur) == {"blur_mm": 0.1}
+    assert Middling.for_run(GateContext(seed=3), **gate.arguments(Middling)) == Middling(0.5, 0.3)
+    assert Settings.model_validate(settings.model_dump(mode="json")) == settings
+
+
+@pytest.mark.usefixtures("_toys")
+def test_the_schema_has_what_is_registered():
+    known = json.loads(json_schema())["$defs"]["GateSettings"]["properties"]
+
+    assert known["rule"]["enum"][-1] == "middling"
+    assert known["grain"]["enum"][-1] == "corners"
+    assert known["repair"]["items"]["enum"][-1] == "blur"
+    assert known["breadth"] == {
+        "default": 0.25,
+        "description": "Of the scores that are admitted. For: rule ``middling``.",
+        "maximum": 1,
+        "minimum": 0,
+        "title": "Breadth",
+        "type": "number",
+    }
+    assert "corner" in known
+    assert "blur_mm" in known
+    assert "start" not in known
+    assert "scheme" not in known
+
+
+@pytest.mark.usefixtures("_toys")
+@pytest.mark.parametrize(
+    ("gates", "message"),
+    [
+        ("[{rule: middling, breadth: 2}]", "breadth: input should be less than or equal to 1"),
+        ("[{rule: middling, braedth: 1}]", "unknown 'braedth'; did you mean 'breadth'?"),
+        ("[{by: curve, grain: corners}]", "curve does not judge slices"),
+        ("[{by: svr, repair: [blur]}]", "the svr would judge its own blurs"),
+        ("[{by: curve, rule: middling, only_good: true}]", "only_good is of verdicts, not for"),
+    ],
+)
+def test_what_is_registered_is_checked_by_what_its_class_says(gates, message):
+    with pytest.raises(SettingsError) as failure:
+        read_settings(None, [NEW, f"gates={gates}"])
+
+    assert message in str(failure.value)
+
+
+def test_parameters_of_one_name_must_agree(monkeypatch):
+    @dataclass(frozen=True)
+    class Other(Middling):
+        k: int = 3
+
+    monkeypatch.setitem(GATES, "other", Other)
+    with pytest.raises(TypeError, match="k of the rule other is not as that of"):
+        read_settings(None, [NEW, "gate.k=2"])

@@ -194,7 +194,7 @@ def test_frames_of_which_nothing_is_known_are_not_bad():
 
 
 def test_a_frame_exactly_at_the_limit_is_good():
-    repair = TemporalConsistency(DISC, min_dice=0.75)
+    repair = TemporalConsistency(DISC, min_slice_dice=0.75)
     estimates = np.full((FRAMES, SLICES), 0.75)
     estimates[2] = 0.74
 

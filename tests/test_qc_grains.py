@@ -71,7 +71,7 @@ def test_a_frame_of_low_dice_is_hidden():
     labels = heart()
     quality = quality_of(labels, LV=(1, slice(None), 0.2), RV=(1, slice(None), 0.6))
 
-    hidden = hidden_of(FrameGrain(SHORT_AXIS, min_dice=0.5), labels, quality)
+    hidden = hidden_of(FrameGrain(SHORT_AXIS, min_slice_dice=0.5), labels, quality)
 
     # (.2 + .6) / 2 = .4 in frame 1; the MYO is nowhere and says nothing.
     assert hidden.all(axis=(1, 2, 3)).tolist() == [False, True]
@@ -85,15 +85,15 @@ def test_slices_count_by_area_in_the_dice_of_a_frame():
     quality = quality_of(labels, LV=(0, 1, 0.1))
 
     # Nine voxels of .9 and three of .1: .7.
-    assert not hidden_of(FrameGrain(SHORT_AXIS, min_dice=0.69), labels, quality).any()
-    assert hidden_of(FrameGrain(SHORT_AXIS, min_dice=0.71), labels, quality).all()
+    assert not hidden_of(FrameGrain(SHORT_AXIS, min_slice_dice=0.69), labels, quality).any()
+    assert hidden_of(FrameGrain(SHORT_AXIS, min_slice_dice=0.71), labels, quality).all()
 
 
 def test_a_frame_with_nothing_in_it_is_hidden():
     labels = heart()
     labels[1] = 0
 
-    hidden = hidden_of(FrameGrain(SHORT_AXIS, min_dice=0.0), labels, quality_of(labels))
+    hidden = hidden_of(FrameGrain(SHORT_AXIS, min_slice_dice=0.0), labels, quality_of(labels))
 
     assert hidden.all(axis=(1, 2, 3)).tolist() == [False, True]
 
@@ -102,7 +102,7 @@ def test_a_structure_lost_in_one_frame_is_a_dice_of_zero():
     labels = heart()
     labels[1][labels[1] == RV] = 0
 
-    hidden = hidden_of(FrameGrain(SHORT_AXIS, min_dice=0.5), labels, quality_of(labels))
+    hidden = hidden_of(FrameGrain(SHORT_AXIS, min_slice_dice=0.5), labels, quality_of(labels))
 
     # (.9 + 0) / 2 = .45.
     assert hidden.all(axis=(1, 2, 3)).tolist() == [False, True]
@@ -112,7 +112,7 @@ def test_a_slice_is_hidden_for_one_bad_structure():
     labels = heart()
     quality = quality_of(labels, RV=(1, 2, 0.3))
 
-    hidden = hidden_of(SliceGrain(SHORT_AXIS, min_dice=0.7), labels, quality)
+    hidden = hidden_of(SliceGrain(SHORT_AXIS, min_slice_dice=0.7), labels, quality)
 
     assert np.argwhere(hidden.all(axis=(2, 3))).tolist() == [[1, 2]]
     assert hidden.sum() == 12 * 15
@@ -122,7 +122,7 @@ def test_a_slice_exactly_at_the_bound_stays_and_an_unknown_dice_says_nothing():
     labels = heart()
     quality = quality_of(labels, RV=(1, 2, 0.7), LV=(0, 0, np.nan))
 
-    assert not hidden_of(SliceGrain(SHORT_AXIS, min_dice=0.7), labels, quality).any()
+    assert not hidden_of(SliceGrain(SHORT_AXIS, min_slice_dice=0.7), labels, quality).any()
 
 
 def test_a_slice_without_what_lies_above_and_below_is_hidden():
@@ -210,8 +210,8 @@ def test_error_maps_stand_in_for_the_dice_of_slices():
     quality = Quality("a", 0.9, error_maps=errors)
 
     # LV: 3 of 9 are right, so 2 * 3 / (9 + 3) = .5. RV: 6 right, 4 missed, so 12 / 16 = .75.
-    for min_dice, slices in ((0.49, []), (0.51, [2]), (0.76, [1, 2])):
-        hidden = hidden_of(SliceGrain(SHORT_AXIS, min_dice), labels, quality)
+    for min_slice_dice, slices in ((0.49, []), (0.51, [2]), (0.76, [1, 2])):
+        hidden = hidden_of(SliceGrain(SHORT_AXIS, min_slice_dice), labels, quality)
         assert np.flatnonzero(hidden.all(axis=(0, 2, 3))).tolist() == slices
 
 
@@ -240,7 +240,7 @@ def test_voxels_on_which_segmenters_disagree_are_hidden():
         found = VoxelGrain(SHORT_AXIS, **bounds)(predicted, Quality("a", 0.9))
         return np.argwhere(found[:] == UNLABELLED).tolist()
 
-    assert hidden() == [[0, 0, 0, 0]]
+    assert hidden(max_disagreement=0.0) == [[0, 0, 0, 0]]
     assert hidden(max_disagreement=0.5, max_entropy=0.5) == [[1, 1, 1, 2]]
     assert hidden(max_disagreement=None, max_entropy=0.2) == [[1, 1, 1, 1], [1, 1, 1, 2]]
 
@@ -378,9 +378,12 @@ def test_a_quality_of_something_else_is_refused():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: SliceGrain(SHORT_AXIS, 1.5), r"min_dice must lie in \[0, 1\], got 1.5"),
+        (lambda: SliceGrain(SHORT_AXIS, 1.5), r"min_slice_dice must lie in \[0, 1\], got 1.5"),
         (lambda: StructureGrain(SHORT_AXIS, margin_mm=-1), "must not be negative, got -1"),
-        (lambda: StructureGrain(SHORT_AXIS, min_dice=-1), r"min_dice must lie in \[0, 1\]"),
+        (
+            lambda: StructureGrain(SHORT_AXIS, min_slice_dice=-1),
+            r"min_slice_dice must lie in \[0, 1\]",
+        ),
         (lambda: VoxelGrain(SHORT_AXIS, max_error=2), r"must lie in \[0, 1\], got 2"),
     ],
 )

@@ -237,7 +237,7 @@ def said(capsys):
         (["gates=[svm]"], "unknown 'svm'; did you mean 'svr'"),
         (["gates=[curve/pixel]"], "grain"),
         (["gates=[curve, curve]"], "two are alike"),
-        (["qc.estimators=[agreement]", "gate.by=agreement"], "needs several opinions"),
+        (["qc.estimators=[agreement]", "gate.by=agreement"], "needs uncertainty maps"),
         (["segmenter.samples=4"], "segmenter.dropout above 0"),
         (["segmenter.samples=4", "segmenter.dropout=0.1", "segmenter.members=2"], "not from more"),
         (["gates=[curve/voxel]"], "voxels are doubted by error maps"),
@@ -265,7 +265,7 @@ def said(capsys):
                 "qc.estimators=[curve, uncertainty]",
                 "gates=[{by: consensus, grain: voxel, repair: [temporal]}]",
             ],
-            "their voxels are doubted by error maps",
+            "repaired predictions carry no uncertainty; voxels are doubted by error maps",
         ),
     ],
 )
@@ -329,7 +329,7 @@ def test_other_weights_and_other_opinions_redo_what_depends_on_them(finished, tm
     shutil.copytree(finished, output)
     before = {name: trainings(output, name) for name in ("few", "gate-weighted", "ladder")}
 
-    changes = ["gates=[{rule: weighted, low: 0.0, high: 0.05, least: 0.01}]", "segmenter.views=3"]
+    changes = ["gates=[{rule: weighted, low: 0.0, high: 0.05, least: 0.01}]", "segmenter.tta=3"]
     run(read_settings(None, [*GATES, f"output={output}", *changes]), Silent())
 
     assert trainings(output, "few") == before["few"]

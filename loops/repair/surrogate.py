@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loops.repair.base import Repair
-from qc import Quality
+from qc import ManifoldSearch, Quality, QualityEstimator
 from qc.grains.doubts import doubted_slices
-from semiqc.schemes import UNLABELLED
+from semiqc.schemes import UNLABELLED, LabelScheme
 from semiqc.study import Prediction
+from semiqc.work.bounds import Share
 
 Surrogates = Callable[[Prediction], NDArray[np.int8]]
 """What should stand in a prediction's place, ``[T, Z, Y, X]``, such as that of a manifold."""
@@ -30,17 +32,31 @@ class SurrogateSlices(Repair):
         scheme: Whose structures are judged.
         surrogates: Asked only where a slice is wrong. Voxels that it leaves ``UNLABELLED`` stay
             as they were predicted.
-        min_dice: A slice is wrong where a structure's estimated Dice is lower; without an
+        min_slice_dice: A slice is wrong where a structure's estimated Dice is lower; without an
             estimate none is.
     """
 
+    of_run: ClassVar[tuple[str, ...]] = ("scheme", "surrogates")
+    suggested_by: ClassVar[str] = "manifold"
+
     surrogates: Surrogates
-    min_dice: float = 0.5
+    min_slice_dice: Share = 0.7
+
+    @classmethod
+    def for_run(
+        cls,
+        scheme: LabelScheme,
+        suggests: QualityEstimator | None,
+        **arguments: Any,  # noqa: ANN401
+    ) -> Self:
+        if not isinstance(suggests, ManifoldSearch):
+            raise TypeError(f"surrogates come from a fitted manifold, got {suggests!r}")
+        return cls(scheme, suggests.surrogates, **arguments)
 
     def _labels(self, prediction: Prediction, quality: Quality) -> NDArray[np.int8] | None:
         if not self.tells_slices(quality):
             return None
-        doubted = doubted_slices(prediction, quality, self.scheme, self.min_dice)
+        doubted = doubted_slices(prediction, quality, self.scheme, self.min_slice_dice)
         is_wrong = np.asarray(doubted.any(axis=0))
         if not is_wrong.any():
             return None

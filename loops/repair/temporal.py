@@ -13,6 +13,7 @@ from semiqc.measuring.masks import frame_dice, masks
 from semiqc.measuring.means import mean_of_known
 from semiqc.schemes import LabelScheme
 from semiqc.study import Prediction
+from semiqc.work.bounds import Share
 
 FEWEST = 4
 """Frames from which it can be told that one is unlike the others."""
@@ -37,10 +38,10 @@ class TemporalConsistency(Repair):
 
     Args:
         scheme: Whose structures are judged.
-        min_dice: A frame is bad where the estimate is lower.
+        min_slice_dice: A frame is bad where the estimate is lower.
     """
 
-    min_dice: float = 0.7
+    min_slice_dice: Share = 0.7
 
     def _labels(self, prediction: Prediction, quality: Quality) -> NDArray[np.int8] | None:
         is_bad = self.bad_frames(prediction, quality)
@@ -58,7 +59,7 @@ class TemporalConsistency(Repair):
         if not self.tells_slices(quality):
             return outliers(prediction, self.scheme)
         dice = estimated_frame_dice(prediction, quality, self.scheme)
-        return np.array([mean_of_known(frame) < self.min_dice for frame in dice.T.tolist()])
+        return np.array([mean_of_known(frame) < self.min_slice_dice for frame in dice.T.tolist()])
 
 
 def outliers(prediction: Prediction, scheme: LabelScheme) -> NDArray[np.bool_]:

@@ -7,8 +7,10 @@ A grain takes a prediction and what was judged of it, and gives pseudo-labels th
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import numpy as np
+from annotated_types import Ge
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
@@ -22,6 +24,7 @@ from qc.grains.labels import Doubt, Kept, PartialLabels, after_grain
 from semiqc.measuring.means import means_of_known
 from semiqc.schemes import BACKGROUND, LabelScheme, Structure
 from semiqc.study import Prediction, Voxels
+from semiqc.work.bounds import Share, check_bounds
 
 __all__ = [
     "GRAINS",
@@ -46,11 +49,36 @@ LIKELY = 0.5
 class Grain(ABC):
     """Hides what is doubted of a prediction.
 
+    A grain is a dataclass. Bounds of its arguments are annotated (``semiqc.work.bounds``) and its
+    docstring describes them: settings of a run take names, checks and descriptions from there.
+
     Args:
         scheme: Whose structures are judged.
     """
 
+    of_run: ClassVar[tuple[str, ...]] = ("scheme",)
+    """Arguments that no setting names."""
+
+    hides: ClassVar[bool] = True
+    """Whether it hides anything."""
+
+    needs_slices: ClassVar[bool] = False
+    """Whether it goes by the estimated Dice of slices, or by error maps, which imply it."""
+
+    needs_voxels: ClassVar[bool] = False
+    """Whether it goes by error maps, or by the uncertainty of several segmenters."""
+
+    of_error_maps: ClassVar[tuple[str, ...]] = ()
+    """Arguments that, where they are not None, need error maps."""
+
     scheme: LabelScheme
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+    def needs_error_maps(self, prediction: Prediction, quality: Quality) -> bool:
+        """Whether the error maps of this prediction should be found before it is called."""
+        return self.needs_slices and not quality.slice_dice
 
     def __call__(self, prediction: Prediction, quality: Quality) -> PartialLabels:
         """The predicted labels without what is doubted.
@@ -75,17 +103,17 @@ class Grain(ABC):
 class StudyGrain(Grain):
     """Whole studies: nothing of what a gate admits is hidden."""
 
+    hides: ClassVar[bool] = False
+
     def _doubt(self, prediction: Prediction, quality: Quality) -> Doubt:
         return lambda frame, labels: np.zeros(labels.shape, np.bool_)
 
 
 @dataclass(frozen=True)
 class _GrainByDice(Grain):
-    min_dice: float = 0.7
+    needs_slices: ClassVar[bool] = True
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.min_dice <= 1:
-            raise ValueError(f"min_dice must lie in [0, 1], got {self.min_dice}")
+    min_slice_dice: Share = 0.7
 
 
 @dataclass(frozen=True)
@@ -97,12 +125,12 @@ class FrameGrain(_GrainByDice):
 
     Args:
         scheme: Whose structures are judged.
-        min_dice: A lower mean is doubted.
+        min_slice_dice: Estimated Dice of a frame, slice or structure below which it is doubted.
     """
 
     def _doubt(self, prediction: Prediction, quality: Quality) -> Doubt:
         dice = estimated_frame_dice(prediction, quality, self.scheme)
-        is_hidden = means_of_known(dice, axis=0, unknown=0.0) < self.min_dice
+        is_hidden = means_of_known(dice, axis=0, unknown=0.0) < self.min_slice_dice
 
         def doubt(frame: int, labels: NDArray[np.int8]) -> Mask:
             return np.full(labels.shape, is_hidden[frame] or not (labels > BACKGROUND).any())
@@ -119,11 +147,11 @@ class SliceGrain(_GrainByDice):
 
     Args:
         scheme: Whose structures are judged.
-        min_dice: A lower Dice is doubted.
+        min_slice_dice: A lower Dice is doubted.
     """
 
     def _doubt(self, prediction: Prediction, quality: Quality) -> Doubt:
-        doubted = doubted_slices(prediction, quality, self.scheme, self.min_dice)
+        doubted = doubted_slices(prediction, quality, self.scheme, self.min_slice_dice)
 
         def doubt(frame: int, labels: NDArray[np.int8]) -> Mask:
             is_hidden: Mask = np.logical_or.reduce(doubted[:, frame])
@@ -143,19 +171,14 @@ class StructureGrain(_GrainByDice):
 
     Args:
         scheme: Whose structures are judged.
-        min_dice: A lower Dice is doubted.
+        min_slice_dice: A lower Dice is doubted.
         margin_mm: How far from a structure, within the slice, what is around is doubted with it.
     """
 
-    margin_mm: float = 8.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.margin_mm >= 0:
-            raise ValueError(f"margin_mm must not be negative, got {self.margin_mm}")
+    margin_mm: Annotated[float, Ge(0)] = 8.0
 
     def _doubt(self, prediction: Prediction, quality: Quality) -> Doubt:
-        doubted = doubted_slices(prediction, quality, self.scheme, self.min_dice)
+        doubted = doubted_slices(prediction, quality, self.scheme, self.min_slice_dice)
         check_shapes(prediction, quality)
         in_plane = prediction.spacing[1:]
 
@@ -187,25 +210,28 @@ class StructureGrain(_GrainByDice):
 class VoxelGrain(Grain):
     """Hides voxels that an error map doubts or on which segmenters are not at one.
 
-    A voxel is doubted if any of what is at hand speaks against it; a bound of None is not
-    asked.
+    A voxel is doubted if any of what is at hand speaks against it.
 
     Args:
         scheme: Whose structures are judged.
-        max_error: Probability of an error, in any structure, that is not yet doubted.
-        max_disagreement: Share of segmenters of another opinion that is not yet doubted.
-        max_entropy: Entropy, as a share of the largest possible, that is not yet doubted.
+        max_error: Probability of an error, in any structure, that is not yet doubted. Where it
+            is None, error maps are looked for only if the prediction has no uncertainty, and
+            voxels are doubted that are more likely wrong than right.
+        max_disagreement: Share of the segmenters that may differ from the others: any of few; of
+            50 samples two, for one among so many nearly always does. None lets all differ.
+        max_entropy: Entropy, as a share of the largest possible, that is not yet doubted; None
+            does not look at it.
     """
 
-    max_error: float | None = LIKELY
-    max_disagreement: float | None = 0.0
-    max_entropy: float | None = None
+    needs_voxels: ClassVar[bool] = True
+    of_error_maps: ClassVar[tuple[str, ...]] = ("max_error",)
 
-    def __post_init__(self) -> None:
-        bounds = (self.max_error, self.max_disagreement, self.max_entropy)
-        wrong = [bound for bound in bounds if bound is not None and not 0 <= bound <= 1]
-        if wrong:
-            raise ValueError(f"bounds of doubt must lie in [0, 1], got {wrong[0]}")
+    max_error: Share | None = None
+    max_disagreement: Share | None = 0.05
+    max_entropy: Share | None = None
+
+    def needs_error_maps(self, prediction: Prediction, quality: Quality) -> bool:
+        return prediction.uncertainty is None or self.max_error is not None
 
     def _doubt(self, prediction: Prediction, quality: Quality) -> Doubt:
         bounded = self._bounded(prediction, quality)
@@ -226,9 +252,9 @@ class VoxelGrain(Grain):
 
     def _bounded(self, prediction: Prediction, quality: Quality) -> Sequence[tuple[Voxels, float]]:
         bounded: list[tuple[Voxels, float]] = []
-        if self.max_error is not None:
-            check_shapes(prediction, quality)
-            bounded += [(errors, self.max_error) for errors in quality.error_maps.values()]
+        check_shapes(prediction, quality)
+        max_error = LIKELY if self.max_error is None else self.max_error
+        bounded += [(errors, max_error) for errors in quality.error_maps.values()]
         uncertainty = prediction.uncertainty
         if uncertainty and self.max_disagreement is not None:
             bounded.append((uncertainty.disagreement, self.max_disagreement))

@@ -1,29 +1,18 @@
 """What a scenario's loop asks for, done in a run folder."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from loops import Judged, Labelled, Segmented, with_pseudo_labels
 from qc import Decision, Quality
-from qc.gates import (
-    All,
-    BestK,
-    Diverse,
-    Fraction,
-    Gate,
-    Oracle,
-    RandomK,
-    RiskControlled,
-    Threshold,
-    Weighted,
-    descriptors_of,
-)
+from qc.gates import GateContext, descriptors_of
 from segmenters import CRF
 from semiqc.experiment.evaluation import true_dice
+from semiqc.experiment.gate_settings import GateSettings
 from semiqc.experiment.graining import Grainer
 from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.repairing import Repairer
 from semiqc.experiment.rungs import WHOLE
-from semiqc.experiment.sections import GateSettings
 from semiqc.experiment.split_studies import SplitStudies
 from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.experiment.trained import TrainedEnsemble
@@ -84,7 +73,9 @@ class ScenarioBench:
     def choose(
         self, predictions: Sequence[Prediction], qualities: Sequence[Quality]
     ) -> Sequence[Decision]:
-        return self._make_gate(predictions)(qualities)
+        kind = self.gate.rule_kind
+        gate = kind.for_run(self._context(predictions), **self.gate.arguments(kind))
+        return gate(qualities)
 
     def label(
         self,
@@ -93,7 +84,7 @@ class ScenarioBench:
         qualities: Sequence[Quality],
         decisions: Sequence[Decision],
     ) -> Labelled:
-        if self.gate.grain == "study":
+        if not self.gate.grain_kind.hides:
             return Labelled(with_pseudo_labels(studies, predictions, decisions))
         return Labelled(*self.grainer(predictions, qualities, decisions, studies))
 
@@ -108,32 +99,15 @@ class ScenarioBench:
                 found[study][name] = quality.score
         return found
 
-    def _make_gate(self, predictions: Sequence[Prediction]) -> Gate:
-        gate = self.gate
-        match gate.rule:
-            case "threshold":
-                return Threshold(gate.min_score, only_good=gate.only_good)
-            case "fraction":
-                return Fraction(gate.share, only_good=gate.only_good)
-            case "weighted":
-                return Weighted(gate.low, gate.high, gate.least, only_good=gate.only_good)
-            case "random":
-                return RandomK(gate.k, seed=self.trainer.seed)
-            case "all":
-                return All()
-            case "oracle":
-                return Oracle(gate.k, self._true_dice(predictions))
-            case "risk":
-                return RiskControlled(
-                    self.panel.calibration(gate.by), target=gate.target, alpha=gate.alpha
-                )
-            case "diverse":
-                scheme = self.trainer.store.scheme
-                groups = {name: study.group for name, study in self.candidates.items()}
-                descriptors = descriptors_of(predictions, scheme, groups)
-                return Diverse(gate.k, descriptors, gate.trade_off, only_good=gate.only_good)
-            case "best":
-                return BestK(gate.k, only_good=gate.only_good)
+    def _context(self, predictions: Sequence[Prediction]) -> GateContext:
+        scheme = self.trainer.store.scheme
+        groups = {name: study.group for name, study in self.candidates.items()}
+        return GateContext(
+            self.trainer.seed,
+            descriptors=partial(descriptors_of, predictions, scheme, groups),
+            true_dice=partial(self._true_dice, predictions),
+            calibration=partial(self.panel.calibration, self.gate.by),
+        )
 
     def _true_dice(self, predictions: Sequence[Prediction]) -> dict[str, float]:
         scheme = self.trainer.store.scheme

@@ -9,10 +9,10 @@ import numpy as np
 
 from loops import Outcome
 from qc import Decision, Quality
-from qc.grains.grains import GRAINS, LIKELY, Grain, Kept, PartialLabels, VoxelGrain, after_grain
+from qc.grains.grains import Kept, PartialLabels, after_grain
 from qc.qualities_file import quality_to_json
+from semiqc.experiment.gate_settings import GateSettings
 from semiqc.experiment.judging import RunPanel
-from semiqc.experiment.sections import GateSettings
 from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.experiment.trained import PREDICTIONS, origin
 from semiqc.files.atomic import write_text
@@ -92,23 +92,11 @@ class Grainer:
         return found, outcomes
 
     def _labels(self, prediction: Prediction, quality: Quality) -> PartialLabels:
-        if self.gate.grain == "voxel":
-            needs_maps = prediction.uncertainty is None or self.gate.max_error is not None
-        else:
-            needs_maps = not quality.slice_dice
-        if needs_maps:
+        kind = self.gate.grain_kind
+        grain = kind(self.trainer.store.scheme, **self.gate.arguments(kind))
+        if grain.needs_error_maps(prediction, quality):
             quality = self.judges.with_error_maps(self.gate.by, prediction, quality)
-        return self._grain()(prediction, quality)
-
-    def _grain(self) -> Grain:
-        kind = GRAINS[self.gate.grain]
-        scheme = self.trainer.store.scheme
-        if self.gate.grain in ("frame", "slice", "structure"):
-            return kind(scheme, min_dice=self.gate.doubt_below)  # type: ignore[call-arg]
-        if kind is VoxelGrain:
-            max_error = LIKELY if self.gate.max_error is None else self.gate.max_error
-            return VoxelGrain(scheme, max_error, self.gate.max_disagreement)
-        return kind(scheme)
+        return grain(prediction, quality)
 
 
 def _of(labels: PartialLabels) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.int8]]]:

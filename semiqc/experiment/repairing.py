@@ -9,16 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from loops.repair import (
-    Repair,
-    SurrogateSlices,
-    TemporalConsistency,
-    keep_better,
-    propagated,
-)
-from qc import ManifoldSearch
+from loops.repair import REPAIRS, Repair, keep_better, propagated
+from semiqc.experiment.gate_settings import GateSettings
 from semiqc.experiment.judging import RunPanel
-from semiqc.experiment.sections import GateSettings
 from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.experiment.trained import PREDICTIONS, origin
 from semiqc.files.atomic import write_text
@@ -27,9 +20,6 @@ from semiqc.study import OnlyFrames, Prediction, Study, Voxels
 
 REASONS = "reasons.json"
 FRAMES = "frames.json"
-MANIFOLD = "manifold"
-SUGGESTED_BY = {"surrogate": MANIFOLD}
-"""Estimators that are not asked whether a repair of their own helped."""
 
 
 class Repairer:
@@ -57,9 +47,9 @@ class Repairer:
         """
         depends = {
             "repair": self.gate.repair,
-            "doubt_below": self.gate.doubt_below,
-            "judges": [self.judges.key(self.gate.by), *self._taught()],
-            "unheard": [SUGGESTED_BY.get(name, "") for name in self.gate.repair],
+            "arguments": [self.gate.arguments(REPAIRS[name]) for name in self.gate.repair],
+            "judges": [self.judges.key(self.gate.by), *self._fitted()],
+            "unheard": self._suggested_by(),
             "predictions": [origin(prediction) for prediction in predictions],
         }
 
@@ -97,7 +87,7 @@ class Repairer:
             if after is prediction:
                 continue
             # Whose suggestion it is would find it good.
-            judge = partial(self.judges.say, self.gate.by, without=SUGGESTED_BY.get(name, ""))
+            judge = partial(self.judges.say, self.gate.by, without=REPAIRS[name].suggested_by)
             kept = keep_better(prediction, judge(prediction), after, judge)
             if kept.prediction is after:
                 said.append(f"{name}: {kept.reason}")
@@ -105,16 +95,17 @@ class Repairer:
         return prediction, "; ".join(said)
 
     def _make(self, name: str) -> Repair:
-        scheme, bound = self.trainer.store.scheme, self.gate.doubt_below
-        if name == "temporal":
-            return TemporalConsistency(scheme, bound)
-        manifold = self.judges.fitted[MANIFOLD][1]
-        assert isinstance(manifold, ManifoldSearch), "settings ask for the manifold"
-        return SurrogateSlices(scheme, manifold.surrogates, bound)
+        kind = REPAIRS[name]
+        suggests = self.judges.fitted[kind.suggested_by][1] if kind.suggested_by else None
+        scheme = self.trainer.store.scheme
+        return kind.for_run(scheme, suggests, **self.gate.arguments(kind))
 
-    def _taught(self) -> list[str]:
-        needs_manifold = "surrogate" in self.gate.repair
-        return [self.judges.fitted[MANIFOLD][0].key] if needs_manifold else []
+    def _suggested_by(self) -> list[str]:
+        """Of each repair, the estimator whose suggestion it is, or nothing."""
+        return [REPAIRS[name].suggested_by for name in self.gate.repair]
+
+    def _fitted(self) -> list[str]:
+        return [self.judges.fitted[name][0].key for name in self._suggested_by() if name]
 
 
 def propagated_experts(trainer: StagedTrainer, experts: Sequence[Study]) -> list[Study]:

@@ -4,17 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from qc import CONSENSUS, ESTIMATORS
-from semiqc.experiment.scenarios import RULE_TITLES, GrainName, RepairName, Rule
+from qc import ESTIMATORS
+from segmenters import SEGMENTERS
+from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.work.arguments import checked_arguments, unknown
-
-
-class Section(BaseModel):
-    """A part of the settings; unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+from semiqc.work.sections import OneOf, Section
 
 
 class PhantomSettings(Section):
@@ -84,7 +80,7 @@ class FramesSettings(Section):
 class SegmenterSettings(Section):
     """The network."""
 
-    kind: str = "unet"
+    kind: Annotated[str, OneOf(SEGMENTERS)] = "unet"
     """A name in ``segmenters.SEGMENTERS``."""
     channels: tuple[Annotated[int, Field(ge=1)], ...] = (16, 32, 64, 128, 256)
     """Filters of each resolution level."""
@@ -93,18 +89,18 @@ class SegmenterSettings(Section):
     members: Annotated[int, Field(ge=1)] = 3
     """Networks, alike but for the seed, that segment the unlabelled studies together: by their
     mean, and where they differ is uncertainty for the estimators. Each scenario's result is one
-    network. Where samples or views are asked for, 1 if not given."""
+    network. Where ``samples`` or ``tta`` are asked for, 1 if not given."""
     samples: Annotated[int, Field(ge=0)] = 0
     """Samples of one network's dropout, which take the members' place."""
-    views: Annotated[int, Field(ge=0)] = 0
-    """Likewise: views of the image, turned, shifted and recoloured (test-time augmentation)."""
+    tta: Annotated[int, Field(ge=0)] = 0
+    """Likewise: test-time augmentations of the image, turned, shifted and recoloured."""
     clean: bool = False
     """Keep only the largest connected component of each class."""
 
     @model_validator(mode="before")
     @classmethod
     def _one_member_has_samples(cls, given: Any) -> Any:  # noqa: ANN401
-        if isinstance(given, Mapping) and (given.get("samples") or given.get("views")):
+        if isinstance(given, Mapping) and (given.get("samples") or given.get("tta")):
             return {"members": 1, **given}
         return given
 
@@ -155,7 +151,7 @@ class ReaderSettings(Section):
 class QcSettings(Section):
     """Who judges, and what they learn from."""
 
-    estimators: tuple[str, ...] | None = None
+    estimators: Annotated[tuple[str, ...], OneOf(ESTIMATORS)] | None = None
     """Names in ``qc.ESTIMATORS``; all where not given, but that those who go by several opinions
     are left out where there is one segmenter only."""
     reader: ReaderSettings = ReaderSettings()
@@ -171,7 +167,7 @@ class QcSettings(Section):
     widths and steps is the first segmenter itself."""
     folds: Annotated[int, Field(ge=2)] = 4
     """Of the cross-fitting, where no subject is spared for qc."""
-    arguments: dict[str, dict[str, Any]] = {}
+    arguments: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """By estimator's name, arguments of its constructor that shall not be the defaults, such as
     ``{cnn: {steps: 1000}}``. Its docstring explains them."""
 
@@ -195,83 +191,10 @@ class QcSettings(Section):
         return arguments
 
 
-class GateSettings(Section):
-    """Which of the judged studies become pseudo-labels, and which of their voxels."""
-
-    by: str = CONSENSUS
-    """The estimator whose score decides, or ``consensus`` of all."""
-    rule: Rule = "best"
-    """The ``k`` best; all from a score upwards (``threshold``); the best share (``fraction``);
-    all, drawn the more often the better (``weighted``); good and unlike each other (``diverse``);
-    so that the mean Dice is promised (``risk``). As controls ``random``, ``all``, and ``oracle``,
-    which looks at the reference."""
-    k: Annotated[int, Field(ge=1)] = 30
-    """With ``best``, ``diverse``, ``random`` and ``oracle``; 30 in the paper."""
-    min_score: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """With ``threshold``."""
-    share: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """With ``fraction``."""
-    only_good: bool = False
-    """Never admit what the verdict of ``by`` calls erroneous, which only ``curve`` gives. The
-    controls take no notice, and ``risk`` promises nothing of a choice within its choice."""
-    target: Annotated[float, Field(gt=0, lt=1)] = 0.8
-    """With ``risk``: the mean Dice of what is admitted is at least this much,"""
-    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """but for this probability."""
-    low: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """With ``weighted``: score up to which a study is drawn least,"""
-    high: Annotated[float, Field(ge=0, le=1)] = 0.9
-    """from which it is drawn as often as without weights,"""
-    least: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """and how often the least is, of that."""
-    trade_off: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """With ``diverse``: 0 looks at the score alone, 1 at the difference alone."""
-    grain: GrainName = "study"
-    """What is left unlabelled in an admitted study: nothing (``study``), or the frames, slices,
-    structures or voxels that are doubted."""
-    doubt_below: Annotated[float, Field(ge=0, le=1)] = 0.7
-    """Estimated Dice of a frame, slice or structure below which it is doubted."""
-    max_disagreement: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """With the grain ``voxel``: share of the opinions that may differ. Any of few; of 50 samples
-    two, for one among so many nearly always does."""
-    max_error: Annotated[float, Field(ge=0, le=1)] | None = None
-    """With the grain ``voxel``: probability of an error, by the error maps of ``by``, that is not
-    yet doubted. Where it is not given, maps are asked only of predictions without opinions, and
-    doubt what is more likely wrong than right."""
-    repair: tuple[RepairName, ...] = ()
-    """What is tried on every prediction before it is judged: frames judged bad derived from
-    their neighbours (``temporal``), or slices judged bad from the learned shapes
-    (``surrogate``). What is judged better is kept."""
-    propagate: bool = False
-    """Carry the experts' labels to the other frames of their studies by registration, and teach
-    those too."""
-    rounds: Annotated[int, Field(ge=1)] | None = None
-    """Of self-training with this gate; those of the run where not given."""
-
-    @property
-    def name(self) -> str:
-        """Of the scenario that this gate makes."""
-        chooser = self.by if self.rule == "best" else self.rule
-        parts = [chooser, *([self.grain] if self.grain != "study" else []), *self.repair]
-        parts += ["propagated"] if self.propagate else []
-        parts += [f"{self.rounds}rounds"] if self.rounds else []
-        return "-".join(["gate", *parts])
-
-    @property
-    def title(self) -> str:
-        """As tables and figures show it."""
-        chooser = RULE_TITLES.get(self.rule, "").format(by=self.by, k=self.k)
-        grain = f", by {self.grain}" if self.grain != "study" else ""
-        repaired = f", repaired ({', '.join(self.repair)})" if self.repair else ""
-        propagated = ", experts' labels propagated" if self.propagate else ""
-        rounds = f", {self.rounds} rounds" if self.rounds else ""
-        return f"Gate: {chooser}{grain}{repaired}{propagated}{rounds}"
-
-
 class EvaluationSettings(Section):
     """How the test studies are judged."""
 
-    nsd_tolerance_mm: Annotated[float, Field(gt=0)] = 2.0
+    nsd_tolerance_mm: Annotated[float, Field(gt=0)] = NSD_TOLERANCE_MM
     """Distance that the normalised surface Dice forgives."""
 
 

@@ -1,39 +1,36 @@
 """Settings of a run: one documented model, the only place where a default is written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator, with_config
 
-from qc import CONSENSUS, ESTIMATORS, QualityEstimator
-from segmenters import SEGMENTERS, Augmentation, TrainingSettings
-from semiqc.experiment.scenarios import (
-    SCENARIOS,
-    Rule,
-    Scenario,
-)
+from qc import CONSENSUS, ESTIMATORS
+from qc.gates import GATES
+from segmenters import Augmentation, TrainingSettings
+from semiqc.experiment.gate_checks import Offer, check_gate
+from semiqc.experiment.gate_settings import GateSettings
+from semiqc.experiment.renamed import with_current_names
+from semiqc.experiment.scenarios import SCENARIOS, Scenario
 from semiqc.experiment.sections import (
     EvaluationSettings,
     FramesSettings,
-    GateSettings,
     ImportSettings,
     PhantomSettings,
     QcSettings,
-    Section,
     SegmenterSettings,
     SplitSettings,
     check_known,
 )
+from semiqc.work.sections import OneOf, Section
 
 # Settings that stand beside the code they steer are checked like those here.
 _strict = with_config(ConfigDict(extra="forbid", use_attribute_docstrings=True))
 _strict(TrainingSettings)
 _strict(Augmentation)
 
-
-RULES_OF_K = ("best", "diverse", "oracle", "random")
-"""Those that admit ``k`` studies."""
 
 JUDGES = list(ESTIMATORS)
 """Estimators that judge by themselves; the consensus is learned from all there are."""
@@ -65,9 +62,9 @@ class Settings(Section):
     """How networks are trained; the same in every scenario."""
     qc: QcSettings = QcSettings()
     """Which estimators judge, and what they learn from."""
-    gate: GateSettings = GateSettings()
+    gate: GateSettings = Field(default_factory=GateSettings)
     """How the scenario ``semiqc`` chooses its pseudo-labels; also what ``gates`` do not say."""
-    scenarios: tuple[str, ...] = tuple(SCENARIOS)
+    scenarios: Annotated[tuple[str, ...], OneOf(SCENARIOS)] = tuple(SCENARIOS)
     """Names of scenarios, in the order of the tables."""
     gates: tuple[GateSettings, ...] = ()
     """More scenarios, one for each gate, which share the first segmenter and all judgements: an
@@ -82,7 +79,10 @@ class Settings(Section):
     @model_validator(mode="before")
     @classmethod
     def _spell_out_gates(cls, given: Any) -> Any:  # noqa: ANN401
-        if not isinstance(given, Mapping) or not isinstance(given.get("gates"), list | tuple):
+        if not isinstance(given, Mapping):
+            return given
+        given = with_current_names(given)
+        if not isinstance(given.get("gates"), list | tuple):
             return given
         gate = given.get("gate", {})
         shared = gate.model_dump() if isinstance(gate, GateSettings) else gate
@@ -94,7 +94,15 @@ class Settings(Section):
         """All scenarios of the run by name, in the order of the tables."""
         gates = self._named_gates()
         of_gates = {name: Scenario(title, gate="quality") for name, (title, _) in gates.items()}
-        return {name: SCENARIOS[name] for name in self.scenarios} | of_gates
+        own = {name: SCENARIOS[name] for name in self.scenarios}
+        titled = {name: replace(one, title=self._title(one)) for name, one in own.items()}
+        return titled | of_gates
+
+    def _title(self, scenario: Scenario) -> str:
+        published = scenario.published.items()
+        if all(getattr(self.gate, setting) == value for setting, value in published):
+            return scenario.title
+        return f"QC gate: {self.gate.by}"
 
     def gate_of(self, scenario: str) -> GateSettings | None:
         """What chooses the pseudo-labels of a scenario; None where there are none."""
@@ -153,9 +161,9 @@ class Settings(Section):
             (name, other)
             for name in self.compared()
             if (other := self.gate_of(name)) is not None
-            and other.rule == "random"
+            and other.rule_kind.chooses_by_chance
             and other.propagate == gate.propagate
-            and (other.k == gate.k or gate.rule not in RULES_OF_K)
+            and gate.count in (None, other.count)
             and self.rounds_of(name) == self.rounds_of(scenario)
         ]
 
@@ -166,12 +174,9 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
-        check_known("segmenter.kind", [self.segmenter.kind], SEGMENTERS)
-        check_known("qc.estimators", self.judges, JUDGES)
         for gate in (self.gate, *self.gates):
             check_known("gate.by", [gate.by], [*self.judges, CONSENSUS])
-            self._check_grain(gate)
-            self._check_promise(gate)
+            check_gate(gate, self._offer(gate))
         self._check_uncertainty()
         if self.training.chosen == "best" and not (self.split.validation or self.split.file):
             raise ValueError(
@@ -180,7 +185,6 @@ class Settings(Section):
         if len(self._named_gates()) != len(self.gates):
             named = ", ".join(gate.name for gate in self.gates)
             raise ValueError(f"gates: two are alike: {named}")
-        check_known("scenarios", self.scenarios, SCENARIOS)
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds: some are given twice: {', '.join(map(str, self.seeds))}")
         names = [rung.name for rung in self.qc.ladder]
@@ -202,94 +206,32 @@ class Settings(Section):
     def has_uncertainty(self) -> bool:
         """Whether predictions carry the uncertainty of several segmenters, or of one's samples."""
         network = self.segmenter
-        return network.members > 1 or network.samples > 0 or network.views > 0
+        return network.members > 1 or network.samples > 0 or network.tta > 0
 
     def _check_uncertainty(self) -> None:
         network = self.segmenter
         if network.samples and (network.samples < 2 or not network.dropout):
             raise ValueError("segmenter.samples: needs at least 2, and segmenter.dropout above 0")
-        several = (network.members > 1, network.samples > 0, network.views > 0)
-        if sum(several) > 1 or network.views == 1:
+        several = (network.members > 1, network.samples > 0, network.tta > 0)
+        if sum(several) > 1 or network.tta == 1:
             raise ValueError(
-                "segmenter: several opinions come from members, from samples or from views (at"
-                " least 2), not from more than one of these"
+                "segmenter: uncertainty comes from members, from samples or from tta (at least 2),"
+                " not from more than one of these"
             )
         blind = [name for name in self.judges if ESTIMATORS[name].needs_uncertainty]
         if blind and not self.has_uncertainty:
             raise ValueError(
-                f"qc.estimators: {blind[0]} needs several opinions; set segmenter.members,"
-                " segmenter.samples or segmenter.views"
+                f"qc.estimators: {blind[0]} needs uncertainty maps; set segmenter.members,"
+                " segmenter.samples or segmenter.tta"
             )
 
-    def _check_grain(self, gate: GateSettings) -> None:
-        names = self.judges if gate.by == CONSENSUS else (gate.by,)
-        kinds = [ESTIMATORS[name] for name in names]
-        of_maps = any(kind.gives_error_maps for kind in kinds)
-        if gate.grain == "voxel" and not (of_maps or self.has_uncertainty):
-            raise ValueError(
-                f"{gate.name}: voxels are doubted by error maps, which {gate.by} does not give, or"
-                " by several opinions; set segmenter.members"
-            )
-        gives_verdicts = gate.by != CONSENSUS and ESTIMATORS[gate.by].gives_verdicts
-        if gate.only_good and (gate.rule == "risk" or not gives_verdicts):
-            why = f"which {gate.by} does not give" if gate.rule != "risk" else "not for risk"
-            raise ValueError(f"{gate.name}: only_good is of verdicts, {why}")
-        if gate.max_error is not None and not of_maps:
-            raise ValueError(
-                f"{gate.name}: max_error is of error maps, which {gate.by} does not give"
-            )
-        if gate.repair:
-            self._check_repair(gate, kinds)
-        if "surrogate" in gate.repair and "manifold" not in self.judges:
-            raise ValueError(f"{gate.name}: surrogates come from qc.estimators' manifold")
-        of_slices = of_maps or any(kind.estimates_slices for kind in kinds)
-        if gate.grain in ("frame", "slice", "structure") and not of_slices:
-            raise ValueError(
-                f"{gate.name}: {gate.by} does not judge slices, which this grain needs"
-            )
-
-    def _check_promise(self, gate: GateSettings) -> None:
-        """What is promised is learned from predictions of the first segmenter, as they are."""
-        rounds = gate.rounds or self.rounds
-        if gate.rule == "risk" and (gate.repair or rounds > 1):
-            raise ValueError(
-                f"{gate.name}: the mean Dice is promised of what the first segmenter predicts, not"
-                " of what is repaired or of later rounds; choose another rule for these"
-            )
-        if gate.rule == "risk" and not any(rung.reaches_end for rung in self.qc.whole):
-            raise ValueError(
-                f"{gate.name}: the mean Dice is promised of what the whole first segmenter"
-                " predicts; qc.ladder needs a rung that holds nothing back, with a snapshot at 1"
-            )
-        if gate.rule == "weighted" and not gate.low < gate.high:
-            raise ValueError(
-                f"{gate.name}: low must be below high, got {gate.low} and {gate.high}"
-            )
-
-    def _check_repair(self, gate: GateSettings, kinds: Sequence[type[QualityEstimator]]) -> None:
-        """A repaired prediction is no member's result any more, and carries no uncertainty."""
-        able = [kind for kind in kinds if not kind.needs_uncertainty]
-        if not able:
-            raise ValueError(
-                f"{gate.name}: repaired predictions carry no uncertainty, which"
-                f" {gate.by} needs; choose another judge"
-            )
-        if "surrogate" in gate.repair and all(kind is ESTIMATORS["manifold"] for kind in able):
-            raise ValueError(
-                f"{gate.name}: the manifold would judge its own surrogates; let others judge"
-            )
-        has_maps = any(kind.gives_error_maps for kind in able)
-        if gate.grain == "voxel" and not has_maps:
-            raise ValueError(
-                f"{gate.name}: repaired predictions carry no uncertainty; their"
-                " voxels are doubted by error maps, which qc.estimators' qcresunet gives"
-            )
-        of_slices = has_maps or any(kind.estimates_slices for kind in able)
-        if gate.grain in ("frame", "slice", "structure") and not of_slices:
-            raise ValueError(
-                f"{gate.name}: repaired predictions carry no uncertainty; their"
-                " slices are judged by such as qc.estimators' slicewise"
-            )
+    def _offer(self, gate: GateSettings) -> Offer:
+        return Offer(
+            {name: ESTIMATORS[name] for name in self.judges},
+            self.has_uncertainty,
+            gate.rounds or self.rounds,
+            any(rung.reaches_end for rung in self.qc.whole),
+        )
 
 
 def _spelt_out(gate: Any, shared: Mapping[str, Any]) -> Any:  # noqa: ANN401
@@ -298,6 +240,6 @@ def _spelt_out(gate: Any, shared: Mapping[str, Any]) -> Any:  # noqa: ANN401
         return gate
     if isinstance(gate, str):
         chooser, _, grain = gate.partition("/")
-        chosen = {"rule": chooser} if chooser in get_args(Rule) else {"by": chooser}
+        chosen = {"rule": chooser} if chooser in GATES else {"by": chooser}
         gate = chosen | ({"grain": grain} if grain else {})
     return {**shared, **gate} if isinstance(gate, Mapping) else gate

@@ -1,7 +1,8 @@
 """Settings read from a YAML file and the command line, every mistake named."""
 
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from semiqc.experiment.renamed import current_key, with_current_names
 from semiqc.experiment.settings import Settings
 from semiqc.schemes import SCHEMES
 from semiqc.work.arguments import unknown
@@ -38,14 +40,39 @@ def read_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
     if path:
         for keys in PATHS:
             _anchor(table, keys, path.parent)
+    notice = _Once()
+    table = _renamed(table, path, notice)
     for change in changes:
-        apply_change(table, change)
+        key, *value = change.split("=", 1)
+        apply_change(table, "=".join([current_key(key.strip(), notice), *value]))
+    table = _renamed(table, path, notice)
     try:
         return Settings.model_validate(table)
     except ValidationError as error:
         source = f"{path}: " if path else ""
         mistakes = "; ".join(_explain(mistake) for mistake in error.errors())
         raise SettingsError(source + mistakes) from None
+
+
+class _Once:
+    """Logs each line once."""
+
+    def __init__(self) -> None:
+        self.said: set[str] = set()
+
+    def __call__(self, line: str) -> None:
+        if line not in self.said:
+            logging.getLogger("semiqc").warning(line)
+        self.said.add(line)
+
+
+def _renamed(
+    table: Mapping[str, Any], path: Path | None, notice: Callable[[str], None]
+) -> dict[str, Any]:
+    try:
+        return with_current_names(table, notice)
+    except ValueError as error:
+        raise SettingsError(f"{path}: {error}" if path else str(error)) from None
 
 
 def _anchor(table: dict[str, Any], keys: Sequence[str], folder: Path) -> None:

@@ -27,7 +27,7 @@ from semiqc.work.stages import RunFolder
 MEMBERS_APART = 7919
 """Between the seeds of an ensemble's members."""
 
-OF_PREDICTING = {"clean", "members", "samples", "views"}
+OF_PREDICTING = {"clean", "members", "samples", "tta"}
 """Settings of a segmenter that no single network depends on."""
 
 
@@ -200,7 +200,7 @@ class StagedTrainer:
         return EnsemblePrediction(
             ensemble if uncertainty else ensemble.alone,
             samples=network.samples if is_asked else 0,
-            views=network.views if is_asked else 0,
+            views=network.tta if is_asked else 0,
             clean=network.clean,
             crf=crf,
             seed=self.seed,

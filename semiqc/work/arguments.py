@@ -1,15 +1,43 @@
 """Arguments of estimators and of sources of segmentations, checked before anything is made."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from semiqc.work.descriptions import descriptions
+
 GIVEN = ("self", "scheme", "modalities", "seed")
 """What the program itself says, and settings do not."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a constructor.
+
+    Args:
+        annotation: Its type, with its bounds.
+        default: Where it is not given.
+        description: By the docstring of the class.
+    """
+
+    annotation: Any
+    default: Any
+    description: str
+
+
+def parameters_of(kind: type, given: Collection[str]) -> dict[str, Parameter]:
+    """Parameters of a class's constructor by name, without those in ``given``."""
+    said = descriptions(kind)
+    return {
+        name: Parameter(one.annotation, one.default, said.get(name, ""))
+        for name, one in inspect.signature(kind).parameters.items()
+        if name not in given
+    }
 
 
 def checked_arguments(kind: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:

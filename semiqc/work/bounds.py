@@ -1,7 +1,6 @@
 """Numbers checked against the bounds that a dataclass's annotations give."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Annotated, Any, get_args, get_type_hints
 
 from annotated_types import Ge, Gt, Interval, Le, Lt
@@ -32,7 +31,6 @@ def check_bounds(one: object) -> None:
             raise ValueError(f"{name} must {_expected(low, high)}, got {value}")
 
 
-@lru_cache
 def _bounds(kind: type) -> dict[str, tuple[Ge | Gt | None, Le | Lt | None]]:
     found = {}
     for name, hint in get_type_hints(kind, include_extras=True).items():
@@ -54,12 +52,8 @@ def _metadata(hint: Any) -> Iterator[Any]:  # noqa: ANN401
 
 
 def _expected(low: Ge | Gt | None, high: Le | Lt | None) -> str:
-    if low and high:
-        left = f"({low.gt:g}" if isinstance(low, Gt) else f"[{low.ge:g}"
-        right = f"{high.lt:g})" if isinstance(high, Lt) else f"{high.le:g}]"
-        return f"lie in {left}, {right}"
-    if low:
-        if isinstance(low, Gt):
-            return f"be above {low.gt:g}"
+    left = f"({low.gt:g}" if isinstance(low, Gt) else f"[{low.ge:g}" if low else "(-inf"
+    right = f"{high.lt:g})" if isinstance(high, Lt) else f"{high.le:g}]" if high else "inf)"
+    if isinstance(low, Ge) and high is None:
         return "not be negative" if low.ge == 0 else f"be at least {low.ge:g}"
-    return f"be below {high.lt:g}" if isinstance(high, Lt) else f"be at most {high.le:g}"
+    return f"lie in {left}, {right}"

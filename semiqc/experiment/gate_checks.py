@@ -1,0 +1,110 @@
+"""Whether a run has what a gate, its grain and its repairs need."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from loops.repair import REPAIRS
+from qc import CONSENSUS, ESTIMATORS, QualityEstimator
+from qc.gates import GateContext
+from semiqc.experiment.gate_settings import GateSettings
+
+NO_UNCERTAINTY = "repaired predictions carry no uncertainty"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a run offers to a gate.
+
+    Args:
+        estimators: Those of the run, by name.
+        has_uncertainty: Whether predictions carry the uncertainty of several segmenters.
+        rounds: Of self-training with the gate.
+        has_calibration: Whether the whole first segmenter segments the studies that teach.
+    """
+
+    estimators: Mapping[str, type[QualityEstimator]]
+    has_uncertainty: bool
+    rounds: int
+    has_calibration: bool
+
+
+def check_gate(gate: GateSettings, offer: Offer) -> None:
+    """Make sure that a gate can work in a run.
+
+    Raises:
+        ValueError: In words that begin with the gate's name.
+    """
+    kinds = offer.estimators if gate.by == CONSENSUS else {gate.by: ESTIMATORS[gate.by]}
+    for wrong in (
+        *_of_rule(gate, offer),
+        *_of_repairs(gate, offer, kinds),
+        *_of_grain(gate, offer, list(kinds.values())),
+    ):
+        raise ValueError(f"{gate.name}: {wrong}")
+
+
+def _of_rule(gate: GateSettings, offer: Offer) -> Iterator[str]:
+    kind = gate.rule_kind
+    arguments = gate.arguments(kind)
+    is_judged = "only_good" in arguments or kind.is_control
+    gives_verdicts = gate.by != CONSENSUS and ESTIMATORS[gate.by].gives_verdicts
+    if getattr(gate, "only_good", False) and not (is_judged and gives_verdicts):
+        why = f"which {gate.by} does not give" if is_judged else f"not for {gate.rule}"
+        yield f"only_good is of verdicts, {why}"
+    if kind.needs_calibration and (gate.repair or offer.rounds > 1):
+        yield (
+            "the mean Dice is promised of what the first segmenter predicts, not of what is"
+            " repaired or of later rounds; choose another rule for these"
+        )
+    if kind.needs_calibration and not offer.has_calibration:
+        yield (
+            "the mean Dice is promised of what the whole first segmenter predicts; qc.ladder needs"
+            " a rung that holds nothing back, with a snapshot at 1"
+        )
+    try:
+        kind.for_run(GateContext(), **arguments)
+    except ValueError as error:
+        yield str(error)
+
+
+def _of_repairs(
+    gate: GateSettings, offer: Offer, kinds: Mapping[str, type[QualityEstimator]]
+) -> Iterator[str]:
+    """A repaired prediction is no member's result any more, and carries no uncertainty."""
+    able = {name for name, kind in kinds.items() if not kind.needs_uncertainty}
+    if gate.repair and not able:
+        yield f"{NO_UNCERTAINTY}, which {gate.by} needs; choose another estimator"
+    for name in gate.repair:
+        source = REPAIRS[name].suggested_by
+        if source and able <= {source}:
+            yield f"the {source} would judge its own {name}s; let others judge"
+        if source and source not in offer.estimators:
+            yield f"{name}s come from qc.estimators' {source}"
+
+
+def _of_grain(
+    gate: GateSettings, offer: Offer, kinds: Sequence[type[QualityEstimator]]
+) -> Iterator[str]:
+    grain = gate.grain_kind
+    has_maps = any(kind.gives_error_maps for kind in kinds)
+    for name in grain.of_error_maps:
+        if getattr(gate, name) is not None and not has_maps:
+            yield f"{name} is of error maps, which {gate.by} does not give"
+    has_uncertainty = offer.has_uncertainty and not gate.repair
+    if gate.repair:
+        kinds = [kind for kind in kinds if not kind.needs_uncertainty]
+        has_maps = any(kind.gives_error_maps for kind in kinds)
+    why = f"{NO_UNCERTAINTY}; " if gate.repair else ""
+    if grain.needs_voxels and not (has_maps or has_uncertainty):
+        by_maps = ", ".join(name for name, one in ESTIMATORS.items() if one.gives_error_maps)
+        also = "" if gate.repair else ", or by several members; set segmenter.members"
+        yield (
+            f"{why}{gate.grain}s are doubted by error maps, which {gate.by} does not give but"
+            f" {by_maps}{also}"
+        )
+    if grain.needs_slices and not (has_maps or any(kind.estimates_slices for kind in kinds)):
+        of_slices = ", ".join(name for name, one in ESTIMATORS.items() if one.estimates_slices)
+        yield (
+            f"{why}{gate.by} does not judge slices, which the grain {gate.grain} needs;"
+            f" {of_slices} would"
+        )

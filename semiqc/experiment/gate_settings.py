@@ -1,0 +1,103 @@
+"""Settings of a gate: how pseudo-labels are chosen from what was judged."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from loops.repair import REPAIRS
+from qc import CONSENSUS
+from qc.gates import GATES, Gate
+from qc.grains.grains import GRAINS, Grain
+from semiqc.experiment.gate_parameters import Kind, gate_arguments, own_parameters
+from semiqc.work.sections import OneOf, Section
+
+BEST = "best"
+WHOLE_STUDY = "study"
+
+
+class GateSettings(Section):
+    """Which of the judged studies become pseudo-labels, and which of their voxels.
+
+    Beside what is here it has the parameters of every registered gate, grain and repair.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    by: str = CONSENSUS
+    """The estimator whose score decides, or ``consensus`` of all."""
+    rule: Annotated[str, OneOf(GATES)] = BEST
+    """How studies are chosen; a name in ``qc.GATES``."""
+    grain: Annotated[str, OneOf(GRAINS)] = WHOLE_STUDY
+    """What is left unlabelled in an admitted study: nothing (``study``), or parts of low
+    estimated quality; a name in ``qc.GRAINS``."""
+    repair: Annotated[tuple[str, ...], OneOf(REPAIRS)] = ()
+    """What is tried on every prediction before it is judged; names in ``loops.repair.REPAIRS``.
+    What is judged better is kept."""
+    propagate: bool = False
+    """Carry the experts' labels to the other frames of their studies by registration, and train
+    on those too."""
+    rounds: Annotated[int, Field(ge=1)] | None = None
+    """Of self-training with this gate; those of the run where not given."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_arguments(cls, given: Any) -> Any:  # noqa: ANN401
+        if not isinstance(given, Mapping):
+            return given
+        own = {name: value for name, value in given.items() if name in cls.model_fields}
+        others = {name: value for name, value in given.items() if name not in own}
+        checked = gate_arguments().model_validate(others)
+        return own | {name: getattr(checked, name) for name in type(checked).model_fields}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        found = handler.resolve_ref_schema(handler(schema))
+        found["properties"] |= gate_arguments().model_json_schema()["properties"]
+        found["additionalProperties"] = False
+        return found
+
+    @property
+    def rule_kind(self) -> type[Gate]:
+        """The gate's class."""
+        return GATES[self.rule]
+
+    @property
+    def grain_kind(self) -> type[Grain]:
+        """The grain's class."""
+        return GRAINS[self.grain]
+
+    def arguments(self, kind: Kind) -> dict[str, Any]:
+        """What the settings say of the parameters of a gate, grain or repair."""
+        return {name: getattr(self, name) for name in own_parameters(kind)}
+
+    @property
+    def count(self) -> int | None:
+        """How many studies are chosen; None where the rule does not say."""
+        k: int | None = self.arguments(self.rule_kind).get("k")
+        return k
+
+    @property
+    def name(self) -> str:
+        """Of the scenario that this gate makes."""
+        chooser = self.by if self.rule == BEST else self.rule
+        parts = [chooser, *([self.grain] if self.grain != WHOLE_STUDY else []), *self.repair]
+        parts += ["propagated"] if self.propagate else []
+        parts += [f"{self.rounds}rounds"] if self.rounds else []
+        return "-".join(["gate", *parts])
+
+    @property
+    def title(self) -> str:
+        """As tables and figures show it."""
+        chooser = self.rule_kind.title.format(
+            by=self.by, rule=self.rule, **self.arguments(self.rule_kind)
+        )
+        grain = f", by {self.grain}" if self.grain != WHOLE_STUDY else ""
+        repaired = f", repaired ({', '.join(self.repair)})" if self.repair else ""
+        propagated = ", experts' labels propagated" if self.propagate else ""
+        rounds = f", {self.rounds} rounds" if self.rounds else ""
+        return f"Gate: {chooser}{grain}{repaired}{propagated}{rounds}"
