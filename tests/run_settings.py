@@ -37,7 +37,7 @@ COMPARED = (
 GATES = (
     *TINY,
     "split.validation=0",
-    "segmenter.views=2",
+    "segmenter.tta=2",
     "qc.folds=2",
     "qc.estimators=[curve, svr, agreement, slicewise]",
     "qc.arguments.slicewise={steps: 2, width: 4, size: [3, 32, 32]}",

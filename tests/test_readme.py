@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from loops.repair import REPAIRS
+from qc import ESTIMATORS, GATES, GRAINS
+from segmenters import SEGMENTERS
 from semiqc.cli.app import main
 
 README = Path(__file__).parents[1] / "README.md"
@@ -24,3 +27,23 @@ def test_the_readmes_complete_run_runs_as_it_stands(tmp_path, monkeypatch, capsy
     assert [main(command) for command in commands()] == [0, 0, 0]
     assert (tmp_path / "run" / "report.html").exists()
     assert len(list((tmp_path / "segmented").glob("*.nii.gz"))) == 20
+
+
+@pytest.mark.parametrize(
+    ("what", "registry"),
+    [
+        ("estimator", ESTIMATORS),
+        ("gate", GATES),
+        ("grain", GRAINS),
+        ("repair", REPAIRS),
+        ("segmenter", SEGMENTERS),
+    ],
+)
+def test_the_readmes_table_lists_every_method_that_has_a_paper(what, registry):
+    table = README.read_text(encoding="utf-8").split("## Methods")[1].split("## ")[0]
+
+    listed = set(re.findall(rf"^\| `(\w+)` \({what}\) \|", table, re.MULTILINE))
+
+    assert listed == {
+        name for name, kind in registry.items() if "Reference:" in (kind.__doc__ or "")
+    }
