@@ -54,10 +54,7 @@ def optimise(
     clip: float | None = None,
     fabric: Fabric | None = None,
 ) -> None:
-    """Take one optimizer step per batch.
-
-    Where the gradient is clipped, one that is not finite moves nothing: half precision gives such
-    now and then, and kernels of processors that know it only in part.
+    """Take one optimizer step per batch; the caller's random state is left as it was.
 
     Args:
         step: The method.
@@ -66,8 +63,7 @@ def optimise(
         report: Told the value of every loss term, after every ``report_every`` iterations.
         report_every: Reading a loss makes a GPU wait; so not after each iteration.
         first: Number of the first iteration, more than 1 where a loop goes on.
-        seed: With the iteration's number, of what the step draws; the caller's random state is
-            left as it was.
+        seed: With the iteration's number, of what the step draws.
         schedule: Learning rate of each iteration; None leaves the optimizer's.
         clip: Largest norm of the gradient; None leaves it.
         fabric: Device, precision and processes; None computes plainly on the CPU.
@@ -81,8 +77,7 @@ def optimise(
         for iteration, batch in enumerate(batches, start=first):
             torch.manual_seed(_mixed(seed, iteration))
             if schedule is not None:
-                for group in optimizer.param_groups:
-                    group["lr"] = schedule(iteration)
+                _set_rate(optimizer, schedule(iteration))
             terms = update(batch, iteration)
             if iteration % report_every == 0:
                 report(iteration, {name: term.item() for name, term in terms.items()})
@@ -90,7 +85,11 @@ def optimise(
 
 @dataclass
 class _Update(Generic[BatchOf]):
-    """One step of the optimizer after the other; see ``optimise``."""
+    """One step of the optimizer after the other; see ``optimise``.
+
+    Where the gradient is clipped, one that is not finite moves nothing: half precision gives such
+    now and then, and kernels of processors that know it only in part.
+    """
 
     step: Step[BatchOf]
     optimizer: torch.optim.Optimizer
@@ -202,6 +201,11 @@ class LoopState(Generic[BatchOf]):
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
 
 
 def _mixed(seed: int, iteration: int) -> int:
