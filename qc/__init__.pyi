@@ -6,7 +6,7 @@ from .consensus.blend import Blend as Blend
 from .consensus.cross_fitting import Consensus as Consensus
 from .consensus.panel import Panel as Panel
 from .estimators.agreement import Agreement as Agreement
-from .estimators.cnn import CNNRegression as CNNRegression
+from .estimators.cnn.estimator import CNNRegression as CNNRegression
 from .estimators.curve.estimator import CurveClassifier as CurveClassifier
 from .estimators.mahalanobis import Mahalanobis as Mahalanobis
 from .estimators.manifold.estimator import ManifoldSearch as ManifoldSearch

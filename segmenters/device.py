@@ -1,14 +1,16 @@
 """Where networks run: a processor, or a GPU where there is one."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
-from lightning_fabric import Fabric
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Precision = Literal["32-true", "bf16-mixed"]
 
 
-def make_fabric(device: str, precision: Precision) -> Fabric:
+def make_fabric(device: str, precision: Precision) -> "Fabric":
     """Device and precision, by Lightning Fabric.
 
     Args:
@@ -18,6 +20,9 @@ def make_fabric(device: str, precision: Precision) -> Fabric:
     Raises:
         ValueError: If this machine has no such device.
     """
+    # Lightning takes seconds to import, and only what runs networks needs it.
+    from lightning_fabric import Fabric
+
     if device_here(device) != device:
         raise ValueError(f"device {device}: this machine has none; auto takes what there is")
     return Fabric(accelerator=device, devices=1, precision=precision)

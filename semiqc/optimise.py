@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import torch
-from lightning_fabric import Fabric
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from semiqc.files.atomic import whole_file
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Batch = TypeVar("Batch", contravariant=True)
 BatchOf = TypeVar("BatchOf")
@@ -52,7 +54,7 @@ def optimise(
     seed: int = 0,
     schedule: Callable[[int], float] | None = None,
     clip: float | None = None,
-    fabric: Fabric | None = None,
+    fabric: "Fabric | None" = None,
 ) -> None:
     """Take one optimizer step per batch; the caller's random state is left as it was.
 

@@ -99,3 +99,11 @@ def test_every_folder_of_an_estimator_is_independent(imports, contracts):
     [independent] = [c["modules"] for c in contracts if c["type"] == "independence"]
 
     assert folders <= set(independent)
+
+
+def test_judging_imports_nothing_that_reads_images_plots_or_trains():
+    unwanted = ("monai", "lightning_fabric", "matplotlib", "nibabel", "pydicom", "h5py")
+    code = f"import sys; from qc import Suite; print([m for m in {unwanted} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"

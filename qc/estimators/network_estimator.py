@@ -4,11 +4,10 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -24,6 +23,9 @@ from semiqc.images.crop import CropBox, box_around
 from semiqc.measuring.means import means_of_known
 from semiqc.optimise import Report
 from semiqc.schemes import BACKGROUND
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -183,7 +185,7 @@ class NetworkEstimator(FrameEstimator):
             for member in range(self.members)
         ]
 
-    def _fabric(self) -> Fabric:
+    def _fabric(self) -> "Fabric":
         return make_fabric(self.device, self.precision)
 
 

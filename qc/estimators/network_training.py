@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from qc.estimators.crops import Batch, augmented, network_input
 from semiqc.images.prefetch import ahead
 from semiqc.optimise import Report, optimise
 from semiqc.schemes import LabelScheme
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 CLIP = 12.0
 """Largest norm of the gradient."""
@@ -43,7 +46,7 @@ class NetworkTraining:
     weight_decay: float
     augmentation: float
     seed: int
-    fabric: Fabric
+    fabric: "Fabric"
 
     def run(
         self, network: nn.Module, batches: Iterator[Batch], losses: Losses, report: Report

@@ -4,7 +4,7 @@ from typing import Any
 
 from qc.base import QualityEstimator
 from qc.estimators.agreement import Agreement
-from qc.estimators.cnn import CNNRegression
+from qc.estimators.cnn.estimator import CNNRegression
 from qc.estimators.curve.estimator import CurveClassifier
 from qc.estimators.mahalanobis import Mahalanobis
 from qc.estimators.manifold.estimator import ManifoldSearch

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -25,6 +25,9 @@ from semiqc.measuring.masks import frame_dice, masks, slice_dice
 from semiqc.measuring.means import means_of_known
 from semiqc.schemes import BACKGROUND
 from semiqc.study import Prediction
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 CALIBRATION_SHARE = 0.2
 """Of the studies, which the autoencoder then does not see."""
@@ -249,7 +252,7 @@ class ManifoldSearch(FrameEstimator):
             self.modalities, len(self.scheme.classes), self.size, self.latent, self.width
         )
 
-    def _fabric(self) -> Fabric:
+    def _fabric(self) -> "Fabric":
         return make_fabric(self.device, self.precision)
 
 

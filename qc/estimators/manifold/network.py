@@ -1,13 +1,16 @@
 """A variational autoencoder of image-segmentation pairs."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
 from semiqc.schemes import UNLABELLED
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 HALVINGS = 4
 """Convolutions each way; each halves or doubles rows and columns."""
@@ -32,7 +35,7 @@ class Pairs:
         """Those that a mask or indices choose."""
         return Pairs(self.images[chosen], self.labels[chosen])
 
-    def on(self, fabric: Fabric) -> "Pairs":
+    def on(self, fabric: "Fabric") -> "Pairs":
         """On its device, in the types that networks and losses take."""
         return Pairs(fabric.to_device(self.images).float(), fabric.to_device(self.labels).long())
 

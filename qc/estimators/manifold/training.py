@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from qc.base import ProgressCallback
@@ -14,6 +14,9 @@ from qc.estimators.network_training import CLIP, REPORT_EVERY, warmed_up
 from segmenters.augmentation import Augmentation, augment
 from semiqc.optimise import optimise
 from semiqc.schemes import BACKGROUND, UNLABELLED
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 LARGEST_SHIFT = 0.2
 """Of a spoilt segmentation, as a share of the region."""
@@ -35,7 +38,7 @@ class PairTraining:
     seed: int
 
     def run(
-        self, network: PairVAE, pairs: Pairs, fabric: Fabric, observe: ProgressCallback
+        self, network: PairVAE, pairs: Pairs, fabric: "Fabric", observe: ProgressCallback
     ) -> None:
         """Train on the slices in which something is labelled."""
         pairs = pairs.of((pairs.labels != UNLABELLED).flatten(1).any(dim=1))
@@ -75,7 +78,7 @@ class PairTraining:
 class _Reconstruction:
     """A step: find each good pair again from a draw of the Gaussian of the one that is shown."""
 
-    def __init__(self, network: PairVAE, fabric: Fabric, beta: float) -> None:
+    def __init__(self, network: PairVAE, fabric: "Fabric", beta: float) -> None:
         self.network = network
         self.fabric = fabric
         self.beta = beta

@@ -13,7 +13,6 @@ from qc.estimators.crops import Batch, masks_in
 from qc.estimators.frame_estimator import Judged
 from qc.estimators.network_estimator import NetworkEstimator
 from qc.estimators.network_training import dice_of_areas, mean_error
-from qc.estimators.slicewise.networks import RESNET_WIDTH, UNET_WIDTH, QCResNet, QCUNet
 from qc.estimators.slicewise.scores import volume_dice
 from qc.frames import Frame
 from semiqc.images.clahe import clahe
@@ -23,12 +22,6 @@ from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
 
 Backbone = Literal["resnet", "unet"]
 Dimension = Literal["2d", "3d"]
-
-NETWORKS: dict[Backbone, tuple[type[QCResNet] | type[QCUNet], int]] = {
-    "resnet": (QCResNet, RESNET_WIDTH),
-    "unet": (QCUNet, UNET_WIDTH),
-}
-"""With the width at which they have the paper's size."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -81,6 +74,9 @@ class SlicewiseDice(NetworkEstimator):
     equalise: bool = True
 
     def _network(self) -> nn.Module:
+        # MONAI takes seconds to import, and only networks need it.
+        from qc.estimators.slicewise.networks import NETWORKS
+
         if self.backbone not in NETWORKS or self.dimension not in ("2d", "3d"):
             raise ValueError(
                 f"backbone must be one of {', '.join(NETWORKS)} and dimension 2d or 3d,"

@@ -164,3 +164,10 @@ def _upsampling(spatial_dims: SpatialDims, before: int, after: int) -> nn.Module
         conv_only=True, padding=0, output_padding=0,
     )  # fmt: skip
     return upsampling
+
+
+NETWORKS: dict[str, tuple[type[QCResNet] | type[QCUNet], int]] = {
+    "resnet": (QCResNet, RESNET_WIDTH),
+    "unet": (QCUNet, UNET_WIDTH),
+}
+"""With the width at which they have the paper's size."""

@@ -1,12 +1,10 @@
 """Dice of each structure, read off image and segmentation by a convolutional network."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import torch
-from monai.networks.nets.resnet import resnet18, resnet34, resnet50
-from monai.networks.nets.unet import UNet
 from torch import Tensor, nn
 
 from qc.estimators.crops import Batch
@@ -18,8 +16,6 @@ from semiqc.images.crop import CropBox
 from semiqc.schemes import BACKGROUND, UNLABELLED
 
 Backbone = Literal["resnet18-2d", "resnet34-3d", "resnet50-3d", "unet-3d"]
-FULL_WIDTH = 64
-"""Filters of a ResNet's first layer as published."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -63,21 +59,11 @@ class CNNRegression(NetworkEstimator):
         if self.backbone not in get_args(Backbone):
             known = ", ".join(get_args(Backbone))
             raise ValueError(f"unknown backbone '{self.backbone}'; known: {known}")
+        # MONAI takes seconds to import, and only networks need it.
+        from qc.estimators.cnn.networks import built
+
         channels = self.modalities + len(self.scheme.classes)
-        outputs = len(self.scheme.structures) + 2
-        if self.backbone == "resnet18-2d":
-            return SliceMean(channels, outputs, self.width)
-        if self.backbone == "unet-3d":
-            return PooledUNet(channels, outputs, self.width)
-        build = {"resnet34-3d": resnet34, "resnet50-3d": resnet50}[self.backbone]
-        network = build(
-            n_input_channels=channels,
-            num_classes=outputs,
-            conv1_t_stride=[1, 2, 2],
-            **_shape(self.width, deep=self.backbone == "resnet50-3d"),
-        )
-        network.maxpool = nn.MaxPool3d(kernel_size=3, stride=(1, 2, 2), padding=1)
-        return network
+        return built(self.backbone, channels, len(self.scheme.structures) + 2, self.width)
 
     def _losses(self, output: Any, batch: Batch) -> dict[str, Tensor]:  # noqa: ANN401
         targets = torch.cat([batch.dice, _background_and_whole(batch)], dim=1)
@@ -89,76 +75,6 @@ class CNNRegression(NetworkEstimator):
         of_structures = slice(len(self.scheme.structures))
         mean = torch.stack([output.float().sigmoid() for output in outputs]).mean(dim=0)
         return [Judged(dice) for dice in mean[:, of_structures].double().cpu().numpy()]
-
-
-class SliceMean(nn.Module):
-    """A 2-D ResNet-18 on each slice; a dense layer on the mean of their features.
-
-    Args:
-        channels: Of the input.
-        outputs: Of the dense layer.
-        width: Filters of the first layer.
-    """
-
-    def __init__(self, channels: int, outputs: int, width: int) -> None:
-        super().__init__()
-        self.features = resnet18(
-            spatial_dims=2,
-            n_input_channels=channels,
-            feed_forward=False,
-            conv1_t_stride=2,
-            **_shape(width),
-        )
-        self.features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.dense = nn.Linear(8 * width, outputs)
-
-    def forward(self, given: Tensor) -> Tensor:
-        """``[B, C, Z, Y, X]`` to ``[B, outputs]``; slices without any segmentation count too."""
-        count, channels, slices, height, width = given.shape
-        flat = given.transpose(1, 2).reshape(count * slices, channels, height, width)
-        features = self.features(flat).view(count, slices, -1)
-        found: Tensor = self.dense(features.mean(dim=1))
-        return found
-
-
-class PooledUNet(nn.Module):
-    """MONAI's U-Net, its last feature map averaged over voxels, and a dense layer.
-
-    Args:
-        channels: Of the input.
-        outputs: Of the dense layer.
-        width: Filters of the first level; each of the four below has twice those above it.
-    """
-
-    def __init__(self, channels: int, outputs: int, width: int) -> None:
-        super().__init__()
-        levels = [width * 2**level for level in range(5)]
-        in_plane: Any = [
-            (1, 2, 2)
-        ] * 4  # MONAI takes a stride for each axis, and says it does not.
-        self.unet = UNet(
-            spatial_dims=3,
-            in_channels=channels,
-            out_channels=levels[0],
-            channels=levels,
-            strides=in_plane,
-            num_res_units=2,
-        )
-        self.dense = nn.Linear(levels[0], outputs)
-
-    def forward(self, given: Tensor) -> Tensor:
-        """``[B, C, Z, Y, X]`` to ``[B, outputs]``."""
-        found: Tensor = self.dense(self.unet(given).mean(dim=(2, 3, 4)))
-        return found
-
-
-def _shape(width: int, *, deep: bool = False) -> Mapping[str, Any]:
-    """Widths and shortcuts of a published ResNet in MONAI's words."""
-    return {
-        "widen_factor": width / FULL_WIDTH,
-        "shortcut_type": "B",
-        "bias_downsample": deep,
-    }
 
 
 def _background_and_whole(batch: Batch) -> Tensor:
