@@ -107,3 +107,14 @@ class MonotoneCurve:
         """What ``arrays`` gave."""
         signals, values = (arrays[f"{name}/{part}"] for part in ("signals", "values"))
         return cls(np.asarray(signals, np.float64), np.asarray(values, np.float64))
+
+
+def stored_curves(curves: Mapping[str, MonotoneCurve]) -> dict[str, NDArray[np.generic]]:
+    """Named curves as arrays, to be stored."""
+    return {key: array for name, one in curves.items() for key, array in one.arrays(name).items()}
+
+
+def curves_from(arrays: Mapping[str, NDArray[np.generic]]) -> dict[str, MonotoneCurve]:
+    """What ``stored_curves`` gave."""
+    names = [name.removesuffix("/signals") for name in arrays if name.endswith("/signals")]
+    return {name: MonotoneCurve.from_arrays(arrays, name) for name in names}

@@ -13,7 +13,6 @@ from qc.graded import (
     GradedSet,
     GradedWriter,
     Made,
-    error_maps,
     multi_class_dice,
     mvsf,
 )
@@ -315,13 +314,3 @@ def test_volume_fraction_is_positive_where_too_little_was_segmented():
     assert mvsf(large, small) == pytest.approx(-1)
     assert mvsf(large, none) == -2
     assert np.isnan(mvsf(none, none))
-
-
-def test_error_maps_show_what_is_wrongly_in_or_out():
-    predicted = np.array([[[3, 3, 0, 1, 3]]])
-    reference = np.array([[[3, 0, 3, 3, UNLABELLED]]])
-    maps = error_maps(predicted, reference, SHORT_AXIS)
-
-    assert maps[LV, 0, 0].tolist() == [False, True, True, True, False]
-    assert maps[RV, 0, 0].tolist() == [False, False, False, True, False]
-    assert not maps[MYO].any()

@@ -5,6 +5,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.flop_counter import FlopCounterMode
 
 from qc.base import Graded
+from qc.estimators.qcresunet.blocks import GAIN
 from qc.estimators.qcresunet.estimator import (
     QCResUNet,
     error_targets,
@@ -14,7 +15,6 @@ from qc.estimators.qcresunet.estimator import (
 )
 from qc.estimators.qcresunet.network import (
     ANISOTROPIC,
-    GAIN,
     ISOTROPIC,
     Outputs,
     QCResUNetNetwork,

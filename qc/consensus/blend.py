@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from qc.absence import absent_structures, lacking, rightly_absent, score_of
-from qc.base import Graded, Quality
+from qc.base import Graded, OfScheme, Quality
 from qc.consensus.calibration import dice_said, true_dice
 from qc.consensus.conformal import Conformal
 from qc.consensus.error_maps import mean_map_dice
@@ -23,7 +23,6 @@ from qc.consensus.stacking import (
     folds_of,
 )
 from qc.consensus.weighted_means import WeightedMeans
-from semiqc.schemes import LabelScheme
 from semiqc.study import Prediction
 
 Array = NDArray[np.float64]
@@ -32,7 +31,8 @@ USUAL = 0.95
 """Share of the training within whose disagreement nothing is said of it."""
 
 
-class Blend(BaseEstimator):  # type: ignore[misc]
+@dataclass(kw_only=True, eq=False, repr=False)
+class Blend(OfScheme):
     """Weighs what several estimators say of the same prediction, for each structure.
 
     Every estimator is first calibrated by itself (``calibration.py``). The estimate is the
@@ -76,10 +76,8 @@ class Blend(BaseEstimator):  # type: ignore[misc]
         usual_spread_: Disagreement of the members that is not unusual, in Dice.
     """
 
-    def __init__(self, scheme: LabelScheme, *, level: float = 0.9, folds: int = 5) -> None:
-        self.scheme = scheme
-        self.level = level
-        self.folds = folds
+    level: float = 0.9
+    folds: int = 5
 
     def fit(
         self,

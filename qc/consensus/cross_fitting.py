@@ -1,6 +1,7 @@
 """Several estimators as one, which weighs them by how they judge what they did not learn from."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -12,10 +13,10 @@ from qc.consensus.blend import Blend, below
 from qc.consensus.panel import Panel
 from qc.consensus.stacking import folds_of
 from qc.estimators.registry import ESTIMATORS, make_estimator
-from semiqc.schemes import LabelScheme
 from semiqc.study import Prediction
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Consensus(QualityEstimator):
     """Members that judge together; see ``qc.consensus.blend`` for how they are weighed.
 
@@ -49,26 +50,13 @@ class Consensus(QualityEstimator):
     takes_modalities = True
     takes_seed = True
 
-    def __init__(
-        self,
-        scheme: LabelScheme,
-        *,
-        members: tuple[str, ...] = ("svr", "physiology"),
-        arguments: dict[str, dict[str, Any]] | None = None,
-        folds: int = 3,
-        holdout: float = 0.3,
-        level: float = 0.9,
-        modalities: int = 1,
-        seed: int = 0,
-    ) -> None:
-        self.scheme = scheme
-        self.members = members
-        self.arguments = arguments
-        self.folds = folds
-        self.holdout = holdout
-        self.level = level
-        self.modalities = modalities
-        self.seed = seed
+    members: tuple[str, ...] = ("svr", "physiology")
+    arguments: dict[str, dict[str, Any]] | None = None
+    folds: int = 3
+    holdout: float = 0.3
+    level: float = 0.9
+    modalities: int = 1
+    seed: int = 0
 
     @property
     def panel(self) -> Panel:

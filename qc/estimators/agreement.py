@@ -17,7 +17,7 @@ from qc.estimators.uncertainty_estimator import (
     uncertainty_of,
 )
 from qc.frames import Frame, GradedFrame
-from qc.isotonic import MonotoneCurve
+from qc.isotonic import MonotoneCurve, curves_from, stored_curves
 from semiqc.measuring.masks import masks
 from semiqc.schemes import LabelScheme
 
@@ -101,14 +101,10 @@ class Agreement(UncertaintyMapsEstimator):
         return Judged(estimates["dice"], estimates["nsd"])
 
     def _arrays(self) -> dict[str, NDArray[np.generic]]:
-        stored: dict[str, NDArray[np.generic]] = {}
-        for name, calibration in self.calibrations_.items():
-            stored |= calibration.arrays(name)
-        return stored
+        return stored_curves(self.calibrations_)
 
     def _take(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-        names = [name.removesuffix("/signals") for name in arrays if name.endswith("/signals")]
-        self.calibrations_ = {name: MonotoneCurve.from_arrays(arrays, name) for name in names}
+        self.calibrations_ = curves_from(arrays)
 
 
 def signals_of(frame: Frame, scheme: LabelScheme, names: Sequence[Signal]) -> Array:

@@ -13,7 +13,7 @@ from qc.estimators.uncertainty_estimator import (
     uncertainty_of,
 )
 from qc.frames import Frame, GradedFrame
-from qc.isotonic import MonotoneCurve
+from qc.isotonic import MonotoneCurve, curves_from, stored_curves
 
 KINDS = ("dice", "nsd")
 
@@ -76,14 +76,10 @@ class Mahalanobis(UncertaintyMapsEstimator):
         return np.where(is_present(frame.labels, self.scheme), estimates, 0)
 
     def _arrays(self) -> dict[str, NDArray[np.generic]]:
-        stored: dict[str, NDArray[np.generic]] = {}
-        for name, calibration in self.calibrations_.items():
-            stored |= calibration.arrays(name)
-        return stored
+        return stored_curves(self.calibrations_)
 
     def _take(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-        names = [name.removesuffix("/signals") for name in arrays if name.endswith("/signals")]
-        self.calibrations_ = {name: MonotoneCurve.from_arrays(arrays, name) for name in names}
+        self.calibrations_ = curves_from(arrays)
 
 
 def distance(frame: Frame) -> float:

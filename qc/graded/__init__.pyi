@@ -15,6 +15,5 @@ from .source import Made as Made
 from .source import Source as Source
 from .store import GradedSet as GradedSet
 from .store import GradedWriter as GradedWriter
-from .truth import error_maps as error_maps
 from .truth import multi_class_dice as multi_class_dice
 from .truth import mvsf as mvsf

@@ -5,8 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.measuring.masks import compared, frame_dice
-from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
+from semiqc.measuring.masks import frame_dice
+from semiqc.schemes import BACKGROUND, UNLABELLED
 
 SHOWN_FROM = 0.5
 """Probability from which an error map shows an error."""
@@ -61,23 +61,6 @@ def mvsf(predicted: NDArray[np.bool_], reference: NDArray[np.bool_]) -> NDArray[
             2 * (in_reference - in_predicted) / (in_reference + in_predicted)
         )
     return fraction
-
-
-def error_maps(
-    predicted: NDArray[np.int8], reference: NDArray[np.int8], scheme: LabelScheme
-) -> NDArray[np.bool_]:
-    """Where each structure is wrongly in the prediction or wrongly not.
-
-    Args:
-        predicted: Class of each voxel, ``[Z, Y, X]``.
-        reference: Class of each voxel or ``UNLABELLED``, ``[Z, Y, X]``.
-        scheme: Whose structures to compare.
-
-    Returns:
-        ``[S, Z, Y, X]``; False where the reference is ``UNLABELLED``.
-    """
-    in_predicted, in_reference = compared(predicted, reference, scheme)
-    return in_predicted ^ in_reference
 
 
 def error_map_dice(
