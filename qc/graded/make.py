@@ -153,24 +153,36 @@ def _grade(
     if not sources:
         raise ValueError("grading needs at least one source of segmentations, got none")
     total = len(splits) * len(sources)
-    has_made = False
+    tell = observe or _unobserved
     with writer:
-        for part, (title, made) in enumerate(_parts(sources, splits)):
-            if observe:
-                observe(part, total, title)
-            for one in made:
-                writer.add(one)
-                has_made = True
-                if observe:
-                    observe(part, total, f"{title}: {one.source} of {one.study.name}")
-        if not has_made:
+        if not _written(writer, sources, splits, tell):
             raise ValueError(
                 f"{writer.store.path}: nothing could be made of it by the sources"
                 f" {', '.join(sources)}; modalities, for one, needs several of them"
             )
-    if observe:
-        observe(total, total, "done")
+    tell(total, total, "done")
     return GradedSet(writer.path, writer.store)
+
+
+def _unobserved(done: int, total: int, what: str) -> None:
+    pass
+
+
+def _written(
+    writer: GradedWriter,
+    sources: Mapping[str, Source],
+    splits: Sequence[Split],
+    observe: GradingCallback,
+) -> int:
+    """How many segmentations were made and written."""
+    total, count = len(splits) * len(sources), 0
+    for part, (title, made) in enumerate(_parts(sources, splits)):
+        observe(part, total, title)
+        for one in made:
+            writer.add(one)
+            count += 1
+            observe(part, total, f"{title}: {one.source} of {one.study.name}")
+    return count
 
 
 def _parts(

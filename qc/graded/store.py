@@ -73,14 +73,7 @@ class GradedSet(Sequence[Graded]):
         file = open_h5(self.path, self._version)
         try:
             self._check(file.attrs)
-            self.tolerance_mm = float(file.attrs["tolerance_mm"])
-            self._names = {key: np.char.decode(file["names"][key][:], "utf-8") for key in _NAMES}
-            self._columns = {key: np.asarray(file["items"][key]) for key in _COLUMNS}
-            self._slice_tables = {key: np.asarray(file["slices"][key]) for key in _TABLES}
-            self._uncertainty: dict[str, NDArray[Any]] | None = None
-            if _UNCERTAINTY[0] in file["items"]:
-                self._uncertainty = {key: np.asarray(file["items"][key]) for key in _UNCERTAINTY}
-                self._features = np.asarray(file[GROUP]["features"])
+            self._read_tables(file)
         except StoreError:
             raise
         except (KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
@@ -88,6 +81,16 @@ class GradedSet(Sequence[Graded]):
         self._chosen: NDArray[np.intp] = np.arange(len(self._columns["study"]))
         self._voxels: dict[str, tuple[Study, H5Voxels]] = {}
         self._maps: dict[str, H5Voxels] = {}
+
+    def _read_tables(self, file: Any) -> None:  # noqa: ANN401
+        self.tolerance_mm = float(file.attrs["tolerance_mm"])
+        self._names = {key: np.char.decode(file["names"][key][:], "utf-8") for key in _NAMES}
+        self._columns = {key: np.asarray(file["items"][key]) for key in _COLUMNS}
+        self._slice_tables = {key: np.asarray(file["slices"][key]) for key in _TABLES}
+        self._uncertainty: dict[str, NDArray[Any]] | None = None
+        if _UNCERTAINTY[0] in file["items"]:
+            self._uncertainty = {key: np.asarray(file["items"][key]) for key in _UNCERTAINTY}
+            self._features = np.asarray(file[GROUP]["features"])
 
     def _check(self, attributes: Mapping[str, Any]) -> None:
         if _text(attributes, "format") != FORMAT:
@@ -115,7 +118,9 @@ class GradedSet(Sequence[Graded]):
     def __getitem__(self, index: int | slice) -> "Graded | GradedSet":
         if isinstance(index, slice):
             return self.subset(np.arange(len(self))[index])
-        item = int(self._chosen[index])
+        return self._graded(int(self._chosen[index]))
+
+    def _graded(self, item: int) -> Graded:
         study, labels = self._read(str(self._names["studies"][self._columns["study"][item]]))
         frame, row = int(self._columns["frame"][item]), int(self._columns["row"][item])
         prediction = Prediction(

@@ -157,28 +157,31 @@ class GradedWriter:
         """Write the tables, unless the block failed."""
         if kind is not None:
             return
-        items = self._items
-        if not items:
+        if not self._items:
             raise ValueError(f"{self.path}: there is no graded segmentation to write")
-        studies = sorted({item.study for item in items})
-        sources = sorted({item.source for item in items})
-        columns: dict[str, Any] = {
-            "names/studies": np.char.encode(studies, "utf-8"),
-            "names/sources": np.char.encode(sources, "utf-8"),
-            "items/study": np.array([studies.index(item.study) for item in items]),
-            "items/source": np.array([sources.index(item.source) for item in items]),
-            "items/frame": np.array([item.frame for item in items]),
-            "items/row": np.array([item.row for item in items]),
-            "items/dice": np.stack([item.dice for item in items]),
-            "items/nsd": np.stack([item.nsd for item in items]),
-            "items/multi_class_dice": np.array([item.multi_class_dice for item in items]),
-            "items/slices": np.cumsum([0, *(item.mvsf.shape[1] for item in items)]),
-            "slices/dice": np.concatenate([item.slice_dice for item in items], axis=1),
-            "slices/mvsf": np.concatenate([item.mvsf for item in items], axis=1),
-            **_uncertainty_columns(items),
-        }
-        for name, column in columns.items():
+        for name, column in _columns(self._items).items():
             self._file.create_dataset(name, data=column, compression="gzip")
+
+
+def _columns(items: Sequence[_Item]) -> dict[str, Any]:
+    """The tables of a file, by their names in it."""
+    studies = sorted({item.study for item in items})
+    sources = sorted({item.source for item in items})
+    return {
+        "names/studies": np.char.encode(studies, "utf-8"),
+        "names/sources": np.char.encode(sources, "utf-8"),
+        "items/study": np.array([studies.index(item.study) for item in items]),
+        "items/source": np.array([sources.index(item.source) for item in items]),
+        "items/frame": np.array([item.frame for item in items]),
+        "items/row": np.array([item.row for item in items]),
+        "items/dice": np.stack([item.dice for item in items]),
+        "items/nsd": np.stack([item.nsd for item in items]),
+        "items/multi_class_dice": np.array([item.multi_class_dice for item in items]),
+        "items/slices": np.cumsum([0, *(item.mvsf.shape[1] for item in items)]),
+        "slices/dice": np.concatenate([item.slice_dice for item in items], axis=1),
+        "slices/mvsf": np.concatenate([item.mvsf for item in items], axis=1),
+        **_uncertainty_columns(items),
+    }
 
 
 def _without_maps(uncertainty: UncertaintyMaps) -> UncertaintyMaps:
@@ -216,16 +219,20 @@ def _check(made: Made, study: Study, scheme: LabelScheme) -> None:
             f"{study.name}: '{made.source}' gave labels of shape {made.labels.shape},"
             f" a frame has {study.labels.shape[1:]}"
         )
+    _check_maps(made)
     classes = len(scheme.classes)
-    maps = [] if made.uncertainty is None else [getattr(made.uncertainty, name) for name in MAPS]
-    for map_ in maps:
-        if tuple(map_.shape) != (1, *made.labels.shape):
-            raise ValueError(
-                f"{study.name}: '{made.source}' gave uncertainty of shape {tuple(map_.shape)},"
-                f" expected {(1, *made.labels.shape)}"
-            )
     if made.labels.min() < 0 or made.labels.max() >= classes:
         raise ValueError(
             f"{study.name}: '{made.source}' gave labels from {made.labels.min()} to"
             f" {made.labels.max()}, expected 0 to {classes - 1}"
         )
+
+
+def _check_maps(made: Made) -> None:
+    maps = [] if made.uncertainty is None else [getattr(made.uncertainty, name) for name in MAPS]
+    for map_ in maps:
+        if tuple(map_.shape) != (1, *made.labels.shape):
+            raise ValueError(
+                f"{made.study.name}: '{made.source}' gave uncertainty of shape"
+                f" {tuple(map_.shape)}, expected {(1, *made.labels.shape)}"
+            )

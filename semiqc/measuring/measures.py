@@ -173,24 +173,31 @@ def _figures(
     largest = float(sizes.max()) if has_phases else math.nan
     smallest = float(sizes.min()) if has_phases else math.nan
     size = float(sizes[end_diastole]) if len(sizes) else math.nan
-    figures: list[tuple[str, str, float]]
     match structure.measure:
         case Measure.CAVITY:
-            figures = [
-                ("EDV", "ml", largest),
-                ("ESV", "ml", smallest),
-                ("SV", "ml", largest - smallest),
-                ("EF", "%", ejection_fraction(largest, smallest)),
-            ]
+            figures = _of_cavity(largest, smallest)
         case Measure.AREA:
-            change = 100.0 * (largest - smallest) / smallest if smallest > 0 else math.nan
-            figures = [
-                ("largest", "mm2", largest),
-                ("smallest", "mm2", smallest),
-                ("relative change", "%", change),
-            ]
+            figures = _of_area(largest, smallest)
         case Measure.MASS:
             figures = [("mass", "g", size * MYOCARDIAL_DENSITY)]
         case _:
             figures = [("volume", "ml", size)]
     return [ClinicalMeasure(structure.name, *figure) for figure in figures]
+
+
+def _of_cavity(largest: float, smallest: float) -> list[tuple[str, str, float]]:
+    return [
+        ("EDV", "ml", largest),
+        ("ESV", "ml", smallest),
+        ("SV", "ml", largest - smallest),
+        ("EF", "%", ejection_fraction(largest, smallest)),
+    ]
+
+
+def _of_area(largest: float, smallest: float) -> list[tuple[str, str, float]]:
+    change = 100.0 * (largest - smallest) / smallest if smallest > 0 else math.nan
+    return [
+        ("largest", "mm2", largest),
+        ("smallest", "mm2", smallest),
+        ("relative change", "%", change),
+    ]

@@ -164,17 +164,18 @@ class CurveClassifier(QualityEstimator):
         folds = held_out_folds(is_good, studies, self.folds, self.seed)
         held_out_scores = np.full(len(is_good), np.nan)
         for learned, held_out in folds or [(everything, everything[:0])]:
-            known = curves[learned], torch.from_numpy(is_good[learned])
-            networks = [
-                self._trained(*known, self.seed + len(self.networks_) + member)
-                for member in range(self.members)
-            ]
+            networks = self._members(curves[learned], torch.from_numpy(is_good[learned]))
             self.networks_ += networks
             observe(len(self.networks_), self.members * max(1, len(folds)))
             held_out_scores[held_out] = mean_probability(networks, curves[held_out])
         if folds:
             chosen = weighted_youden(held_out_scores, is_good, self.sensitivity_weight)
             self.figures_ |= asdict(chosen)
+
+    def _members(self, curves: torch.Tensor, is_good: torch.Tensor) -> list[CurveNetwork]:
+        """As many as there are members, each with a seed of its own."""
+        first = self.seed + len(self.networks_)
+        return [self._trained(curves, is_good, first + member) for member in range(self.members)]
 
     def _trained(self, curves: torch.Tensor, is_good: torch.Tensor, seed: int) -> CurveNetwork:
         # The caller's random numbers are left as they were.

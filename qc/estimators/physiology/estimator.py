@@ -141,13 +141,7 @@ class Physiology(QualityEstimator):
             self._frame_dice(found[key])[[frames[row].number for row in mine]] - dice[mine]
             for key, mine in rows.items()
         ]
-        prior = prior_costs(len(STUDY_RULES))
-        learned = []
-        for part, columns in enumerate(given):
-            losses = np.array([means_of_known(one[:, part], axis=0) for one in lacking])
-            known = np.isfinite(losses)
-            learned.append(learned_costs(columns[known], losses[known], prior))
-        self.costs_ = (self.costs_[0], np.stack(learned))
+        self.costs_ = (self.costs_[0], _course_costs(given, lacking))
 
     def _frame_dice(self, found: Findings) -> Array:
         """Of each frame and structure, ``[T, S]``, by its shapes alone."""
@@ -254,6 +248,22 @@ class _Broken(NamedTuple):
 def _joined(found: Sequence[Array], rules: Sequence[Rule[Any]], of: Physiology) -> Array:
     none = np.zeros((0, len(rules), len(of.scheme.structures)))
     return np.concatenate([none, *found])
+
+
+def _course_costs(given: Array, lacking: Sequence[Array]) -> Array:
+    """Costs of breaking each rule on the course, ``[S, G]``.
+
+    Args:
+        given: What the rules found, ``[S, N, G]``.
+        lacking: Of each study, Dice by shapes alone less the true one, ``[T, S]``.
+    """
+    prior = prior_costs(len(STUDY_RULES))
+    learned = []
+    for part, columns in enumerate(given):
+        losses = np.array([means_of_known(one[:, part]) for one in lacking])
+        known = np.isfinite(losses)
+        learned.append(learned_costs(columns[known], losses[known], prior))
+    return np.stack(learned)
 
 
 def _is_whole(labels: NDArray[np.int8]) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.estimators.physiology.rules import FRAME_RULES, STUDY_RULES
-from qc.estimators.physiology.shape import course_of, shapes_of
+from qc.estimators.physiology.shape import Shapes, course_of, shapes_of
 from semiqc.measuring.masks import frame_dice, masks
 from semiqc.schemes import LabelScheme
 from semiqc.study import Voxels
@@ -50,14 +50,7 @@ def findings(
             that compare neighbours in time are silent.
     """
     chosen = range(labels.shape[0]) if numbers is None else numbers
-    frames, overlaps = [], np.full((len(scheme.structures), len(chosen)), np.nan)
-    before = masks(np.asarray(labels[chosen[-1]]), scheme) if len(chosen) > 1 else None
-    for row, number in enumerate(chosen):
-        frame = np.asarray(labels[number])
-        if before is not None:
-            now = masks(frame, scheme)
-            overlaps[:, row], before = frame_dice(now, before), now
-        frames.append(shapes_of(frame, scheme, spacing))
+    frames, overlaps = _shapes_and_overlaps(labels, scheme, spacing, chosen)
     of_frames = [[rule.worst(shapes) for rule in FRAME_RULES] for shapes in frames]
     course = course_of(frames, overlaps, scheme.structures)
     of_course = [rule.worst(course) for rule in STUDY_RULES]
@@ -71,3 +64,21 @@ def findings(
         np.stack([place for _, place in of_course]),
         np.stack([shapes.areas.any(axis=1) for shapes in frames]),
     )
+
+
+def _shapes_and_overlaps(
+    labels: Voxels,
+    scheme: LabelScheme,
+    spacing: tuple[float, float, float],
+    chosen: Sequence[int],
+) -> tuple[list[Shapes], Array]:
+    """Shapes of each frame, and Dice with the frame before, ``[S, T]``; NaN of a single frame."""
+    frames, overlaps = [], np.full((len(scheme.structures), len(chosen)), np.nan)
+    before = masks(np.asarray(labels[chosen[-1]]), scheme) if len(chosen) > 1 else None
+    for row, number in enumerate(chosen):
+        frame = np.asarray(labels[number])
+        if before is not None:
+            now = masks(frame, scheme)
+            overlaps[:, row], before = frame_dice(now, before), now
+        frames.append(shapes_of(frame, scheme, spacing))
+    return frames, overlaps

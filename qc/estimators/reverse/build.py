@@ -54,19 +54,8 @@ def _space(moments: Sequence[Moments], size: int) -> Volume:
 def _averaged(frames: Sequence[Frame], poses: Tensor, space: Volume) -> Atlas:
     images = [volume_of(frame).coarser(space.spacing[1]) for frame in frames]
     weights = _weights_of(_labels(frames, poses, space))
+    poses = _aligned(images, poses, space, weights)
     seen = _seen(images, poses, space, weights)
-    middle = poses[:, 3:].mean(dim=0)
-    for _ in range(ROUNDS):
-        mean = Volume(seen.mean(dim=0), space.spacing)
-        poses = torch.cat(
-            [
-                register_affine(image, mean, pose[None], weights=weights)[0]
-                for image, pose in zip(images, poses, strict=True)
-            ]
-        )
-        # Else all would look ever closer at the slices that are most alike.
-        poses[:, 3:] -= poses[:, 3:].mean(dim=0) - middle
-        seen = _seen(images, poses, space, weights)
     mean = Volume(seen.mean(dim=0), space.spacing)
     points = mean.points + deformation(seen, mean)
     mean = Volume(_seen(images, poses, space, weights, points).mean(dim=0), space.spacing)
@@ -79,6 +68,23 @@ def _averaged(frames: Sequence[Frame], poses: Tensor, space: Volume) -> Atlas:
         _labels(frames, poses, space),
         deformed,
     )
+
+
+def _aligned(images: Sequence[Volume], poses: Tensor, space: Volume, weights: Tensor) -> Tensor:
+    """Poses ``[R, 8]`` of images that are registered to their mean, ``ROUNDS`` times."""
+    middle = poses[:, 3:].mean(dim=0)
+    for _ in range(ROUNDS):
+        seen = _seen(images, poses, space, weights)
+        mean = Volume(seen.mean(dim=0), space.spacing)
+        poses = torch.cat(
+            [
+                register_affine(image, mean, pose[None], weights=weights)[0]
+                for image, pose in zip(images, poses, strict=True)
+            ]
+        )
+        # Else all would look ever closer at the slices that are most alike.
+        poses[:, 3:] -= poses[:, 3:].mean(dim=0) - middle
+    return poses
 
 
 def _seen(

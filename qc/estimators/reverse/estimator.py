@@ -102,6 +102,12 @@ class ReverseClassification(FrameEstimator):
             # Frames of the only subject would meet no reference: nothing could be learned.
             observe(1, 1)
             return
+        self.machines_ = self._calibration(frames, self._features_of(frames, owners, observe))
+
+    def _features_of(
+        self, frames: Sequence[GradedFrame], owners: NDArray[np.str_], observe: ProgressCallback
+    ) -> Array:
+        """What references of other subjects say of each frame, ``[N, F]``."""
         images = by_image(frames)
         features = np.zeros((len(frames), self._features), np.float64)
         for done, numbers in enumerate(images):
@@ -109,7 +115,7 @@ class ReverseClassification(FrameEstimator):
             read = [frames[number].frame() for number in numbers]
             features[numbers] = self._of_image(read, allowed)
             observe(done + 1, len(images))
-        self.machines_ = self._calibration(frames, features)
+        return features
 
     def _calibration(self, frames: Sequence[GradedFrame], features: Array) -> dict[str, FittedSVR]:
         dice = np.stack([frame.dice(self.scheme) for frame in frames])

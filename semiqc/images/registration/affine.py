@@ -119,8 +119,7 @@ def register_affine(
 ) -> tuple[Tensor, Tensor]:
     """Poses under which the moving volume looks most like the fixed one, from several starts.
 
-    Each step solves least squares for the small motion that explains what still differs, by the
-    mean of both gradients. Starts do not influence one another.
+    A step is the small motion that explains what differs best, by the mean of both gradients.
 
     Reference:
         Benhimane and Malis, "Real-time image-based tracking of planes using efficient
