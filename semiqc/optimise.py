@@ -96,7 +96,7 @@ class _Update(Generic[BatchOf]):
     step: Step[BatchOf]
     optimizer: torch.optim.Optimizer
     clip: float | None
-    fabric: Fabric | None
+    fabric: "Fabric | None"
     lost: int = 0
     """Gradients that were not finite, in a row."""
 
