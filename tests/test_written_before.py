@@ -30,6 +30,11 @@ def rows_of(path):
         return list(csv.reader(file))
 
 
+def titled_now(rows):
+    """Version 0.1 called the scenario semiQCSeg, whoever chose; here the consensus did."""
+    return [["QC gate: consensus" if one == "semiQCSeg" else one for one in row] for row in rows]
+
+
 def scores_of(path):
     """(study, estimator) -> score: of a row each in version 0.1, now of a column each."""
     rows = mappings_of(path)
@@ -59,7 +64,7 @@ def test_a_store_is_read():
 @pytest.mark.parametrize("name", TABLES)
 def test_a_run_is_reported_with_the_same_figures(run, name):
     found = run / "results" / "tables" / name
-    assert rows_of(found) == rows_of(BEFORE / "expected" / "tables" / name)
+    assert rows_of(found) == titled_now(rows_of(BEFORE / "expected" / "tables" / name))
     assert not found.exists() or found.stat().st_size
 
 
