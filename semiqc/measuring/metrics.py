@@ -108,8 +108,7 @@ def overlap(
     Reference:
         Nikolov et al., "Clinically applicable segmentation of head and neck anatomy for
         radiotherapy", Journal of Medical Internet Research 2021 (surface Dice).
-        https://doi.org/10.2196/26151
-        Ours: missing structures, see the module.
+        https://doi.org/10.2196/26151 Ours: missing structures, see the module.
 
     Args:
         predicted: Class of each voxel, ``[Z, Y, X]``.
