@@ -16,8 +16,12 @@ from segmenters import SEGMENTERS, NetworkSegmenter
 from semiqc.cli import main
 from semiqc.exchange.readers import READERS, Reader
 from semiqc.files.store import Store
+from semiqc.files.tables import OverlapRow, read_rows
 from semiqc.images.raw import Entry, Listing, RawStudy
+from semiqc.measuring.metrics import METRICS, Metric
+from semiqc.pages.table import Table, number, text
 from semiqc.phantom import write_phantoms
+from semiqc.report import tables as report_tables
 from semiqc.schemes import SHORT_AXIS
 
 
@@ -90,24 +94,45 @@ def find_arrays(source, scheme):
     return Listing(tuple(entries), scheme or SHORT_AXIS, ("MR",))
 
 
+def widths(predicted, reference, spacing, tolerance_mm):
+    return predicted.any(axis=(1, 2)).sum(axis=-1).astype(float) * spacing[2]
+
+
+def seconds_table(data):
+    rows = [{"title": title, "seconds": 1.5} for _, title in data.scenarios]
+    columns = [text("title", "Scenario"), number("seconds", "Seconds", 1)]
+    return Table("seconds", "Time of a scenario", rows, columns, section="training")
+
+
 @pytest.fixture
 def known(monkeypatch):
     monkeypatch.setitem(ESTIMATORS, "volumes", Volumes)
     monkeypatch.setitem(SEGMENTERS, "shallow", Shallow)
     monkeypatch.setitem(SOURCES, "copies", Copies)
+    monkeypatch.setitem(METRICS, "width_mm", Metric("Width in mm", "Of all.", 1, widths))
+    monkeypatch.setattr(report_tables, "TABLES", [*report_tables.TABLES, seconds_table])
     reader = Reader(lambda source: any(source.glob("*.npy")), find_arrays)
     monkeypatch.setitem(READERS, "arrays", reader)
 
 
-def test_an_estimator_and_a_segmenter_in_the_registries_are_in_runs(known, tmp_path, capsys):
+def test_what_the_registries_name_is_in_a_run_and_its_report(known, tmp_path, capsys):
     settings = ["qc.estimators=[volumes]", "gate.by=volumes", "segmenter.kind=shallow"]
     settings += ["qc.arguments={volumes: {largest_share: 0.25}}", "scenarios=[few, semiqc]"]
     changes = [f"--set={change}" for change in (*TINY, *settings)]
 
     assert main(["run", *changes, "--output", str(tmp_path / "run")]) == 0
 
-    assert (tmp_path / "run" / "qc" / "volumes-seed0.safetensors").exists()
-    assert (tmp_path / "run" / "models" / "semiqc-seed0.safetensors").exists()
+    run = tmp_path / "run"
+    assert (run / "qc" / "volumes-seed0.safetensors").exists()
+    assert (run / "models" / "semiqc-seed0.safetensors").exists()
+    rows = read_rows(run / "results" / "overlap.csv", OverlapRow)
+    assert rows
+    assert all(row.figures["width_mm"] >= 0 for row in rows)
+    page = (run / "report.html").read_text(encoding="utf-8")
+    for title in ("Width in mm, mean (SD) over test studies", "Time of a scenario"):
+        assert page.count(f"<h3>{title}</h3>") == 1
+    assert page.index("Time of a scenario") > page.index('<h2 id="training">')
+    assert (run / "results" / "tables" / "seconds.csv").exists()
     assert main(["run", "--set=qc.estimators=[volumens]", "--output", str(tmp_path / "b")]) == 2
     assert "did you mean 'volumes'?" in capsys.readouterr().err
 

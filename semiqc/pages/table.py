@@ -44,6 +44,7 @@ class Table:
         columns: What is shown, fewer and rounded.
         note: How the figures came about, and how to read them.
         missing: Said in the table's place where it has no rows.
+        section: Of the page, at whose end it stands where it has no place of its own.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Table:
     columns: Sequence[Column]
     note: str = ""
     missing: str = ""
+    section: str = "segmentation"
 
     @property
     def header(self) -> list[str]:

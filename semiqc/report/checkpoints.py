@@ -4,8 +4,15 @@ from semiqc.pages.table import Cell, Table, number, text
 from semiqc.report.data import ReportData
 
 
-def checkpoints_table(data: ReportData) -> Table:
-    """Mean Dice of the weights of the last step, of their average and of the best ones."""
+def checkpoints_tables(data: ReportData) -> list[Table]:
+    """Mean Dice of the weights of the last step, of their average and of the best ones.
+
+    Returns:
+        None where the trainings left weights of one kind only; else one, with a row for each seed,
+        scenario and checkpoint.
+    """
+    if not data.checkpoints:
+        return []
     rows: list[dict[str, Cell]] = [
         {
             "seed": row.seed,
@@ -26,7 +33,7 @@ def checkpoints_table(data: ReportData) -> Table:
         number("validation dice", "Dice, validation", 3),
         number("dice", "Dice, test", 3),
     ]
-    return Table(
+    table = Table(
         "checkpoints",
         "Mean Dice of each checkpoint",
         rows,
@@ -36,3 +43,4 @@ def checkpoints_table(data: ReportData) -> Table:
         " used (training.checkpoint). One chosen by these test figures would look too good.",
         "",
     )
+    return [table]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semiqc.files.tables import (
+    NAN,
     CheckpointRow,
     ClinicalRow,
     CorrectionRow,
@@ -156,7 +157,7 @@ class ReportData:
             seed: Only this one; None means the mean over seeds.
         """
         cells = (
-            ((row.study, row.seed, row.structure), row.figures[figure])
+            ((row.study, row.seed, row.structure), row.figures.get(figure, NAN))
             for row in self.overlap
             if row.scenario == scenario
             and structure in {None, row.structure}

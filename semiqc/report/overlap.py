@@ -4,6 +4,7 @@ Every table is over studies, averaged over frames and seeds before anything is c
 frames of one heart are not two patients.
 """
 
+from semiqc.measuring.metrics import METRICS
 from semiqc.measuring.statistics import Comparison, compare, holm, summarise
 from semiqc.pages.table import (
     Cell,
@@ -47,12 +48,11 @@ def dice_table(data: ReportData) -> Table:
     note = (
         f"* p < {STAR_P:g} against {reference} by a paired t-test over studies, uncorrected, as"
         " in Table 2 of Ruijsink et al. 2020, here and in the two tables of surfaces. The"
-        " next table gives every p, corrected. A structure that should be there and was missed"
-        " counts as 0."
+        f" next table gives every p, corrected. {METRICS['dice'].note}"
     )
     if data.has_several_structures:
         note += " The mean over structures is taken in each study first."
-    return _overlap_table(data, "dice", "Dice, mean (SD) over test studies", note, digits=3)
+    return _overlap_table(data, "dice", note)
 
 
 def comparison_table(data: ReportData) -> Table:
@@ -104,45 +104,26 @@ def _comparison_columns(reference: str, has_notes: bool) -> list[Column]:
     ]
 
 
-def surface_table(data: ReportData) -> Table:
-    """Normalised surface Dice; rows and columns as in ``dice_table``.
-
-    Reference:
-        Nikolov et al., "Clinically applicable segmentation of head and neck anatomy for
-        radiotherapy", Journal of Medical Internet Research 2021. https://doi.org/10.2196/26151
-    """
-    return _overlap_table(
-        data,
-        "nsd",
-        "Normalised surface Dice, mean (SD) over test studies",
-        "Share of both surfaces that lies within the tolerance of the settings from the other;"
-        " higher is better. A structure that was missed counts as 0.",
-        digits=3,
-    )
+def metric_tables(data: ReportData) -> list[Table]:
+    """A table of each metric but Dice; rows and columns as in ``dice_table``."""
+    others = {name: metric for name, metric in METRICS.items() if name != "dice"}
+    return [_overlap_table(data, name, metric.note) for name, metric in others.items()]
 
 
-def distance_table(data: ReportData) -> Table:
-    """95 % Hausdorff distance; rows and columns as in ``dice_table``."""
-    return _overlap_table(
-        data,
-        "hd95_mm",
-        "Hausdorff distance (95th percentile) in mm, mean (SD) over test studies",
-        "Lower is better. A structure that was missed counts with the diagonal of the image, so"
-        " one such study weighs heavily in mean and SD.",
-        digits=1,
-    )
-
-
-def _overlap_table(data: ReportData, figure: str, title: str, note: str, digits: int) -> Table:
-    """A figure of overlap: a row for each scenario, a column for each structure."""
+def _overlap_table(data: ReportData, name: str, note: str) -> Table:
+    """A metric of overlap: a row for each scenario, a column for each structure."""
+    metric = METRICS[name]
     rows: list[dict[str, Cell]] = []
     for key, scenario in data.scenarios:
-        row = _means(data, key, figure)
+        row = _means(data, key, name)
         if row["n"]:
             rows.append({"scenario": key, "title": scenario, **row})
     columns = [text("title", "Scenario"), count("n", "Studies")]
-    columns += [mean_sd(name, _heading(name), digits, f"{name} mark") for name, _ in _parts(data)]
-    return Table(figure, title, rows, columns, note, NO_OVERLAP)
+    columns += [
+        mean_sd(part, _heading(part), metric.digits, f"{part} mark") for part, _ in _parts(data)
+    ]
+    title = f"{metric.title}, mean (SD) over test studies"
+    return Table(name, title, rows, columns, note, NO_OVERLAP)
 
 
 def _means(data: ReportData, key: str, figure: str) -> dict[str, Cell]:
