@@ -7,5 +7,7 @@ from .records import Labelled as Labelled
 from .records import Outcome as Outcome
 from .records import Round as Round
 from .records import Segmented as Segmented
+from .registry import LOOPS as LOOPS
+from .registry import Loop as Loop
 from .self_training import self_train as self_train
 from .supervised import supervised as supervised

@@ -9,12 +9,14 @@ import pytest
 from run_settings import TINY
 from torch import nn
 
+from loops import LOOPS, Round
 from qc import ESTIMATORS, Quality, QualityEstimator
 from qc.graded import SOURCES
 from qc.graded.source import Made, Source
 from segmenters import SEGMENTERS, NetworkSegmenter
 from semiqc.cli import main
 from semiqc.exchange.readers import READERS, Reader
+from semiqc.experiment.scenarios import SCENARIOS, Scenario
 from semiqc.files.store import Store
 from semiqc.files.tables import OverlapRow, read_rows
 from semiqc.images.raw import Entry, Listing, RawStudy
@@ -104,11 +106,19 @@ def seconds_table(data):
     return Table("seconds", "Time of a scenario", rows, columns, section="training")
 
 
+def train_again(bench, first, experts, candidates, *, rounds):
+    """Trains once more on the experts' labels."""
+    model = bench.train(experts, (), number=1, is_last=True)
+    yield Round(1, model, pseudo=())
+
+
 @pytest.fixture
 def known(monkeypatch):
     monkeypatch.setitem(ESTIMATORS, "volumes", Volumes)
     monkeypatch.setitem(SEGMENTERS, "shallow", Shallow)
     monkeypatch.setitem(SOURCES, "copies", Copies)
+    monkeypatch.setitem(LOOPS, "again", train_again)
+    monkeypatch.setitem(SCENARIOS, "again", Scenario("Once more", "again"))
     monkeypatch.setitem(METRICS, "width_mm", Metric("Width in mm", "Of all.", 1, widths))
     monkeypatch.setattr(report_tables, "TABLES", [*report_tables.TABLES, seconds_table])
     reader = Reader(lambda source: any(source.glob("*.npy")), find_arrays)
@@ -117,7 +127,7 @@ def known(monkeypatch):
 
 def test_what_the_registries_name_is_in_a_run_and_its_report(known, tmp_path, capsys):
     settings = ["qc.estimators=[volumes]", "gate.by=volumes", "segmenter.kind=shallow"]
-    settings += ["qc.arguments={volumes: {largest_share: 0.25}}", "scenarios=[few, semiqc]"]
+    settings += ["qc.arguments={volumes: {largest_share: 0.25}}", "scenarios=[few, semiqc, again]"]
     changes = [f"--set={change}" for change in (*TINY, *settings)]
 
     assert main(["run", *changes, "--output", str(tmp_path / "run")]) == 0
@@ -125,6 +135,7 @@ def test_what_the_registries_name_is_in_a_run_and_its_report(known, tmp_path, ca
     run = tmp_path / "run"
     assert (run / "qc" / "volumes-seed0.safetensors").exists()
     assert (run / "models" / "semiqc-seed0.safetensors").exists()
+    assert (run / "models" / "again-seed0.safetensors").exists()
     rows = read_rows(run / "results" / "overlap.csv", OverlapRow)
     assert rows
     assert all(row.figures["width_mm"] >= 0 for row in rows)

@@ -184,7 +184,7 @@ def test_a_loop_goes_on_only_as_far_as_it_is_asked():
 
 def test_supervised_training_uses_expert_labels_alone():
     bench = FakeBench(SCORES)
-    [record] = supervised(bench, EXPERTS)
+    [record] = supervised(bench, "first", EXPERTS)
 
     assert bench.trained == [(0, ["expert"], {})]
     assert record.number == 0

@@ -133,7 +133,7 @@ def test_a_grain_leaves_out_what_is_doubted_of_the_admitted():
 
 
 def test_a_study_of_which_nothing_is_left_is_refused():
-    grain = GRAINS["slice"](SHORT_AXIS, min_dice=1.0)
+    grain = GRAINS["slice"](SHORT_AXIS, min_slice_dice=1.0)
     [record] = loop(InMemoryBench(Copycat, ByName(), BestK(1), grain))
 
     assert not record.is_kept
@@ -151,6 +151,6 @@ def test_validation_studies_take_back_a_round_that_makes_their_dice_fall():
 
 
 def test_without_validation_studies_the_loss_is_unknown():
-    [record] = supervised(InMemoryBench(Copycat, ByName(), BestK(1)), EXPERTS)
+    [record] = supervised(InMemoryBench(Copycat, ByName(), BestK(1)), Copycat(), EXPERTS)
 
     assert np.isnan(record.validation_loss)

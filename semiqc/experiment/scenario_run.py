@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from loops import Round, self_train, supervised
+from loops import LOOPS, Round
 from semiqc.experiment.bench import ScenarioBench
 from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.repairing import propagated_experts
@@ -65,12 +65,14 @@ class ScenarioRun:
 
     def _rounds(self) -> Iterator[Round[TrainedEnsemble]]:
         studies = self.studies
-        if self.scenario.gate == "none":
-            has_few = self.scenario.experts == "few"
-            return supervised(self.bench, studies.experts if has_few else studies.all_experts)
-        experts = self.propagated or studies.experts
-        rounds = self.settings.rounds_of(self.name)
-        return self_train(self.bench, self.first, experts, studies.candidates, rounds=rounds)
+        labelled = studies.experts if self.scenario.experts == "few" else studies.all_experts
+        return LOOPS[self.scenario.loop](
+            self.bench,
+            self.first,
+            self.propagated or labelled,
+            studies.candidates,
+            rounds=self.settings.rounds_of(self.name),
+        )
 
     def _propagated_alone(self) -> TrainedEnsemble:
         """What learned from the experts' propagated labels, where nothing was admitted."""

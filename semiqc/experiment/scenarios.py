@@ -11,15 +11,17 @@ class Scenario:
 
     Args:
         title: As tables and figures show it.
+        loop: One of ``loops.LOOPS``.
         experts: Whose expert labels are used: those of the labelled studies, or also those that
             the data set holds for the unlabelled ones.
-        gate: What chooses the pseudo-labels: nothing (supervised), chance, or the quality score.
+        gate: What chooses the pseudo-labels: nothing, chance, or the quality score.
         refine: Whether a dense CRF refines the predictions before they become pseudo-labels.
         published: Settings of the gate with which the scenario is the published method, and has
             the title; with others it is titled by who judges. Empty: it has the title always.
     """
 
     title: str
+    loop: str = "self_training"
     experts: Literal["few", "all"] = "few"
     gate: Literal["none", "random", "quality"] = "none"
     refine: bool = False
@@ -27,8 +29,8 @@ class Scenario:
 
 
 SCENARIOS: dict[str, Scenario] = {
-    "full": Scenario("Full data set", experts="all"),
-    "few": Scenario("Few labels"),
+    "full": Scenario("Full data set", "supervised", experts="all"),
+    "few": Scenario("Few labels", "supervised"),
     "random": Scenario("Self-training, no QC", gate="random"),
     "crf": Scenario("Self-training, no QC, CRF", gate="random", refine=True),
     "semiqc": Scenario(

@@ -1,0 +1,41 @@
+"""All loops by name."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from loops.base import Bench
+from loops.records import Model, Round
+from loops.self_training import self_train
+from loops.supervised import supervised
+from semiqc.study import Study
+
+
+class Loop(Protocol):
+    """Uses labelled and unlabelled studies together, and yields the record of each round."""
+
+    def __call__(
+        self,
+        bench: Bench[Model],
+        first: Model,
+        experts: Sequence[Study],
+        candidates: Sequence[Study],
+        *,
+        rounds: int,
+    ) -> Iterator[Round[Model]]:
+        """Run the loop.
+
+        Args:
+            bench: Trains, segments, judges and chooses.
+            first: Segmenter trained on the labelled studies alone.
+            experts: Studies with an expert's labels.
+            candidates: Studies whose labels, if any, are never looked at.
+            rounds: At most.
+        """
+        ...
+
+
+LOOPS: dict[str, Loop] = {
+    "supervised": supervised,
+    "self_training": self_train,
+}
+"""Names that scenarios may use."""
