@@ -7,6 +7,7 @@ import typer
 
 from semiqc.cli.options import Output, Overwrite, Seed, SuiteFolder
 from semiqc.cli.output import bar, console, print_table
+from semiqc.measuring.tolerance import NSD_TOLERANCE_MM
 
 if TYPE_CHECKING:
     from qc.evaluation import Evaluation
@@ -45,7 +46,7 @@ def fit(
     test: Annotated[int, typer.Option(min=0, help="Subjects held out for `evaluate`.")] = 0,
     folds: Annotated[int, typer.Option(min=2, help="Of the cross-fitting.")] = 4,
     seed: Seed = 0,
-    tolerance: Tolerance = 2.0,
+    tolerance: Tolerance = NSD_TOLERANCE_MM,
     changes: Changes = None,
 ) -> None:
     """Make segmentations of known quality, and fit estimators to them."""
