@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from qc.base import Graded
 from semiqc.images.frames import uncertainty_of_frame
 from semiqc.measuring.masks import compared, frame_dice
+from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.measuring.surfaces import surface_dice
-from semiqc.measuring.tolerance import NSD_TOLERANCE_MM
 from semiqc.schemes import UNLABELLED, LabelScheme
 from semiqc.study import Prediction, UncertaintyMaps
 

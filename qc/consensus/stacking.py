@@ -70,12 +70,18 @@ class StackedRegression:
         for held in folds_of(subjects, folds):
             of_others = _curves(said[~held], true[~held], by_subject[~held], tells_dice)
             unseen[held] = calibrated(of_others, said[held])
-        parts = range(true.shape[1])
         weights = np.stack(
-            [member_weights(unseen[:, :, n], true[:, n], by_subject) for n in parts], axis=1
+            [
+                member_weights(unseen[:, :, part], column, by_subject)
+                for part, column in enumerate(true.T)
+            ],
+            axis=1,
         )
         means = weighed(unseen, weights)
-        last = [calibration(means[:, n], true[:, n], by_subject, doubt=DOUBT) for n in parts]
+        last = [
+            calibration(means[:, part], column, by_subject, doubt=DOUBT)
+            for part, column in enumerate(true.T)
+        ]
         return cls(curves, weights, last)
 
     def meant(self, said: Array) -> Array:

@@ -125,9 +125,11 @@ def correction_effect(
 
 
 def _spread(errors: Numbers) -> AbsoluteError:
+    """Mean and standard deviation of errors that are given as they are."""
     return absolute_error(np.zeros_like(errors), errors)
 
 
 def _finite(values: Numbers) -> Numbers:
+    """The finite values, as an array."""
     given = np.asarray(values, np.float64)
     return given[np.isfinite(given)]

@@ -64,6 +64,7 @@ def bootstrap(
 
 
 def _percentiles(values: NDArray[np.float64]) -> Interval:
+    """The interval of ``LEVEL`` of bootstrap figures; NaN where there are none."""
     if not len(values):
         return (NAN, NAN)
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])

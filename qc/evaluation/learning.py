@@ -90,6 +90,7 @@ def _figures(
 
 
 def _row(share: float, studies: int, predictions: int, figures: FigureRow) -> LearningRow:
+    """A point of the curve, out of the figures of the estimator fitted to a share."""
     return LearningRow(
         share,
         studies,
@@ -106,6 +107,7 @@ def _row(share: float, studies: int, predictions: int, figures: FigureRow) -> Le
 
 
 def _check(train: Sequence[Graded], test: Sequence[Graded], shares: Sequence[float]) -> None:
+    """Refuse what gives no curve, before anything is fitted."""
     if not len(train) or not len(test):
         raise ValueError("a learning curve needs predictions to learn from and to test on")
     both = sorted({one.whose for one in train} & {one.whose for one in test})

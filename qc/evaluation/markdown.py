@@ -90,14 +90,17 @@ def _cells(row: FigureRow) -> dict[str, str]:
 
 
 def _number(value: float, digits: int = 3) -> str:
+    """A figure as it is read."""
     return f"{value:.{digits}f}" if math.isfinite(value) else NOTHING
 
 
 def _with_sd(mean: float, sd: float) -> str:
+    """Mean with its standard deviation in brackets."""
     return _number(mean) + (f" ({_number(sd)})" if math.isfinite(sd) else "")
 
 
 def _interval(low: float, high: float) -> str:
+    """The ends of an interval, in brackets."""
     return f" [{_number(low)}, {_number(high)}]" if math.isfinite(low) else ""
 
 

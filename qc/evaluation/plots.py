@@ -242,5 +242,6 @@ def _boxes(
 
 
 def _count(judgements: Sequence[Judgement], estimator: str, quality: str) -> int:
+    """Predictions with a true and an estimated quality over all structures."""
     own = [row for row in judgements if row.estimator == estimator and row.structure == ALL]
     return len(finite_pairs(*values_of(own, quality))[0])

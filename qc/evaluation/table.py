@@ -89,6 +89,7 @@ def values_of(
 
 
 def _strata(judgements: Sequence[Judgement]) -> dict[tuple[str, str], list[Judgement]]:
+    """Judgements by (``all`` | ``group`` | ``source``, its name), in the order of the table."""
     found = {("all", ""): list(judgements)}
     groups = _parted([row for row in judgements if row.group], lambda row: row.group)
     found |= {("group", group): groups[group] for group in sorted(groups)}
@@ -104,6 +105,7 @@ def source_of(row: Judgement) -> str:
 def _parted(
     rows: Iterable[Judgement], key: Callable[[Judgement], Any]
 ) -> dict[Any, list[Judgement]]:
+    """Rows by their key, in the order in which keys come."""
     parts: dict[Any, list[Judgement]] = {}
     for row in rows:
         parts.setdefault(key(row), []).append(row)
@@ -113,6 +115,7 @@ def _parted(
 def _row(
     rows: Sequence[Judgement], quality: str, by: str, stratum: str, threshold: float
 ) -> FigureRow:
+    """All figures of one estimator, quality and structure over the rows of a stratum."""
     true, predicted = values_of(rows, quality)
     paired = np.isfinite(true) & np.isfinite(predicted)
     maps = np.array([row.error_map_dice for row in rows])
@@ -154,6 +157,7 @@ def _median(values: Sequence[float]) -> float:
 def _rank_figures(
     true: NDArray[np.float64], predicted: NDArray[np.float64], threshold: float
 ) -> dict[str, Any]:
+    """Figures of the order alone: ranks, detection of failures, risk and coverage."""
     return {
         "spearman": spearman(true, predicted).coefficient,
         "auroc": failure_auroc(true, predicted, threshold),
@@ -165,6 +169,7 @@ def _rank_figures(
 def _error_figures(
     true: NDArray[np.float64], predicted: NDArray[np.float64], studies: Sequence[str]
 ) -> dict[str, Any]:
+    """Figures that need estimates on the scale of the truth."""
     error = absolute_error(true, predicted)
     below, above = errors_around_half(true, predicted)
     intervals = bootstrap(true, predicted, studies)

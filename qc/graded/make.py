@@ -10,7 +10,7 @@ import numpy as np
 from qc.graded.source import Made, Source
 from qc.graded.store import GradedSet, GradedWriter
 from semiqc.files.store import Store
-from semiqc.measuring.tolerance import NSD_TOLERANCE_MM
+from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.study import Study
 
 GradingCallback = Callable[[int, int, str], None]

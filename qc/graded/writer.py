@@ -23,8 +23,8 @@ from semiqc.files.atomic import require_space, whole_file
 from semiqc.files.store import Store
 from semiqc.files.uncertainty import GROUP, MAPS, in_8_bits
 from semiqc.measuring.masks import compared, frame_dice, slice_dice
+from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.measuring.surfaces import surface_dice
-from semiqc.measuring.tolerance import NSD_TOLERANCE_MM
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study, UncertaintyMaps
 

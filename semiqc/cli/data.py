@@ -1,14 +1,12 @@
 """Commands that make stores: ``semiqc import`` and ``semiqc phantom``."""
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semiqc.cli.options import NewStore, Overwrite, option_of
+from semiqc.cli.options import NewStore, Overwrite, Seed
 from semiqc.cli.output import bar, console, print_left_out, print_table
-from semiqc.phantom.settings import PHANTOMS, Kind, PhantomSettings
 
 if TYPE_CHECKING:
     from semiqc.exchange.importing import Imported
@@ -23,10 +21,12 @@ Scheme = Annotated[
 Spacing = Annotated[
     float | None, typer.Option(help="In-plane spacing in mm; default the data's median.")
 ]
+Frames = Annotated[
+    int | None, typer.Option(min=1, help="Of the cardiac cycle; default 20, aorta 100.")
+]
 Profiles = Annotated[
     list[str] | None, typer.Option("--profile", help="Scanner profile; may be repeated.")
 ]
-of_phantom = partial(option_of, PhantomSettings)
 
 
 def import_(
@@ -78,14 +78,16 @@ def _print_imported(studies: "tuple[Imported, ...]", store: Path) -> None:
 
 def phantom(
     store: NewStore,
-    kind: Annotated[Kind, of_phantom("kind")] = PHANTOMS.kind,
-    studies: Annotated[int, of_phantom("studies")] = PHANTOMS.studies,
-    seed: Annotated[int, of_phantom("seed")] = PHANTOMS.seed,
-    size: Annotated[int, of_phantom("size")] = PHANTOMS.size,
-    slices: Annotated[int, of_phantom("slices")] = PHANTOMS.slices,
-    frames: Annotated[int | None, of_phantom("frames")] = PHANTOMS.frames,
+    kind: Annotated[str, typer.Option(help="short-axis, aorta or tumour.")] = "short-axis",
+    studies: Annotated[int, typer.Option(min=1, help="Number of studies.")] = 40,
+    seed: Seed = 0,
+    size: Annotated[int, typer.Option(min=32, help="Rows and columns.")] = 96,
+    slices: Annotated[int, typer.Option(min=1, help="Slices; the aorta has one.")] = 8,
+    frames: Frames = None,
     profiles: Profiles = None,
-    artefacts: Annotated[float, of_phantom("artefacts")] = PHANTOMS.artefacts,
+    artefacts: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of studies with marked artefacts.")
+    ] = 0.3,
     overwrite: Overwrite = False,
 ) -> None:
     """Make phantoms with a full-cycle reference."""

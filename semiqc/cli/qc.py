@@ -7,7 +7,6 @@ import typer
 
 from semiqc.cli.options import Output, Overwrite, Seed, SuiteFolder
 from semiqc.cli.output import bar, console, print_table
-from semiqc.measuring.tolerance import NSD_TOLERANCE_MM
 
 if TYPE_CHECKING:
     from qc.evaluation import Evaluation
@@ -46,7 +45,7 @@ def fit(
     test: Annotated[int, typer.Option(min=0, help="Subjects held out for `evaluate`.")] = 0,
     folds: Annotated[int, typer.Option(min=2, help="Of the cross-fitting.")] = 4,
     seed: Seed = 0,
-    tolerance: Tolerance = NSD_TOLERANCE_MM,
+    tolerance: Tolerance = 2.0,
     changes: Changes = None,
 ) -> None:
     """Make segmentations of known quality, and fit estimators to them."""

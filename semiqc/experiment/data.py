@@ -1,7 +1,7 @@
 """The data of a run: a store, what is imported into one, or phantoms."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -51,12 +51,12 @@ def _phantoms(settings: Settings, folder: RunFolder, monitor: Monitor) -> Store:
         with monitor.progress("phantoms", phantom.studies) as tick:
             write_phantoms(
                 unfinished / STORE,
-                **asdict(phantom),
+                **phantom.model_dump(),
                 overwrite=True,
                 on_progress=lambda done, total: tick(done, {}),
             )
 
-    stage = folder.stage("phantom", asdict(phantom), make)
+    stage = folder.stage("phantom", phantom.model_dump(mode="json"), make)
     return Store(stage.folder / STORE)
 
 

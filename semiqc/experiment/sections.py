@@ -8,9 +8,30 @@ from pydantic import Field, field_validator, model_validator
 
 from qc import ESTIMATORS
 from segmenters import SEGMENTERS
-from semiqc.measuring.tolerance import NSD_TOLERANCE_MM
+from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.work.arguments import checked_arguments, unknown
 from semiqc.work.sections import OneOf, Section
+
+
+class PhantomSettings(Section):
+    """Phantoms that are made where no data is named."""
+
+    kind: Literal["short-axis", "aorta"] = "short-axis"
+    """Beating heart in short axis, or cross-section of the ascending aorta."""
+    studies: Annotated[int, Field(ge=1)] = 36
+    """How many."""
+    seed: int = 0
+    """Of the phantoms; study i is the same however many are asked for."""
+    size: Annotated[int, Field(ge=32)] = 96
+    """Rows and columns."""
+    slices: Annotated[int, Field(ge=1)] = 6
+    """Slices; the aorta has one."""
+    frames: Annotated[int, Field(ge=1)] = 12
+    """Frames of the cardiac cycle."""
+    artefacts: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """How often and how badly images are spoilt by motion, ghosts and misregistration."""
+    profiles: tuple[str, ...] | None = None
+    """Scanner profiles to draw from; all of ``semiqc.phantom.PROFILES`` where not given."""
 
 
 class ImportSettings(Section):

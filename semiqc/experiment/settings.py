@@ -18,19 +18,18 @@ from semiqc.experiment.sections import (
     EvaluationSettings,
     FramesSettings,
     ImportSettings,
+    PhantomSettings,
     QcSettings,
     SegmenterSettings,
     SplitSettings,
     check_known,
 )
-from semiqc.phantom import PhantomSettings
 from semiqc.work.sections import OneOf, Section
 
 # Settings that stand beside the code they steer are checked like those here.
 _strict = with_config(ConfigDict(extra="forbid", use_attribute_docstrings=True))
 _strict(TrainingSettings)
 _strict(Augmentation)
-_strict(PhantomSettings)
 
 
 JUDGES = list(ESTIMATORS)

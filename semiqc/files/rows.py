@@ -140,6 +140,7 @@ def _read(
 
 
 def _value(cell: str, of: Any) -> Any:  # noqa: ANN401
+    """A cell as a value of its type; None for an empty one that may be."""
     if of is not bool and bool not in typing.get_args(of):
         return of(cell)
     if cell not in BOOLEANS:
@@ -148,4 +149,5 @@ def _value(cell: str, of: Any) -> Any:  # noqa: ANN401
 
 
 def _fields(kind: type[Any]) -> "tuple[Field[Any], ...]":
+    """The columns and spread columns of a kind of row."""
     return fields(kind)

@@ -283,6 +283,7 @@ def _pairs(a: Values, b: Values) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 
 def _correlation(x: Numbers, y: Numbers, method: Callable[..., Any]) -> Correlation:
+    """A coefficient over the finite pairs; NaN for fewer than three or a constant side."""
     rows = np.array([x, y], dtype=np.float64).reshape(2, -1)
     rows = rows[:, np.isfinite(rows).all(axis=0)]
     n = rows.shape[1]
@@ -293,5 +294,6 @@ def _correlation(x: Numbers, y: Numbers, method: Callable[..., Any]) -> Correlat
 
 
 def _is_constant(values: NDArray[np.float64]) -> bool:
+    """Whether all values are equal, up to rounding."""
     # Rounding leaves a spread of its own.
     return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())

@@ -86,8 +86,10 @@ def as_png(figure: Figure, dots_per_inch: int) -> str:
 
 
 def _data_uri(kind: str, content: bytes) -> str:
+    """Bytes as text that stands in the page."""
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def _colours(names: Sequence[str], palette: Sequence[str]) -> dict[str, str]:
+    """A colour for each name; they repeat where there are more names."""
     return {name: palette[rank % len(palette)] for rank, name in enumerate(names)}

@@ -154,5 +154,6 @@ def p_text(p: float) -> str:
 
 
 def _of(row: Row, name: str) -> float:
+    """The number of a row by its name; NaN where it has none."""
     value = row.get(name, math.nan)
     return value if isinstance(value, int | float) else math.nan

@@ -1,6 +1,18 @@
 """Phantoms: studies with a full reference, made from nothing but a seed."""
 
-import lazy_loader
+from semiqc.phantom.anatomy import GROUPS
+from semiqc.phantom.aorta import aorta_study
+from semiqc.phantom.dataset import KINDS, write_phantoms
+from semiqc.phantom.scanner import PROFILES
+from semiqc.phantom.short_axis import short_axis_study
+from semiqc.phantom.tumour import tumour_study
 
-# The names are in the stub beside this file; each loads what it needs when it is first used.
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ = [
+    "GROUPS",
+    "KINDS",
+    "PROFILES",
+    "aorta_study",
+    "short_axis_study",
+    "tumour_study",
+    "write_phantoms",
+]

@@ -16,7 +16,6 @@ from semiqc.phantom.anatomy import GROUPS
 from semiqc.phantom.aorta import aorta_study
 from semiqc.phantom.draws import study_seed
 from semiqc.phantom.scanner import PROFILES, find_profile
-from semiqc.phantom.settings import FRAMES, KINDS, PHANTOMS, Kind
 from semiqc.phantom.short_axis import short_axis_study
 from semiqc.phantom.tumour import MODALITIES, tumour_study
 from semiqc.schemes import (
@@ -28,16 +27,21 @@ from semiqc.schemes import (
 from semiqc.study import Study
 from semiqc.work.progress import Progress, untold
 
-FIELD_OF_VIEW_MM: dict[Kind, float] = {"short-axis": 190.0, "aorta": 160.0, "tumour": 208.0}
+FIELD_OF_VIEW_MM = {"short-axis": 190.0, "aorta": 160.0, "tumour": 208.0}
 """Edge of the image of each kind of phantom."""
 
-CONTENTS: dict[Kind, tuple[LabelScheme, tuple[str, ...]]] = {
+KINDS = tuple(FIELD_OF_VIEW_MM)
+"""Kinds that a command may name."""
+
+CONTENTS: dict[str, tuple[LabelScheme, tuple[str, ...]]] = {
     "short-axis": (SHORT_AXIS, ("cine",)),
     "aorta": (AORTA, ("cine",)),
     "tumour": (TUMOUR, MODALITIES),
 }
 """Label scheme and modalities of each kind."""
 
+SHORT_AXIS_FRAMES = 20
+AORTA_FRAMES = 100
 AORTA_SLICE_MM = 8.0
 HEART_MM = 84.0
 """Length of a stack that shows most of a heart, whatever the number of slices."""
@@ -55,14 +59,14 @@ POOR_SEVERITY = (0.5, 1.0)
 def write_phantoms(
     path: Path,
     *,
-    kind: Kind = PHANTOMS.kind,
-    studies: int = PHANTOMS.studies,
-    seed: int = PHANTOMS.seed,
-    size: int = PHANTOMS.size,
-    slices: int = PHANTOMS.slices,
-    frames: int | None = PHANTOMS.frames,
-    profiles: Sequence[str] | None = PHANTOMS.profiles,
-    artefacts: float = PHANTOMS.artefacts,
+    kind: str = "short-axis",
+    studies: int = 40,
+    seed: int = 0,
+    size: int = 128,
+    slices: int = 8,
+    frames: int | None = None,
+    profiles: Sequence[str] | None = None,
+    artefacts: float = 0.25,
     overwrite: bool = False,
     on_progress: Progress = untold,
 ) -> None:
@@ -75,7 +79,7 @@ def write_phantoms(
         seed: Of the data set.
         size: Rows and columns; the field of view stays the same.
         slices: Of a heart or a brain, over about its length; see ``docs/phantom.md``.
-        frames: By default as in ``FRAMES``; a brain is still.
+        frames: By default 20 in the short axis and 100 in the aorta; a brain is still.
         profiles: Scanner profiles to draw from; all where None.
         artefacts: Share of the studies with marked artefacts, in [0, 1]; the rest has slight ones.
         overwrite: Replace a file that exists.
@@ -93,7 +97,7 @@ def write_phantoms(
             on_progress(number + 1, studies)
 
 
-def _check(kind: Kind, studies: int, artefacts: float) -> None:
+def _check(kind: str, studies: int, artefacts: float) -> None:
     """Refuse what no data set can be made of.
 
     Raises:
@@ -130,7 +134,7 @@ class _Scan(TypedDict):
 class _Recipe:
     """What the studies of one data set have in common."""
 
-    kind: Kind
+    kind: str
     size: int
     slices: int
     frames: int | None
@@ -167,7 +171,7 @@ class _Recipe:
 
     def _aorta(self, seed: int, scan: _Scan) -> Study:
         spacing = self._spacing(AORTA_SLICE_MM)
-        return aorta_study(seed, frames=self.frames or FRAMES[self.kind], spacing=spacing, **scan)
+        return aorta_study(seed, frames=self.frames or AORTA_FRAMES, spacing=spacing, **scan)
 
     def _tumour(self, seed: int, scan: _Scan) -> Study:
         spacing = self._spacing(brain_slice_mm(self.slices, self.pixel_mm))
@@ -175,7 +179,7 @@ class _Recipe:
 
     def _short_axis(self, seed: int, group: str, scan: _Scan) -> Study:
         spacing = self._spacing(slice_distance_mm(self.slices))
-        frames = self.frames or FRAMES[self.kind]
+        frames = self.frames or SHORT_AXIS_FRAMES
         return short_axis_study(
             seed, group=group, slices=self.slices, frames=frames, spacing=spacing, **scan
         )

@@ -124,6 +124,7 @@ def _agreement_row(data: ReportData, of: Measure, key: str, title: str) -> dict[
 
 
 def _agreement_figures(found: Agreement) -> dict[str, Cell]:
+    """The cells of an agreement."""
     return {
         "n": found.n,
         "failed": found.missing,

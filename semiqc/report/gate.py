@@ -56,6 +56,7 @@ def gate_table(data: ReportData) -> Table:
 def _gate_row(
     data: ReportData, key: tuple[str, int, int], judged: Sequence[JudgementRow]
 ) -> dict[str, Cell]:
+    """The row of one scenario, round and seed."""
     scenario, number_of_round, seed = key
     return {
         "scenario": scenario,
@@ -112,6 +113,7 @@ def estimators_table(data: ReportData) -> Table:
 
 
 def _estimator_row(name: str, seed: int, chosen: Sequence[JudgementRow]) -> dict[str, Cell]:
+    """The row of one estimator, of which the chosen studies are marked as admitted."""
     studies = " ".join(row.study for row in chosen if row.admitted)
     return {"estimator": name, "seed": seed, **_figures(chosen), "studies": studies}
 

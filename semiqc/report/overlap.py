@@ -90,6 +90,7 @@ def comparison_table(data: ReportData) -> Table:
 
 
 def _comparison_columns(reference: str, has_notes: bool) -> list[Column]:
+    """What is shown of a comparison; notes where there are some."""
     return [
         Column("Structure", lambda row: _heading(str(row["structure"])), is_number=False),
         Column(f"{reference} less …", lambda row: str(row["title"]), is_number=False),

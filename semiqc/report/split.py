@@ -1,5 +1,9 @@
 """The table of what the studies were used for."""
 
+from collections.abc import Sequence
+
+import pandas as pd
+
 from semiqc.pages.table import Cell, Table, count, text
 from semiqc.report.data import ReportData
 
@@ -11,21 +15,23 @@ def split_table(data: ReportData) -> Table:
         A row for each role; columns are the numbers of studies and subjects, and of the studies of
         each group.
     """
-    groups = sorted({row.group for row in data.split})
-    roles = list(dict.fromkeys(row.role for row in data.split))
-    rows: list[dict[str, Cell]] = []
-    for role in roles:
-        of_role = [row for row in data.split if row.role == role]
-        rows.append(
-            {
-                "role": role,
-                "studies": len(of_role),
-                "subjects": len({row.subject for row in of_role}),
-                **{f"group {g}": sum(row.group == g for row in of_role) for g in groups},
-            }
-        )
+    studies = pd.DataFrame(data.split, columns=["study", "subject", "group", "role"])
+    groups = sorted(set(studies["group"]))
+    by_role = studies.groupby("role", sort=False)
+    rows = [_split_row(str(role), of_role, groups) for role, of_role in by_role]
     columns = [text("role", "Role"), count("studies", "Studies"), count("subjects", "Subjects")]
     if groups != [""]:
         columns += [count(f"group {g}", g or "no group") for g in groups]
-    note = "Test studies are seen by no training, no estimator and no threshold."
+    note = "No training, no estimator and no threshold uses the test studies."
     return Table("split", "What the studies were used for", rows, columns, note, "No split.")
+
+
+def _split_row(role: str, studies: pd.DataFrame, groups: Sequence[str]) -> dict[str, Cell]:
+    """Numbers of the studies of one role."""
+    of_groups = studies["group"].value_counts()
+    return {
+        "role": role,
+        "studies": len(studies),
+        "subjects": studies["subject"].nunique(),
+        **{f"group {g}": int(of_groups.get(g, 0)) for g in groups},
+    }

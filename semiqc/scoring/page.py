@@ -106,8 +106,8 @@ def findings(report: ScoreReport) -> list[str]:
     odd = sum(bool(one.warnings) for one in report.studies)
     if odd:
         found.append(
-            f"{_counted(odd, 'study', 'studies')} {_verb(odd, 'is', 'are')} unlike what the suite"
-            " learned from or odd otherwise; their scores deserve less trust."
+            f"{_counted(odd, 'study', 'studies')} {_verb(odd, 'has', 'have')} warnings;"
+            f" {_verb(odd, 'its score is', 'their scores are')} less reliable."
         )
     if report.silent:
         found.append(
@@ -116,9 +116,7 @@ def findings(report: ScoreReport) -> list[str]:
         )
     if report.left_out:
         out = len(report.left_out)
-        found.append(
-            f"{_counted(out, 'thing')} could not be judged; the page says below what and why."
-        )
+        found.append(f'{_counted(out, "thing")} could not be judged; see "Left out" below.')
     return found
 
 
@@ -142,14 +140,17 @@ def trained_on(report: ScoreReport) -> list[tuple[str, str]]:
 
 
 def _weighing(count: int) -> list[tuple[str, str]]:
+    """How many studies the weights of the consensus were fitted to, if any."""
     return [("Studies that the weights were fitted to", str(count))] if count else []
 
 
 def _tolerance(mm: float | None) -> list[tuple[str, str]]:
+    """The tolerance of the surface Dice, if the suite has one."""
     return [("Surface Dice (NSD)", f"surfaces up to {mm:g} mm apart agree")] if mm else []
 
 
 def _acquired(known: tuple[float, float] | None) -> list[tuple[str, str]]:
+    """The pixel sizes that studies were acquired with, if known."""
     return [("Acquired in plane", f"{known[0]:.3g} to {known[1]:.3g} mm")] if known else []
 
 
@@ -174,6 +175,7 @@ def told_studies(report: ScoreReport, worst: WorstSlices) -> list[Shown]:
 
 
 def _bars(one: StudyScore) -> tuple[list[str], list[tuple[str, list[Bar]]]]:
+    """Titles of the columns, and of each structure its bars."""
     given = {
         f"{name} {title}": (values, intervals)
         for name, quality in one.qualities.items()
@@ -192,8 +194,10 @@ def _bars(one: StudyScore) -> tuple[list[str], list[tuple[str, list[Bar]]]]:
 
 
 def _counted(count: int, one: str, several: str = "") -> str:
+    """A number with its noun, in singular or plural."""
     return f"{count} {one if count == 1 else several or one + 's'}"
 
 
 def _verb(count: int, one: str, several: str) -> str:
+    """The form of a verb that goes with a number."""
     return one if count == 1 else several

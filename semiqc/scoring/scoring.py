@@ -76,6 +76,7 @@ def score_images(
 
 
 def _check_output(output: Path, flag_below: float, overwrite: bool) -> None:
+    """Refuse a folder or threshold that does not do, before anything is judged."""
     if not 0 <= flag_below <= 1:
         raise ValueError(f"flag_below must lie in [0, 1], got {flag_below}")
     require_folder(output)
@@ -204,6 +205,7 @@ class _Scorer:
 
 
 def _scored(suite: Suite, study: Study) -> Scored:
+    """What the suite says of a study; what it refuses is left out."""
     try:
         return suite.judge(study)
     except UnusableError:

@@ -68,6 +68,7 @@ def study_row(one: StudyScore) -> dict[str, Cell]:
 
 
 def _structures(report: ScoreReport) -> Iterator[StructureRow]:
+    """A row for each study, estimator and structure."""
     for one in report.studies:
         for name, quality in one.qualities.items():
             for structure in dict.fromkeys([*quality.dice, *quality.nsd]):
@@ -77,6 +78,7 @@ def _structures(report: ScoreReport) -> Iterator[StructureRow]:
 
 
 def _slices(report: ScoreReport) -> Iterator[SliceRow]:
+    """A row for each study, estimator, structure, frame and slice."""
     for one in report.studies:
         for name, quality in one.qualities.items():
             for structure, dice in quality.slice_dice.items():
@@ -119,6 +121,7 @@ def _without_study(quality: Quality) -> dict[str, Any]:
 
 
 def _without_nan(value: Any) -> Any:  # noqa: ANN401
+    """The same value with None in the place of NaN and infinity."""
     if isinstance(value, dict):
         return {key: _without_nan(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

@@ -21,7 +21,7 @@ def check_bounds(one: object) -> None:
     Raises:
         ValueError: With the name of the field, what was expected and what came.
     """
-    for name, (low, high) in bounds_of(type(one)).items():
+    for name, (low, high) in _bounds(type(one)).items():
         value = getattr(one, name)
         if value is None:
             continue
@@ -31,8 +31,7 @@ def check_bounds(one: object) -> None:
             raise ValueError(f"{name} must {_expected(low, high)}, got {value}")
 
 
-def bounds_of(kind: type) -> dict[str, tuple[Ge | Gt | None, Le | Lt | None]]:
-    """Lower and upper bound of each field that has one."""
+def _bounds(kind: type) -> dict[str, tuple[Ge | Gt | None, Le | Lt | None]]:
     found = {}
     for name, hint in get_type_hints(kind, include_extras=True).items():
         bounds = list(_metadata(hint))
