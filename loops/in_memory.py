@@ -41,7 +41,8 @@ class InMemoryBench:
         estimator: Fitted on predictions of studies that the segmenter does not learn from. The
             gate goes by it, or by the consensus of a panel.
         gate: Chooses among the candidates; any ``qc.Gate``.
-        grain: Leaves out what is doubted of the admitted studies; None learns from all of them.
+        grain: Leaves out parts of the admitted studies that are likely wrong; None leaves out
+            nothing.
         validation: Labelled studies whose loss ends a loop when it rises.
         predict_study: Segments one study. Another than the default may add uncertainty maps.
     """

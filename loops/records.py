@@ -42,7 +42,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an admitted study when the doubted parts of it were left out.
+    """What became of an admitted study when its grain left parts of it out.
 
     Args:
         decision: With what is left of it, or why nothing is.

@@ -25,8 +25,8 @@ from .gates import Gate as Gate
 from .gates import RandomK as RandomK
 from .gates import Threshold as Threshold
 from .graded.by_estimator import graded_by as graded_by
-from .grains.grains import GRAINS as GRAINS
-from .grains.grains import Grain as Grain
+from .grains.base import Grain as Grain
+from .grains.registry import GRAINS as GRAINS
 from .suites.suite import Scored as Scored
 from .suites.suite import Suite as Suite
 from .verdicts import SimulatedReader as SimulatedReader

@@ -6,7 +6,8 @@ import pytest
 from loops.repair import REPAIRS, Repair
 from qc import ESTIMATORS
 from qc.gates import GATES, Decision, Gate, GateContext
-from qc.grains.grains import GRAINS, Grain
+from qc.grains.base import Grain
+from qc.grains.registry import GRAINS
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.settings_file import SettingsError, json_schema, read_settings
 from semiqc.work.bounds import Share
@@ -344,7 +345,7 @@ class Corners(Grain):
 
     corner: int = 3
 
-    def _doubt(self, prediction, quality):
+    def _hidden(self, prediction, quality):
         raise NotImplementedError
 
 

@@ -121,7 +121,7 @@ def test_a_panel_without_a_consensus_is_refused():
         loop(bench)
 
 
-def test_a_grain_leaves_out_what_is_doubted_of_the_admitted():
+def test_a_grain_leaves_out_parts_of_the_admitted():
     grain = GRAINS["slice"](SHORT_AXIS)
     [record] = loop(InMemoryBench(Copycat, ByName(), BestK(1), grain))
     a, b = record.candidates

@@ -3,15 +3,13 @@ import pytest
 
 from qc.base import Quality
 from qc.gates import Decision
-from qc.grains.grains import (
-    GRAINS,
-    FrameGrain,
-    SliceGrain,
-    StructureGrain,
-    StudyGrain,
-    VoxelGrain,
-    after_grain,
-)
+from qc.grains.frame import FrameGrain
+from qc.grains.labels import after_grain
+from qc.grains.registry import GRAINS
+from qc.grains.slice import SliceGrain
+from qc.grains.structure import StructureGrain
+from qc.grains.study import StudyGrain
+from qc.grains.voxel import VoxelGrain
 from semiqc.schemes import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED
 from semiqc.study import Prediction, Study, UncertaintyMaps
 
@@ -189,7 +187,7 @@ def test_a_part_is_missed_in_the_whole_that_encloses_it():
     assert hidden.sum() == 4
 
 
-def test_what_an_error_map_doubts_goes_with_a_bad_structure():
+def test_what_an_error_map_calls_wrong_goes_with_a_bad_structure():
     labels = heart(frames=1)
     errors = np.zeros(labels.shape, np.float16)
     errors[0, :, 11, 14] = 0.6
@@ -309,12 +307,12 @@ def test_a_study_of_which_nothing_is_left_is_refused():
 
     decision = after_grain(Decision("a", True, "rank 1"), found)
 
-    assert decision == Decision("a", False, "rank 1; refused, for every voxel is doubted")
+    assert decision == Decision("a", False, "rank 1; refused, for no voxel is left")
     refused = Decision("a", False, "rank 9")
     assert after_grain(refused, found) is refused
 
 
-def test_a_study_that_would_teach_background_alone_is_refused():
+def test_a_study_with_background_alone_left_is_refused():
     labels = heart(frames=1)
     quality = quality_of(labels, LV=(0, slice(None), 0), RV=(0, slice(None), 0))
     found = StructureGrain(SHORT_AXIS, margin_mm=0)(prediction_of(labels), quality)
@@ -322,7 +320,7 @@ def test_a_study_that_would_teach_background_alone_is_refused():
 
     for one in (found, empty):
         decision = after_grain(Decision("a", True, "rank 1"), one)
-        assert decision.reason == "rank 1; refused, for no segmented voxel is trusted"
+        assert decision.reason == "rank 1; refused, for no segmented voxel is left"
         assert not decision.admitted
 
 
@@ -344,9 +342,9 @@ def test_every_grain_works_on_every_kind_of_study(name, scheme, shape, modalitie
     ):
         found = GRAINS[name](scheme)(predicted, quality)
 
-        teaches = found[:] != UNLABELLED
-        np.testing.assert_array_equal(found[:][teaches], labels[teaches])
-        assert found.kept.voxels == pytest.approx(teaches.mean())
+        is_left = found[:] != UNLABELLED
+        np.testing.assert_array_equal(found[:][is_left], labels[is_left])
+        assert found.kept.voxels == pytest.approx(is_left.mean())
         after_grain(Decision("a", True, ""), found)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from loops.repair.base import Repair
 from qc import ManifoldSearch, Quality, QualityEstimator
-from qc.grains.doubts import doubted_slices
+from qc.grains.estimated_dice import slices_of_low_dice
 from semiqc.schemes import UNLABELLED, LabelScheme
 from semiqc.study import Prediction
 from semiqc.work.bounds import Share
@@ -56,8 +56,8 @@ class SurrogateSlices(Repair):
     def _labels(self, prediction: Prediction, quality: Quality) -> NDArray[np.int8] | None:
         if not self.tells_slices(quality):
             return None
-        doubted = doubted_slices(prediction, quality, self.scheme, self.min_slice_dice)
-        is_wrong = np.asarray(doubted.any(axis=0))
+        is_low = slices_of_low_dice(prediction, quality, self.scheme, self.min_slice_dice)
+        is_wrong = np.asarray(is_low.any(axis=0))
         if not is_wrong.any():
             return None
         surrogates = self.surrogates(prediction)

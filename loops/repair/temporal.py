@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from loops.repair.base import Repair
 from loops.repair.motion import carry
 from qc import Quality
-from qc.grains.doubts import estimated_frame_dice
+from qc.grains.estimated_dice import estimated_frame_dice
 from semiqc.measuring.masks import frame_dice, masks
 from semiqc.measuring.means import mean_of_known
 from semiqc.schemes import LabelScheme

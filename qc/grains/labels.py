@@ -1,4 +1,4 @@
-"""Predicted labels of which what is doubted is hidden."""
+"""Predicted labels of which some voxels are hidden."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,8 +12,8 @@ from qc.gates import Decision
 from semiqc.schemes import BACKGROUND, UNLABELLED
 from semiqc.study import Voxels
 
-Doubt = Callable[[int, NDArray[np.int8]], NDArray[np.bool_]]
-"""Number of a frame and its labels in, what is doubted of them out; both ``[Z, Y, X]``."""
+Hidden = Callable[[int, NDArray[np.int8]], NDArray[np.bool_]]
+"""Number of a frame and its labels in, which voxels to hide out; both ``[Z, Y, X]``."""
 
 
 @dataclass(frozen=True)
@@ -32,20 +32,20 @@ class Kept:
 
 
 class PartialLabels:
-    """Labels that are ``UNLABELLED`` where they are doubted; read frame by frame, as in a file.
+    """Labels that are ``UNLABELLED`` where they are hidden; read frame by frame, as in a file.
 
     Args:
         labels: Predicted, ``[T, Z, Y, X]``, in memory or in a file.
-        doubt: What to hide; asked whenever a frame is read.
+        hidden: Which voxels to hide; asked whenever a frame is read.
     """
 
     dtype = np.dtype(np.int8)
     ndim = 4
 
-    def __init__(self, labels: Voxels, doubt: Doubt) -> None:
+    def __init__(self, labels: Voxels, hidden: Hidden) -> None:
         self.labels = labels
         self.shape = tuple(labels.shape)
-        self._doubt = doubt
+        self._hidden = hidden
 
     def __getitem__(self, key: Any) -> NDArray[np.int8]:  # noqa: ANN401
         first, *rest = key if isinstance(key, tuple) else (key,)
@@ -64,7 +64,7 @@ class PartialLabels:
 
     def _frame(self, number: int) -> NDArray[np.int8]:
         labels = np.asarray(self.labels[number], dtype=np.int8)
-        return np.where(self._doubt(number, labels), np.int8(UNLABELLED), labels)
+        return np.where(self._hidden(number, labels), np.int8(UNLABELLED), labels)
 
     @property
     def labelled_frames(self) -> tuple[int, ...]:
@@ -78,13 +78,13 @@ class PartialLabels:
         frames = []
         for number in range(self.shape[0]):
             labels = np.asarray(self.labels[number], dtype=np.int8)
-            trusted = ~self._doubt(number, labels) & (labels != UNLABELLED)
+            is_left = ~self._hidden(number, labels) & (labels != UNLABELLED)
             foreground = labels > BACKGROUND
             whole += labels.size
-            left += int(trusted.sum())
+            left += int(is_left.sum())
             segmented += int(foreground.sum())
-            segmented_left += int((foreground & trusted).sum())
-            if trusted.any():
+            segmented_left += int((foreground & is_left).sum())
+            if is_left.any():
                 frames.append(number)
         return Kept(
             left / whole if whole else 0.0,
@@ -96,16 +96,16 @@ class PartialLabels:
 def after_grain(decision: Decision, labels: PartialLabels) -> Decision:
     """The decision on a study once it is known how much of it is left to learn from.
 
-    An admitted study of which no segmented voxel is left is refused, for it would teach
-    background alone; otherwise the reason tells what is left.
+    An admitted study of which no segmented voxel is left is refused, for only background
+    could be learned from it; otherwise the reason tells what is left.
     """
     if not decision.admitted:
         return decision
     kept = labels.kept
     if not kept.frames:
-        said = "refused, for every voxel is doubted"
+        said = "refused, for no voxel is left"
     elif not kept.foreground > 0:
-        said = "refused, for no segmented voxel is trusted"
+        said = "refused, for no segmented voxel is left"
     else:
         said = f"{kept.voxels:.1%} of voxels kept, {kept.foreground:.1%} of those segmented"
     return replace(

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from loops.repair import REPAIRS, Repair
 from qc.gates import GATES, Gate
-from qc.grains.grains import GRAINS, Grain
+from qc.grains.base import Grain
+from qc.grains.registry import GRAINS
 from semiqc.work.arguments import Parameter, parameters_of
 
 Kind = type[Gate] | type[Grain] | type[Repair]

@@ -10,7 +10,8 @@ from pydantic_core import CoreSchema
 from loops.repair import REPAIRS
 from qc import CONSENSUS
 from qc.gates import GATES, Gate
-from qc.grains.grains import GRAINS, Grain
+from qc.grains.base import Grain
+from qc.grains.registry import GRAINS
 from semiqc.experiment.gate_parameters import Kind, gate_arguments, own_parameters
 from semiqc.work.sections import OneOf, Section
 

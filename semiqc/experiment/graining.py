@@ -9,7 +9,7 @@ import numpy as np
 
 from loops import Outcome
 from qc import Decision, Quality
-from qc.grains.grains import Kept, PartialLabels, after_grain
+from qc.grains.labels import Kept, PartialLabels, after_grain
 from qc.qualities_file import quality_to_json
 from semiqc.experiment.gate_settings import GateSettings
 from semiqc.experiment.judging import RunPanel

@@ -1,4 +1,4 @@
-"""What is doubted of a prediction, by slice and structure."""
+"""Estimated Dice of slices and frames, which grains and repairs go by."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +64,7 @@ def _implied_dice(
     areas = predicted.sum(axis=(-2, -1), dtype=np.float64)
     wrongly_in = np.where(predicted, errors, 0).sum(axis=(-2, -1), dtype=np.float64)
     wrongly_out = np.where(predicted, 0, errors).sum(axis=(-2, -1), dtype=np.float64)
-    # Faint doubt about a whole slice adds up; less than a voxel of a structure is none.
+    # Small probabilities add up over a slice; below one voxel they count as none.
     references = np.where((areas == 0) & (wrongly_out < 1), 0, areas - wrongly_in + wrongly_out)
     with np.errstate(invalid="ignore"):
         dice: Array = 2 * (areas - wrongly_in) / (areas + references)
@@ -83,14 +83,14 @@ def is_missed(areas: NDArray[np.int64]) -> NDArray[np.bool_]:
     return missed
 
 
-def doubted_slices(
+def slices_of_low_dice(
     prediction: Prediction, quality: Quality, scheme: LabelScheme, min_dice: float
 ) -> NDArray[np.bool_]:
     """Where a structure's estimated Dice is below ``min_dice`` or it was missed, ``[S, T, Z]``."""
     dice = estimated_slice_dice(prediction, quality, scheme)
     missed = is_missed(slice_areas(prediction.labels, scheme))
-    doubted: NDArray[np.bool_] = (dice < min_dice) | missed
-    return doubted
+    is_low: NDArray[np.bool_] = (dice < min_dice) | missed
+    return is_low
 
 
 def estimated_frame_dice(prediction: Prediction, quality: Quality, scheme: LabelScheme) -> Array:

@@ -1,0 +1,17 @@
+"""All grains by name."""
+
+from qc.grains.base import Grain
+from qc.grains.frame import FrameGrain
+from qc.grains.slice import SliceGrain
+from qc.grains.structure import StructureGrain
+from qc.grains.study import StudyGrain
+from qc.grains.voxel import VoxelGrain
+
+GRAINS: dict[str, type[Grain]] = {
+    "study": StudyGrain,
+    "frame": FrameGrain,
+    "slice": SliceGrain,
+    "structure": StructureGrain,
+    "voxel": VoxelGrain,
+}
+"""Grains that settings may name; from the coarsest to the finest."""

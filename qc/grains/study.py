@@ -1,0 +1,21 @@
+"""The grain of whole studies."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from qc.base import Quality
+from qc.grains.base import Grain
+from qc.grains.labels import Hidden
+from semiqc.study import Prediction
+
+
+@dataclass(frozen=True)
+class StudyGrain(Grain):
+    """Whole studies: nothing of what a gate admits is hidden."""
+
+    hides: ClassVar[bool] = False
+
+    def _hidden(self, prediction: Prediction, quality: Quality) -> Hidden:
+        return lambda frame, labels: np.zeros(labels.shape, np.bool_)
