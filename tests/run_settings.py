@@ -46,7 +46,7 @@ GATES = (
     "gate.target=0.8",
     f"gates=[{', '.join(COMPARED)}]",
 )
-"""Gates that are compared, with several opinions and estimators."""
+"""Gates that are compared, with ensemble members and several estimators."""
 
 SUITE_OPTIONS = (
     "--estimators", "svr,cnn,slicewise,qcresunet",

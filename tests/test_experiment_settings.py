@@ -200,7 +200,7 @@ def test_gates_of_one_name_are_told_apart_by_what_differs():
 
 
 def test_all_estimators_judge_where_nothing_else_is_said():
-    assert set(read_settings(None, [NEW]).judges) == set(ESTIMATORS) - {"consensus"}
+    assert set(read_settings(None, [NEW]).estimators) == set(ESTIMATORS) - {"consensus"}
 
 
 @pytest.mark.parametrize("change", ["segmenter.tta=4", "segmenter.samples=4"])

@@ -70,7 +70,7 @@ def test_pairs_that_are_not_known_and_have_no_weight_teach_nothing():
 def test_doubt_draws_a_curve_to_the_estimates():
     estimated, true = np.linspace(0.1, 1, 10), np.linspace(0.1, 1, 10) / 2
 
-    curve = calibration(estimated, true, np.full(10, 0.3), doubt=1.0)
+    curve = calibration(estimated, true, np.full(10, 0.3), prior=1.0)
 
     # Pairs of weight 3 say .4 of .8, the doubt of weight 1 says .8.
     assert curve(0.8) == pytest.approx((3 * 0.4 + 0.8) / 4)
@@ -106,7 +106,7 @@ def test_the_score_stands_in_for_a_dice_that_is_not_told():
 def test_doubt_draws_a_curve_to_the_estimates_themselves():
     steps = 0.1 * np.arange(10)
 
-    curve = calibration(0.5 * steps + 0.4, steps, doubt=15.0)
+    curve = calibration(0.5 * steps + 0.4, steps, prior=15.0)
 
     # .6 was .4 in truth: ten studies, against a doubt of fifteen.
     assert curve(0.6) == pytest.approx((10 * 0.4 + 15 * 0.6) / 25)

@@ -1,4 +1,4 @@
-"""A run that compares gates, with several opinions, grains, repair and export."""
+"""A run that compares gates, with ensemble members, grains, repair and export."""
 
 import csv
 import json
@@ -240,7 +240,7 @@ def said(capsys):
         (["qc.estimators=[agreement]", "gate.by=agreement"], "needs uncertainty maps"),
         (["segmenter.samples=4"], "segmenter.dropout above 0"),
         (["segmenter.samples=4", "segmenter.dropout=0.1", "segmenter.members=2"], "not from more"),
-        (["gates=[curve/voxel]"], "voxels are doubted by error maps"),
+        (["gates=[curve/voxel]"], "voxels are left out by error maps"),
         (["gates=[curve/slice]"], "does not judge slices"),
         (["gate.repair=[surrogate]"], "surrogates come from"),
         (["gates=[{rule: risk, rounds: 2}]"], "not of what is repaired or of later rounds"),
@@ -265,7 +265,7 @@ def said(capsys):
                 "qc.estimators=[curve, uncertainty]",
                 "gates=[{by: consensus, grain: voxel, repair: [temporal]}]",
             ],
-            "repaired predictions carry no uncertainty; voxels are doubted by error maps",
+            "repaired predictions carry no uncertainty; voxels are left out by error maps",
         ),
     ],
 )

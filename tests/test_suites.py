@@ -382,7 +382,7 @@ def test_a_suite_is_not_overwritten(suite, store, capsys):
         (["--set", "forest.trees=3"], "--set: unknown 'forest'"),
         (
             ["--estimators", "svr,agreement", "--sources", "ladder,seggen"],
-            "agreement: judges by uncertainty maps, which none of the sources",
+            "agreement: needs uncertainty maps, which none of the sources",
         ),
         (["--set", "cnn=3"], "expected name.argument=value"),
         (["--test", "6"], "two labelled subjects, got 4 and 0"),

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 FEWEST_POINTS = 10
 """With fewer there is no curve, only a shift."""
-DOUBT = 15.0
+PRIOR_SUBJECTS = 15.0
 """How many subjects the belief counts as that an estimate of Dice is right as it is."""
 
 
@@ -46,7 +46,7 @@ def calibration(
     true: ArrayLike,
     weights: ArrayLike | None = None,
     *,
-    doubt: float = 0.0,
+    prior: float = 0.0,
 ) -> CalibrationCurve:
     """The curve that fits pairs of estimate and truth best.
 
@@ -66,7 +66,7 @@ def calibration(
         estimated: In [0, 1], ``[N]``; pairs in which either is NaN are left out.
         true: Likewise.
         weights: Of the pairs, ``[N]``; None for equal ones.
-        doubt: Weight of the belief that the estimate is right as it is, to which the curve is
+        prior: Weight of the belief that the estimate is right as it is, to which the curve is
             drawn; as the pairs' weights are summed.
     """
     x, y = np.asarray(estimated, dtype=np.float64), np.asarray(true, dtype=np.float64)
@@ -75,7 +75,7 @@ def calibration(
     if not known.any():
         return CalibrationCurve(np.zeros(0), np.zeros(0))
     points, heights = _with_ends(*_points(x[known], y[known], w[known]))
-    trust = w[known].sum() / (w[known].sum() + doubt)
+    trust = w[known].sum() / (w[known].sum() + prior)
     return CalibrationCurve(points, trust * heights + (1 - trust) * points)
 
 

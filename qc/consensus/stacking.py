@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from qc.consensus.calibration import DOUBT, CalibrationCurve, calibration, subject_weights
+from qc.consensus.calibration import PRIOR_SUBJECTS, CalibrationCurve, calibration, subject_weights
 
 Array = NDArray[np.float64]
 
@@ -79,7 +79,7 @@ class StackedRegression:
         )
         means = weighed(unseen, weights)
         last = [
-            calibration(means[:, part], column, by_subject, doubt=DOUBT)
+            calibration(means[:, part], column, by_subject, prior=PRIOR_SUBJECTS)
             for part, column in enumerate(true.T)
         ]
         return cls(curves, weights, last)
@@ -127,7 +127,10 @@ def _curves(
     return [
         [
             calibration(
-                said[:, member, part], true[:, part], weights, doubt=DOUBT if is_dice else 0.0
+                said[:, member, part],
+                true[:, part],
+                weights,
+                prior=PRIOR_SUBJECTS if is_dice else 0.0,
             )
             for part, is_dice in enumerate(of_member)
         ]

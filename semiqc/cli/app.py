@@ -49,7 +49,10 @@ def _semiqc(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0 done, 2 the user's mistake."""
+    """Run the command line on the words after ``semiqc``; by default those of the process.
+
+    Returns 0 when done, 2 after a mistake of the user's, told in one line, 130 after Ctrl-C.
+    """
     # What Fabric says of each network's precision is of no use beside a progress bar.
     logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
     try:

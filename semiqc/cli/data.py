@@ -1,4 +1,7 @@
-"""Commands that make stores: ``semiqc import`` and ``semiqc phantom``."""
+"""Commands that make stores: ``semiqc import`` and ``semiqc phantom``.
+
+Both write one HDF5 file, whole or not at all, and refuse to replace one without ``--overwrite``.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,7 +60,7 @@ def import_(
 
 
 def _print_imported(studies: "tuple[Imported, ...]", store: Path) -> None:
-    """A table of the studies in a store."""
+    """A table of the studies in a store; sizes in voxels, spacing in mm, ordered z, y, x."""
     print_table(
         f"imported {len(studies)} studies into {store}",
         ("study", "group", "frames", "labelled", "slices", "rows x columns", "spacing (mm)"),

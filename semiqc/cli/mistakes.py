@@ -1,4 +1,7 @@
-"""Which failures are the user's to mend, and how they are told."""
+"""Which failures are the user's to mend, and how they are told.
+
+The first kind ends in one line and exit code 2, every other in a traceback.
+"""
 
 import traceback
 from pathlib import Path
@@ -21,7 +24,11 @@ def can_be_mended(error: Exception) -> bool:
 
 
 def in_one_line(error: Exception) -> str:
-    """The message of an error, without line breaks."""
+    """The message of an error, without line breaks.
+
+    A usage error of click names the option itself (``format_message``); of all others it is
+    ``str``.
+    """
     format_message = getattr(error, "format_message", None)
     message = format_message() if format_message else str(error)
     return " ".join(message.split())

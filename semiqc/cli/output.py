@@ -1,4 +1,8 @@
-"""How commands show what they do."""
+"""How commands show what they do.
+
+Everything goes to one Rich console, which leaves out colours and progress bars where the output
+is no terminal. Errors are not printed here; see ``semiqc.cli.app.main``.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +15,12 @@ console = Console()
 
 @contextmanager
 def bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar that is told how much is done, and of how much."""
+    """A progress bar that is told how much is done, and of how much.
+
+    Yields:
+        To be called with the number done and the number of all. The bar moves without an end until
+        the first call, and is wiped when the block ends.
+    """
     from rich.progress import Progress
 
     with Progress(console=console, transient=True) as bars:
@@ -20,7 +29,14 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table with a title above it."""
+    """A table with a title above it.
+
+    Args:
+        title: Printed even where there are no rows.
+        columns: Headings.
+        rows: Cells in the order of ``columns``; each is shown as ``str`` gives it. Brackets are no
+            markup, for names of studies may have some.
+    """
     from rich.table import Table
 
     table = Table(title=title, title_justify="left")

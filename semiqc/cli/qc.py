@@ -1,4 +1,9 @@
-"""The ``semiqc qc`` commands: suites of quality estimators are fitted and evaluated."""
+"""The ``semiqc qc`` commands: suites of quality estimators are fitted and evaluated.
+
+``semiqc qc fit`` makes what ``semiqc qc evaluate`` and ``semiqc score`` read: a folder with the
+fitted estimators, what they were fitted to and, if asked for, graded segmentations of held-out
+subjects.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -67,7 +72,10 @@ def fit(
 
 
 def _chosen(**given: str | None) -> dict[str, Any]:
-    """The lists of names that were given, taken apart."""
+    """The lists of names that were given, taken apart at commas.
+
+    Options that were not given are left out, so that the defaults of ``SuiteSettings`` hold.
+    """
     return {
         option: tuple(name.strip() for name in names.split(","))
         for option, names in given.items()
@@ -76,7 +84,7 @@ def _chosen(**given: str | None) -> dict[str, Any]:
 
 
 def _fitted(suite: "Suite") -> str:
-    """What a suite was fitted to, in words."""
+    """What a suite was fitted to, in words: estimators, and how many segmentations and studies."""
     learned = suite.training
     weighed = f", weighed by {len(learned.weighing)} others" if learned.weighing else ""
     return (

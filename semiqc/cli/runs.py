@@ -1,4 +1,8 @@
-"""Commands that make a run, and those that use a finished one."""
+"""Commands that make a run, and those that use a finished one.
+
+A run is a folder. ``semiqc run`` may be called again on it: finished stages are read, not
+repeated, and a change of a setting repeats only what depends on it.
+"""
 
 from collections import Counter
 from pathlib import Path
@@ -98,7 +102,7 @@ def export(
 
 
 def _exported(frames: Counter[str], folder: Path) -> str:
-    """How many frames of each source were written, in words."""
+    """How many frames of each source were written, in words; propagated ones only if any."""
     from semiqc.exchange.lineage import EXPERT, PROPAGATED, PSEUDO
 
     propagated = f", {frames[PROPAGATED]} propagated" if frames[PROPAGATED] else ""

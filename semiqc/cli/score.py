@@ -1,4 +1,4 @@
-"""``semiqc score``: a suite judges the segmentations of any program."""
+"""``semiqc score``: a suite estimates the quality of segmentations of any program."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,7 +51,11 @@ def score(
 
 
 def _print_report(report: "ScoreReport") -> None:
-    """Tables of the studies that were judged, and of what was left out."""
+    """Tables of the studies that were judged, and of what was left out.
+
+    Flagged studies come first, lowest score first; ``why`` lists warnings, then the estimators'
+    reasons.
+    """
     print_table(
         f"judged {len(report.studies)} studies, {len(report.flagged)} flagged",
         ("study", "", "score", "why"),

@@ -1,4 +1,10 @@
-"""The staged run: settings in, compared and reported results out."""
+"""The staged run: settings in, compared and reported results out.
+
+``run`` does all that the settings ask and keeps every training, prediction and fitted estimator as
+a stage of the run folder, so that a stopped or changed run repeats only what it must. What a
+finished run can be used for stands beside it: ``predict_images`` for new studies,
+``evaluate_elsewhere`` for another data set, ``export_run`` for other programs.
+"""
 
 from semiqc.experiment.elsewhere import evaluate_elsewhere
 from semiqc.experiment.export_run import export_run

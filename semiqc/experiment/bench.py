@@ -1,4 +1,8 @@
-"""What a scenario's loop asks for, done in a run folder."""
+"""What a scenario's loop asks for, done in a run folder.
+
+The loop (``loops``) decides what is trained on what; the bench trains, predicts, judges and
+chooses with the settings of one scenario, and keeps each result as a stage.
+"""
 
 from collections.abc import Sequence
 from functools import partial
@@ -100,6 +104,7 @@ class ScenarioBench:
         return found
 
     def _context(self, predictions: Sequence[Prediction]) -> GateContext:
+        """What a gate may ask for beside the qualities; each is worked out only if it does."""
         scheme = self.trainer.store.scheme
         groups = {name: study.group for name, study in self.candidates.items()}
         return GateContext(
@@ -110,6 +115,10 @@ class ScenarioBench:
         )
 
     def _true_dice(self, predictions: Sequence[Prediction]) -> dict[str, float]:
+        """Mean Dice of each prediction by study, which only the oracle's gate asks for.
+
+        NaN of a study without labels.
+        """
         scheme = self.trainer.store.scheme
         return {
             prediction.study: true_dice(prediction, self.candidates[prediction.study], scheme)

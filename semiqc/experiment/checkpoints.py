@@ -32,6 +32,11 @@ def _row(
     test: Sequence[Study],
     kind: Checkpoint,
 ) -> CheckpointRow:
+    """Figures of one kind of weights of a training.
+
+    Those in use were predicted by the evaluation already, whose stage is read again; any other
+    kind segments the test studies in a stage of its own.
+    """
     file = trainer.weights_file(kind)
     is_used = file == trained.weights
     name = f"{scenario}-test" if is_used else f"{scenario}-test-{kind}"

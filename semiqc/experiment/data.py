@@ -1,4 +1,8 @@
-"""The data of a run: a store, what is imported into one, or phantoms."""
+"""The data of a run: a store, what is imported into one, or phantoms.
+
+Imports and phantoms are stages: they are made anew where their settings, or any file that was
+read, changed.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,6 +49,7 @@ def open_data(settings: Settings, folder: RunFolder, monitor: Monitor) -> Data:
 
 
 def _phantoms(settings: Settings, folder: RunFolder, monitor: Monitor) -> Store:
+    """A store of phantoms by the section ``phantom``, made once in the run folder."""
     phantom = settings.phantom
 
     def make(unfinished: Path) -> None:
@@ -96,7 +101,12 @@ def _imported(settings: Settings, folder: RunFolder) -> Data:
 def training_frames(
     study: Study, settings: FramesSettings, scheme: LabelScheme, seed: int
 ) -> tuple[int, ...]:
-    """The labelled frames of a study that are learned from; see ``FramesSettings``."""
+    """The labelled frames of a study that are learned from, in order; see ``FramesSettings``.
+
+    Extremes are those of largest and smallest volume or area of the scheme's first measured
+    structure; a study with two labelled frames or fewer keeps them all. Random frames depend on
+    the seed and the study's name alone.
+    """
     frames = study.labelled_frames
     if settings.use == "random" and len(frames) > settings.count:
         # A study keeps its frames whatever other studies there are.

@@ -64,6 +64,12 @@ def _all_rows(finished: Finished, studies: Sequence[Study], monitor: Monitor) ->
 
 
 def _studies(finished: Finished, store: Store) -> list[Study]:
+    """The labelled studies of a store, in its order.
+
+    Raises:
+        ValueError: If the store has another scheme, no study is labelled, or one of them has
+            other modalities or another spacing than the run.
+    """
     other = store.scheme.mismatch(finished.scheme)
     if other:
         raise ValueError(f"{store.path}: not the labels of the run: {other}")
@@ -78,6 +84,11 @@ def _studies(finished: Finished, store: Store) -> list[Study]:
 
 
 def _refuse_known(run: Path, studies: Iterable[Study]) -> None:
+    """Refuse subjects that the run used, its test subjects excepted.
+
+    Raises:
+        ValueError: With the name of the first of them.
+    """
     rows = read_rows(run / "results" / "split.csv", SplitRow)
     known = {row.subject for row in rows if row.role not in ("test", "unused")}
     seen = sorted({study.subject for study in studies} & known)
@@ -86,6 +97,10 @@ def _refuse_known(run: Path, studies: Iterable[Study]) -> None:
 
 
 def _rows(finished: Finished, studies: Iterable[Study], name: str, seed: int) -> list[OverlapRow]:
+    """Agreement of one scenario's segmenter with every study, in all labelled frames.
+
+    The segmenter is read from the run folder, and sees the studies without their labels.
+    """
     settings = finished.settings
     segmenter = load_segmenter(finished, name, seed)
     found = []

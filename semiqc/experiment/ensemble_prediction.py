@@ -78,6 +78,7 @@ class EnsemblePrediction:
                 tick(number, {})
 
     def _frames(self, members: Members | None, study: Study) -> Iterable[PredictedFrame]:
+        """What is segmented of a study, frame by frame; with uncertainty maps of ``members``."""
         if members is None:
             alone = self.ensemble.first.segmenter
             return segment(alone, study, clean=self.clean, refine=self.crf)

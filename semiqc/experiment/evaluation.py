@@ -1,4 +1,8 @@
-"""How good predictions are, against references that nothing before has looked at."""
+"""How good predictions are, against references that nothing before has looked at.
+
+Rows are those of ``semiqc.files.tables``: one for each study, frame or measure, with the seed and
+the scenario that they are of. Frames without a label are no part of any figure.
+"""
 
 from typing import Any
 
@@ -19,7 +23,7 @@ def overlap_rows(
     scenario: str = "",
     seed: int = 0,
 ) -> list[OverlapRow]:
-    """Agreement of every structure in every labelled frame."""
+    """Agreement of every structure in every labelled frame; figures are those of ``METRICS``."""
     rows = []
     for frame in study.labelled_frames:
         found = overlap(
@@ -70,7 +74,7 @@ def clinical_rows(
 def curve_rows(
     prediction: Prediction, scheme: LabelScheme, *, scenario: str, seed: int
 ) -> list[CurveRow]:
-    """The volume or area curve of every measured structure."""
+    """The volume (ml) or area (mm2) curve of every measured structure, over all frames."""
     measured = [structure for structure in scheme.structures if structure.measure]
     found = curves(prediction.labels, prediction.spacing, measured)
     return [

@@ -85,6 +85,10 @@ class Evaluator:
         return rows
 
     def _add_corrections(self, scenario: str, predictions: Sequence[Prediction]) -> None:
+        """Measures of a gated scenario with failed slices replaced.
+
+        Nothing is added where no fitted estimator judges slices.
+        """
         corrector = corrector_of(self.panel.fitted)
         if corrector is None:
             return

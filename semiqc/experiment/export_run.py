@@ -1,4 +1,8 @@
-"""What a scenario of a finished run learned from, as a data set for other programs."""
+"""What a scenario of a finished run learned from, as a data set for other programs.
+
+Only the final training counts: labels of the rounds before it are not exported. Where each frame
+came from, with scores and decisions, stands in ``lineage.csv`` beside the images.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

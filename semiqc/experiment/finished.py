@@ -69,7 +69,11 @@ class Finished:
         return LabelScheme.from_json(self.data["scheme"])
 
     def _reference(self) -> str:
-        """The scenario that the report compares with the others."""
+        """The scenario that the report compares with the others.
+
+        ``semiqc`` where it was run; else the gate of the same estimator, any other gate, the first
+        scenario.
+        """
         compared = self.settings.compared()
         gated = [name for name, one in compared.items() if one.gate == "quality"]
         main = [name for name in ("semiqc", f"gate-{self.settings.gate.by}") if name in compared]

@@ -1,4 +1,8 @@
-"""Quality estimators of a run, fitted and asked in stages of its folder."""
+"""Quality estimators of a run, fitted and asked in stages of its folder.
+
+A stage is found again by what it depends on: the estimator's arguments and, of each graded
+prediction, the stage that made it, its verdict and its labelled frames.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -102,6 +106,7 @@ class EstimatorStages:
         return read_qualities(stage.folder)
 
     def _blank(self, name: str) -> QualityEstimator:
+        """An estimator for the run's data with the settings' arguments, not fitted."""
         store, seed = self.trainer.store, self.trainer.seed
         arguments = self._arguments(name)
         return make_estimator(name, store.scheme, len(store.modalities), seed=seed, **arguments)

@@ -1,4 +1,9 @@
-"""Whether a run has what a gate, its grain and its repairs need."""
+"""Whether a run has what a gate, its grain and its repairs need.
+
+Needs are said by the classes (``needs_calibration``, ``needs_slices``, ``needs_voxels``,
+``suggested_by``), so that nothing here knows a gate or an estimator by its name. Each check yields
+what is wrong, in words that follow the gate's name.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +24,8 @@ class Offer:
         estimators: Those of the run, by name.
         has_uncertainty: Whether predictions carry the uncertainty of several segmenters.
         rounds: Of self-training with the gate.
-        has_calibration: Whether the whole first segmenter segments the studies that teach.
+        has_calibration: Whether the whole first segmenter segments the studies that estimators
+            are fitted to.
     """
 
     estimators: Mapping[str, type[QualityEstimator]]
@@ -99,7 +105,7 @@ def _of_grain(
         by_maps = ", ".join(name for name, one in ESTIMATORS.items() if one.gives_error_maps)
         also = "" if gate.repair else ", or by several members; set segmenter.members"
         yield (
-            f"{why}{gate.grain}s are doubted by error maps, which {gate.by} does not give but"
+            f"{why}{gate.grain}s are left out by error maps, which {gate.by} does not give but"
             f" {by_maps}{also}"
         )
     if grain.needs_slices and not (has_maps or any(kind.estimates_slices for kind in kinds)):

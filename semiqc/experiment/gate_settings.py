@@ -1,4 +1,7 @@
-"""Settings of a gate: how pseudo-labels are chosen from what was judged."""
+"""Settings of a gate: how pseudo-labels are chosen from what was judged.
+
+Parameters of gates, grains and repairs come from their classes; see ``gate_parameters``.
+"""
 
 from collections.abc import Mapping
 from typing import Annotated, Any

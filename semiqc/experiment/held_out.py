@@ -1,4 +1,8 @@
-"""What estimators say of graded predictions of subjects that they did not learn from."""
+"""What estimators say of graded predictions of subjects that they did not learn from.
+
+The weights of the consensus and the promise on the mean Dice are fitted to these. To fit them to
+what estimators say of their own training data would favour those that learn it by heart.
+"""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -93,6 +97,10 @@ class HeldOut:
         return Calibration(list(scores), list(dices), list(subjects))
 
     def _of_fold(self, name: str, number: int, fold: set[int]) -> dict[int, Quality]:
+        """Qualities of one fold's predictions, by index among the graded ones.
+
+        Empty, with a note to the user, where the estimator cannot learn from the others alone.
+        """
         others = [one for index, one in enumerate(self.graded) if index not in fold]
         try:
             fitted = self.stages.fit(name, others, f"-fold{number}")

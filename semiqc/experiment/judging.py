@@ -37,7 +37,7 @@ class RunPanel:
         self.panel = Panel({})
         self.held_out = HeldOut(self.stages, [], [])
         self.is_cross_fitted = False
-        for name in settings.judges:
+        for name in settings.estimators:
             self.stages.check(name)
 
     @property
@@ -62,7 +62,7 @@ class RunPanel:
         folds = deal(spared or experts, self.settings.qc.folds, self.trainer.seed)
         graded = self.ladder.graded(experts, spared, folds)
         self.held_out = HeldOut(self.stages, graded, folds)
-        self.fitted = {name: self.stages.fit(name, graded) for name in self.settings.judges}
+        self.fitted = {name: self.stages.fit(name, graded) for name in self.settings.estimators}
         gates = (self.settings.gate, *self.settings.gates)
         is_blended = len(self.fitted) > 1 or any(gate.by == CONSENSUS for gate in gates)
         estimators = {name: fitted.estimator for name, fitted in self.fitted.items()}
@@ -125,6 +125,7 @@ class RunPanel:
         return f"{stages};{self.held_out.key}"
 
     def _qualities_held_out(self, name: str) -> Judged:
+        """Of each graded prediction, by estimators and a blend that were fitted to other folds."""
         if name in self.fitted:
             return self.held_out.qualities(name)
         return self.held_out.consensus(self.fitted)

@@ -1,4 +1,9 @@
-"""Segmentations of known quality within a run: a ladder of segmenters, and a reader's verdicts."""
+"""Segmentations of known quality within a run: a ladder of segmenters, and a reader's verdicts.
+
+A rung is a training with a share of labels, filters and steps; snapshots on its way give worse
+segmentations. A curve classifier also needs verdicts, good or erroneous, as in Ruijsink,
+Puyol-Antón et al., STACOM 2020: those of a file, or of a simulated reader.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -58,6 +63,11 @@ class Ladder:
     def _cross_fitted(
         self, experts: Sequence[Study], folds: Sequence[Sequence[Study]]
     ) -> list[Graded]:
+        """Segmentations of every fold of the experts, by a ladder that is trained on the others.
+
+        Raises:
+            ValueError: If there are no folds, for want of a second subject.
+        """
         if not folds:
             raise ValueError(
                 "quality control needs subjects to learn from: set split.qc above 0, or"
@@ -73,6 +83,7 @@ class Ladder:
     def _made(
         self, prefix: str, experts: Sequence[Study], judged: Sequence[Study]
     ) -> list[Graded]:
+        """Segmentations of ``judged`` by each snapshot of each rung; ``prefix`` is the stages'."""
         graded = []
         hidden = [study.without_labels() for study in judged]
         for rung in self.settings.qc.ladder:
@@ -96,6 +107,13 @@ class Ladder:
         return self.trainer.train_ensemble(f"{prefix}ladder-{rung.name}", rung, experts, members=1)
 
     def _with_verdicts(self, graded: Sequence[Graded]) -> list[Graded]:
+        """The same predictions with the verdicts of the named file, or of a simulated reader.
+
+        A file's verdicts are of what the whole first segmenter made; all others keep none.
+
+        Raises:
+            ValueError: If no verdict is of a graded prediction.
+        """
         if self.settings.qc.verdicts is None:
             return self._simulated(graded)
         path = self.settings.qc.verdicts
@@ -109,6 +127,7 @@ class Ladder:
         ]
 
     def _simulated(self, graded: Sequence[Graded]) -> list[Graded]:
+        """With verdicts of a reader whose bounds are moved until both verdicts occur enough."""
         given = self.settings.qc.reader
         bounds = given.model_dump(exclude={"min_share"})
         strict = SimulatedReader(self.trainer.store.scheme, **bounds)

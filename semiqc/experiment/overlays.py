@@ -1,4 +1,8 @@
-"""Overlays of the best, the median and the worst study of a scenario."""
+"""Overlays of the best, the median and the worst study of a scenario.
+
+They are kept in ``results/overlays.h5``, a group for each, so that a report can be built anew
+without the data.
+"""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -92,6 +92,7 @@ def predict_images(
 
 
 def _write(found: Predicted, output: Path) -> None:
+    """Write the four tables; one without rows gets no file."""
     write_rows(output / "measures.csv", ClinicalRow, found.clinical)
     write_rows(output / "curves.csv", CurveRow, found.curves)
     write_rows(output / "quality.csv", QualityRow, found.qualities)
@@ -99,6 +100,10 @@ def _write(found: Predicted, output: Path) -> None:
 
 
 def _studies(finished: Finished, images: Path, layout: str) -> Iterator[Study | Refusal]:
+    """The studies of a store, or the images of a folder on the run's spacing, without labels.
+
+    What does not suit the run is yielded as a ``Refusal`` in its place.
+    """
     spacing, modalities = finished.data["spacing_mm"], len(finished.data["modalities"])
     if images.suffix != ".h5":
         yield from read_images(
@@ -148,7 +153,7 @@ def load_panel(finished: Finished) -> Panel:
     """The fitted estimators and the blend of a run's first seed, as far as it has some."""
     scheme, seed = finished.scheme, finished.settings.seeds[0]
     files = {
-        name: estimator_file(finished.folder, name, seed) for name in finished.settings.judges
+        name: estimator_file(finished.folder, name, seed) for name in finished.settings.estimators
     }
     estimators = {
         name: load_estimator(file, ESTIMATORS, scheme)
@@ -200,6 +205,7 @@ class _Predictor:
         self.found.rows.append((study.name, *_verdict_of(qualities), _in_words(measured)))
 
     def _segmented(self, study: Study, file: Path) -> Prediction:
+        """Write a study's labels to NIfTI, and give them back as voxels of ``file``."""
         clean = self.settings.segmenter.clean
         with PredictionWriter(file) as writer:
             writer.add(study, segment(self.segmenter, study, clean=clean))
@@ -210,6 +216,7 @@ class _Predictor:
     def _measure(
         self, study: Study, prediction: Prediction, measured: Sequence[ClinicalMeasure]
     ) -> None:
+        """Add the clinical measures and curves of a study, over all of its frames."""
         seed, scenario = self.seed, self.scenario
         self.found.clinical += [
             ClinicalRow(seed, scenario, study.name, study.group, *measure) for measure in measured
@@ -222,6 +229,7 @@ class _Predictor:
         return dict(sorted(said.items(), key=lambda item: item[0] != by))
 
     def _correct(self, prediction: Prediction, qualities: Mapping[str, Quality]) -> None:
+        """Add measures with failed slices replaced; nothing where no estimator judges slices."""
         corrector = corrector_of(qualities)
         if corrector:
             self.found.corrections += correction_rows(
@@ -260,4 +268,5 @@ def _quality_row(qualities: Mapping[str, Quality], scenario: str, seed: int) -> 
 
 
 def _in_words(measured: Sequence[ClinicalMeasure]) -> str:
+    """Measures without decimals, parted by commas, such as ``LV EDV 121 ml``."""
     return ", ".join(f"{m.structure} {m.measure} {m.value:.0f} {m.unit}" for m in measured)

@@ -1,4 +1,10 @@
-"""What a run found: gathered, and kept as tables."""
+"""What a run found: gathered, and kept as tables.
+
+``results/`` holds a CSV for each table and the overlays, ``models/`` the final segmenter of each
+scenario and seed, ``qc/`` the fitted estimators. These are all that ``semiqc report``,
+``predict``, ``evaluate`` and ``export`` read, but for the pseudo-labels themselves, which stay in
+their stages.
+"""
 
 import json
 import shutil
@@ -116,5 +122,6 @@ def write_results(results: Results, run: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
+    """Copy a file so that ``target`` is there whole or not at all."""
     with whole_file(target) as temporary:
         shutil.copyfile(source, temporary)

@@ -64,6 +64,7 @@ class ScenarioRun:
         return kept
 
     def _rounds(self) -> Iterator[Round[TrainedEnsemble]]:
+        """The records of the scenario's loop, one a round, each made when it is asked for."""
         studies = self.studies
         labelled = studies.experts if self.scenario.experts == "few" else studies.all_experts
         return LOOPS[self.scenario.loop](

@@ -17,7 +17,7 @@ class Scenario:
         gate: What chooses the pseudo-labels: nothing, chance, or the quality score.
         refine: Whether a dense CRF refines the predictions before they become pseudo-labels.
         published: Settings of the gate with which the scenario is the published method, and has
-            the title; with others it is titled by who judges. Empty: it has the title always.
+            the title; with others it is titled by the estimator. Empty: it has the title always.
     """
 
     title: str

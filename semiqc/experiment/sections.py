@@ -51,8 +51,8 @@ class SplitSettings(Section):
     labelled: Annotated[int, Field(ge=1)] = 4
     """Subjects whose labels train the segmenter of the few-label scenarios."""
     qc: Annotated[int, Field(ge=0)] = 8
-    """Subjects whose labels teach the quality estimators. With 0 the estimators are taught by
-    cross-fitting over the labelled subjects."""
+    """Subjects whose labels the quality estimators are fitted to. With 0 the estimators are fitted
+    by cross-fitting over the labelled subjects."""
     validation: Annotated[int, Field(ge=0)] = 0
     """Subjects whose loss chooses the best checkpoint (``training.checkpoint``) and ends
     self-training when it rises."""
@@ -68,7 +68,7 @@ class SplitSettings(Section):
 
 
 class FramesSettings(Section):
-    """Which labelled frames of a study train and teach; evaluation uses all there are."""
+    """Which labelled frames of a study train segmenter and estimators; evaluation uses all."""
 
     use: Literal["all", "extremes", "random"] = "all"
     """All labelled frames; those of largest and smallest volume or area (ED and ES); or random
@@ -149,11 +149,11 @@ class ReaderSettings(Section):
 
 
 class QcSettings(Section):
-    """Who judges, and what they learn from."""
+    """The quality estimators, and what they are fitted to."""
 
     estimators: Annotated[tuple[str, ...], OneOf(ESTIMATORS)] | None = None
-    """Names in ``qc.ESTIMATORS``; all where not given, but that those who go by several opinions
-    are left out where there is one segmenter only."""
+    """Names in ``qc.ESTIMATORS``; all where not given, but those that need uncertainty maps are
+    left out where there is one segmenter only."""
     reader: ReaderSettings = ReaderSettings()
     """Gives the verdicts where no file does."""
     verdicts: Path | None = None

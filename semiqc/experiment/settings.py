@@ -32,10 +32,6 @@ _strict(TrainingSettings)
 _strict(Augmentation)
 
 
-JUDGES = list(ESTIMATORS)
-"""Estimators that judge by themselves; the consensus is learned from all there are."""
-
-
 class Settings(Section):
     """Settings of one run."""
 
@@ -55,7 +51,7 @@ class Settings(Section):
     split: SplitSettings = SplitSettings()
     """How many subjects are used for what."""
     frames: FramesSettings = FramesSettings()
-    """Which labelled frames of a study train and teach."""
+    """Which labelled frames of a study train the segmenter and the estimators."""
     segmenter: SegmenterSettings = SegmenterSettings()
     """The network, and how it predicts."""
     training: TrainingSettings = TrainingSettings()
@@ -99,6 +95,7 @@ class Settings(Section):
         return titled | of_gates
 
     def _title(self, scenario: Scenario) -> str:
+        """A scenario of a published method has its title only with the method's settings."""
         published = scenario.published.items()
         if all(getattr(self.gate, setting) == value for setting, value in published):
             return scenario.title
@@ -175,7 +172,7 @@ class Settings(Section):
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
         for gate in (self.gate, *self.gates):
-            check_known("gate.by", [gate.by], [*self.judges, CONSENSUS])
+            check_known("gate.by", [gate.by], [*self.estimators, CONSENSUS])
             check_gate(gate, self._offer(gate))
         self._check_uncertainty()
         if self.training.chosen == "best" and not (self.split.validation or self.split.file):
@@ -195,12 +192,12 @@ class Settings(Section):
         return self
 
     @property
-    def judges(self) -> tuple[str, ...]:
+    def estimators(self) -> tuple[str, ...]:
         """Names of the estimators of the run."""
         if self.qc.estimators is not None:
             return self.qc.estimators
         able = self.has_uncertainty
-        return tuple(n for n in JUDGES if able or not ESTIMATORS[n].needs_uncertainty)
+        return tuple(n for n in ESTIMATORS if able or not ESTIMATORS[n].needs_uncertainty)
 
     @property
     def has_uncertainty(self) -> bool:
@@ -209,6 +206,7 @@ class Settings(Section):
         return network.members > 1 or network.samples > 0 or network.tta > 0
 
     def _check_uncertainty(self) -> None:
+        """Refuse uncertainty of two sources, or of none where an estimator needs it."""
         network = self.segmenter
         if network.samples and (network.samples < 2 or not network.dropout):
             raise ValueError("segmenter.samples: needs at least 2, and segmenter.dropout above 0")
@@ -218,7 +216,7 @@ class Settings(Section):
                 "segmenter: uncertainty comes from members, from samples or from tta (at least 2),"
                 " not from more than one of these"
             )
-        blind = [name for name in self.judges if ESTIMATORS[name].needs_uncertainty]
+        blind = [name for name in self.estimators if ESTIMATORS[name].needs_uncertainty]
         if blind and not self.has_uncertainty:
             raise ValueError(
                 f"qc.estimators: {blind[0]} needs uncertainty maps; set segmenter.members,"
@@ -227,7 +225,7 @@ class Settings(Section):
 
     def _offer(self, gate: GateSettings) -> Offer:
         return Offer(
-            {name: ESTIMATORS[name] for name in self.judges},
+            {name: ESTIMATORS[name] for name in self.estimators},
             self.has_uncertainty,
             gate.rounds or self.rounds,
             any(rung.reaches_end for rung in self.qc.whole),

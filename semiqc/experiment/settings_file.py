@@ -69,6 +69,7 @@ class _Once:
 def _renamed(
     table: Mapping[str, Any], path: Path | None, notice: Callable[[str], None]
 ) -> dict[str, Any]:
+    """The table with names of today, whose errors name the file."""
     try:
         return with_current_names(table, notice)
     except ValueError as error:
@@ -76,6 +77,7 @@ def _renamed(
 
 
 def _anchor(table: dict[str, Any], keys: Sequence[str], folder: Path) -> None:
+    """Make the path under ``keys`` relative to a folder, in place; names of schemes stay."""
     *sections, last = keys
     for section in sections:
         inner = table.get(section)
@@ -86,6 +88,7 @@ def _anchor(table: dict[str, Any], keys: Sequence[str], folder: Path) -> None:
 
 
 def _explain(error: Mapping[str, Any]) -> str:
+    """One mistake that pydantic found, as setting, what was expected and what came."""
     where = [str(part) for part in error["loc"]]
     setting = ".".join(where)
     if error["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
@@ -122,6 +125,7 @@ class _Described(GenerateJsonSchema):
 
 
 def _schema() -> dict[str, Any]:
+    """JSON schema of all settings; those of dataclasses are described, too."""
     return Settings.model_json_schema(schema_generator=_Described)
 
 

@@ -58,6 +58,7 @@ class SplitStudies:
         return [self.store.study(row.study) for row in self.split if row.role == role]
 
     def _training(self, role: str) -> list[Study]:
+        """Studies of a role with the labels of the frames that train, and of no others."""
         settings = self.settings
         return with_training_frames(
             self._of(role), settings.frames, self.store.scheme, settings.split.seed

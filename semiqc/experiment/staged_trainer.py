@@ -119,14 +119,6 @@ class StagedTrainer:
         """The segmenter of a rung, trained from scratch."""
         blank = self.blank(rung, member)
         name = f"{name}-member{member}" if member else name
-        depends = {
-            "segmenter": self.settings.segmenter.model_dump(mode="json", exclude=OF_PREDICTING),
-            "training": {k: v for k, v in asdict(blank.training).items() if k != "checkpoint"},
-            "width": rung.width,
-            "experts": [self._identity(study) for study in experts],
-            "pseudo": [self._identity(study) for study in pseudo],
-            "validation": [self._identity(study) for study in self.validation],
-        }
 
         def make(unfinished: Path) -> None:
             title = f"{name}, seed {self.seed}"
@@ -144,9 +136,27 @@ class StagedTrainer:
                 )
             fitted.save(unfinished / WEIGHTS)
 
+        depends = self._depends(blank, rung, experts, pseudo)
         stage = self.folder.stage(f"train-{name}-seed{self.seed}", depends, make)
         file = self.weights_file(self.settings.training.chosen)
         return Trained(stage, file, lambda: self.blank(rung, member), experts)
+
+    def _depends(
+        self,
+        blank: NetworkSegmenter,
+        rung: Rung,
+        experts: Sequence[Study],
+        pseudo: Sequence[Study],
+    ) -> dict[str, Any]:
+        """All that a training depends on; which of its weights are used later is no part of it."""
+        return {
+            "segmenter": self.settings.segmenter.model_dump(mode="json", exclude=OF_PREDICTING),
+            "training": {k: v for k, v in asdict(blank.training).items() if k != "checkpoint"},
+            "width": rung.width,
+            "experts": [self._identity(study) for study in experts],
+            "pseudo": [self._identity(study) for study in pseudo],
+            "validation": [self._identity(study) for study in self.validation],
+        }
 
     def weights_file(self, kind: Checkpoint) -> str:
         """Name of the file, in a training's stage, that has the weights of a kind."""
@@ -195,6 +205,7 @@ class StagedTrainer:
     def _prediction(
         self, ensemble: TrainedEnsemble, crf: CRF | None, *, uncertainty: bool
     ) -> EnsemblePrediction:
+        """How an ensemble predicts; samples and augmentations are of single members only."""
         network = self.settings.segmenter
         is_asked = uncertainty and len(ensemble.members) == 1
         return EnsemblePrediction(

@@ -56,7 +56,11 @@ def change_table(data: ReportData) -> Table:
 
 
 def _pairs(data: ReportData, key: str) -> list[tuple[float, float]]:
-    """Dice of the baseline and of a scenario for each study that has both, the hardest first."""
+    """Dice of the baseline and of a scenario for each study that has both, the hardest first.
+
+    Both are means over the study's frames, structures and seeds. Ties are ordered by the second,
+    so that the halves are the same in every run.
+    """
     baseline = data.overlap_of(data.baseline_scenario)
     return sorted(
         (baseline[study], value)
@@ -66,7 +70,10 @@ def _pairs(data: ReportData, key: str) -> list[tuple[float, float]]:
 
 
 def _change(pairs: Sequence[tuple[float, float]]) -> dict[str, Cell]:
-    """Figures of how studies changed, out of Dice before and after, the hardest first."""
+    """Figures of how studies changed, out of Dice before and after, the hardest first.
+
+    With an odd number of studies the middle one is in neither half.
+    """
     changes = [after - before for before, after in pairs]
     middle = len(pairs) // 2
     hard, easy = summarise(changes[:middle]), summarise(changes[len(pairs) - middle :])

@@ -1,4 +1,8 @@
-"""The table of the weights that the trainings left."""
+"""The table of the weights that the trainings saved: last, moving average and best.
+
+It shows what ``training.checkpoint`` would have changed. It does not choose: to choose by test
+figures would make them optimistic.
+"""
 
 from semiqc.pages.table import Cell, Table, number, text
 from semiqc.report.data import ReportData
@@ -8,8 +12,8 @@ def checkpoints_tables(data: ReportData) -> list[Table]:
     """Mean Dice of the weights of the last step, of their average and of the best ones.
 
     Returns:
-        None where the trainings left weights of one kind only; else one, with a row for each seed,
-        scenario and checkpoint.
+        One table with a row for each seed, scenario and checkpoint; none where the trainings saved
+        weights of one kind only.
     """
     if not data.checkpoints:
         return []

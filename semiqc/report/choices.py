@@ -1,4 +1,9 @@
-"""What choosing pseudo-labels was worth: every gate against a choice at random."""
+"""What choosing pseudo-labels was worth: every gate against a choice at random.
+
+The random scenario has the same labels, the same first segmenter, as many rounds and as many
+pseudo-labels in each; only which studies are taken differs. The difference is thus that of the
+choice, not that of more training data.
+"""
 
 from semiqc.measuring.statistics import Comparison, compare, holm
 from semiqc.pages.table import Cell, Table, count, interval, number, p_value, text
@@ -54,7 +59,7 @@ def choices_table(data: ReportData) -> Table:
 
 
 def _figures(found: Comparison) -> dict[str, Cell]:
-    """The cells of a paired comparison."""
+    """The cells of a paired comparison, by column name; p as tested, before Holm's correction."""
     return {
         "n": found.n,
         "difference": found.mean_difference,

@@ -1,4 +1,9 @@
-"""Clinical measures of the scenarios beside those of the reference."""
+"""Clinical measures of the scenarios beside those of the reference.
+
+Every measure is of one structure of one study, in the unit that its row names. Automatic and
+manual measures are of the same frames. All figures are averaged over seeds within a study before
+studies are compared, so that n counts studies.
+"""
 
 import math
 from collections.abc import Sequence
@@ -80,7 +85,11 @@ def clinical_table(data: ReportData) -> Table:
 def _clinical_row(
     data: ReportData, key: str, title: str, shown: Sequence[Measure]
 ) -> dict[str, Cell]:
-    """Mean, SD and number of studies of each measure of a scenario."""
+    """Mean, SD and number of studies of each measure of a scenario.
+
+    ``n`` of the row is the largest of the measures', since one that a study lacks (an ejection
+    fraction without a full cycle) does not make the study missing.
+    """
     row: dict[str, Cell] = {"scenario": key, "title": title, "n": 0}
     for structure, measure, _ in shown:
         found = summarise(data.clinical_of(key, structure, measure).values())
@@ -124,7 +133,11 @@ def _agreement_row(data: ReportData, of: Measure, key: str, title: str) -> dict[
 
 
 def _agreement_figures(found: Agreement) -> dict[str, Cell]:
-    """The cells of an agreement."""
+    """The cells of an agreement, by column name.
+
+    Bias and limits have the unit of the measure; ``failed`` counts studies without an automatic
+    value.
+    """
     return {
         "n": found.n,
         "failed": found.missing,
@@ -163,7 +176,10 @@ def corrections_table(data: ReportData) -> Table:
 
 
 def _corrections_of(data: ReportData, of: Measure) -> list[CorrectionRow]:
-    """The rows of a measure that have all three values."""
+    """The rows of a measure that have all three values: automatic, corrected and manual.
+
+    The sum of the three is finite exactly where each of them is.
+    """
     return [
         row
         for row in data.corrections
@@ -173,7 +189,12 @@ def _corrections_of(data: ReportData, of: Measure) -> list[CorrectionRow]:
 
 
 def _correction_row(of: Measure, own: Sequence[CorrectionRow]) -> dict[str, Cell]:
-    """Errors of one measure before and after, over its rows."""
+    """Absolute errors of one measure before and after the correction, over its rows.
+
+    Returns:
+        Mean and SD of both in the measure's unit, the number of rows, how many of them had a slice
+        replaced, and how many slices that were in all.
+    """
     before = summarise(abs(row.value - row.manual) for row in own)
     after = summarise(abs(row.corrected - row.manual) for row in own)
     return {
@@ -191,7 +212,11 @@ def _correction_row(of: Measure, own: Sequence[CorrectionRow]) -> dict[str, Cell
 
 
 def _measures(data: ReportData) -> list[Measure]:
-    """Structure, measure and unit, in the order of the scheme."""
+    """Structure, measure and unit of each that a study has, in the order of the scheme.
+
+    Structures that the scheme does not name stand last; within a structure the order is that of
+    the rows.
+    """
     order = {structure.name: rank for rank, structure in enumerate(data.scheme.structures)}
     found = dict.fromkeys((row.structure, row.measure, row.unit) for row in data.clinical)
     return sorted(found, key=lambda measure: order.get(measure[0], len(order)))

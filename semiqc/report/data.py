@@ -1,4 +1,8 @@
-"""What a report is made of, and each study's figures read out of its rows."""
+"""What a report is made of, and each study's figures read out of its rows.
+
+``ReportData`` is all that the tables and figures of this package see. It is read from a finished
+run or made by hand, so that a report can be built and tested without a training.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,9 @@
-"""Figures of what the scenarios achieved on the test studies, and of their trainings."""
+"""Figures of what the scenarios achieved on the test studies, and of their trainings.
+
+All are drawn as SVG by matplotlib without a display, with a sentence for those who cannot see
+them. A scenario has one colour and one number in all of them. What cannot be drawn, for want of
+finite values, is left out; it is not drawn empty.
+"""
 
 import statistics
 from collections.abc import Sequence
@@ -53,7 +58,7 @@ def _boxes(data: ReportData, title: str, structure: str | None) -> Picture | Non
 
 
 def _box(axes: Axes, place: int, values: Sequence[float], colour: str) -> None:
-    """One box; outliers are drawn with the other studies."""
+    """One box from the first to the third quartile; outliers are drawn with the other studies."""
     thin = {"color": INK, "linewidth": 0.8}
     axes.boxplot(
         [values],
@@ -84,7 +89,10 @@ def change_plots(data: ReportData) -> list[Picture]:
 
 
 def _changes(data: ReportData, key: str) -> list[tuple[float, float]]:
-    """Dice of the baseline and change against it, of each study that has both."""
+    """Dice of the baseline and change against it, of each study that has both.
+
+    Each is a mean over the study's frames, structures and seeds.
+    """
     baseline = _finite(data.overlap_of(data.baseline_scenario))
     return [
         (baseline[study], value - baseline[study])
@@ -116,7 +124,10 @@ def _change_plot(
 
 
 def _regression(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
-    """Draw the regression line, if there is one, and put it into words."""
+    """Draw the least-squares line, if there is one, and put slope and Pearson's r into words.
+
+    There is none where r is NaN: with too few studies, or where all have the same value.
+    """
     found = pearson(x, y)
     if not np.isfinite(found.coefficient):
         return "Too few studies for a regression line."

@@ -1,4 +1,9 @@
-"""What the gates admitted and rejected, beside its true quality."""
+"""What the gates admitted and rejected, beside its true quality.
+
+The true Dice is known where the data set holds references of studies that the run used as
+unlabelled. It is read after the run and is NaN elsewhere; such studies are counted but are in no
+mean.
+"""
 
 import math
 from collections.abc import Sequence
@@ -56,7 +61,13 @@ def gate_table(data: ReportData) -> Table:
 def _gate_row(
     data: ReportData, key: tuple[str, int, int], judged: Sequence[JudgementRow]
 ) -> dict[str, Cell]:
-    """The row of one scenario, round and seed."""
+    """The row of one scenario, round and seed.
+
+    Args:
+        data: For the scenario's title.
+        key: Scenario, round from 1, seed.
+        judged: All rows of the three; empty never.
+    """
     scenario, number_of_round, seed = key
     return {
         "scenario": scenario,
@@ -132,7 +143,12 @@ def _estimator_columns(rows: Sequence[dict[str, Cell]]) -> list[Column]:
 
 
 def _looked_at(data: ReportData) -> list[JudgementRow]:
-    """The first round's rows of a gate that admits some studies and rejects others, if any."""
+    """The first round's rows of a gate that admits some studies and rejects others, if any.
+
+    Among several: gates without repair first, since their segmentations are as the segmenter made
+    them, then the reference scenario's, then by name. Where no gate makes a choice, the first of
+    them; where there is no gate, nothing.
+    """
     gates: dict[str, list[JudgementRow]] = {}
     for row in data.judgements:
         if row.round == 1:
@@ -153,7 +169,10 @@ def _admitted(looked_at: Sequence[JudgementRow], seed: int) -> int:
 
 
 def _best(judged: Sequence[JudgementRow], count_admitted: int) -> list[JudgementRow]:
-    """The same rows, of which the best by their scores are admitted."""
+    """The same rows, sorted by score, of which the best ``count_admitted`` are marked as admitted.
+
+    Ties keep the order of the rows.
+    """
     ranked = sorted(judged, key=lambda row: -row.score)
     return [replace(row, admitted=n < count_admitted) for n, row in enumerate(ranked)]
 
@@ -181,7 +200,12 @@ def _figures(judged: Sequence[JudgementRow]) -> dict[str, Cell]:
 
 
 def _against_best(admitted: float, n: int, known: Sequence[float]) -> dict[str, Cell]:
-    """The mean Dice of ``n`` admitted studies beside that of the ``n`` truly best."""
+    """The mean Dice of ``n`` admitted studies beside that of the ``n`` truly best.
+
+    Returns:
+        Mean Dice of the best ``n`` of ``known``; the regret, that less ``admitted``; and the share
+        (admitted - mean of known) / (best - mean of known), NaN where all are equally good.
+    """
     ranked = sorted(known, reverse=True)
     best, at_random = summarise(ranked[:n]).mean, summarise(ranked).mean
     share = (admitted - at_random) / (best - at_random) if best > at_random else math.nan

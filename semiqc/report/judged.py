@@ -1,4 +1,9 @@
-"""Figures of what was judged: curves with verdicts, scores against the truth."""
+"""Figures of what was judged: curves with verdicts, scores against the truth.
+
+A curve is a structure's volume (ml) or area (mm2) over the frames of a study. Curves of
+unlabelled studies are those of the first segmenter (``CANDIDATES``), which is what the gates of
+the first round saw.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -73,7 +78,12 @@ def _curves(data: ReportData, rows: Sequence[JudgementRow]) -> list[Picture]:
 
 
 def _points(data: ReportData, judged: JudgementRow) -> pd.DataFrame:
-    """The curves of a judged study: structure, frame and value of each point."""
+    """The curves of a judged study.
+
+    Returns:
+        A row for each structure and frame, with columns ``structure``, ``frame`` and ``value``; no
+        row where the study was too short for curves or was judged in another seed.
+    """
     mine = (CANDIDATES, judged.study, judged.seed)
     rows = [row for row in data.curves if (row.scenario, row.study, row.seed) == mine]
     return pd.DataFrame(rows, columns=["structure", "frame", "value"])

@@ -1,4 +1,8 @@
-"""Pictures of predictions on the images they were made of."""
+"""Pictures of predictions on the images they were made of.
+
+A picture shows one slice in true proportions of voxels, cut to a square around what is segmented,
+with intensities from the 1st to the 99th percentile of the cut in grey.
+"""
 
 import numpy as np
 from matplotlib.axes import Axes

@@ -90,7 +90,7 @@ def comparison_table(data: ReportData) -> Table:
 
 
 def _comparison_columns(reference: str, has_notes: bool) -> list[Column]:
-    """What is shown of a comparison; notes where there are some."""
+    """What is shown of a comparison; notes, on why there is no test, where there are some."""
     return [
         Column("Structure", lambda row: _heading(str(row["structure"])), is_number=False),
         Column(f"{reference} less …", lambda row: str(row["title"]), is_number=False),
@@ -112,7 +112,13 @@ def metric_tables(data: ReportData) -> list[Table]:
 
 
 def _overlap_table(data: ReportData, name: str, note: str) -> Table:
-    """A metric of overlap: a row for each scenario, a column for each structure."""
+    """A metric of overlap: a row for each scenario, a column for each structure.
+
+    Args:
+        data: Of the run.
+        name: In ``METRICS``; also the table's.
+        note: Shown under the table.
+    """
     metric = METRICS[name]
     rows: list[dict[str, Cell]] = []
     for key, scenario in data.scenarios:
@@ -128,7 +134,12 @@ def _overlap_table(data: ReportData, name: str, note: str) -> Table:
 
 
 def _means(data: ReportData, key: str, figure: str) -> dict[str, Cell]:
-    """Mean, SD, number of studies and p against the reference of each structure."""
+    """Mean, SD, number of studies and p against the reference of each structure.
+
+    ``n`` of the row is the largest of the structures', for one that is absent in both
+    segmentations of a study has no figure there. A mean with p below ``STAR_P`` has the mark
+    ``*``.
+    """
     row: dict[str, Cell] = {"n": 0}
     for name, structure in _parts(data):
         found = summarise(data.overlap_of(key, figure, structure).values())
@@ -185,7 +196,10 @@ def _heading(name: str) -> str:
 def _against_reference(
     data: ReportData, key: str, structure: str | None, figure: str = "dice"
 ) -> Comparison:
-    """The reference scenario compared with another one, study by study."""
+    """The reference scenario compared with another one, study by study.
+
+    Positive differences are in favour of the reference where a higher ``figure`` is better.
+    """
     return compare(
         data.overlap_of(data.reference_scenario, figure, structure),
         data.overlap_of(key, figure, structure),
@@ -193,7 +207,7 @@ def _against_reference(
 
 
 def _figures(found: Comparison) -> dict[str, Cell]:
-    """The cells of a paired comparison."""
+    """The cells of a paired comparison; ``missing`` counts studies that only one of both has."""
     return {
         "n": found.n,
         "missing": found.missing,

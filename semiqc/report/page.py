@@ -49,7 +49,11 @@ def build_report(data: ReportData, output: Path) -> None:
 
 
 def _parts(data: ReportData) -> dict[str, object]:
-    """What the template shows, by name."""
+    """What the template shows, by name.
+
+    The template is strict: a name that it uses and that is not here is an error, not an empty
+    place.
+    """
     admitted, rejected = curve_plots(data)
     numbered = enumerate(data.scenarios, start=1)
     return {
@@ -84,7 +88,10 @@ def _overlays(data: ReportData) -> list[OverlayRow]:
 
 
 def _estimators(data: ReportData) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """Names of the figures, and of each estimator the figures."""
+    """Names of the figures, and of each estimator the figures as text.
+
+    Estimators differ in which figures they have; one that an estimator lacks is ``NOTHING``.
+    """
     names = list(dict.fromkeys(n for figures in data.estimator_figures.values() for n in figures))
     rows = [
         (name, [number_text(figures[n], 2) if n in figures else NOTHING for n in names])

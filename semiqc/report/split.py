@@ -1,4 +1,8 @@
-"""The table of what the studies were used for."""
+"""The table of what the studies were used for.
+
+Splits are by subject: all studies of one person have one role, so that nothing of a test subject
+is seen by a training, an estimator or a threshold.
+"""
 
 from collections.abc import Sequence
 
@@ -27,7 +31,7 @@ def split_table(data: ReportData) -> Table:
 
 
 def _split_row(role: str, studies: pd.DataFrame, groups: Sequence[str]) -> dict[str, Cell]:
-    """Numbers of the studies of one role."""
+    """Numbers of studies and subjects of one role, and of its studies in each of ``groups``."""
     of_groups = studies["group"].value_counts()
     return {
         "role": role,

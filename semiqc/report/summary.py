@@ -1,4 +1,7 @@
-"""What a run found, in sentences that claim no more than its numbers show."""
+"""What a run found, in sentences that claim no more than its numbers show.
+
+A difference is called better or worse only where its 95 % interval lies on one side of zero.
+"""
 
 import math
 
@@ -37,7 +40,7 @@ def findings(data: ReportData) -> list[str]:
 
 
 def _means(data: ReportData) -> dict[str, float]:
-    """Mean Dice of each scenario that has one."""
+    """Mean Dice over the test studies of each scenario that has one, as ordered in the tables."""
     means = {key: summarise(data.overlap_of(key).values()).mean for key, _ in data.scenarios}
     return {key: mean for key, mean in means.items() if not math.isnan(mean)}
 
@@ -91,7 +94,11 @@ def _conclusion(found: Comparison) -> str:
 
 
 def _gap(data: ReportData) -> str:
-    """The share of the difference between few and all labels that the reference closed."""
+    """The share of the difference between few and all labels that the reference closed.
+
+    Empty where one of the three scenarios was not run, for then there are no pairs. Where the gap
+    is not clearly above zero, a share of it would be noise; the sentence says so instead.
+    """
     keys = (data.reference_scenario, data.baseline_scenario, data.best_scenario)
     values, low, high = (data.overlap_of(key) for key in keys)
     if not compare(high, low).n or not compare(values, low).n:
@@ -108,7 +115,7 @@ def _gap(data: ReportData) -> str:
 
 
 def _selection(data: ReportData) -> list[str]:
-    """The true Dice of what the reference scenario's gate admitted and rejected."""
+    """The true Dice of what the reference scenario's gate admitted; empty where none is known."""
     rows = [row for row in gate_table(data).rows if row["scenario"] == data.reference_scenario]
     admitted, rejected, share = (
         summarise(float(row[name]) for row in rows).mean

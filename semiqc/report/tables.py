@@ -32,7 +32,10 @@ place on the page stands at the end of its section (``Table.section``)."""
 
 
 def summary_tables(data: ReportData) -> list[Table]:
-    """Every table of a report, in its order; those without rows say what is missing."""
+    """Every table of a report, in its order; those without rows say what is missing.
+
+    A name stands once among them: it is the file's in ``results/tables`` and the key of the page.
+    """
     found: list[Table] = []
     for build in TABLES:
         made = build(data)

@@ -1,4 +1,8 @@
-"""The page: which segmentations to look at, and why."""
+"""The page: which segmentations to look at, and why.
+
+Studies that are flagged and among the ``MOST_SHOWN`` worst have a picture; all others are lines of
+a table. The page is one HTML file, with pictures and style in it and no script.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +125,10 @@ def findings(report: ScoreReport) -> list[str]:
 
 
 def trained_on(report: ScoreReport) -> list[tuple[str, str]]:
-    """What the suite was made for and learned from, by name."""
+    """What the suite was made for and learned from: lines of a name and a text.
+
+    Lines on what is not known, such as pixel sizes of a suite of before, are left out.
+    """
     training = report.training
     low, high = training.slice_mm
     sources = ", ".join(f"{name or 'unnamed'} {n}" for name, n in sorted(training.sources.items()))
@@ -175,7 +182,11 @@ def told_studies(report: ScoreReport, worst: WorstSlices) -> list[Shown]:
 
 
 def _bars(one: StudyScore) -> tuple[list[str], list[tuple[str, list[Bar]]]]:
-    """Titles of the columns, and of each structure its bars."""
+    """Titles of the columns, and of each structure its bars.
+
+    A column is the Dice or NSD of one estimator that gives it; a structure of which an estimator
+    says nothing has an empty bar there.
+    """
     given = {
         f"{name} {title}": (values, intervals)
         for name, quality in one.qualities.items()

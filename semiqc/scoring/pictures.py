@@ -1,4 +1,8 @@
-"""Pictures of the worst slices, and of the quality of all slices."""
+"""Pictures of the worst slices, and of the quality of all slices.
+
+Slices are on the grid that the estimators saw, resampled in plane, and not on the file's own. They
+are cut to a square around the segmentation.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,7 +65,10 @@ class WorstSlice:
 
 
 class WorstSlices:
-    """Slices of the studies of lowest score, ``MOST_SHOWN`` at most."""
+    """Slices of the studies of lowest score, ``MOST_SHOWN`` at most.
+
+    All others are dropped at once, so that memory does not grow with the number of studies.
+    """
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[float, WorstSlice]] = {}
@@ -126,7 +133,11 @@ def _largest_error(
 def _worst_structure(
     scored: Scored, labels: NDArray[np.int8], networks: Sequence[NetworkEstimator]
 ) -> Structure | None:
-    """Of those in a frame ``[Z, Y, X]`` the one of lowest Dice, if any is told."""
+    """Of those in a frame ``[Z, Y, X]`` the one of lowest Dice.
+
+    None where there are no networks to explain it, where the frame holds no structure, or where no
+    estimator tells Dice by structure.
+    """
     structures = networks[0].scheme.structures if networks else ()
     there = [one for one in structures if one.mask(labels).any()]
     told = [q.dice for q in those_who_count(scored.qualities, "dice")]
@@ -137,7 +148,11 @@ def _worst_structure(
 def _worst_place(
     scored: Scored, error_maps: Mapping[str, NDArray[np.floating]]
 ) -> tuple[int, int]:
-    """Frame and slice of the lowest Dice, or else of most errors, or of most voxels."""
+    """Frame and slice of the lowest Dice, or else of most errors, or of most voxels.
+
+    Dice is the mean over structures of what is told of a slice; errors are the sum of the
+    structures' error probabilities in it. The first of the three that is finite anywhere decides.
+    """
     badness: list[NDArray[np.float64]] = []
     dice = mean_slice_dice(scored.qualities)
     if dice:
@@ -190,7 +205,10 @@ def slice_picture(study: str, shown: WorstSlice, scheme: LabelScheme) -> Picture
 def _show(
     axes: Axes, shown: WorstSlice, overlay: NDArray[np.float32] | None, scheme: LabelScheme
 ) -> None:
-    """One panel: the slice, an overlay in [0, 1] if any, and the outlines on top."""
+    """One panel: the slice, an overlay in [0, 1] if any, and the outlines on top.
+
+    Grey goes from the 1st to the 99th percentile of the slice's intensities.
+    """
     axes.set_axis_off()
     low, high = np.percentile(shown.image, (1, 99))
     axes.imshow(shown.image, cmap="gray", vmin=low, vmax=max(high, low + 1e-6))

@@ -86,12 +86,18 @@ def verdict_of(qualities: Mapping[str, Quality]) -> str:
 
 
 def is_flagged(score: float, qualities: Mapping[str, Quality], flag_below: float) -> bool:
-    """Whether the score is too low, or an estimator calls the segmentation erroneous."""
+    """Whether the score is too low, or an estimator calls the segmentation erroneous.
+
+    A NaN score alone flags nothing.
+    """
     return score < flag_below or verdict_of(qualities) == "erroneous"
 
 
 def mean_slice_dice(qualities: Mapping[str, Quality]) -> dict[str, NDArray[np.float64]]:
-    """Dice of each structure, ``[T, Z]``: the consensus's, or the mean of those who give it."""
+    """Dice of each structure, ``[T, Z]``: the consensus's, or the mean of those who give it.
+
+    NaN where nobody gives a number for the slice; empty where no estimator judges slices.
+    """
     found: dict[str, list[NDArray[np.float64]]] = {}
     for quality in those_who_count(qualities, "slice_dice"):
         for structure, dice in quality.slice_dice.items():

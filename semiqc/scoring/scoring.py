@@ -76,7 +76,13 @@ def score_images(
 
 
 def _check_output(output: Path, flag_below: float, overwrite: bool) -> None:
-    """Refuse a folder or threshold that does not do, before anything is judged."""
+    """Refuse a folder or threshold that does not do, before anything is judged.
+
+    Raises:
+        ValueError: If ``flag_below`` is not in [0, 1].
+        FileExistsError: If the folder holds something and ``overwrite`` is not set.
+        OSError: If nothing can be written there.
+    """
     if not 0 <= flag_below <= 1:
         raise ValueError(f"flag_below must lie in [0, 1], got {flag_below}")
     require_folder(output)
@@ -190,6 +196,10 @@ class _Scorer:
         return report
 
     def _report(self) -> ScoreReport:
+        """Flagged studies first, then by score; estimators in the order of the suite.
+
+        An estimator of which no study has a quality is silent: it needs what files do not hold.
+        """
         suite = self.suite
         spoke = {name for one in self.studies for name in one.qualities}
         return ScoreReport(
@@ -205,7 +215,11 @@ class _Scorer:
 
 
 def _scored(suite: Suite, study: Study) -> Scored:
-    """What the suite says of a study; what it refuses is left out."""
+    """What the suite says of a study; a study that an estimator refuses is left out.
+
+    Raises:
+        UnusableError: In the place of an estimator's ``ValueError``, with the study's name.
+    """
     try:
         return suite.judge(study)
     except UnusableError:

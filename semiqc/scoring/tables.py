@@ -1,4 +1,8 @@
-"""What was judged as CSV and JSON, with every digit."""
+"""What was judged as CSV and JSON, with every digit.
+
+The CSV files have one figure a column and a row for each thing judged; ``quality.json`` holds
+the same and, beside it, what the suite learned from. NaN is an empty cell in CSV and null in JSON.
+"""
 
 import json
 import math
@@ -55,7 +59,11 @@ def write_tables(report: ScoreReport, output: Path) -> None:
 
 
 def study_row(one: StudyScore) -> dict[str, Cell]:
-    """A study's line of ``studies.csv``."""
+    """A study's line of ``studies.csv``.
+
+    ``score`` is the suite's; ``score_NAME`` that of each estimator which judged the study. Several
+    warnings or reasons are parted by semicolons.
+    """
     return {
         "study": one.study,
         "flagged": one.flagged,
@@ -68,7 +76,10 @@ def study_row(one: StudyScore) -> dict[str, Cell]:
 
 
 def _structures(report: ScoreReport) -> Iterator[StructureRow]:
-    """A row for each study, estimator and structure."""
+    """A row for each study, estimator and structure of which it tells Dice or NSD.
+
+    The ends of the interval are NaN of estimators that give none.
+    """
     for one in report.studies:
         for name, quality in one.qualities.items():
             for structure in dict.fromkeys([*quality.dice, *quality.nsd]):

@@ -109,6 +109,12 @@ def _refuse_other_data(suite: Suite, store: Store) -> None:
 
 
 def _refuse_other_labels(suite: Suite, store: Store) -> None:
+    """Refuse a store of another scheme.
+
+    Raises:
+        ValueError: If classes, structures or the structures' order differ from the suite's: fitted
+            estimators know structures by their place.
+    """
     reason = store.scheme.mismatch(suite.scheme)
     if reason:
         raise ValueError(f"{store.path}: not the labels that the suite was made for: {reason}")

@@ -75,7 +75,15 @@ class SuiteMaker:
         return suite
 
     def _split(self) -> tuple[list[str], list[str], list[str]]:
-        """Names of the studies to learn from, to weigh by and to hold out; kept as a table."""
+        """Names of the studies to learn from, to weigh by and to hold out; kept as ``split.csv``.
+
+        Only studies with a labelled frame take part. Subjects are drawn, so that all studies of
+        one person have one role; ``test`` and ``calibrate`` count subjects, all others are learned
+        from.
+
+        Raises:
+            ValueError: If there are fewer subjects than the two ask for.
+        """
         settings = self.settings
         labelled = [study for study in self.store if study.labelled_frames]
         spared = {"test": settings.test, "qc": settings.calibrate}
@@ -131,6 +139,11 @@ class SuiteMaker:
     def _grade(
         self, path: Path, train: Sequence[str], judged: Sequence[str] | None, tick: Tick
     ) -> None:
+        """Segment and grade frames into the file ``path``, which may not exist.
+
+        ``judged`` are segmented by models of all of ``train``; without it, each study of ``train``
+        is segmented by models of the other folds, so that none saw its labels.
+        """
         settings = self.settings
         common: dict[str, Any] = {
             "tolerance_mm": settings.tolerance_mm,
@@ -157,12 +170,18 @@ class SuiteMaker:
         return Blend(self.store.scheme).fit(qualities, known)
 
     def _check(self, name: str) -> None:
+        """Refuse arguments that an estimator cannot work with, before anything is fitted.
+
+        Raises:
+            ValueError: With the estimator's name before its reason.
+        """
         try:
             self._blank(name).check()
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
 
     def _blank(self, name: str) -> QualityEstimator:
+        """An estimator of that name with the settings' arguments, not fitted."""
         return make_estimator(
             name,
             self.store.scheme,
@@ -172,6 +191,12 @@ class SuiteMaker:
         )
 
     def _fitted(self, name: str, graded: GradedSet, key: str) -> QualityEstimator:
+        """An estimator fitted to the graded set, read back from its file.
+
+        It is read even where it was just fitted, so that a making that goes on has the same
+        estimator as one that was never stopped. The stage is repeated where ``arguments`` or the
+        ``key`` of the graded set changed.
+        """
         arguments = self.settings.arguments(name)
 
         def make(unfinished: Path) -> None:
@@ -185,4 +210,5 @@ class SuiteMaker:
 
 
 def _show(tick: Tick, done: int, total: int, title: str = "") -> None:
+    """Tell a monitor the share that is done, in percent; it does not show the title."""
     tick(PERCENT * done // total, {})

@@ -70,7 +70,11 @@ class SuiteSettings:
         self._check_uncertainty()
 
     def arguments(self, name: str) -> dict[str, Any]:
-        """What was given for an estimator or a source."""
+        """What was given for an estimator or a source, by argument.
+
+        Raises:
+            ValueError: If its constructor has no such argument, or another kind of value for it.
+        """
         kind = ESTIMATORS.get(name) or SOURCES[name]
         try:
             return checked_arguments(kind, self._given().get(name, {}))
@@ -78,11 +82,16 @@ class SuiteSettings:
             raise ValueError(f"{name}.{error}") from None
 
     def _check_uncertainty(self) -> None:
+        """Refuse estimators of uncertainty maps where no chosen source leaves maps.
+
+        Raises:
+            ValueError: With settings that would do.
+        """
         blind = [name for name in self.estimators if ESTIMATORS[name].needs_uncertainty]
         able = [name for name in self.sources if SOURCES[name].can_leave_uncertainty]
         if blind and not any(self.arguments(name).get("samples") for name in able):
             raise ValueError(
-                f"estimator {blind[0]}: judges by uncertainty maps, which none of the sources"
+                f"estimator {blind[0]}: needs uncertainty maps, which none of the sources"
                 " leaves; choose the source ladder with --set ladder.dropout=0.1 --set"
                 " ladder.samples=8"
             )
@@ -92,6 +101,7 @@ class SuiteSettings:
         return {name: self._source(name, store) for name in self.sources}
 
     def _source(self, name: str, store: Store) -> Source:
+        """A source with the settings' arguments and seed; with the scheme where it takes one."""
         kind = SOURCES[name]
         arguments = {**self.arguments(name), "seed": self.seed}
         if kind.takes_scheme:
@@ -99,6 +109,11 @@ class SuiteSettings:
         return kind(**arguments)
 
     def _given(self) -> dict[str, Mapping[str, Any]]:
+        """The changes as arguments by name of estimator or source.
+
+        Raises:
+            ValueError: If a change names no argument, such as ``cnn=900``.
+        """
         given: dict[str, Any] = {}
         for change in self.changes:
             apply_change(given, change)
