@@ -40,8 +40,11 @@ SMOOTHING = 2.0
 LINKS_AT_ONCE = 8
 """Registered together, which bounds the memory that is needed."""
 
-Box = tuple[slice, slice]
+Window = tuple[slice, slice]
+"""Rows and columns of an image."""
+
 Link = tuple[int, int]
+"""A frame that labels come from and one that they go to, registered with each other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +67,7 @@ class Carried:
 
 
 @dataclass(frozen=True)
-class Way:
+class FramePath:
     """From a frame with labels to one without, in steps of ``STRIDE`` frames at most.
 
     Args:
@@ -98,31 +101,33 @@ def carry(
         targets: Frames, in the order in which they are to be had.
         spacing: In mm, ordered ``(z, y, x)``.
     """
-    ways = {target: _ways(target, sorted(sources), image.shape[1]) for target in targets}
-    box = _box(sources.values(), spacing)
-    links = sorted({link for pair in ways.values() for way in pair for link in way.links})
-    motion = _Motion(image, box, links, spacing) if box else None
+    paths = {target: _paths(target, sorted(sources), image.shape[1]) for target in targets}
+    window = _window(sources.values(), spacing)
+    links = sorted({link for pair in paths.values() for path in pair for link in path.links})
+    motion = _Motion(image, window, links, spacing) if window else None
     for target in targets:
-        nearest = min(ways[target], key=lambda way: way.length)
+        nearest = min(paths[target], key=lambda path: path.length)
         found = _still(target, sources[nearest.frames[0]])
-        yield motion.moved(found, ways[target], sources) if motion else found
+        yield motion.moved(found, paths[target], sources) if motion else found
 
 
-def _ways(target: int, sources: Sequence[int], frames: int) -> tuple[Way, Way]:
+def _paths(target: int, sources: Sequence[int], frames: int) -> tuple[FramePath, FramePath]:
     """From the nearest source before and from the nearest after."""
     before = min(sources, key=lambda source: (target - source) % frames)
     after = min(sources, key=lambda source: (source - target) % frames)
-    return _way(before, (target - before) % frames, 1, frames), _way(
+    return _path(before, (target - before) % frames, 1, frames), _path(
         after, (after - target) % frames, -1, frames
     )
 
 
-def _way(source: int, length: int, direction: int, frames: int) -> Way:
+def _path(source: int, length: int, direction: int, frames: int) -> FramePath:
     passed = [*range(0, length, STRIDE), length]
-    return Way(tuple((source + direction * n) % frames for n in passed), length)
+    return FramePath(tuple((source + direction * n) % frames for n in passed), length)
 
 
-def _box(labels: Iterable[NDArray[np.int8]], spacing: tuple[float, float, float]) -> Box | None:
+def _window(
+    labels: Iterable[NDArray[np.int8]], spacing: tuple[float, float, float]
+) -> Window | None:
     """Rows and columns around all that is labelled; None where nothing is."""
     seen = np.any([(one > BACKGROUND).any(axis=0) for one in labels], axis=0)
     if not seen.any():
@@ -142,11 +147,11 @@ def _still(frame: int, labels: NDArray[np.int8]) -> Carried:
 
 
 class _Motion:
-    """Displacements within a box between frames of a cine.
+    """Displacements within a window between frames of a cine.
 
     Args:
         image: ``[M, T, Z, Y, X]``.
-        box: Rows and columns to look at.
+        window: Rows and columns to look at.
         links: Pairs of frames, from and to.
         spacing: In mm, ordered ``(z, y, x)``.
     """
@@ -154,13 +159,13 @@ class _Motion:
     def __init__(
         self,
         image: Voxels,
-        box: Box,
+        window: Window,
         links: Sequence[Link],
         spacing: tuple[float, float, float],
     ) -> None:
-        self.box = box
+        self.window = window
         frames = sorted({frame for link in links for frame in link})
-        self.images = {frame: _standardised(image, frame, box) for frame in frames}
+        self.images = {frame: _standardised(image, frame, window) for frame in frames}
         self.displacements: dict[Link, Tensor] = {}
         for start in range(0, len(links), LINKS_AT_ONCE):
             some = links[start : start + LINKS_AT_ONCE]
@@ -171,21 +176,21 @@ class _Motion:
             self.displacements.update(zip(some, found.chunk(len(some)), strict=True))
 
     def moved(
-        self, still: Carried, ways: Sequence[Way], sources: Mapping[int, NDArray[np.int8]]
+        self, still: Carried, paths: Sequence[FramePath], sources: Mapping[int, NDArray[np.int8]]
     ) -> Carried:
-        """What comes along the ways to a frame; beyond the box nothing moves."""
-        here = (slice(None), *self.box)
+        """What comes along the paths to a frame; beyond the window nothing moves."""
+        here = (slice(None), *self.window)
         lowest = min(int(labels.min()) for labels in sources.values())
         count = max(int(labels.max()) for labels in sources.values()) - lowest + 1
         shares, likenesses = [], []
-        for way in ways:
-            displacement = self._along(way)
-            labels = torch.from_numpy(sources[way.frames[0]][here].astype(np.int64) - lowest)
+        for path in paths:
+            displacement = self._along(path)
+            labels = torch.from_numpy(sources[path.frames[0]][here].astype(np.int64) - lowest)
             one_hot = F.one_hot(labels, count).movedim(-1, 1).to(torch.float32)
             shares.append(warp(one_hot, displacement))
-            brought = warp(self.images[way.frames[0]], displacement)
+            brought = warp(self.images[path.frames[0]], displacement)
             likenesses.append(local_correlation(brought, self.images[still.frame])[:, 0])
-        before, after = (1 / way.length for way in ways)
+        before, after = (1 / path.length for path in paths)
         weight = before / (before + after)
         mixed = weight * shares[0] + (1 - weight) * shares[1]
         likeness = weight * likenesses[0] + (1 - weight) * likenesses[1]
@@ -194,17 +199,17 @@ class _Motion:
         still.is_agreed[here] = (shares[0].argmax(dim=1) == shares[1].argmax(dim=1)).numpy()
         return still
 
-    def _along(self, way: Way) -> Tensor:
-        """The displacement from the last frame of a way into the first, ``[Z, 2, Y, X]``."""
-        displacement, *rest = (self.displacements[link] for link in way.links)
+    def _along(self, path: FramePath) -> Tensor:
+        """The displacement from the last frame of a path into the first, ``[Z, 2, Y, X]``."""
+        displacement, *rest = (self.displacements[link] for link in path.links)
         for step in rest:
             displacement = composed(step, displacement)
         return displacement
 
 
-def _standardised(image: Voxels, frame: int, box: Box) -> Tensor:
-    """Mean of the modalities in a box, ``[Z, 1, Y, X]``, of mean 0 and standard deviation 1."""
-    cut = np.asarray(image[:, frame][..., box[0], box[1]], dtype=np.float32).mean(axis=0)
+def _standardised(image: Voxels, frame: int, window: Window) -> Tensor:
+    """Mean of the modalities in a window, ``[Z, 1, Y, X]``, of mean 0 and standard deviation 1."""
+    cut = np.asarray(image[:, frame][..., window[0], window[1]], dtype=np.float32).mean(axis=0)
     deviation = cut.std(axis=(-2, -1), keepdims=True).clip(1e-6)
     return torch.from_numpy((cut - cut.mean(axis=(-2, -1), keepdims=True)) / deviation)[:, None]
 

@@ -4,14 +4,18 @@ A gate takes qualities and gives one decision for each, in the same order, with 
 it decides does not depend on that order: studies of equal score are ranked by name.
 """
 
+from qc.gates.all import All
 from qc.gates.base import Decision, Gate
+from qc.gates.best import BestK
 from qc.gates.calibration import Calibration
 from qc.gates.context import GateContext
-from qc.gates.controls import All, Oracle, RandomK
 from qc.gates.diverse import Diverse, descriptors_of
+from qc.gates.fraction import Fraction
+from qc.gates.oracle import Oracle
+from qc.gates.random_k import RandomK
 from qc.gates.risk import Promise, RiskControlled, mean_lower_bound, needed_subjects
-from qc.gates.rules import BestK, Fraction, Threshold
-from qc.gates.weights import Weighted
+from qc.gates.threshold import Threshold
+from qc.gates.weighted import Weighted
 
 __all__ = [
     "GATES",

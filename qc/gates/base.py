@@ -17,7 +17,7 @@ class Decision:
 
     Args:
         study: Name of the study.
-        admitted: Whether its predicted labels are taught from.
+        admitted: Whether its predicted labels become pseudo-labels.
         reason: In words, for the table of a run.
         weight: How often training draws it beside others, in (0, 1]; of no account unless it is
             admitted.

@@ -1,42 +1,51 @@
-"""Pseudo-labels that are left out where they are doubted, written once."""
+"""Pseudo-labels without the parts that are likely wrong, written once."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-
-import numpy as np
+from typing import NamedTuple
 
 from loops import Outcome
 from qc import Decision, Quality
 from qc.grains.labels import Kept, PartialLabels, after_grain
 from qc.qualities_file import quality_to_json
+from semiqc.experiment.derived_labels import write_labels, written_labels
 from semiqc.experiment.gate_settings import GateSettings
 from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.staged_trainer import StagedTrainer
-from semiqc.experiment.trained import PREDICTIONS, origin
+from semiqc.experiment.trained import origin
 from semiqc.files.atomic import write_text
-from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.study import OnlyFrames, Prediction, Study
 
 OUTCOMES = "outcomes.json"
 
 
+class _Decided(NamedTuple):
+    """A candidate after the gate."""
+
+    prediction: Prediction
+    quality: Quality
+    decision: Decision
+    study: Study
+
+
 class Grainer:
-    """Hides what is doubted of the admitted predictions of one scenario.
+    """Leaves out parts of the admitted predictions of one scenario, by the grain of its gate.
 
     Args:
         trainer: In whose run folder the labels are kept.
-        judges: Give error maps anew, for they are not kept.
+        panel: Gives error maps anew, for they are not kept.
         name: Of the scenario.
         gate: Says at which grain.
     """
 
     def __init__(
-        self, trainer: StagedTrainer, judges: RunPanel, name: str, gate: GateSettings
+        self, trainer: StagedTrainer, panel: RunPanel, name: str, gate: GateSettings
     ) -> None:
         self.trainer = trainer
-        self.judges = judges
+        self.panel = panel
         self.name = name
         self.gate = gate
 
@@ -56,51 +65,57 @@ class Grainer:
             studies: The candidates, in the same order.
         """
         rows = zip(predictions, qualities, decisions, studies, strict=True)
-        admitted = [row for row in rows if row[2].admitted]
-        depends = {
+        admitted = [one for one in (_Decided(*row) for row in rows) if one.decision.admitted]
+        stage = self.trainer.folder.stage(
+            f"labels-{self.name}-seed{self.trainer.seed}",
+            self._depends(admitted),
+            partial(self._write, admitted),
+        )
+        outcomes = _read_outcomes(stage.folder / OUTCOMES)
+        labelled = [
+            _with_labels(one.study, stage.folder, outcomes[one.study.name])
+            for one in admitted
+            if outcomes[one.study.name].decision.admitted
+        ]
+        return labelled, outcomes
+
+    def _depends(self, admitted: Sequence[_Decided]) -> dict[str, object]:
+        return {
             "gate": self.gate.model_dump(mode="json"),
-            "predictions": [origin(prediction) for prediction, *_ in admitted],
-            "qualities": [quality_to_json(quality) for _, quality, *_ in admitted],
-            "judges": self.judges.key(self.gate.by),
+            "predictions": [origin(one.prediction) for one in admitted],
+            "qualities": [quality_to_json(one.quality) for one in admitted],
+            "judges": self.panel.key(self.gate.by),
         }
 
-        def make(unfinished: Path) -> None:
-            outcomes = []
-            with (
-                PredictionWriter(unfinished / PREDICTIONS) as writer,
-                self.trainer.monitor.progress(f"{self.name} labels", len(admitted)) as tick,
-            ):
-                for number, (prediction, quality, decision, study) in enumerate(admitted, 1):
-                    labels = self._labels(prediction, quality)
-                    outcomes.append(_to_json(after_grain(decision, labels), labels.kept))
-                    writer.add(study, ((frame, np.empty(0, np.float32)) for frame in _of(labels)))
-                    tick(number, {})
-            write_text(unfinished / OUTCOMES, json.dumps(outcomes, indent=1))
+    def _write(self, admitted: Sequence[_Decided], folder: Path) -> None:
+        outcomes = []
 
-        stage = self.trainer.folder.stage(
-            f"labels-{self.name}-seed{self.trainer.seed}", depends, make
-        )
-        stored = json.loads((stage.folder / OUTCOMES).read_text(encoding="utf-8"))
-        outcomes = {one["decision"]["study"]: _from_json(one) for one in stored}
-        found = []
-        for *_, study in admitted:
-            outcome = outcomes[study.name]
-            if outcome.decision.admitted:
-                labels = predicted_labels(stage.folder / PREDICTIONS, study.name)
-                known = study.with_labels(OnlyFrames(labels, outcome.kept.frames))
-                found.append(replace(known, weight=outcome.decision.weight))
-        return found, outcomes
+        def derive(one: _Decided) -> tuple[Study, PartialLabels]:
+            labels = self._labels(one.prediction, one.quality)
+            outcomes.append(_to_json(after_grain(one.decision, labels), labels.kept))
+            return one.study, labels
+
+        monitor = self.trainer.monitor
+        write_labels(folder, admitted, derive, monitor=monitor, title=f"{self.name} labels")
+        write_text(folder / OUTCOMES, json.dumps(outcomes, indent=1))
 
     def _labels(self, prediction: Prediction, quality: Quality) -> PartialLabels:
         kind = self.gate.grain_kind
         grain = kind(self.trainer.store.scheme, **self.gate.arguments(kind))
         if grain.needs_error_maps(prediction, quality):
-            quality = self.judges.with_error_maps(self.gate.by, prediction, quality)
+            quality = self.panel.with_error_maps(self.gate.by, prediction, quality)
         return grain(prediction, quality)
 
 
-def _of(labels: PartialLabels) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.int8]]]:
-    return (labels[frame] for frame in range(labels.shape[0]))
+def _with_labels(study: Study, folder: Path, outcome: Outcome) -> Study:
+    labels = OnlyFrames(written_labels(folder, study.name), outcome.kept.frames)
+    return replace(study.with_labels(labels), weight=outcome.decision.weight)
+
+
+def _read_outcomes(path: Path) -> dict[str, Outcome]:
+    """What became of each admitted study, by its name."""
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    return {one["decision"]["study"]: _from_json(one) for one in stored}
 
 
 def _to_json(decision: Decision, kept: Kept) -> dict[str, dict[str, object]]:

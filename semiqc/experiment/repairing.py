@@ -1,25 +1,21 @@
 """Predictions repaired where that is judged to help, written once."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from loops.repair import REPAIRS, Repair, keep_better, propagated
+from loops.repair import REPAIRS, Repair, keep_better
+from semiqc.experiment.derived_labels import write_labels, written_labels
 from semiqc.experiment.gate_settings import GateSettings
 from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.staged_trainer import StagedTrainer
-from semiqc.experiment.trained import PREDICTIONS, origin
+from semiqc.experiment.trained import origin
 from semiqc.files.atomic import write_text
-from semiqc.files.predictions import PredictionWriter, predicted_labels
-from semiqc.study import OnlyFrames, Prediction, Study, Voxels
+from semiqc.study import Prediction, Study, Voxels
 
 REASONS = "reasons.json"
-FRAMES = "frames.json"
 
 
 class Repairer:
@@ -27,13 +23,13 @@ class Repairer:
 
     Args:
         trainer: In whose run folder the labels are kept.
-        judges: Judge before and after.
-        gate: Names the repairs, and by whom they are judged.
+        panel: Judges before and after.
+        gate: Names the repairs, and the estimator that judges them.
     """
 
-    def __init__(self, trainer: StagedTrainer, judges: RunPanel, gate: GateSettings) -> None:
+    def __init__(self, trainer: StagedTrainer, panel: RunPanel, gate: GateSettings) -> None:
         self.trainer = trainer
-        self.judges = judges
+        self.panel = panel
         self.gate = gate
 
     def __call__(
@@ -45,49 +41,51 @@ class Repairer:
             predictions: Of the candidates.
             studies: The candidates, in the same order.
         """
-        depends = {
-            "repair": self.gate.repair,
-            "arguments": [self.gate.arguments(REPAIRS[name]) for name in self.gate.repair],
-            "judges": [self.judges.key(self.gate.by), *self._fitted()],
-            "unheard": self._suggested_by(),
-            "predictions": [origin(prediction) for prediction in predictions],
-        }
-
-        def make(unfinished: Path) -> None:
-            reasons = {}
-            with (
-                PredictionWriter(unfinished / PREDICTIONS) as writer,
-                self.trainer.monitor.progress("repair", len(predictions)) as tick,
-            ):
-                for number, (one, study) in enumerate(zip(predictions, studies, strict=True), 1):
-                    repaired, reason = self._repaired(one)
-                    if repaired is not one:
-                        reasons[one.study] = reason
-                        writer.add(study, _without_probabilities(repaired.labels))
-                    tick(number, {})
-            write_text(unfinished / REASONS, json.dumps(reasons, indent=1))
-
         stage = self.trainer.folder.stage(
-            f"repair-{'-'.join(self.gate.repair)}-seed{self.trainer.seed}", depends, make
+            f"repair-{'-'.join(self.gate.repair)}-seed{self.trainer.seed}",
+            self._depends(predictions),
+            partial(self._write, list(zip(predictions, studies, strict=True))),
         )
         reasons = json.loads((stage.folder / REASONS).read_text(encoding="utf-8"))
-        file = stage.folder / PREDICTIONS
         found = [
-            replace(one, labels=predicted_labels(file, one.study), uncertainty=None)
+            replace(one, labels=written_labels(stage.folder, one.study), uncertainty=None)
             if one.study in reasons
             else one
             for one in predictions
         ]
         return found, reasons
 
+    def _depends(self, predictions: Sequence[Prediction]) -> dict[str, object]:
+        return {
+            "repair": self.gate.repair,
+            "arguments": [self.gate.arguments(REPAIRS[name]) for name in self.gate.repair],
+            "judges": [self.panel.key(self.gate.by), *self._fitted()],
+            "unheard": self._suggested_by(),
+            "predictions": [origin(prediction) for prediction in predictions],
+        }
+
+    def _write(self, rows: Sequence[tuple[Prediction, Study]], folder: Path) -> None:
+        reasons = {}
+
+        def derive(row: tuple[Prediction, Study]) -> tuple[Study, Voxels] | None:
+            prediction, study = row
+            repaired, reason = self._repaired(prediction)
+            if repaired is prediction:
+                return None
+            reasons[prediction.study] = reason
+            return study, repaired.labels
+
+        write_labels(folder, rows, derive, monitor=self.trainer.monitor, title="repair")
+        write_text(folder / REASONS, json.dumps(reasons, indent=1))
+
     def _repaired(self, prediction: Prediction) -> tuple[Prediction, str]:
         said = []
         for name in self.gate.repair:
-            after = self._make(name)(prediction, self.judges.say(self.gate.by, prediction))
+            after = self._make(name)(prediction, self.panel.say(self.gate.by, prediction))
             if after is prediction:
                 continue
             # Whose suggestion it is would find it good.
-            judge = partial(self.judges.say, self.gate.by, without=REPAIRS[name].suggested_by)
+            judge = partial(self.panel.say, self.gate.by, without=REPAIRS[name].suggested_by)
             kept = keep_better(prediction, judge(prediction), after, judge)
             if kept.prediction is after:
                 said.append(f"{name}: {kept.reason}")
@@ -96,7 +94,7 @@ class Repairer:
 
     def _make(self, name: str) -> Repair:
         kind = REPAIRS[name]
-        suggests = self.judges.fitted[kind.suggested_by][1] if kind.suggested_by else None
+        suggests = self.panel.fitted[kind.suggested_by][1] if kind.suggested_by else None
         scheme = self.trainer.store.scheme
         return kind.for_run(scheme, suggests, **self.gate.arguments(kind))
 
@@ -105,40 +103,4 @@ class Repairer:
         return [REPAIRS[name].suggested_by for name in self.gate.repair]
 
     def _fitted(self) -> list[str]:
-        return [self.judges.fitted[name][0].key for name in self._suggested_by() if name]
-
-
-def propagated_experts(trainer: StagedTrainer, experts: Sequence[Study]) -> list[Study]:
-    """The studies with their labels carried to all frames, as far as registration is trusted."""
-    depends = {
-        "store": trainer.store.fingerprint(),
-        "experts": [[study.name, study.labelled_frames] for study in experts],
-    }
-
-    def make(unfinished: Path) -> None:
-        frames = {}
-        with (
-            PredictionWriter(unfinished / PREDICTIONS) as writer,
-            trainer.monitor.progress("propagate", len(experts)) as tick,
-        ):
-            for number, study in enumerate(experts, start=1):
-                carried = propagated(study)
-                writer.add(study, _without_probabilities(carried.labels))
-                frames[study.name] = carried.labelled_frames
-                tick(number, {})
-        write_text(unfinished / FRAMES, json.dumps(frames))
-
-    stage = trainer.folder.stage("propagate", depends, make)
-    known = json.loads((stage.folder / FRAMES).read_text(encoding="utf-8"))
-    file = stage.folder / PREDICTIONS
-    return [
-        study.with_labels(OnlyFrames(predicted_labels(file, study.name), tuple(known[study.name])))
-        for study in experts
-    ]
-
-
-def _without_probabilities(
-    labels: Voxels,
-) -> Iterator[tuple[NDArray[np.int8], NDArray[np.float32]]]:
-    nothing = np.empty(0, np.float32)
-    return ((np.asarray(labels[frame]), nothing) for frame in range(labels.shape[0]))
+        return [self.panel.fitted[name][0].key for name in self._suggested_by() if name]

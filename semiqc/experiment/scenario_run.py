@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from loops import LOOPS, Round
 from semiqc.experiment.bench import ScenarioBench
 from semiqc.experiment.judging import RunPanel
-from semiqc.experiment.repairing import propagated_experts
+from semiqc.experiment.propagating import propagated_experts
 from semiqc.experiment.results import Results
 from semiqc.experiment.round_rows import RoundRows
 from semiqc.experiment.rungs import WHOLE

@@ -1,6 +1,5 @@
-"""Gates to compare with: without quality control, and with a perfect one."""
+"""A gate to compare with: a choice by the true quality."""
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,56 +9,6 @@ from qc.base import Quality
 from qc.gates.base import Decision, Gate, check_unique, ranked_by, shortage
 from qc.gates.context import GateContext
 from semiqc.work.bounds import Count
-
-
-@dataclass(frozen=True)
-class RandomK(Gate):
-    """Admits ``k`` studies by chance, whatever their score: the control without quality control.
-
-    A study's lot depends on its name and the seed alone.
-
-    Args:
-        k: How many; all where there are fewer.
-        seed: Of the choice.
-    """
-
-    title: ClassVar[str] = "{k} at random"
-    of_run: ClassVar[tuple[str, ...]] = ("seed",)
-    is_control: ClassVar[bool] = True
-    chooses_by_chance: ClassVar[bool] = True
-
-    k: Count = 30
-    seed: int = 0
-
-    @classmethod
-    def for_run(cls, context: GateContext, **arguments: Any) -> Self:  # noqa: ANN401
-        return cls(**arguments, seed=context.seed)
-
-    def __call__(self, qualities: Sequence[Quality]) -> list[Decision]:
-        check_unique(qualities)
-        drawn = sorted((quality.study for quality in qualities), key=self._lot)[: self.k]
-        short = shortage(self.k, len(qualities))
-        return [
-            Decision(q.study, True, f"drawn by chance{short}")
-            if q.study in drawn
-            else Decision(q.study, False, "not drawn")
-            for q in qualities
-        ]
-
-    def _lot(self, study: str) -> str:
-        return hashlib.sha256(f"{self.seed}/{study}".encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class All(Gate):
-    """Admits every study, whatever its score: plain self-training."""
-
-    title: ClassVar[str] = "all"
-    is_control: ClassVar[bool] = True
-
-    def __call__(self, qualities: Sequence[Quality]) -> list[Decision]:
-        check_unique(qualities)
-        return [Decision(quality.study, True, "all are admitted") for quality in qualities]
 
 
 @dataclass(frozen=True)

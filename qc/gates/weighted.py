@@ -45,8 +45,8 @@ class Weighted(Gate):
     def _decision(self, quality: Quality) -> Decision:
         if self.only_good and quality.is_good is False:
             return called_erroneous(quality)
-        way = (quality.score - self.low) / (self.high - self.low)
-        weight = self.least + (1 - self.least) * min(max(way, 0.0), 1.0)
+        rise = (quality.score - self.low) / (self.high - self.low)
+        weight = self.least + (1 - self.least) * min(max(rise, 0.0), 1.0)
         if weight == 0:
             reason = f"score {quality.score:.3f} has no weight, up to {self.low:g}"
             return Decision(quality.study, False, reason)
