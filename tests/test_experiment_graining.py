@@ -41,7 +41,7 @@ def test_what_is_left_of_a_study_keeps_the_weight_that_was_decided(trainer, tmp_
     quality = Quality("a", 0.9, slice_dice=dice)
     grainer = Grainer(
         trainer,
-        SimpleNamespace(key=lambda _: "judges"),
+        SimpleNamespace(key=lambda _: "panel"),
         "gate-weighted-slice",
         GateSettings(rule="weighted", grain="slice"),
     )
@@ -60,14 +60,14 @@ def test_what_is_left_of_a_study_keeps_the_weight_that_was_decided(trainer, tmp_
 @pytest.mark.parametrize(
     ("bounds", "left"),
     [
-        # Opinions differ on the first column, by a fifth; the maps doubt the second, at .6.
+        # Members differ on the first column, by a fifth; error maps have .6 on the second.
         ({}, [False, True, True, True]),
         ({"max_disagreement": 0.2}, [True, True, True, True]),
         ({"max_error": 0.5}, [False, False, True, True]),
         ({"max_disagreement": 0.2, "max_error": 0.7}, [True, True, True, True]),
     ],
 )
-def test_voxels_are_doubted_by_opinions_and_where_asked_by_maps(trainer, tmp_path, bounds, left):
+def test_voxels_are_hidden_by_disagreement_and_if_asked_by_maps(trainer, tmp_path, bounds, left):
     study = study_of("a", labelled=(0, 1, 2))
     shape = study.labels.shape
     differ, errors = np.zeros(shape, np.float16), np.zeros(shape, np.float16)
@@ -75,11 +75,11 @@ def test_voxels_are_doubted_by_opinions_and_where_asked_by_maps(trainer, tmp_pat
     numbers = np.zeros((3, 3))
     uncertainty = UncertaintyMaps(np.zeros_like(differ), differ, numbers, numbers, numbers[:, :0])
     asked = replace(predicted(study, tmp_path), uncertainty=uncertainty)
-    judges = SimpleNamespace(
-        key=lambda _: "judges",
+    panel = SimpleNamespace(
+        key=lambda _: "panel",
         with_error_maps=lambda by, one, quality: replace(quality, error_maps={"LV": errors}),
     )
-    grainer = Grainer(trainer, judges, "gate", GateSettings(grain="voxel", **bounds))
+    grainer = Grainer(trainer, panel, "gate", GateSettings(grain="voxel", **bounds))
 
     [found], _ = grainer(
         [asked], [Quality("a", 0.9)], [Decision("a", admitted=True, reason="")], [study]
@@ -90,12 +90,14 @@ def test_voxels_are_doubted_by_opinions_and_where_asked_by_maps(trainer, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("judges", "expected"),
+    ("estimators", "expected"),
     [
         (["svr", "curve"], None),
         (["manifold", "svr", "consensus"], "manifold"),
         (["manifold", "qcresunet", "slicewise"], "slicewise"),
     ],
 )
-def test_measures_are_corrected_by_who_says_best_which_slices_failed(judges, expected):
-    assert corrector_of(judges) == expected
+def test_measures_are_corrected_by_the_estimator_that_finds_failed_slices_best(
+    estimators, expected
+):
+    assert corrector_of(estimators) == expected

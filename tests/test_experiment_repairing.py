@@ -1,4 +1,4 @@
-"""Which repairs a run keeps, and who is asked about them."""
+"""Which repairs a run keeps, and which estimators judge them."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -16,8 +16,8 @@ from semiqc.work.monitor import Silent
 from semiqc.work.stages import RunFolder
 
 
-class Judges:
-    """A manifold that finds its own suggestion good, and others who do not."""
+class FakePanel:
+    """A manifold that scores its own suggestion high, and others that do not."""
 
     def __init__(self, manifold):
         self.fitted = {"manifold": (SimpleNamespace(key="m"), manifold)}
@@ -50,7 +50,7 @@ def test_a_surrogate_is_kept_only_if_others_than_the_manifold_find_it_better(tmp
         seed=0,
     )
 
-    repair = Repairer(trainer, Judges(manifold), GateSettings(repair=("surrogate",)))
+    repair = Repairer(trainer, FakePanel(manifold), GateSettings(repair=("surrogate",)))
     [found], reasons = repair([prediction], [study])
 
     assert reasons == {}

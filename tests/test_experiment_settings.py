@@ -204,7 +204,7 @@ def test_all_estimators_judge_where_nothing_else_is_said():
 
 
 @pytest.mark.parametrize("change", ["segmenter.tta=4", "segmenter.samples=4"])
-def test_who_asks_one_network_for_opinions_need_not_say_that_it_is_one(change):
+def test_one_network_that_samples_or_augments_is_one_member(change):
     settings = read_settings(None, [NEW, "segmenter.dropout=0.1", change])
 
     assert settings.segmenter.members == 1

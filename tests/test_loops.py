@@ -55,7 +55,7 @@ class FakeBench:
         return self.losses[model] if self.losses else math.nan
 
 
-class DoubtingBench(FakeBench):
+class GrainingBench(FakeBench):
     """Leaves half of a good study, and nothing of any other, whatever the gate says."""
 
     def choose(self, predictions, qualities):
@@ -80,7 +80,7 @@ def rounds(bench, **options):
     return list(self_train(bench, 0, EXPERTS, CANDIDATES, **options))
 
 
-def test_only_what_the_gate_admits_is_taught_every_frame_of_it():
+def test_every_frame_of_what_the_gate_admits_is_learned_from():
     bench = FakeBench(SCORES)
     [record] = rounds(bench)
 
@@ -104,8 +104,8 @@ def test_each_round_learns_from_the_labels_of_the_model_before_it():
     bench = FakeBench(SCORES)
     found = rounds(bench, rounds=2)
 
-    taught = [pseudo["good"].labels[0, 0, 0, 0] for _, _, pseudo in bench.trained]
-    assert taught == [0, 1]
+    learned = [pseudo["good"].labels[0, 0, 0, 0] for _, _, pseudo in bench.trained]
+    assert learned == [0, 1]
     assert [record.number for record in found] == [1, 2]
     assert [number for number, _, _ in bench.trained] == [1, 2]
 
@@ -159,7 +159,7 @@ def test_a_record_holds_all_that_a_round_did_with_each_candidate():
 
 
 def test_a_record_holds_what_became_of_a_study_after_the_gate_admitted_it():
-    [record] = rounds(DoubtingBench(SCORES))
+    [record] = rounds(GrainingBench(SCORES))
     good, poor = record.candidates
 
     assert record.admitted == ("good",)

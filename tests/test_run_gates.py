@@ -94,10 +94,10 @@ def test_experts_labels_are_propagated_where_nothing_is_admitted(finished):
         scenario: [row["dice"] for row in rows(finished, "overlap") if row["scenario"] == scenario]
         for scenario in ("few", "gate-risk", "gate-risk-propagated")
     }
-    taught = [row for row in rows(finished, "pseudo") if row["scenario"] == "gate-risk-propagated"]
+    used = [row for row in rows(finished, "pseudo") if row["scenario"] == "gate-risk-propagated"]
 
     assert of_test["gate-risk"] == of_test["few"] != of_test["gate-risk-propagated"]
-    assert len({row["study"] for row in taught}) == 3
+    assert len({row["study"] for row in used}) == 3
 
 
 def test_weights_come_with_the_scores(finished):
@@ -109,7 +109,7 @@ def test_weights_come_with_the_scores(finished):
     assert all(row["admitted"] == "True" for row in found)
 
 
-def test_doubted_voxels_are_left_unlabelled_and_counted(finished):
+def test_hidden_voxels_are_left_unlabelled_and_counted(finished):
     pseudo = [r for r in rows(finished, "pseudo") if r["scenario"] == "gate-consensus-voxel"]
     known = {row["study"]: row for row in judged(finished, "gate-consensus-voxel")}
 
@@ -121,8 +121,8 @@ def test_doubted_voxels_are_left_unlabelled_and_counted(finished):
         assert "of voxels kept" in known[row["study"]]["reason"]
 
 
-def test_a_study_of_which_every_slice_is_doubted_is_refused(finished):
-    # An estimator of two training steps and a bound of .7 trust nothing.
+def test_a_study_of_which_every_slice_is_hidden_is_refused(finished):
+    # An estimator of two training steps and a bound of .7 leave nothing.
     best = [row for row in judged(finished, "gate-consensus-slice") if _rank(row) <= 2]
     refused = [row for row in best if row["admitted"] == "False"]
 
@@ -138,11 +138,11 @@ def _rank(row):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_readers_verdicts_teach_the_curves_and_take_nothing_from_others(finished, tmp_path):
+def test_a_readers_verdicts_fit_the_curves_and_take_nothing_from_others(finished, tmp_path):
     output, table = tmp_path / "run", tmp_path / "verdicts.csv"
     shutil.copytree(finished, output)
-    teachers = [row["study"] for row in rows(finished, "split") if row["role"] == "qc"]
-    verdicts = zip(teachers, ("good", "erroneous", "good"), strict=True)
+    fitted_to = [row["study"] for row in rows(finished, "split") if row["role"] == "qc"]
+    verdicts = zip(fitted_to, ("good", "erroneous", "good"), strict=True)
     table.write_text("\n".join(["study,verdict", *(f"{one},{said}" for one, said in verdicts)]))
 
     changed = [f"output={output}", f"qc.verdicts={table}", "gates=[curve]"]
@@ -155,7 +155,7 @@ def test_a_readers_verdicts_teach_the_curves_and_take_nothing_from_others(finish
 
 @pytest.mark.parametrize("spared", [1, 0])
 @pytest.mark.usefixtures("undrawn")
-def test_one_subject_to_learn_from_teaches_no_weights_but_fails_nothing(tmp_path, spared):
+def test_one_subject_to_learn_from_fits_no_weights_but_fails_nothing(tmp_path, spared):
     changed = [
         *TINY, "split.qc=1", "split.labelled=2", "qc.estimators=[svr, physiology]",
         "gate.by=consensus", "scenarios=[few]", "gates=[consensus, {rule: risk}]",
@@ -324,7 +324,7 @@ def trainings(run_folder, name):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_other_weights_and_other_opinions_redo_what_depends_on_them(finished, tmp_path):
+def test_other_weights_and_other_uncertainty_redo_what_depends_on_them(finished, tmp_path):
     output = tmp_path / "run"
     shutil.copytree(finished, output)
     before = {name: trainings(output, name) for name in ("few", "gate-weighted", "ladder")}

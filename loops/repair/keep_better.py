@@ -1,4 +1,4 @@
-"""Whether a repair helped, in the eyes of the quality control."""
+"""Whether a repair helped, by the estimated quality."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,7 +35,7 @@ def keep_better(before: Prediction, quality: Quality, after: Prediction, judge: 
         before: As it was predicted.
         quality: Of ``before``, as ``judge`` gives it.
         after: Repaired; ``before`` itself where nothing was.
-        judge: Gives the score; asked for nothing where nothing was repaired.
+        judge: Gives the score; not called where nothing was repaired.
 
     Raises:
         ValueError: If they are of different studies.
@@ -44,7 +44,8 @@ def keep_better(before: Prediction, quality: Quality, after: Prediction, judge: 
         raise ValueError(f"{before.study}: the repaired prediction is of {after.study}")
     if after is before:
         return Chosen(before, quality, "nothing to repair")
-    compared = judge(alike) if (alike := _told_alike(before, after)) is not before else quality
+    alike = _without_lost_uncertainty(before, after)
+    compared = quality if alike is before else judge(alike)
     repaired = judge(after)
     scores = f"score {compared.score:.3f} before and {repaired.score:.3f} after the repair"
     if repaired.score > compared.score:
@@ -52,8 +53,8 @@ def keep_better(before: Prediction, quality: Quality, after: Prediction, judge: 
     return Chosen(before, quality, f"left as it was: {scores}")
 
 
-def _told_alike(before: Prediction, after: Prediction) -> Prediction:
-    """``before`` without what ``after`` does not tell."""
+def _without_lost_uncertainty(before: Prediction, after: Prediction) -> Prediction:
+    """``before`` without uncertainty where ``after`` has none."""
     if before.uncertainty is None or after.uncertainty is not None:
         return before
     return replace(before, uncertainty=None)

@@ -57,7 +57,7 @@ class Settings(Section):
     training: TrainingSettings = TrainingSettings()
     """How networks are trained; the same in every scenario."""
     qc: QcSettings = QcSettings()
-    """Which estimators judge, and what they learn from."""
+    """Which estimators judge, and what they are fitted to."""
     gate: GateSettings = Field(default_factory=GateSettings)
     """How the scenario ``semiqc`` chooses its pseudo-labels; also what ``gates`` do not say."""
     scenarios: Annotated[tuple[str, ...], OneOf(SCENARIOS)] = tuple(SCENARIOS)
