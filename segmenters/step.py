@@ -31,17 +31,8 @@ class Supervised:
         self.fabric = fabric
         self.training = training
         self.mirror_axes = mirror_axes
-        decay = training.ema
         self.plain: nn.Module = network.module  # type: ignore[assignment]
-        self.average = (
-            None
-            if decay is None
-            else torch.optim.swa_utils.AveragedModel(
-                self.plain,
-                multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(decay),
-                use_buffers=True,
-            )
-        )
+        self.average = None if training.ema is None else _average_of(self.plain, training.ema)
 
     @property
     def networks(self) -> dict[Checkpoint, nn.Module]:
@@ -72,3 +63,17 @@ class Supervised:
     def after_update(self) -> None:
         if self.average:
             self.average.update_parameters(self.plain)
+
+
+def _average_of(network: nn.Module, decay: float) -> torch.optim.swa_utils.AveragedModel:
+    """A copy that follows the weights and buffers by an exponential moving average.
+
+    Args:
+        network: Whose weights are averaged; it is left as it is.
+        decay: Share of the average that is kept at each update.
+    """
+    return torch.optim.swa_utils.AveragedModel(
+        network,
+        multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(decay),
+        use_buffers=True,
+    )

@@ -276,7 +276,7 @@ def test_who_cannot_judge_files_is_named_and_the_others_judge(tmp_path):
 def test_a_suite_that_can_judge_no_file_says_so(tmp_path):
     suite = suite_of(choosy=Choosy(SHORT_AXIS, {"a": 0.9}))
 
-    with pytest.raises(ValueError, match="choosy judge by uncertainty maps"):
+    with pytest.raises(ValueError, match="choosy need uncertainty maps"):
         score_images(suite, *still(tmp_path, "a"), tmp_path / "out")
 
 

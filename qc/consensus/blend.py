@@ -99,9 +99,8 @@ class Blend(OfScheme):
         said = np.stack([dice_said(qualities[name], self.scheme) for name in self.members_])
         true = true_dice(graded, self.scheme)
         self.rightly_absent_ = rightly_absent(true, lacking(graded, true, self.scheme))
-        self.map_dice_ = np.array(
-            [mean_map_dice(qualities[name], graded, self.scheme) for name in self.members_]
-        )
+        maps = [mean_map_dice(qualities[name], graded, self.scheme) for name in self.members_]
+        self.map_dice_ = np.array(maps)
         tells_dice = np.array([self._tells_dice(qualities[name]) for name in self.members_])
         subjects = np.asarray([one.whose for one in graded], dtype=str)
         self._learn(np.moveaxis(said, 0, 1), true, subjects, tells_dice)

@@ -70,13 +70,11 @@ class StackedRegression:
         for held in folds_of(subjects, folds):
             of_others = _curves(said[~held], true[~held], by_subject[~held], tells_dice)
             unseen[held] = calibrated(of_others, said[held])
-        weights = np.stack(
-            [
-                member_weights(unseen[:, :, part], column, by_subject)
-                for part, column in enumerate(true.T)
-            ],
-            axis=1,
-        )
+        of_parts = [
+            member_weights(unseen[:, :, part], column, by_subject)
+            for part, column in enumerate(true.T)
+        ]
+        weights = np.stack(of_parts, axis=1)
         means = weighed(unseen, weights)
         last = [
             calibration(means[:, part], column, by_subject, prior=PRIOR_SUBJECTS)

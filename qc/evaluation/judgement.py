@@ -17,6 +17,18 @@ Array = NDArray[np.float64]
 ALL = "all"
 """Stands for the mean over structures, in place of a structure's name."""
 
+OF_STRUCTURES = (
+    "true_dice",
+    "dice",
+    "true_nsd",
+    "nsd",
+    "true_multi_class",
+    "error_map_dice",
+    "covered",
+    "length",
+)
+"""Columns of a judgement that differ between the structures of a prediction."""
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -119,15 +131,8 @@ def _about(name: str, item: int, one: Graded, score: float, ms: float) -> Judgem
         structure=ALL,
         verdict=verdict,
         score=score,
-        true_dice=NAN,
-        dice=NAN,
-        true_nsd=NAN,
-        nsd=NAN,
-        true_multi_class=NAN,
-        error_map_dice=NAN,
-        covered=NAN,
-        length=NAN,
         ms=ms,
+        **dict.fromkeys(OF_STRUCTURES, NAN),
     )
 
 

@@ -45,13 +45,22 @@ def judge(
     stopwatch = _Stopwatch(panel)
     found: list[Judgement] = []
     for item, one in enumerate(graded):
-        timed = stopwatch.judge_all(one.prediction)
-        # Surface Dice takes long, and without an estimate nobody asks for it.
-        with_nsd = any(quality.nsd for quality, _ in timed.values())
-        true = TrueQuality.of(one, scheme, with_nsd=with_nsd)
-        for name, (quality, ms) in timed.items():
-            found += judgements_of(quality, one, true, scheme, estimator=name, item=item, ms=ms)
+        found += _judgements(stopwatch, one, scheme, item)
         observe(item + 1, len(graded))
+    return found
+
+
+def _judgements(
+    stopwatch: "_Stopwatch", one: Graded, scheme: LabelScheme, item: int
+) -> list[Judgement]:
+    """Rows of one prediction: of each estimator that can judge it, and of the consensus."""
+    timed = stopwatch.judge_all(one.prediction)
+    # Surface Dice takes long, and without an estimate nobody asks for it.
+    with_nsd = any(quality.nsd for quality, _ in timed.values())
+    true = TrueQuality.of(one, scheme, with_nsd=with_nsd)
+    found: list[Judgement] = []
+    for name, (quality, ms) in timed.items():
+        found += judgements_of(quality, one, true, scheme, estimator=name, item=item, ms=ms)
     return found
 
 

@@ -31,13 +31,17 @@ def markdown_of(rows: Sequence[FigureRow]) -> str:
     ]
     parts = [("Mean over structures", means), ("Each structure", structures)]
     for by in ("group", "source"):
-        found = [
-            {by.capitalize(): _text(row.stratum)} | _main(_cells(row))
-            for row in rows
-            if row.by == by and row.structure == ALL and row.quality != "multi_class"
-        ]
-        parts.append((f"By {by}, mean over structures", found))
+        parts.append((f"By {by}, mean over structures", _by(by, rows)))
     return "\n".join(_section(title, found) for title, found in parts if found)
+
+
+def _by(by: str, rows: Sequence[FigureRow]) -> list[dict[str, str]]:
+    """The main cells of each stratum of ``group`` or ``source``, in the order of the rows."""
+    return [
+        {by.capitalize(): _text(row.stratum)} | _main(_cells(row))
+        for row in rows
+        if row.by == by and row.structure == ALL and row.quality != "multi_class"
+    ]
 
 
 def _main(cells: dict[str, str]) -> dict[str, str]:

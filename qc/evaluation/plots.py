@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+OUTLIERS = {"marker": "o", "markersize": 2, "alpha": 0.6, "markeredgewidth": 0}
+"""How points beyond the whiskers of a box are drawn; their colour is that of the box."""
+
 
 def pictures(
     judgements: Sequence[Judgement], population: NDArray[np.float64] | None = None
@@ -35,7 +38,7 @@ def pictures(
         judgements: Of any estimators.
         population: Mean true Dice of all that the judged predictions were drawn from.
     """
-    drawn: dict[str, Figure] = {}
+    drawn = {}
     if np.isfinite([row.true_dice for row in judgements]).any():
         drawn["scatter_dice"] = scatter(judgements)
         drawn["risk_coverage"] = risk_coverage_curves(judgements)
@@ -119,22 +122,34 @@ def error_boxes(judgements: Sequence[Judgement], quality: str = "dice") -> Figur
     figure, (axes,) = panels(1, max(4.0, 1.2 + 0.42 * len(names) * len(structures)), 3.4)
     width = 0.8 / len(structures)
     for column, (structure, (colour, _)) in enumerate(looks(structures).items()):
-        errors = []
-        for name in names:
-            own = [r for r in judgements if r.estimator == name and r.structure == structure]
-            true, predicted = finite_pairs(*values_of(own, quality))
-            errors.append(predicted - true)
+        errors = [_errors(judgements, name, structure, quality) for name in names]
         shift = (column - (len(structures) - 1) / 2) * width
         places = [place + shift for place in range(len(names))]
         _boxes(axes, errors, places, width, colour, structure)
     axes.axhline(0, color=INK, linewidth=0.8, zorder=0)
+    _name_boxes(axes, judgements, names, quality)
+    axes.set_ylabel(f"Estimated less true {TITLES[quality]}")
+    figure.legend(loc="outside upper center", ncols=6, frameon=False, fontsize=8)
+    return figure
+
+
+def _errors(
+    judgements: Sequence[Judgement], estimator: str, structure: str, quality: str
+) -> NDArray[np.float64]:
+    """Estimated less true quality of one structure, where both are known, ``[N]``."""
+    own = [r for r in judgements if r.estimator == estimator and r.structure == structure]
+    true, predicted = finite_pairs(*values_of(own, quality))
+    return predicted - true
+
+
+def _name_boxes(
+    axes: Axes, judgements: Sequence[Judgement], names: Sequence[str], quality: str
+) -> None:
+    """Below the boxes of each estimator: its name, and how many predictions they show."""
     counts = [_count(judgements, name, quality) for name in names]
     labels = [f"{plain(name)}\nn = {n}" for name, n in zip(names, counts, strict=True)]
     axes.set_xticks(range(len(names)), labels)
     axes.set_xlim(-0.5, len(names) - 0.5)
-    axes.set_ylabel(f"Estimated less true {TITLES[quality]}")
-    figure.legend(loc="outside upper center", ncols=6, frameon=False, fontsize=8)
-    return figure
 
 
 def risk_coverage_curves(judgements: Sequence[Judgement]) -> Figure:
@@ -144,25 +159,28 @@ def risk_coverage_curves(judgements: Sequence[Judgement]) -> Figure:
     """
     figure, (axes,) = panels(1, 6.4, 3.8)
     shown = _shown(judgements, "dice", ALL)
-    for (estimator, (own, what)), (colour, _) in zip(
-        shown.items(), looks(shown).values(), strict=True
-    ):
+    coloured = zip(shown.items(), looks(shown).values(), strict=True)
+    for (estimator, (own, what)), (colour, _) in coloured:
         true, predicted = values_of(own, what)
         curve = risk_coverage(true, predicted)
         label = f"{plain(estimator)}: {aurc(true, predicted):.3f} (n = {len(curve.risk)})"
         axes.plot(curve.coverage, curve.risk, linewidth=1.4, label=label, color=colour)
-    true = true_means(judgements)
-    best, chance = risk_coverage(true, true), float(1 - np.nanmean(true))
-    label = f"best order: {aurc(true, true):.3f}"
-    axes.plot(best.coverage, best.risk, color=INK, linestyle=":", linewidth=1, label=label)
-    label = f"random order: {chance:.3f}"
-    axes.plot([0, 1], [chance, chance], color=INK, linestyle="--", linewidth=1, label=label)
+    _draw_orders(axes, true_means(judgements))
     axes.set(xlim=(0, 1), xlabel="Coverage: share accepted", ylabel="Risk: mean of 1 - Dice")
     axes.set_ylim(bottom=0)
     figure.legend(
         loc="outside right center", frameon=False, fontsize=8, title="AURC", title_fontsize=8
     )
     return figure
+
+
+def _draw_orders(axes: Axes, true: NDArray[np.float64]) -> None:
+    """The curves of the best possible order and of a random one, by true Dice ``[N]``."""
+    best, chance = risk_coverage(true, true), float(1 - np.nanmean(true))
+    label = f"best order: {aurc(true, true):.3f}"
+    axes.plot(best.coverage, best.risk, color=INK, linestyle=":", linewidth=1, label=label)
+    label = f"random order: {chance:.3f}"
+    axes.plot([0, 1], [chance, chance], color=INK, linestyle="--", linewidth=1, label=label)
 
 
 def true_means(judgements: Sequence[Judgement]) -> NDArray[np.float64]:
@@ -219,6 +237,7 @@ def _boxes(
     colour: str,
     structure: str,
 ) -> None:
+    """A filled box for each of ``errors``, at ``places``; the first names its structure."""
     thin = {"color": INK, "linewidth": 0.8}
     boxes = axes.boxplot(
         errors,
@@ -230,13 +249,7 @@ def _boxes(
         medianprops={"color": INK, "linewidth": 1.5},
         whiskerprops=thin,
         capprops=thin,
-        flierprops={
-            "marker": "o",
-            "markersize": 2,
-            "markerfacecolor": colour,
-            "alpha": 0.6,
-            "markeredgewidth": 0,
-        },
+        flierprops={**OUTLIERS, "markerfacecolor": colour},
     )
     boxes["boxes"][0].set_label("mean over structures" if structure == ALL else plain(structure))
 

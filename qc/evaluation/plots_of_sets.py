@@ -63,13 +63,7 @@ def learning_curves(
     Raises:
         ValueError: If no row is of that quality and structure.
     """
-    chosen = {
-        name: [row for row in rows if (row.quality, row.structure) == (quality, structure)]
-        for name, rows in curves.items()
-    }
-    chosen = {name: rows for name, rows in chosen.items() if rows}
-    if not chosen:
-        raise ValueError(f"no learning curve has {quality} of {structure}")
+    chosen = _curves_of(curves, quality, structure)
     figure, (axes,) = panels(1, 4.6, 3.4)
     for place, (name, look) in enumerate(looks(chosen).items()):
         # Side by side, for intervals of estimators that learn alike would hide one another.
@@ -82,6 +76,24 @@ def learning_curves(
     axes.set_ylim(bottom=0)
     figure.legend(loc="outside upper center", frameon=False, fontsize=8)
     return figure
+
+
+def _curves_of(
+    curves: Mapping[str, Sequence[LearningRow]], quality: str, structure: str
+) -> dict[str, list[LearningRow]]:
+    """The rows of one quality and structure, by estimators that have some.
+
+    Raises:
+        ValueError: If none has.
+    """
+    chosen = {
+        name: [row for row in rows if (row.quality, row.structure) == (quality, structure)]
+        for name, rows in curves.items()
+    }
+    chosen = {name: rows for name, rows in chosen.items() if rows}
+    if not chosen:
+        raise ValueError(f"no learning curve has {quality} of {structure}")
+    return chosen
 
 
 def _draw_curve(

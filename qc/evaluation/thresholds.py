@@ -1,6 +1,6 @@
 """From which quality on a segmentation is good, for each structure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -23,12 +23,7 @@ def thresholds_of(threshold: QualityThreshold, scheme: LabelScheme) -> dict[str,
     names = [structure.name for structure in scheme.structures]
     if isinstance(threshold, Mapping):
         found = dict(threshold)
-        missing, unknown = set(names) - set(found), set(found) - {*names, ALL}
-        if missing or unknown:
-            raise ValueError(
-                f"threshold needs {', '.join(names)} and may have {ALL},"
-                f" got {', '.join(found) or 'nothing'}"
-            )
+        _check_names(found, names)
         found.setdefault(ALL, float(np.mean([found[name] for name in names])))
     else:
         found = dict.fromkeys([*names, ALL], float(threshold))
@@ -36,3 +31,17 @@ def thresholds_of(threshold: QualityThreshold, scheme: LabelScheme) -> dict[str,
     if outside:
         raise ValueError(f"threshold must lie in [0, 1], got {outside[0]}")
     return found
+
+
+def _check_names(found: Mapping[str, float], names: Sequence[str]) -> None:
+    """Refuse thresholds that lack a structure, or are of an unknown one.
+
+    Raises:
+        ValueError: With the names that are needed and those that came.
+    """
+    missing, unknown = set(names) - set(found), set(found) - {*names, ALL}
+    if missing or unknown:
+        raise ValueError(
+            f"threshold needs {', '.join(names)} and may have {ALL},"
+            f" got {', '.join(found) or 'nothing'}"
+        )

@@ -78,12 +78,7 @@ class Snapshots(Source):
             modalities_of(train),
             channels=self.channels,
             dropout=self.dropout,
-            training=replace(
-                self.training,
-                learning_rate=self.learning_rate,
-                snapshots=self.steps,
-                seed=self.seed,
-            ),
+            training=self._training(),
         )
         with TemporaryDirectory() as folder:
             segmenter.fit(train, folder=Path(folder))
@@ -93,3 +88,12 @@ class Snapshots(Source):
                     segmenter, train, judged, f"snapshots-{step}",
                     samples=self.samples, seed=self.seed,
                 )  # fmt: skip
+
+    def _training(self) -> TrainingSettings:
+        """The settings of the training, with this source's rate, steps of snapshots and seed."""
+        return replace(
+            self.training,
+            learning_rate=self.learning_rate,
+            snapshots=self.steps,
+            seed=self.seed,
+        )

@@ -97,13 +97,11 @@ class Suite:
             raise ValueError(
                 f"{folder / SUITE}: not the description of a suite ({error})"
             ) from error
-        estimators = {
-            name: load_estimator(_file(folder, name), ESTIMATORS, scheme) for name in names
-        }
-        blend = None
-        if stored.get("blend"):
-            blend = load_estimator(_file(folder, CONSENSUS), {CONSENSUS: Blend}, scheme)
-        return cls(scheme, estimators, training, blend)
+        fitted = {n: load_estimator(_file(folder, n), ESTIMATORS, scheme) for n in names}
+        if not stored.get("blend"):
+            return cls(scheme, fitted, training)
+        blend = load_estimator(_file(folder, CONSENSUS), {CONSENSUS: Blend}, scheme)
+        return cls(scheme, fitted, training, blend)
 
     def save(self, folder: Path | str) -> None:
         """Write a file for each estimator, and last the one that says they belong together.
@@ -170,21 +168,29 @@ class Suite:
         Raises:
             ValueError: If it is not what the suite was made for.
         """
-        if study.image.shape[0] != self.training.modalities:
-            raise UnusableError(
-                f"{study.name}: {study.image.shape[0]} modalities, the suite was made for"
-                f" {self.training.modalities}"
-            )
+        self._check_modalities(study)
         labels = np.maximum(study.labels[:], BACKGROUND)
         prediction = Prediction(study.name, study.image, labels, study.spacing)
         qualities = self.panel.judge_all(prediction)
         if self.estimators and not qualities:
             raise UnusableError(
-                f"{study.name}: {', '.join(self.estimators)} judge by uncertainty maps, which a"
+                f"{study.name}: {', '.join(self.estimators)} need uncertainty maps, which a"
                 " segmentation alone does not have; fit a suite with others"
             )
         oddities = self.training.oddities(prediction, study)
         return Scored(study.name, qualities, prediction, tuple(oddities))
+
+    def _check_modalities(self, study: Study) -> None:
+        """Refuse a study of another number of modalities than the suite was fitted to.
+
+        Raises:
+            UnusableError: With both numbers.
+        """
+        if study.image.shape[0] != self.training.modalities:
+            raise UnusableError(
+                f"{study.name}: {study.image.shape[0]} modalities, the suite was made for"
+                f" {self.training.modalities}"
+            )
 
     def _check(self, name: str, image: NDArray[np.generic], labels: NDArray[np.generic]) -> None:
         if labels.shape != image.shape[1:]:

@@ -15,6 +15,7 @@ from semiqc.cli.output import bar, console, print_table
 
 if TYPE_CHECKING:
     from qc.evaluation import Evaluation
+    from qc.evaluation.figures import FigureRow
     from qc.suites.suite import Suite
 
 app = typer.Typer(help="Fit and evaluate suites of quality estimators.", no_args_is_help=True)
@@ -144,25 +145,26 @@ def _require_empty(folder: Path, overwrite: bool) -> None:
 def _print_figures(evaluation: "Evaluation", output: Path | None) -> None:
     """Means over structures on the console; the rest into the folder, where one is named."""
     from qc.evaluation.judgement import ALL
-    from semiqc.pages.table import number_text
 
     figures = evaluation.write(output) if output else evaluation.table()
     print_table(
         "mean over structures",
         ("estimator", "of", "n", "r", "MAE", "accuracy", "AURC", "error map", "ms"),
         [
-            (
-                row.estimator,
-                row.quality,
-                row.n,
-                *(number_text(of, 3) for of in (row.pearson, row.mae, row.accuracy, row.aurc)),
-                number_text(row.error_map_dice, 3),
-                number_text(row.ms, 0),
-            )
+            _cells(row)
             for row in figures
             if row.by == row.structure == ALL and row.quality != "multi_class"
         ],
     )
+
+
+def _cells(row: "FigureRow") -> tuple[str | int, ...]:
+    """The figures of one estimator and quality, ratios with three decimals, times in whole ms."""
+    from semiqc.pages.table import number_text
+
+    ratios = (row.pearson, row.mae, row.accuracy, row.aurc, row.error_map_dice)
+    shown = [number_text(one, 3) for one in ratios]
+    return row.estimator, row.quality, row.n, *shown, number_text(row.ms, 0)
 
 
 def _threshold(text: str) -> float | dict[str, float]:

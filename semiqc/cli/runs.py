@@ -6,12 +6,15 @@ repeated, and a change of a setting repeats only what depends on it.
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from semiqc.cli.options import Output, Overwrite, RunFolder
 from semiqc.cli.output import console, print_left_out, print_table
+
+if TYPE_CHECKING:
+    from semiqc.experiment.predicting import Predicted
 
 Changes = Annotated[
     list[str] | None,
@@ -60,6 +63,11 @@ def predict(
         run, images, output, scenario=scenario, layout=layout, overwrite=overwrite,
         monitor=Terminal(console),
     )  # fmt: skip
+    _print_predicted(found, output)
+
+
+def _print_predicted(found: "Predicted", output: Path) -> None:
+    """Tables of the studies that were segmented, and of what was left out."""
     print_table(
         f"segmented {len(found.rows)} studies into {output}",
         ("study", "verdict", "score", "measures"),

@@ -26,13 +26,8 @@ def overlap_rows(
     """Agreement of every structure in every labelled frame; figures are those of ``METRICS``."""
     rows = []
     for frame in study.labelled_frames:
-        found = overlap(
-            prediction.labels[frame],
-            study.labels[frame],
-            study.spacing,
-            scheme,
-            tolerance_mm=tolerance_mm,
-        )
+        both = prediction.labels[frame], study.labels[frame]
+        found = overlap(*both, study.spacing, scheme, tolerance_mm=tolerance_mm)
         rows += [
             OverlapRow(seed, scenario, study.name, study.group, frame, name, figures)
             for name, figures in found.items()

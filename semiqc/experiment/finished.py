@@ -50,17 +50,7 @@ class Finished:
         if not described.exists():
             what = "an unfinished run" if (folder / SETTINGS).exists() else "not a run folder"
             raise RunError(f"{folder}: {what}; expected the output of `semiqc run`")
-        try:
-            settings = Settings.model_validate(
-                yaml.safe_load((folder / SETTINGS).read_text(encoding="utf-8"))
-            )
-        except (yaml.YAMLError, ValidationError) as error:
-            first = error.errors()[0] if isinstance(error, ValidationError) else None
-            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)
-            raise RunError(
-                f"{folder / SETTINGS}: not settings of this version of semiqc"
-                f" ({' '.join(reason.split())})"
-            ) from None
+        settings = _settings(folder / SETTINGS)
         return cls(folder, settings, json.loads(described.read_text(encoding="utf-8")))
 
     @property
@@ -109,6 +99,22 @@ class Finished:
             reference_scenario=reference,
             **rows,
         )
+
+
+def _settings(path: Path) -> Settings:
+    """The settings that a run was made with.
+
+    Raises:
+        RunError: If this version of semiqc does not know them.
+    """
+    try:
+        return Settings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, ValidationError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else None
+        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)
+        raise RunError(
+            f"{path}: not settings of this version of semiqc ({' '.join(reason.split())})"
+        ) from None
 
 
 def write_report(run: Path) -> Path:

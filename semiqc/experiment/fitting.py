@@ -91,10 +91,7 @@ class EstimatorStages:
             fitted: The estimator.
             predictions: That it can judge.
         """
-        depends = {
-            "estimator": fitted.stage.key,
-            "predictions": [origin(prediction) for prediction in predictions],
-        }
+        depends = {"estimator": fitted.stage.key, "predictions": [origin(p) for p in predictions]}
 
         def make(unfinished: Path) -> None:
             # One at a time: error maps of all studies would not fit into memory.

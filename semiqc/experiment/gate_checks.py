@@ -50,13 +50,9 @@ def check_gate(gate: GateSettings, offer: Offer) -> None:
 
 
 def _of_rule(gate: GateSettings, offer: Offer) -> Iterator[str]:
+    """What the rule needs: verdicts, the whole first segmenter, or other arguments."""
     kind = gate.rule_kind
-    arguments = gate.arguments(kind)
-    is_judged = "only_good" in arguments or kind.is_control
-    gives_verdicts = gate.by != CONSENSUS and ESTIMATORS[gate.by].gives_verdicts
-    if getattr(gate, "only_good", False) and not (is_judged and gives_verdicts):
-        why = f"which {gate.by} does not give" if is_judged else f"not for {gate.rule}"
-        yield f"only_good is of verdicts, {why}"
+    yield from _of_verdicts(gate)
     if kind.needs_calibration and (gate.repair or offer.rounds > 1):
         yield (
             "the mean Dice is promised of what the first segmenter predicts, not of what is"
@@ -68,9 +64,19 @@ def _of_rule(gate: GateSettings, offer: Offer) -> Iterator[str]:
             " a rung that holds nothing back, with a snapshot at 1"
         )
     try:
-        kind.for_run(GateContext(), **arguments)
+        kind.for_run(GateContext(), **gate.arguments(kind))
     except ValueError as error:
         yield str(error)
+
+
+def _of_verdicts(gate: GateSettings) -> Iterator[str]:
+    """``only_good`` needs a rule that asks for verdicts, and an estimator that gives them."""
+    kind = gate.rule_kind
+    is_judged = "only_good" in gate.arguments(kind) or kind.is_control
+    gives_verdicts = gate.by != CONSENSUS and ESTIMATORS[gate.by].gives_verdicts
+    if getattr(gate, "only_good", False) and not (is_judged and gives_verdicts):
+        why = f"which {gate.by} does not give" if is_judged else f"not for {gate.rule}"
+        yield f"only_good is of verdicts, {why}"
 
 
 def _of_repairs(

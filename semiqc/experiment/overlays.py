@@ -26,9 +26,7 @@ def overlays(
     scenario: str,
 ) -> list[Overlay]:
     """The best, the median and the worst study by mean Dice, in their worst frame."""
-    dice: dict[str, list[OverlapRow]] = {}
-    for row in rows:
-        dice.setdefault(row.study, []).append(row)
+    dice = _by_study(rows)
     means = {name: mean_of_known(row.dice for row in own) for name, own in dice.items()}
     ranked = sorted((name for name in means if not np.isnan(means[name])), key=means.__getitem__)
     if not ranked:
@@ -39,6 +37,14 @@ def overlays(
         _overlay(*by_name[name], dice[name], means[name], scheme, scenario, rank)
         for rank, name in chosen.items()
     ]
+
+
+def _by_study(rows: Iterable[OverlapRow]) -> dict[str, list[OverlapRow]]:
+    """Rows of each study, in the order in which studies come."""
+    found: dict[str, list[OverlapRow]] = {}
+    for row in rows:
+        found.setdefault(row.study, []).append(row)
+    return found
 
 
 def _overlay(

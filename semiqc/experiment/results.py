@@ -110,15 +110,25 @@ def write_results(results: Results, run: Path) -> None:
         figures[f"{name}, seed {seed}"] = dict(getattr(estimator, "figures_", {}))
     for seed, blend in results.blends.items():
         save_estimator(blend, estimator_file(run, CONSENSUS, seed))
-    store = results.data.store
-    described = {
+    described = _described(results.data, figures)
+    write_text(folder / "data.json", json.dumps(described, indent=1) + "\n")
+
+
+def _described(data: Data, figures: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """What ``data.json`` holds, beside the settings all that a finished run is read by.
+
+    Args:
+        data: Its in-plane spacing, in mm, is that of all its studies.
+        figures: Of each estimator and seed, what it noted of its own fit.
+    """
+    store = data.store
+    return {
         "scheme": store.scheme.to_json(),
         "modalities": list(store.modalities),
         "spacing_mm": next(iter(store)).spacing[1],
-        "left_out": list(results.data.left_out),
+        "left_out": list(data.left_out),
         "estimators": figures,
     }
-    write_text(folder / "data.json", json.dumps(described, indent=1) + "\n")
 
 
 def _copy(source: Path, target: Path) -> None:

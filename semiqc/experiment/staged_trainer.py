@@ -62,13 +62,22 @@ class StagedTrainer:
         self.monitor = monitor
         self.seed = seed
         self.validation = [study for study in validation if study.labelled_frames]
-        training = settings.training
-        self.checkpoints = training.checkpoints(is_validated=bool(self.validation))
-        if training.chosen not in self.checkpoints:
+        self.checkpoints = self._checkpoints()
+
+    def _checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Kinds of weights that every training saves.
+
+        Raises:
+            ValueError: If the one to be used is not among them.
+        """
+        training = self.settings.training
+        found = training.checkpoints(is_validated=bool(self.validation))
+        if training.chosen not in found:
             raise ValueError(
                 f"training.checkpoint: {training.chosen} needs a validation study with a label;"
                 " the split has none"
             )
+        return found
 
     def blank(self, rung: Rung, member: int = 0) -> NetworkSegmenter:
         """A segmenter of the rung's width and number of steps, not yet fitted."""

@@ -207,11 +207,8 @@ def _stomach(
     bed = coverage(thorax.stomach_mm + 3.5 * ripple - bent, pixel_mm) * (1 - patchy)
     over(image, np.asarray(0.7 * bed * under, dtype=np.float32), signals.fat)
     over(image, coverage(thorax.stomach_mm - bent, 2 * pixel_mm) * under, signals.muscle * 1.3)
-    over(
-        image,
-        coverage(thorax.stomach_mm - 3.5 - bent, 2 * pixel_mm) * under,
-        content.astype(np.float32),
-    )
+    filled = coverage(thorax.stomach_mm - 3.5 - bent, 2 * pixel_mm) * under
+    over(image, filled, content.astype(np.float32))
 
 
 def _chest_wall(

@@ -70,10 +70,7 @@ def _pairs(data: ReportData, key: str) -> list[tuple[float, float]]:
 
 
 def _change(pairs: Sequence[tuple[float, float]]) -> dict[str, Cell]:
-    """Figures of how studies changed, out of Dice before and after, the hardest first.
-
-    With an odd number of studies the middle one is in neither half.
-    """
+    """Figures of how studies changed, out of Dice before and after, the hardest first."""
     changes = [after - before for before, after in pairs]
     middle = len(pairs) // 2
     hard, easy = summarise(changes[:middle]), summarise(changes[len(pairs) - middle :])

@@ -5,6 +5,8 @@ pseudo-labels in each; only which studies are taken differs. The difference is t
 choice, not that of more training data.
 """
 
+from collections.abc import Sequence
+
 from semiqc.measuring.statistics import Comparison, compare, holm
 from semiqc.pages.table import Cell, Table, count, interval, number, p_value, text
 from semiqc.report.data import ReportData
@@ -44,18 +46,25 @@ def choices_table(data: ReportData) -> Table:
         A row for each scenario with a random control; columns are the number of pairs, the mean
         difference with its interval, and p of both tests, plain and adjusted over all rows.
     """
-    rows: list[dict[str, Cell]] = []
-    for key, title in data.scenarios:
-        control = data.by_chance.get(key, "")
-        found = compare(data.overlap_of(key), data.overlap_of(control))
-        if control and found.n:
-            names = {"scenario": key, "title": title, "control": data.scenario_title(control)}
-            rows.append({**names, **_figures(found)})
+    rows = [row for key, title in data.scenarios if (row := _row(data, key, title))]
     for name in ("p", "wilcoxon p"):
-        for row, adjusted in zip(rows, holm([float(row[name]) for row in rows]), strict=True):
-            row[f"{name} holm"] = adjusted
+        correct_for_all(rows, name)
     title = "Test Dice against pseudo-labels chosen at random"
     return Table("choices", title, rows, COLUMNS, NOTE, MISSING)
+
+
+def _row(data: ReportData, key: str, title: str) -> dict[str, Cell]:
+    """One scenario against its random control; empty without a control or a pair of studies."""
+    control = data.by_chance.get(key, "")
+    found = compare(data.overlap_of(key), data.overlap_of(control))
+    names = {"scenario": key, "title": title, "control": data.scenario_title(control)}
+    return {**names, **_figures(found)} if control and found.n else {}
+
+
+def correct_for_all(rows: Sequence[dict[str, Cell]], name: str) -> None:
+    """Add to each row of a table ``NAME holm``: its p of that name, adjusted over all rows."""
+    for row, adjusted in zip(rows, holm([float(row[name]) for row in rows]), strict=True):
+        row[f"{name} holm"] = adjusted
 
 
 def _figures(found: Comparison) -> dict[str, Cell]:

@@ -189,12 +189,7 @@ def _corrections_of(data: ReportData, of: Measure) -> list[CorrectionRow]:
 
 
 def _correction_row(of: Measure, own: Sequence[CorrectionRow]) -> dict[str, Cell]:
-    """Absolute errors of one measure before and after the correction, over its rows.
-
-    Returns:
-        Mean and SD of both in the measure's unit, the number of rows, how many of them had a slice
-        replaced, and how many slices that were in all.
-    """
+    """Absolute errors of one measure, in its unit, before and after the correction."""
     before = summarise(abs(row.value - row.manual) for row in own)
     after = summarise(abs(row.corrected - row.manual) for row in own)
     return {

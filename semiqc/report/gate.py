@@ -110,17 +110,22 @@ def estimators_table(data: ReportData) -> Table:
         A row for each estimator and seed.
     """
     looked_at = _looked_at(data)
-    judged: dict[tuple[str, int], list[JudgementRow]] = {}
-    for row in looked_at:
-        for name, score in row.scores.items():
-            judged.setdefault((name, row.seed), []).append(replace(row, score=score))
     rows = [
         _estimator_row(name, seed, _best(of_one, _admitted(looked_at, seed)))
-        for (name, seed), of_one in sorted(judged.items())
+        for (name, seed), of_one in sorted(_by_estimator(looked_at).items())
     ]
     title = "What each estimator would have chosen"
     columns = _estimator_columns(rows)
     return Table("estimators", title, rows, columns, ESTIMATORS_NOTE, "Nothing was judged.")
+
+
+def _by_estimator(rows: Sequence[JudgementRow]) -> dict[tuple[str, int], list[JudgementRow]]:
+    """Rows by estimator and seed, each with that estimator's score in place of the gate's."""
+    found: dict[tuple[str, int], list[JudgementRow]] = {}
+    for row in rows:
+        for name, score in row.scores.items():
+            found.setdefault((name, row.seed), []).append(replace(row, score=score))
+    return found
 
 
 def _estimator_row(name: str, seed: int, chosen: Sequence[JudgementRow]) -> dict[str, Cell]:

@@ -4,8 +4,10 @@ Every table is over studies, averaged over frames and seeds before anything is c
 frames of one heart are not two patients.
 """
 
+from collections.abc import Sequence
+
 from semiqc.measuring.metrics import METRICS
-from semiqc.measuring.statistics import Comparison, compare, holm, summarise
+from semiqc.measuring.statistics import Comparison, compare, summarise
 from semiqc.pages.table import (
     Cell,
     Column,
@@ -17,6 +19,7 @@ from semiqc.pages.table import (
     p_value,
     text,
 )
+from semiqc.report.choices import correct_for_all
 from semiqc.report.data import ReportData
 
 POOLED = "all structures"
@@ -75,9 +78,7 @@ def comparison_table(data: ReportData) -> Table:
                 names = {"structure": name, "scenario": key, "title": title}
                 rows.append({**names, **_figures(found)})
     for test in ("t p", "wilcoxon p"):
-        adjusted = holm([float(row[test]) for row in rows])
-        for row, p in zip(rows, adjusted, strict=True):
-            row[f"{test} holm"] = p
+        correct_for_all(rows, test)
     reference = data.scenario_title(data.reference_scenario)
     return Table(
         "comparison",
@@ -159,18 +160,22 @@ def seed_table(data: ReportData) -> Table:
     """
     rows = [_seed_row(data, key, title) for key, title in data.scenarios]
     several = len(data.seeds) > 1
-    columns = [text("title", "Scenario")]
-    columns += [number(f"seed {s}", f"Seed {s}", 3) for s in data.seeds]
-    columns += [number("mean", "Mean", 3), number("sd", "SD over seeds", 3)]
     return Table(
         "seeds",
         "Mean Dice of each seed",
         [row for row in rows if row and several],
-        columns,
+        _seed_columns(data.seeds),
         "The same studies, with another random seed of each training. A difference between"
         " scenarios that is smaller than the SD over seeds may come from the seed.",
         "One seed was run, so it is not known how much the figures vary between trainings.",
     )
+
+
+def _seed_columns(seeds: Sequence[int]) -> list[Column]:
+    """A column for each seed, then mean and SD over them."""
+    of_seeds = [number(f"seed {s}", f"Seed {s}", 3) for s in seeds]
+    over_seeds = [number("mean", "Mean", 3), number("sd", "SD over seeds", 3)]
+    return [text("title", "Scenario"), *of_seeds, *over_seeds]
 
 
 def _seed_row(data: ReportData, key: str, title: str) -> dict[str, Cell]:

@@ -49,18 +49,13 @@ def build_report(data: ReportData, output: Path) -> None:
 
 
 def _parts(data: ReportData) -> dict[str, object]:
-    """What the template shows, by name.
-
-    The template is strict: a name that it uses and that is not here is an error, not an empty
-    place.
-    """
+    """What the template shows, by name; it refuses to be without one that it uses."""
     admitted, rejected = curve_plots(data)
-    numbered = enumerate(data.scenarios, start=1)
     return {
         "findings": findings(data),
         "tables": {table.name: table for table in summary_tables(data)},
         "estimators": _estimators(data),
-        "scenarios": [(number, title, data.colours[key]) for number, (key, title) in numbered],
+        "scenarios": _legend(data),
         "structures": list(structure_colours(data.scheme).items()),
         "boxes": box_plots(data),
         "changes": change_plots(data),
@@ -71,6 +66,12 @@ def _parts(data: ReportData) -> dict[str, object]:
         "ranks": RANKS,
         "overlays": _overlays(data),
     }
+
+
+def _legend(data: ReportData) -> list[tuple[int, str, str]]:
+    """Number from 1, title and colour of each scenario."""
+    numbered = enumerate(data.scenarios, start=1)
+    return [(number, title, data.colours[key]) for number, (key, title) in numbered]
 
 
 def _overlays(data: ReportData) -> list[OverlayRow]:

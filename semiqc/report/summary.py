@@ -13,6 +13,11 @@ from semiqc.report.gate import gate_table
 FEW_STUDIES = 20
 """Test studies below which the summary warns that only large differences can be told."""
 
+NO_REFERENCE = (
+    "No test study has a reference, so this run cannot say which scenario is better."
+    " The report shows what was trained and judged."
+)
+
 
 def findings(data: ReportData) -> list[str]:
     """The answer of the run in a few sentences, the most important first.
@@ -23,10 +28,7 @@ def findings(data: ReportData) -> list[str]:
     """
     means = _means(data)
     if not means:
-        return [
-            "No test study has a reference, so this run cannot say which scenario is better."
-            " The report shows what was trained and judged."
-        ]
+        return [NO_REFERENCE]
     at_random = [key for key, _ in data.scenarios if key in data.at_random]
     found = [
         _ranking(data, means),

@@ -22,6 +22,8 @@ from semiqc.scoring.scores import ScoreReport, StudyScore, mean_slice_dice
 
 TEMPLATE = "template.html.j2"
 
+NEED_MAPS = "they need uncertainty maps, which these files do not have"
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -114,10 +116,8 @@ def findings(report: ScoreReport) -> list[str]:
             f" {_verb(odd, 'its score is', 'their scores are')} less reliable."
         )
     if report.silent:
-        found.append(
-            f"{', '.join(report.silent)} of the suite judged nothing: they judge by uncertainty"
-            " maps, which these files do not have."
-        )
+        silent = ", ".join(report.silent)
+        found.append(f"{silent} of the suite judged nothing: {NEED_MAPS}.")
     if report.left_out:
         out = len(report.left_out)
         found.append(f'{_counted(out, "thing")} could not be judged; see "Left out" below.')
@@ -182,11 +182,7 @@ def told_studies(report: ScoreReport, worst: WorstSlices) -> list[Shown]:
 
 
 def _bars(one: StudyScore) -> tuple[list[str], list[tuple[str, list[Bar]]]]:
-    """Titles of the columns, and of each structure its bars.
-
-    A column is the Dice or NSD of one estimator that gives it; a structure of which an estimator
-    says nothing has an empty bar there.
-    """
+    """Titles of the columns, estimator and Dice or NSD, and of each structure its bars."""
     given = {
         f"{name} {title}": (values, intervals)
         for name, quality in one.qualities.items()

@@ -66,10 +66,7 @@ class SuiteMaker:
         if test:
             self._graded(HELD_OUT, train, test)
         fitted = {name: self._fitted(name, graded, key) for name in self.settings.estimators}
-        blend = None
-        if calibrate:
-            known, _ = self._graded(WEIGHED_BY, train, calibrate)
-            blend = self._weighed(fitted, known)
+        blend = self._blend(fitted, train, calibrate) if calibrate else None
         suite = Suite(self.store.scheme, fitted, self._domain(graded, train, calibrate), blend)
         suite.save(self.output)
         return suite
@@ -115,9 +112,22 @@ class SuiteMaker:
         self, file: str, train: Sequence[str], judged: Sequence[str] | None = None
     ) -> tuple[GradedSet, str]:
         """Segmentations of ``judged`` or, by cross-fitting, of ``train``; and the stage's key."""
+
+        def make(unfinished: Path) -> None:
+            with self.monitor.progress("segment and grade", PERCENT) as tick:
+                self._grade(unfinished / file, train, judged, tick)
+
+        depends = self._depends(train, judged)
+        stage = self.folder.stage(file.removesuffix(".h5"), depends, make)
+        with whole_file(self.output / file) as temporary:
+            shutil.copyfile(stage.folder / file, temporary)
+        return GradedSet(self.output / file, self.store), stage.key
+
+    def _depends(self, train: Sequence[str], judged: Sequence[str] | None) -> dict[str, Any]:
+        """All that graded segmentations depend on; see ``_grade``."""
         settings = self.settings
         sources = settings.make_sources(self.store)
-        depends = {
+        return {
             "data": self.store.fingerprint(),
             "train": train,
             "test": judged,
@@ -126,15 +136,6 @@ class SuiteMaker:
             "seed": settings.seed,
             "tolerance": settings.tolerance_mm,
         }
-
-        def make(unfinished: Path) -> None:
-            with self.monitor.progress("segment and grade", PERCENT) as tick:
-                self._grade(unfinished / file, train, judged, tick)
-
-        stage = self.folder.stage(file.removesuffix(".h5"), depends, make)
-        with whole_file(self.output / file) as temporary:
-            shutil.copyfile(stage.folder / file, temporary)
-        return GradedSet(self.output / file, self.store), stage.key
 
     def _grade(
         self, path: Path, train: Sequence[str], judged: Sequence[str] | None, tick: Tick
@@ -156,6 +157,13 @@ class SuiteMaker:
         else:
             folds, seed = settings.folds, settings.seed
             grade(self.store, path, sources, studies=train, folds=folds, seed=seed, **common)
+
+    def _blend(
+        self, fitted: Mapping[str, QualityEstimator], train: Sequence[str], spared: Sequence[str]
+    ) -> Blend:
+        """Weights of the estimators, fitted to graded segmentations of the ``spared`` studies."""
+        known, _ = self._graded(WEIGHED_BY, train, spared)
+        return self._weighed(fitted, known)
 
     def _weighed(self, fitted: Mapping[str, QualityEstimator], known: GradedSet) -> Blend:
         """Weights fitted to what the estimators say of studies that none of them learned from."""
