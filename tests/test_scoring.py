@@ -376,7 +376,7 @@ def test_error_maps_are_not_taken_for_segmentations(tmp_path):
     assert report.left_out == []
 
 
-def test_the_page_tells_how_many_studies_taught_the_weights(tmp_path):
+def test_the_page_tells_how_many_studies_the_weights_were_fitted_to(tmp_path):
     suite = suite_of(told=Told(SHORT_AXIS, {"a": 0.8}))
     weighed = replace(suite, training=replace(TRAINING, weighing=("v", "w", "z")))
     page = page_of(tmp_path, weighed, still(tmp_path, "a"))

@@ -122,6 +122,11 @@ class StackedRegression:
 def _curves(
     said: Array, true: Array, weights: Array, tells_dice: NDArray[np.bool_]
 ) -> list[list[CalibrationCurve]]:
+    """Calibration of each member and structure, ``[M][S]``, from ``[N, M, S]`` and ``[N, S]``.
+
+    What is meant as a Dice is drawn to itself as if by ``PRIOR_SUBJECTS`` subjects; a mere score
+    is not.
+    """
     return [
         [
             calibration(

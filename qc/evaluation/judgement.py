@@ -146,6 +146,11 @@ def _intervals(quality: Quality, true_dice: Array, names: Sequence[str]) -> tupl
 
 
 def _with_numbers(about: Judgement, structure: str, numbers: Sequence[float]) -> Judgement:
+    """The row of one structure, or of all.
+
+    ``numbers`` are, in order: true and estimated Dice, true and estimated NSD, Dice of the error
+    map, whether the interval holds the truth, its length.
+    """
     true_dice, dice, true_nsd, nsd, maps, covered, length = map(float, numbers)
     return replace(
         about,
@@ -161,6 +166,11 @@ def _with_numbers(about: Judgement, structure: str, numbers: Sequence[float]) ->
 
 
 def _paired_means(true: Array, estimated: Array) -> tuple[float, float]:
+    """Mean true and mean estimated quality over structures, of arrays ``[S]``.
+
+    Over the structures of which both are known; where none is estimated, the true mean is over all
+    that are known and the other is NaN.
+    """
     known = np.isfinite(true)
     if np.isfinite(estimated).any():
         known &= np.isfinite(estimated)

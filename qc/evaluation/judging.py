@@ -86,6 +86,7 @@ class _Stopwatch:
         return found
 
     def _judge(self, name: str, prediction: Prediction) -> Timed:
+        """The quality and its time; NaN for the time if a frame of the image was judged before."""
         image = prediction.image
         frames = [image.frame] if isinstance(image, OneFrame) else range(prediction.frames)
         images = {(name, prediction.study, frame) for frame in frames}
@@ -96,12 +97,17 @@ class _Stopwatch:
 
 
 def _blended(blend: Blend, timed: Mapping[str, Timed], prediction: Prediction) -> Timed:
+    """The consensus of what was said; its time includes that of all estimators.
+
+    It is NaN where an estimator's is, for a remembered image would make it look too fast.
+    """
     qualities = {name: quality for name, (quality, _) in timed.items()}
     quality, ms = _timed(lambda: blend.judge(qualities, prediction))
     return quality, ms + sum(of_one for _, of_one in timed.values())
 
 
 def _timed(work: Callable[[], Quality]) -> Timed:
+    """What ``work`` gives, and the wall-clock time it took, in ms."""
     start = time.perf_counter()
     quality = work()
     return quality, 1000 * (time.perf_counter() - start)

@@ -50,6 +50,10 @@ def _main(cells: dict[str, str]) -> dict[str, str]:
 
 def _section(title: str, cells: Sequence[dict[str, str]]) -> str:
     # A column in which nobody has anything says nothing.
+    """A heading and a table of these cells, of which the first row names the columns.
+
+    Columns that are empty in every row are left out. There must be one row at least.
+    """
     names = [name for name in cells[0] if any(row[name] not in ("", NOTHING) for row in cells)]
     lines = [
         f"## {title}",

@@ -212,6 +212,10 @@ def _shown(
 def _agreement_text(
     true: NDArray[np.float64], predicted: NDArray[np.float64], studies: Sequence[str], what: str
 ) -> str:
+    """Correlation and error with their 95 % intervals, and how many predictions and studies.
+
+    A score need not be on the scale of the Dice: of it, only the rank correlation is told.
+    """
     known = np.isfinite(true) & np.isfinite(predicted)
     n = f"n = {known.sum()} of {len(set(np.asarray(studies)[known]))} studies"
     if what == "score":
@@ -223,6 +227,7 @@ def _agreement_text(
 
 
 def _figure_text(name: str, value: float, interval: Interval) -> str:
+    """A figure with its interval, ``name 0.812 [0.790, 0.834]``; a hyphen where it is NaN."""
     if not math.isfinite(value):
         return f"{name} -"
     ends = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if math.isfinite(interval[0]) else ""

@@ -151,6 +151,11 @@ class TrainingDomain:
             )
 
     def _odd_spacing(self, slice_mm: float, pixel_mm: float) -> Iterator[str]:
+        """Slice distance, and pixel size before resampling, unlike those of the training.
+
+        Where it is not known how the training was acquired, pixels may be half to twice the
+        suite's.
+        """
         if _is_outside(slice_mm, self.slice_mm):
             yield f"slices {slice_mm:.3g} mm apart, the suite learned from {_words(self.slice_mm)}"
         if self.acquired_mm is None:
@@ -169,6 +174,7 @@ class TrainingDomain:
         return float(np.degrees(np.arccos(np.clip(cosines.max(), -1, 1))))
 
     def _odd_size(self, prediction: Prediction) -> Iterator[str]:
+        """Far more or fewer slices than learned from, and modalities of constant intensity."""
         depth = prediction.labels.shape[1]
         if self.slices and not self.slices[0] / FACTOR <= depth <= self.slices[1] * FACTOR:
             low, high = self.slices
@@ -179,6 +185,10 @@ class TrainingDomain:
             yield f"modality {numbers} of 0 to {self.modalities - 1} is missing"
 
     def _odd_brightness(self, brightness: float | None) -> Iterator[str]:
+        """A median intensity within the segmentation beyond the range of the training.
+
+        ``brightness`` is None where nothing is segmented, which is told instead.
+        """
         low, high = self.brightness
         margin = BEYOND * max(high - low, 0.1)
         if brightness is None:
@@ -231,6 +241,7 @@ def _range(stored: Sequence[Any]) -> Range:
 
 
 def _is_outside(value: float, known: Range) -> bool:
+    """Whether a value lies beyond a known range by more than the share ``BEYOND`` of its ends."""
     return not known[0] * (1 - BEYOND) <= value <= known[1] * (1 + BEYOND)
 
 

@@ -193,6 +193,11 @@ class Suite:
             )
 
     def _check(self, name: str, image: NDArray[np.generic], labels: NDArray[np.generic]) -> None:
+        """Refuse voxels that the suite cannot take, ``[M, T, Z, Y, X]`` and ``[T, Z, Y, X]``.
+
+        Raises:
+            UnusableError: If shapes disagree, an intensity is not finite or a label is unknown.
+        """
         if labels.shape != image.shape[1:]:
             raise UnusableError(
                 f"{name}: segmentation of shape {labels.shape} [T, Z, Y, X] does not fit an image"
@@ -221,6 +226,11 @@ def refuse_suite(folder: Path) -> None:
 def _check_numbers(
     name: str, image: NDArray[Any], labels: NDArray[Any], spacing: Sequence[float]
 ) -> None:
+    """Refuse arrays that are empty or no numbers, and spacings that are no lengths.
+
+    Raises:
+        UnusableError: With what was expected and what came.
+    """
     for what, array in (("image", image), ("segmentation", labels)):
         if array.dtype.kind not in "biuf" or not array.size:
             raise UnusableError(
@@ -253,6 +263,11 @@ def _file(folder: Path, name: str) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """The description of a suite, a JSON object of this ``VERSION``.
+
+    Raises:
+        ValueError: If there is no file, it cannot be read, or it is something else.
+    """
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

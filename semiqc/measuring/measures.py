@@ -169,6 +169,11 @@ def _end_diastole(sizes: Mapping[str, NDArray[np.float64]], scheme: LabelScheme)
 def _figures(
     structure: Structure, sizes: NDArray[np.float64], end_diastole: int
 ) -> list[ClinicalMeasure]:
+    """Clinical measures of one structure, from its volume or area in each frame, ``[T]``.
+
+    A mass is of the end-diastolic frame; largest and smallest need two frames and are NaN of one.
+    Where there is no frame, every measure is NaN.
+    """
     has_phases = len(sizes) >= 2
     largest = float(sizes.max()) if has_phases else math.nan
     smallest = float(sizes.min()) if has_phases else math.nan
@@ -186,6 +191,7 @@ def _figures(
 
 
 def _of_cavity(largest: float, smallest: float) -> list[tuple[str, str, float]]:
+    """End-diastolic, end-systolic and stroke volume in ml, and ejection fraction in percent."""
     return [
         ("EDV", "ml", largest),
         ("ESV", "ml", smallest),
@@ -195,6 +201,7 @@ def _of_cavity(largest: float, smallest: float) -> list[tuple[str, str, float]]:
 
 
 def _of_area(largest: float, smallest: float) -> list[tuple[str, str, float]]:
+    """Largest and smallest area in mm2, and the change between, in percent of the smallest."""
     change = 100.0 * (largest - smallest) / smallest if smallest > 0 else math.nan
     return [
         ("largest", "mm2", largest),

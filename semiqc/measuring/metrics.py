@@ -136,12 +136,22 @@ def overlap(
 
 
 def _check_frame(predicted: NDArray[np.int8], reference: NDArray[np.int8]) -> None:
+    """Refuse what is no frame ``[Z, Y, X]``, or a prediction of another shape.
+
+    Raises:
+        ValueError: With the shapes that came.
+    """
     if reference.ndim != 3:
         raise ValueError(f"a frame must have axes [Z, Y, X], got shape {reference.shape}")
     _check_shapes(predicted, reference)
 
 
 def _check_shapes(predicted: NDArray[np.int8], reference: NDArray[np.int8]) -> None:
+    """Refuse a prediction that does not lie on the voxels of its reference.
+
+    Raises:
+        ValueError: With both shapes.
+    """
     if predicted.shape != reference.shape:
         raise ValueError(
             f"prediction has shape {predicted.shape}, reference has {reference.shape}"

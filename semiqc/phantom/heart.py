@@ -179,6 +179,7 @@ def thinning(infarct: Infarct | None, u: Array) -> Array:
 
 
 def _midpoints(start: float, stop: float) -> Array:
+    """Centres of ``LEVELS`` layers of equal thickness between two distances."""
     edges = np.linspace(start, stop, LEVELS + 1)
     return np.asarray(0.5 * (edges[1:] + edges[:-1]))
 

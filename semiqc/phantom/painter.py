@@ -274,6 +274,7 @@ def _angle_index(papillary: Papillary) -> int:
 
 
 def _direction(rng: np.random.Generator) -> NDArray[np.float64]:
+    """A random unit vector in the plane, ``(x, y)``."""
     angle = rng.uniform(0, 2 * np.pi)
     return np.array([np.cos(angle), np.sin(angle)])
 
