@@ -167,6 +167,10 @@ class QualityEstimator(OfScheme, ABC):
         """Whether the prediction carries what the estimator looks at."""
         return prediction.uncertainty is not None or not self.needs_uncertainty
 
+    def measured(self) -> Mapping[str, float]:
+        """Figures that fitting measured by itself, for the record of a run; most have none."""
+        return {}
+
     @abstractmethod
     def fit(self, graded: Sequence[Graded], *, observe: ProgressCallback = unobserved) -> Self:
         """Learn from predictions whose quality is known.

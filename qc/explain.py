@@ -97,8 +97,8 @@ def explain(
         sklearn.exceptions.NotFittedError: If it is not fitted.
     """
     check_is_fitted(estimator)
-    layer: str | None = getattr(estimator, "explained_layer", None)
-    if not layer:
+    layer = estimator.explained_layer
+    if layer is None:
         raise ValueError(f"{type(estimator).__name__} names no layer that explains it")
     if structure not in estimator.scheme.structures:
         raise ValueError(f"{estimator.scheme.name} has no structure {structure}")

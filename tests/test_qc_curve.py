@@ -142,6 +142,7 @@ class TestClassifier:
         assert fitted.figures_["auc"] > 0.9
         assert 0 < fitted.figures_["threshold"] < 1
         assert len(fitted.networks_) == 3
+        assert fitted.measured() == fitted.figures_
 
     def test_labels_that_tell_nothing_give_no_false_hope(self):
         rng = np.random.default_rng(0)

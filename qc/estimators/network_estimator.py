@@ -77,6 +77,11 @@ class NetworkEstimator(FrameEstimator):
     device: str = "auto"
     precision: Precision = "32-true"
 
+    @property
+    def explained_layer(self) -> str | None:
+        """Layer whose features tell where the network looks; None without one."""
+        return None
+
     @abstractmethod
     def _network(self) -> nn.Module:
         """A network with random weights, from ``[B, M + C, Z, Y, X]`` to what is read below."""

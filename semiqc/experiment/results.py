@@ -8,6 +8,7 @@ their stages.
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,10 +105,10 @@ def write_results(results: Results, run: Path) -> None:
     write_overlays(folder / "overlays.h5", results.overlays)
     for (scenario, seed), trained in results.models.items():
         _copy(trained.path, model_file(run, scenario, seed))
-    figures = {}
+    figures: dict[str, Mapping[str, float]] = {}
     for (name, seed), (stage, estimator) in results.estimators.items():
         _copy(stage.folder / ESTIMATOR, estimator_file(run, name, seed))
-        figures[f"{name}, seed {seed}"] = dict(getattr(estimator, "figures_", {}))
+        figures[f"{name}, seed {seed}"] = estimator.measured()
     for seed, blend in results.blends.items():
         save_estimator(blend, estimator_file(run, CONSENSUS, seed))
     described = _described(results.data, figures)

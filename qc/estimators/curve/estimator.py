@@ -121,6 +121,10 @@ class CurveClassifier(QualityEstimator):
             for prediction, curves, score in zip(predictions, found, scores, strict=True)
         ]
 
+    def measured(self) -> Mapping[str, float]:
+        """Threshold, held-out AUC, sensitivity and specificity, and numbers of verdicts."""
+        return dict(self.figures_)
+
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         check_is_fitted(self)
         stored: dict[str, NDArray[np.generic]] = {
