@@ -57,6 +57,15 @@ def test_the_report_shows_every_checkpoint(finished):
     assert "Mean Dice of each checkpoint" in (finished / "report.html").read_text()
 
 
+def test_tables_of_an_earlier_run_with_other_settings_do_not_stay(finished, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(finished, copy)
+    assert run(copy, "split.validation=0", "training.ema=null") == 0
+
+    assert not list((copy / "results").rglob("checkpoints.csv"))
+    assert "Mean Dice of each checkpoint" not in (copy / "report.html").read_text()
+
+
 def test_the_best_checkpoint_needs_a_validation_study_in_the_split(finished, tmp_path, capsys):
     split = tmp_path / "split.csv"
     split.write_text((finished / "results/split.csv").read_text().replace("validation", "qc"))

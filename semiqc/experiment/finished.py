@@ -126,6 +126,10 @@ def write_report(run: Path) -> Path:
     path = run / "report.html"
     data = Finished.read(run).report_data()
     build_report(data, path)
-    for table in summary_tables(data):
-        table.write(run / "results" / "tables")
+    folder = run / "results" / "tables"
+    tables = summary_tables(data)
+    for table in tables:
+        table.write(folder)
+    for stale in set(folder.glob("*.csv")) - {folder / f"{table.name}.csv" for table in tables}:
+        stale.unlink()
     return path

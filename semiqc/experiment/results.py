@@ -100,8 +100,7 @@ def write_results(results: Results, run: Path) -> None:
     folder = run / "results"
     for name, kind in TABLES.items():
         write_rows(folder / f"{name}.csv", kind, getattr(results, name))
-    if results.checkpoints:
-        write_rows(folder / CHECKPOINTS, CheckpointRow, results.checkpoints)
+    write_rows(folder / CHECKPOINTS, CheckpointRow, results.checkpoints)
     write_overlays(folder / "overlays.h5", results.overlays)
     for (scenario, seed), trained in results.models.items():
         _copy(trained.path, model_file(run, scenario, seed))
@@ -115,7 +114,7 @@ def write_results(results: Results, run: Path) -> None:
     write_text(folder / "data.json", json.dumps(described, indent=1) + "\n")
 
 
-def _described(data: Data, figures: dict[str, dict[str, float]]) -> dict[str, Any]:
+def _described(data: Data, figures: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     """What ``data.json`` holds, beside the settings all that a finished run is read by.
 
     Args:
