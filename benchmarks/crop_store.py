@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from semiqc.files.store import Store
-from semiqc.files.store_writer import StoreWriter
+from semiqc.files.store.reader import Store
+from semiqc.files.store.writer import StoreWriter
 from semiqc.schemes import BACKGROUND
 from semiqc.study import Study
 

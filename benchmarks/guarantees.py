@@ -24,7 +24,7 @@ from qc.consensus.conformal import Conformal
 from qc.estimators.svr.estimator import FeatureSVR
 from qc.gates import Calibration, RiskControlled
 from qc.graded import GradedSet
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 
 Array = NDArray[np.float64]
 

@@ -33,7 +33,7 @@ from qc.estimators.manifold.pairs import pairs_of, region_of
 from qc.evaluation.agreement import absolute_error, finite_pairs
 from qc.frames import GradedFrame, frame_of
 from qc.graded import GradedSet, balanced_subset
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.phantom import short_axis_study
 from semiqc.schemes import UNLABELLED
 from semiqc.study import Prediction

@@ -51,8 +51,8 @@ from qc.graded.by_estimator import graded_by
 from qc.graded.models import default_training
 from qc.suites.suite import Suite
 from segmenters import TrainingSettings, UNet, segment
-from semiqc.files.store import Store
-from semiqc.files.store_writer import StoreWriter
+from semiqc.files.store.reader import Store
+from semiqc.files.store.writer import StoreWriter
 from semiqc.files.tables import SplitRow, read_rows
 from semiqc.phantom import short_axis_study
 from semiqc.study import Prediction, Study

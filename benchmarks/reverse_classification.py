@@ -30,7 +30,7 @@ from qc.estimators.reverse.references import by_image, chosen_references
 from qc.estimators.reverse.transfer import AtlasTransfer, Transfer
 from qc.frames import GradedFrame, graded_frames
 from qc.graded import GradedSet
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.measuring.masks import masks
 from semiqc.schemes import LabelScheme
 

@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from qc.estimators.crops import network_input
-from qc.estimators.network_estimator import NetworkEstimator
+from qc.estimators.network.crops import network_input
+from qc.estimators.network.estimator import NetworkEstimator
 from qc.frames import frame_of
 from semiqc.schemes import BACKGROUND, Structure
 from semiqc.study import Prediction

@@ -17,7 +17,7 @@ from segmenters import SEGMENTERS, NetworkSegmenter
 from semiqc.cli import main
 from semiqc.exchange.readers import READERS, Reader
 from semiqc.experiment.scenarios import SCENARIOS, Scenario
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.files.tables import OverlapRow, read_rows
 from semiqc.images.raw import Entry, Listing, RawStudy
 from semiqc.measuring.metrics import METRICS, Metric

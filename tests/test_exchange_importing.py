@@ -10,7 +10,7 @@ from real_data import real_folder
 from source_builders import AFFINE, FRAMES, acdc, heart, pixels, save
 
 from semiqc.exchange.importing import Refusal, import_data, read_images, read_scheme
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.images.preparing import prepared
 from semiqc.images.raw import RawStudy
 from semiqc.nifti.files import write_labels

@@ -9,7 +9,7 @@ from builders import study_of
 
 from qc import Decision, Quality
 from semiqc.experiment.correcting import corrector_of
-from semiqc.experiment.gate_settings import GateSettings
+from semiqc.experiment.gates.settings import GateSettings
 from semiqc.experiment.graining import Grainer
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.schemes import SHORT_AXIS

@@ -7,7 +7,7 @@ import numpy as np
 from builders import study_of
 
 from qc import ManifoldSearch, Quality
-from semiqc.experiment.gate_settings import GateSettings
+from semiqc.experiment.gates.settings import GateSettings
 from semiqc.experiment.repairing import Repairer
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.schemes import SHORT_AXIS

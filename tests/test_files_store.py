@@ -13,8 +13,8 @@ from builders import study_of
 
 from semiqc.files.hdf5 import StoreError
 from semiqc.files.predictions import PredictionWriter, predicted_labels
-from semiqc.files.store import Store
-from semiqc.files.store_writer import StoreWriter
+from semiqc.files.store.reader import Store
+from semiqc.files.store.writer import StoreWriter
 from semiqc.schemes import SHORT_AXIS, UNLABELLED
 from semiqc.study import Geometry
 
@@ -78,7 +78,7 @@ def test_what_a_killed_write_left_is_removed_by_the_next(tmp_path):
     path = tmp_path / "s.h5"
     code = (
         "import os, signal; from pathlib import Path;"
-        "from semiqc.files.store_writer import StoreWriter;"
+        "from semiqc.files.store.writer import StoreWriter;"
         "from semiqc.schemes import SHORT_AXIS\n"
         f"with StoreWriter(Path({str(path)!r}), SHORT_AXIS): os.kill(os.getpid(), signal.SIGKILL)"
     )

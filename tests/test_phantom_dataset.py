@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.images.resampling import to_source
 from semiqc.phantom import GROUPS, KINDS, write_phantoms
 from semiqc.phantom.anatomy import GroupDistributions, HeartAnatomy, Infarct, Papillary

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.phantom import tumour_study, write_phantoms
 from semiqc.phantom.brain import Brain, Tissue, Tumour, draw_brain, shares
 from semiqc.phantom.dataset import brain_slice_mm

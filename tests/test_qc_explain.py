@@ -6,7 +6,7 @@ from torch import nn
 
 from qc import CNNRegression, QCResUNet, SlicewiseDice
 from qc.estimators.frame_estimator import Judged
-from qc.estimators.network_estimator import NetworkEstimator
+from qc.estimators.network.estimator import NetworkEstimator
 from qc.estimators.qcresunet.network import Outputs
 from qc.explain import explain, grad_cam
 from semiqc.schemes import AORTA, SHORT_AXIS

@@ -6,8 +6,8 @@ import pytest
 from builders import study_of
 
 from qc.graded import GradedSet, Made, ModalitySubsets, grade, grade_held_out, subject_folds
-from semiqc.files.store import Store
-from semiqc.files.store_writer import StoreWriter
+from semiqc.files.store.reader import Store
+from semiqc.files.store.writer import StoreWriter
 from semiqc.schemes import SHORT_AXIS
 
 SUBJECTS = {"a1": "a", "a2": "a", "b": "b", "c": "c", "d": "d"}

@@ -10,8 +10,8 @@ import qc.graded.ladder as ladder_module
 from qc.graded import SOURCES, CnnLadder, NoiseAttack, Snapshots, grade
 from qc.graded.noise import with_noise
 from segmenters import TrainingSettings, UNet
-from semiqc.files.store import Store
-from semiqc.files.store_writer import StoreWriter
+from semiqc.files.store.reader import Store
+from semiqc.files.store.writer import StoreWriter
 from semiqc.measuring.metrics import dice
 
 TRAINING = TrainingSettings(

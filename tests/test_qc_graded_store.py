@@ -17,8 +17,8 @@ from qc.graded import (
     mvsf,
 )
 from qc.graded.store import store_of
-from semiqc.files.store import Store
-from semiqc.files.store_writer import StoreWriter
+from semiqc.files.store.reader import Store
+from semiqc.files.store.writer import StoreWriter
 from semiqc.schemes import SHORT_AXIS, UNLABELLED
 from semiqc.study import UncertaintyMaps
 

@@ -5,7 +5,7 @@ from curve_builders import graded_hearts
 from sklearn.base import clone
 
 from qc import ESTIMATORS
-from qc.estimators.network_training import mean_error
+from qc.estimators.network.training import mean_error
 from qc.saving import load_estimator, save_estimator
 from semiqc.images.crop import box_around, share_of_dice
 from semiqc.schemes import SHORT_AXIS

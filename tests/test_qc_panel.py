@@ -18,7 +18,7 @@ from semiqc.experiment.fitting import FittedEstimator
 from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.predicting import load_panel
 from semiqc.files.predictions import PredictionWriter, predicted_labels
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.schemes import SHORT_AXIS
 from semiqc.study import Prediction
 from semiqc.work.monitor import Silent

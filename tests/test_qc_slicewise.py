@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from qc.base import Graded
-from qc.estimators.crops import Batch
+from qc.estimators.network.crops import Batch
 from qc.estimators.slicewise.estimator import SlicewiseDice, slice_areas
 from qc.estimators.slicewise.networks import RESNET_WIDTH, UNET_WIDTH, QCResNet, QCUNet
 from qc.estimators.slicewise.scores import mean_of_nearest, reference_areas, volume_dice

@@ -15,8 +15,8 @@ from semiqc.experiment import Silent, read_settings
 from semiqc.experiment.data import open_data, training_frames
 from semiqc.experiment.scenarios import SCENARIOS
 from semiqc.experiment.sections import FramesSettings
-from semiqc.files.store import Store
-from semiqc.files.store_writer import StoreWriter
+from semiqc.files.store.reader import Store
+from semiqc.files.store.writer import StoreWriter
 from semiqc.phantom import write_phantoms
 from semiqc.work.stages import RunFolder
 

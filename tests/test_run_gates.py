@@ -13,8 +13,8 @@ from run_settings import GATES, TINY
 from semiqc.cli.app import main
 from semiqc.experiment import Silent, read_settings, run
 from semiqc.files.hdf5 import open_h5
-from semiqc.files.store import Store
-from semiqc.files.store_writer import StoreWriter
+from semiqc.files.store.reader import Store
+from semiqc.files.store.writer import StoreWriter
 from semiqc.phantom import write_phantoms
 
 

@@ -14,8 +14,8 @@ from qc.graded import GradedSet, SegGen, grade_held_out
 from qc.suites.domain import TrainingDomain
 from qc.suites.suite import SUITE, Suite
 from semiqc.cli.app import main
-from semiqc.files.store import Store
-from semiqc.files.store_writer import StoreWriter
+from semiqc.files.store.reader import Store
+from semiqc.files.store.writer import StoreWriter
 from semiqc.phantom import write_phantoms
 from semiqc.schemes import SHORT_AXIS
 from semiqc.study import Geometry, Prediction

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from semiqc.cli import main
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 
 BEFORE = Path(__file__).parent / "data" / "before"
 TIMES = {"ms"}

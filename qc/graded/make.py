@@ -9,7 +9,7 @@ import numpy as np
 
 from qc.graded.source import Made, Source
 from qc.graded.store import GradedSet, GradedWriter
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.study import Study
 

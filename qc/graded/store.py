@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qc.base import Graded
 from qc.graded.writer import FORMAT, VERSION, GradedWriter
 from semiqc.files.hdf5 import H5Voxels, StoreError, file_version, open_h5
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.files.uncertainty import GROUP, MAPS
 from semiqc.images.frames import OneFrame
 from semiqc.measuring.means import means_of_known

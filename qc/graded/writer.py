@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from qc.graded.source import Made
 from qc.graded.truth import multi_class_dice, mvsf
 from semiqc.files.atomic import require_space, whole_file
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.files.uncertainty import GROUP, MAPS, in_8_bits
 from semiqc.measuring.masks import compared, frame_dice, slice_dice
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM

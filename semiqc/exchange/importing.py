@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from semiqc.exchange.readers import find, find_images
-from semiqc.files.store_writer import StoreWriter
+from semiqc.files.store.writer import StoreWriter
 from semiqc.images.preparing import prepared
 from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError
 from semiqc.schemes import LabelScheme, read_scheme

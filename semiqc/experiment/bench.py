@@ -12,7 +12,7 @@ from qc import Decision, Quality
 from qc.gates import GateContext, descriptors_of
 from segmenters import CRF
 from semiqc.experiment.evaluation import true_dice
-from semiqc.experiment.gate_settings import GateSettings
+from semiqc.experiment.gates.settings import GateSettings
 from semiqc.experiment.graining import Grainer
 from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.repairing import Repairer

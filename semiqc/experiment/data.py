@@ -15,7 +15,7 @@ from semiqc.exchange.readers.manifest import named_files
 from semiqc.experiment.sections import FramesSettings
 from semiqc.experiment.settings import Settings
 from semiqc.files.atomic import write_text
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.measuring.measures import curve
 from semiqc.phantom import write_phantoms
 from semiqc.schemes import LabelScheme

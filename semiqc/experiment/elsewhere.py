@@ -9,7 +9,7 @@ from semiqc.experiment.evaluation import overlap_rows
 from semiqc.experiment.finished import Finished
 from semiqc.experiment.predicting import load_segmenter, refusal_of
 from semiqc.files.atomic import require_folder
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.files.tables import OverlapRow, SplitRow, read_rows, write_rows
 from semiqc.report import Table
 from semiqc.report.choices import choices_table

@@ -22,7 +22,7 @@ from semiqc.files.predictions import (
     predicted_labels,
     predicted_uncertainty,
 )
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.study import Prediction, Study
 from semiqc.work.monitor import Tick
 

@@ -16,7 +16,7 @@ from semiqc.experiment.finished import Finished, RunError
 from semiqc.experiment.settings import Settings
 from semiqc.files.hdf5 import StoreError
 from semiqc.files.predictions import predicted_labels
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.files.tables import JudgementRow, PseudoRow, Row, SplitRow, read_rows
 from semiqc.study import OnlyFrames, Study
 from semiqc.work.arguments import unknown

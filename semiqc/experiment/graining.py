@@ -12,7 +12,7 @@ from qc import Decision, Quality
 from qc.grains.labels import Kept, PartialLabels, after_grain
 from qc.qualities_file import quality_to_json
 from semiqc.experiment.derived_labels import write_labels, written_labels
-from semiqc.experiment.gate_settings import GateSettings
+from semiqc.experiment.gates.settings import GateSettings
 from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.experiment.trained import origin

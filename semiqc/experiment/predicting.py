@@ -14,7 +14,7 @@ from semiqc.experiment.evaluation import curve_rows
 from semiqc.experiment.finished import Finished, RunError
 from semiqc.experiment.results import estimator_file, model_file
 from semiqc.files.predictions import PredictionWriter, predicted_labels
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.files.tables import (
     ClinicalRow,
     CorrectionRow,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loops.repair import REPAIRS, Repair, keep_better
 from semiqc.experiment.derived_labels import write_labels, written_labels
-from semiqc.experiment.gate_settings import GateSettings
+from semiqc.experiment.gates.settings import GateSettings
 from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.experiment.trained import origin

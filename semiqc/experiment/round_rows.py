@@ -6,7 +6,7 @@ from pathlib import Path
 
 from loops import Candidate, Round
 from semiqc.experiment.evaluation import true_dice
-from semiqc.experiment.gate_settings import GateSettings
+from semiqc.experiment.gates.settings import GateSettings
 from semiqc.experiment.trained import TrainedEnsemble, label_file
 from semiqc.files.tables import JudgementRow, PseudoRow
 from semiqc.schemes import LabelScheme

@@ -11,7 +11,7 @@ from semiqc.experiment.settings import Settings
 from semiqc.experiment.split_studies import SplitStudies
 from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.experiment.trained import TrainedEnsemble
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.files.tables import SplitRow
 from semiqc.work.monitor import Monitor
 from semiqc.work.stages import RunFolder

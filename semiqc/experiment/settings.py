@@ -10,8 +10,8 @@ from pydantic import ConfigDict, Field, model_validator, with_config
 from qc import CONSENSUS, ESTIMATORS
 from qc.gates import GATES
 from segmenters import Augmentation, TrainingSettings
-from semiqc.experiment.gate_checks import Offer, check_gate
-from semiqc.experiment.gate_settings import GateSettings
+from semiqc.experiment.gates.checks import Offer, check_gate
+from semiqc.experiment.gates.settings import GateSettings
 from semiqc.experiment.renamed import with_current_names
 from semiqc.experiment.scenarios import SCENARIOS, Scenario
 from semiqc.experiment.sections import (

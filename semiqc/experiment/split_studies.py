@@ -5,7 +5,7 @@ from functools import cached_property
 
 from semiqc.experiment.data import with_training_frames
 from semiqc.experiment.settings import Settings
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.files.tables import SplitRow
 from semiqc.study import Study
 

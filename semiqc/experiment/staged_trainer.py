@@ -19,7 +19,7 @@ from semiqc.experiment.sections import Rung
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.trained import PREDICTIONS, WEIGHTS, Trained, TrainedEnsemble, label_file
 from semiqc.experiment.training_log import FILE, TrainingLog, last_value
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.study import Prediction, Study
 from semiqc.work.monitor import Monitor
 from semiqc.work.stages import RunFolder

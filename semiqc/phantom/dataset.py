@@ -11,7 +11,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from semiqc.files.store_writer import StoreWriter
+from semiqc.files.store.writer import StoreWriter
 from semiqc.phantom.anatomy import GROUPS
 from semiqc.phantom.aorta import aorta_study
 from semiqc.phantom.draws import study_seed

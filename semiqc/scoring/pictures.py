@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from qc.estimators.network_estimator import NetworkEstimator
+from qc.estimators.network.estimator import NetworkEstimator
 from qc.explain import explain
 from qc.suites.suite import Scored
 from semiqc.images.crop import CropBox, box_around

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.base import Quality
-from qc.estimators.network_estimator import NetworkEstimator
+from qc.estimators.network.estimator import NetworkEstimator
 from qc.suites.suite import Scored, Suite
 from semiqc.exchange.readers.pairs import find_pairs
 from semiqc.files.atomic import require_folder

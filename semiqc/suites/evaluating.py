@@ -11,7 +11,7 @@ from qc.evaluation.thresholds import THRESHOLD, QualityThreshold
 from qc.graded import GradedSet, balanced_subset
 from qc.graded.store import store_of
 from qc.suites.suite import Suite
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.suites.making import HELD_OUT
 
 SAME_SPACING = 0.02

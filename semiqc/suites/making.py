@@ -16,7 +16,7 @@ from qc.saving import load_estimator, save_estimator
 from qc.suites.domain import TrainingDomain
 from qc.suites.suite import Suite, refuse_suite
 from semiqc.files.atomic import whole_file
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.files.tables import SplitRow, write_rows
 from semiqc.suites.settings import SuiteSettings
 from semiqc.work.monitor import Monitor, Tick

@@ -6,7 +6,7 @@ from typing import Any
 
 from qc.estimators.registry import ESTIMATORS
 from qc.graded import SOURCES, Source
-from semiqc.files.store import Store
+from semiqc.files.store.reader import Store
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.work.arguments import checked_arguments, unknown
 from semiqc.work.changes import apply_change

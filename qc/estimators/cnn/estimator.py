@@ -7,10 +7,10 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from qc.estimators.crops import Batch
 from qc.estimators.frame_estimator import Judged
-from qc.estimators.network_estimator import NetworkEstimator
-from qc.estimators.network_training import dice_of_areas, mean_error
+from qc.estimators.network.crops import Batch
+from qc.estimators.network.estimator import NetworkEstimator
+from qc.estimators.network.training import dice_of_areas, mean_error
 from qc.frames import Frame
 from semiqc.images.crop import CropBox
 from semiqc.schemes import BACKGROUND, UNLABELLED

@@ -14,7 +14,7 @@ from qc.base import Graded, ProgressCallback, Quality, QualityEstimator, unobser
 from qc.estimators.curve.curves import Curves, channels, curves_of, measured_structures
 from qc.estimators.curve.network import CurveNetwork, mean_probability, train
 from qc.estimators.curve.threshold import weighted_youden
-from qc.estimators.network_weights import stored_weights, with_weights
+from qc.estimators.network.weights import stored_weights, with_weights
 from semiqc.measuring.measures import curve_unit
 from semiqc.study import Prediction
 

@@ -16,7 +16,7 @@ from qc.estimators.manifold.network import Pairs, PairVAE
 from qc.estimators.manifold.pairs import Region, good_regions, pairs_of, region_of
 from qc.estimators.manifold.path import Passed, Search, unwatched
 from qc.estimators.manifold.training import PairTraining
-from qc.estimators.network_weights import stored_weights, with_weights
+from qc.estimators.network.weights import stored_weights, with_weights
 from qc.frames import Frame, GradedFrame, frame_of
 from qc.graded.balance import balanced_draw
 from qc.isotonic import MonotoneCurve

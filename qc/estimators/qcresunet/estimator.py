@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from qc.estimators.crops import Batch, masks_in
 from qc.estimators.frame_estimator import Judged
-from qc.estimators.network_estimator import NetworkEstimator
-from qc.estimators.network_training import mean_error
+from qc.estimators.network.crops import Batch, masks_in
+from qc.estimators.network.estimator import NetworkEstimator
+from qc.estimators.network.training import mean_error
 from qc.estimators.qcresunet.network import (
     Outputs,
     QCResUNetNetwork,

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from qc.estimators.crops import Batch, masks_in
 from qc.estimators.frame_estimator import Judged
-from qc.estimators.network_estimator import NetworkEstimator
-from qc.estimators.network_training import dice_of_areas, mean_error
+from qc.estimators.network.crops import Batch, masks_in
+from qc.estimators.network.estimator import NetworkEstimator
+from qc.estimators.network.training import dice_of_areas, mean_error
 from qc.estimators.slicewise.scores import volume_dice
 from qc.frames import Frame
 from semiqc.images.clahe import clahe

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from qc.estimators.crops import Batch, augmented, network_input
+from qc.estimators.network.crops import Batch, augmented, network_input
 from semiqc.images.prefetch import ahead
 from semiqc.optimise import Report, optimise
 from semiqc.schemes import LabelScheme

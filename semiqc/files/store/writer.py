@@ -1,4 +1,4 @@
-"""Writes a store of studies, whole or not at all; see ``semiqc.files.store_format``."""
+"""Writes a store of studies, whole or not at all; see ``semiqc.files.store.format``."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from semiqc.files.atomic import require_space
 from semiqc.files.hdf5 import new_file
-from semiqc.files.store_format import FORMAT, VERSION, header_of
+from semiqc.files.store.format import FORMAT, VERSION, header_of
 from semiqc.schemes import UNLABELLED, LabelScheme
 from semiqc.study import Study
 

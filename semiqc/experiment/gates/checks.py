@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from loops.repair import REPAIRS
 from qc import CONSENSUS, ESTIMATORS, QualityEstimator
 from qc.gates import GateContext
-from semiqc.experiment.gate_settings import GateSettings
+from semiqc.experiment.gates.settings import GateSettings
 
 NO_UNCERTAINTY = "repaired predictions carry no uncertainty"
 

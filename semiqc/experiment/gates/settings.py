@@ -1,6 +1,6 @@
 """Settings of a gate: how pseudo-labels are chosen from what was judged.
 
-Parameters of gates, grains and repairs come from their classes; see ``gate_parameters``.
+Parameters of gates, grains and repairs come from their classes; see ``parameters.py``.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from qc import CONSENSUS
 from qc.gates import GATES, Gate
 from qc.grains.base import Grain
 from qc.grains.registry import GRAINS
-from semiqc.experiment.gate_parameters import Kind, gate_arguments, own_parameters
+from semiqc.experiment.gates.parameters import Kind, gate_arguments, own_parameters
 from semiqc.work.sections import OneOf, Section
 
 BEST = "best"

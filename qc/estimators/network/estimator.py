@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from qc.base import ProgressCallback
-from qc.estimators.crops import Batch, CroppedFrames, network_input, with_beyond
 from qc.estimators.frame_estimator import FrameEstimator, Judged, check_modalities
-from qc.estimators.network_training import NetworkTraining
-from qc.estimators.network_weights import stored_weights, with_weights
+from qc.estimators.network.crops import Batch, CroppedFrames, network_input, with_beyond
+from qc.estimators.network.training import NetworkTraining
+from qc.estimators.network.weights import stored_weights, with_weights
 from qc.frames import Frame, GradedFrame
 from qc.graded.balance import balanced_draw
 from segmenters.device import Precision, device_here, make_fabric

@@ -1,4 +1,4 @@
-"""Studies in one HDF5 file, read a slice at a time; see ``semiqc.files.store_format``."""
+"""Studies in one HDF5 file, read a slice at a time; see ``semiqc.files.store.format``."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from semiqc.files.hdf5 import H5Voxels, StoreError, file_version, open_h5
-from semiqc.files.store_format import FORMAT, VERSION, geometry_of
+from semiqc.files.store.format import FORMAT, VERSION, geometry_of
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
 

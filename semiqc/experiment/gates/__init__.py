@@ -1,0 +1,1 @@
+"""Settings of gates, derived from what is registered, and their checks."""
