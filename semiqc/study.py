@@ -71,6 +71,8 @@ class Study:
         subject: Whom the study is of; splits never part a subject. Default: ``name``.
         split: Split the data set itself assigns, if any: ``"train"``, ``"test"`` and so on.
         geometry: Of the source, where the study was imported.
+        source_labels: Labels on the grid of the source, as they were drawn, ``[T, Z, Y, X]``;
+            None where ``labels`` lie on that grid, or only they are known.
         weight: How often training draws it beside others; 1 for an expert's labels.
 
     Raises:
@@ -85,6 +87,7 @@ class Study:
     subject: str = ""
     split: str = ""
     geometry: Geometry | None = None
+    source_labels: Voxels | None = None
     weight: float = 1.0
 
     def __post_init__(self) -> None:
@@ -98,6 +101,11 @@ class Study:
             raise ValueError(
                 f"{self.name}: labels have shape {tuple(self.labels.shape)},"
                 f" image has {tuple(self.image.shape)}"
+            )
+        if self.source_labels is not None and self.source_labels.shape[0] != self.frames:
+            raise ValueError(
+                f"{self.name}: labels of the source have {self.source_labels.shape[0]} frames,"
+                f" image has {self.frames}"
             )
         if not all(0 < mm < float("inf") for mm in self.spacing):
             raise ValueError(f"{self.name}: spacing must be positive mm, got {self.spacing}")
@@ -118,12 +126,17 @@ class Study:
         return tuple(t for t in range(self.frames) if (self.labels[t] != UNLABELLED).any())
 
     def with_labels(self, labels: Voxels) -> "Study":
-        """A copy with other labels, ``[T, Z, Y, X]``; this study is left as it was."""
-        return replace(self, labels=labels)
+        """A copy with other labels, ``[T, Z, Y, X]``, and none on the grid of the source."""
+        return replace(self, labels=labels, source_labels=None)
 
     def keeping(self, frames: tuple[int, ...]) -> "Study":
         """A copy in which only these frames have labels."""
-        return replace(self, labels=OnlyFrames(self.labels, frames))
+        drawn = self.source_labels
+        return replace(
+            self,
+            labels=OnlyFrames(self.labels, frames),
+            source_labels=None if drawn is None else OnlyFrames(drawn, frames),
+        )
 
     def without_labels(self) -> "Study":
         """A copy of which nobody has annotated anything."""
@@ -131,7 +144,13 @@ class Study:
 
     def load(self) -> "Study":
         """A copy that stands in memory."""
-        return replace(self, image=self.image[:], labels=self.labels[:])
+        drawn = self.source_labels
+        return replace(
+            self,
+            image=self.image[:],
+            labels=self.labels[:],
+            source_labels=None if drawn is None else drawn[:],
+        )
 
 
 class OnlyFrames:

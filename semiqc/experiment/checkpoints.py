@@ -50,7 +50,7 @@ def _row(
         is_used=is_used,
         validation_dice=last_value(trained.stage.folder / FILE, dice_term(kind)),
         dice=mean_of_known(
-            true_dice(prediction, study, trainer.store.scheme)
+            true_dice(prediction, study, trainer.store.scheme, trainer.settings.evaluation.grid)
             for prediction, study in zip(predictions, test, strict=True)
         ),
     )

@@ -111,6 +111,7 @@ def _rows(finished: Finished, studies: Iterable[Study], name: str, seed: int) ->
             study,
             finished.scheme,
             tolerance_mm=settings.evaluation.nsd_tolerance_mm,
+            grid=settings.evaluation.grid,
             scenario=name,
             seed=seed,
         )

@@ -2,11 +2,20 @@
 
 Rows are those of ``semiqc.files.tables``: one for each study, frame or measure, with the seed and
 the scenario that they are of. Frames without a label are no part of any figure.
+
+Where a store keeps the labels as they were drawn, on the grid of the source, predictions are
+brought back to that grid, a frame at a time, and compared there: labels resampled to the grid of
+the segmenters are no longer those that the expert drew, and tell less of other methods' figures.
 """
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from semiqc.experiment.sections import Grid
 from semiqc.files.tables import ClinicalRow, CurveRow, OverlapRow
+from semiqc.images.resampling import to_source
 from semiqc.measuring.means import mean_of_known
 from semiqc.measuring.measures import clinical, curve_unit, curves
 from semiqc.measuring.metrics import dice, overlap
@@ -20,14 +29,15 @@ def overlap_rows(
     scheme: LabelScheme,
     *,
     tolerance_mm: float,
+    grid: Grid,
     scenario: str = "",
     seed: int = 0,
 ) -> list[OverlapRow]:
     """Agreement of every structure in every labelled frame; figures are those of ``METRICS``."""
     rows = []
     for frame in study.labelled_frames:
-        both = prediction.labels[frame], study.labels[frame]
-        found = overlap(*both, study.spacing, scheme, tolerance_mm=tolerance_mm)
+        both, spacing = _pair(prediction, study, frame, grid)
+        found = overlap(*both, spacing, scheme, tolerance_mm=tolerance_mm)
         rows += [
             OverlapRow(seed, scenario, study.name, study.group, frame, name, figures)
             for name, figures in found.items()
@@ -35,13 +45,29 @@ def overlap_rows(
     return rows
 
 
-def true_dice(prediction: Prediction, study: Study, scheme: LabelScheme) -> float:
+def true_dice(
+    prediction: Prediction, study: Study, scheme: LabelScheme, grid: Grid = "study"
+) -> float:
     """Mean Dice over structures and labelled frames; NaN where the study has no label."""
+    pairs = (_pair(prediction, study, frame, grid)[0] for frame in study.labelled_frames)
     return mean_of_known(
-        dice(prediction.labels[frame], study.labels[frame], structure)
-        for frame in study.labelled_frames
-        for structure in scheme.structures
+        dice(*both, structure) for both in pairs for structure in scheme.structures
     )
+
+
+def _pair(
+    prediction: Prediction, study: Study, frame: int, grid: Grid
+) -> tuple[tuple[NDArray[np.int8], NDArray[np.int8]], tuple[float, float, float]]:
+    """Prediction and reference of a frame on one grid, ``[Z, Y, X]``, and its spacing in mm.
+
+    It is the study's grid where no labels are known on the source's.
+    """
+    geometry, drawn = study.geometry, study.source_labels
+    predicted = np.asarray(prediction.labels[frame])
+    if grid == "study" or geometry is None or drawn is None:
+        return (predicted, np.asarray(study.labels[frame])), study.spacing
+    z, y, x = geometry.to_source["source_spacing"]
+    return (to_source(predicted, geometry), np.asarray(drawn[frame])), (z, y, x)
 
 
 def clinical_rows(

@@ -72,10 +72,15 @@ class Evaluator:
         self, scenario: str, prediction: Prediction, study: Study
     ) -> list[OverlapRow]:
         """Add the rows of one test study; those of its overlap are given back."""
-        tolerance = self.settings.evaluation.nsd_tolerance_mm
         scheme, seed = self.scheme, self.seed
         rows = overlap_rows(
-            prediction, study, scheme, tolerance_mm=tolerance, scenario=scenario, seed=seed
+            prediction,
+            study,
+            scheme,
+            tolerance_mm=self.settings.evaluation.nsd_tolerance_mm,
+            grid=self.settings.evaluation.grid,
+            scenario=scenario,
+            seed=seed,
         )
         self.results.overlap += rows
         self.results.clinical += clinical_rows(

@@ -191,9 +191,16 @@ class QcSettings(Section):
         return arguments
 
 
+Grid = Literal["source", "study"]
+"""Where a prediction is compared with its reference."""
+
+
 class EvaluationSettings(Section):
     """How the test studies are judged."""
 
+    grid: Grid = "source"
+    """``source``: on the grid that the labels were drawn on, where the store keeps them so, with
+    predictions brought back to it; ``study``: on the grid that the segmenters work on."""
     nsd_tolerance_mm: Annotated[float, Field(gt=0)] = NSD_TOLERANCE_MM
     """Distance that the normalised surface Dice forgives."""
 

@@ -43,7 +43,9 @@ class OneFrame:
 def study_of_frame(study: Study, frame: int) -> Study:
     """The study as it would be had only that frame been taken."""
     image, labels = OneFrame(study.image, frame), OneFrame(study.labels, frame)
-    return replace(study, image=image, labels=labels)
+    drawn = study.source_labels
+    source_labels = None if drawn is None else OneFrame(drawn, frame)
+    return replace(study, image=image, labels=labels, source_labels=source_labels)
 
 
 def prediction_of_frame(prediction: Prediction, frame: int) -> Prediction:

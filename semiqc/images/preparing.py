@@ -55,6 +55,7 @@ def prepared(raw: RawStudy, spacing: float) -> Study:
         subject=raw.subject,
         split=raw.split,
         geometry=Geometry(raw.affine, (width, height, depth), raw.source, recorded),
+        source_labels=None if (y, x) == (spacing, spacing) else raw.labels,
     )
 
 

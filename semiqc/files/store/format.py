@@ -6,6 +6,7 @@ Layout of the HDF5 file::
     studies/NAME         attribute: header (JSON, see ``header_of``)
     studies/NAME/image   [M, T, Z, Y, X] float16, chunks of one slice, gzip
     studies/NAME/labels  [T, Z, Y, X] int8, chunks of one slice, gzip
+    studies/NAME/source_labels  likewise, on the grid of the source; only where it is another
 
 Frames nobody labelled take no room: HDF5 stores no chunk that was never written, and reads
 ``UNLABELLED`` there.
@@ -36,6 +37,7 @@ def header_of(study: Study, labelled: Sequence[int], digest: str) -> dict[str, A
         "subject": study.subject,
         "split": study.split,
         "labelled_frames": list(labelled),
+        "has_source_labels": study.source_labels is not None,
         "sha256": digest,
         "geometry": study.geometry and _geometry_as_json(study.geometry),
     }

@@ -68,7 +68,16 @@ class Store:
             subject=header["subject"],
             split=header["split"],
             geometry=geometry_of(header),
+            source_labels=self._source_labels(name),
         )
+
+    def _source_labels(self, name: str) -> H5Voxels | None:
+        """Labels of a study on the grid of its source; None where the store keeps none."""
+        header = self._headers[name]
+        if not header.get("has_source_labels", False):
+            return None
+        labelled = tuple(header["labelled_frames"])
+        return self._voxels(f"{name}/source_labels", np.int8, labelled_frames=labelled)
 
     def _voxels(
         self,

@@ -66,7 +66,7 @@ class StoreWriter:
         """
         self._check(study)
         group = self._file["studies"].create_group(study.name)
-        image, labels = _create_arrays(group, study)
+        image, labels, drawn = _create_arrays(group, study)
         digest = hashlib.sha256()
         labelled = []
         for frame in range(study.image.shape[1]):
@@ -78,6 +78,9 @@ class StoreWriter:
             if (annotated != UNLABELLED).any():
                 labels[frame] = annotated
                 digest.update(annotated.tobytes())
+                if drawn is not None and study.source_labels is not None:
+                    drawn[frame] = np.asarray(study.source_labels[frame], dtype=np.int8)
+                    digest.update(drawn[frame].tobytes())
                 labelled.append(frame)
         group.attrs["header"] = json.dumps(header_of(study, labelled, digest.hexdigest()))
 
@@ -98,8 +101,10 @@ class StoreWriter:
             )
 
 
-def _create_arrays(group: h5py.Group, study: Study) -> tuple[h5py.Dataset, h5py.Dataset]:
-    """Datasets for a study's image and labels, chunked by slice."""
+def _create_arrays(
+    group: h5py.Group, study: Study
+) -> tuple[h5py.Dataset, h5py.Dataset, h5py.Dataset | None]:
+    """Datasets for a study's image, its labels, and those on the grid of its source."""
     modalities, _, _, height, width = study.image.shape
     image = group.create_dataset(
         "image",
@@ -110,16 +115,23 @@ def _create_arrays(group: h5py.Group, study: Study) -> tuple[h5py.Dataset, h5py.
         compression_opts=1,
         shuffle=True,
     )
-    labels = group.create_dataset(
-        "labels",
-        study.labels.shape,
+    labels = _create_labels(group, "labels", study.labels.shape)
+    drawn = study.source_labels
+    source = None if drawn is None else _create_labels(group, "source_labels", drawn.shape)
+    return image, labels, source
+
+
+def _create_labels(group: h5py.Group, name: str, shape: tuple[int, ...]) -> h5py.Dataset:
+    """A dataset for labels ``[T, Z, Y, X]``, chunked by slice; unlabelled until written."""
+    return group.create_dataset(
+        name,
+        shape,
         np.int8,
-        chunks=(1, 1, height, width),
+        chunks=(1, 1, *shape[2:]),
         compression="gzip",
         compression_opts=1,
         fillvalue=UNLABELLED,
     )
-    return image, labels
 
 
 def _as_float16(study: Study, frame: int) -> NDArray[np.float16]:
