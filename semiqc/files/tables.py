@@ -16,6 +16,7 @@ __all__ = [
     "QualityRow",
     "Row",
     "SplitRow",
+    "SpoiltRow",
     "TrainingRow",
     "read_rows",
     "write_rows",
@@ -32,6 +33,15 @@ class SplitRow:
     subject: str
     group: str
     role: str
+
+
+@dataclass(frozen=True)
+class SpoiltRow:
+    """A study that was spoilt, and how: one of ``semiqc.spoiling.SPOILINGS``."""
+
+    study: str
+    group: str
+    kind: str
 
 
 @dataclass(frozen=True)

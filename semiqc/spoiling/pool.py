@@ -1,0 +1,141 @@
+"""A share of many studies spoilt, as an archive has them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from semiqc.files.store.reader import Store
+from semiqc.files.store.writer import StoreWriter
+from semiqc.files.tables import SpoiltRow, write_rows
+from semiqc.spoiling.registry import SPOILINGS
+from semiqc.spoiling.spoil import spoil
+from semiqc.study import Study
+from semiqc.work.progress import Progress, untold
+
+SHARE = 1 / 3
+"""Of the studies; that of an archive nobody looked through, on the bad side."""
+
+
+def deal(
+    studies: Iterable[Study], share: float, kinds: Sequence[str], seed: int
+) -> list[SpoiltRow]:
+    """Which studies are spoilt, and how: of each kind as many, as far as the studies allow.
+
+    Args:
+        studies: Of which some are chosen.
+        share: Of all, rounded to whole studies.
+        kinds: Names in ``SPOILINGS``.
+        seed: Of the choice.
+
+    Returns:
+        The chosen studies, sorted by name.
+
+    Raises:
+        ValueError: If there are not as many studies that one of the kinds suits.
+    """
+    by_name = {study.name: study for study in studies}
+    rng = np.random.default_rng(seed)
+    used = dict.fromkeys((str(kind) for kind in rng.permutation(kinds)), 0)
+    wanted = int(share * len(by_name) + 0.5)
+    rows: list[SpoiltRow] = []
+    for name in rng.permutation(sorted(by_name)):
+        study = by_name[str(name)]
+        fitting = [kind for kind in used if SPOILINGS[kind]().suits(study)]
+        if fitting and len(rows) < wanted:
+            kind = min(fitting, key=lambda kind: used[kind])
+            used[kind] += 1
+            rows.append(SpoiltRow(study.name, study.group, kind))
+    if len(rows) < wanted:
+        raise ValueError(
+            f"{wanted} studies are to be spoilt, but only {len(rows)} have slices enough for"
+            f" one of: {', '.join(kinds)}"
+        )
+    return sorted(rows, key=lambda row: row.study)
+
+
+def write_spoilt(
+    store: Store,
+    path: Path,
+    rows: Sequence[SpoiltRow],
+    seed: int,
+    *,
+    others: Sequence[str] = (),
+    overwrite: bool = False,
+    on_progress: Progress = untold,
+) -> None:
+    """Write a store of spoilt studies; one study stands in memory at a time.
+
+    Args:
+        store: Of the studies as they were.
+        path: File to write, whole or not at all.
+        rows: Which studies are spoilt, and how.
+        seed: Of what is drawn.
+        others: Names of studies that are written beside them as they are.
+        overwrite: Replace a file that exists.
+        on_progress: Told the number of studies written, and of all, after each.
+
+    Raises:
+        FileExistsError: If the file exists and may not be replaced.
+    """
+    kind_of = {row.study: row.kind for row in rows}
+    names = sorted({*kind_of, *others})
+    with StoreWriter(path, store.scheme, store.modalities, overwrite=overwrite) as writer:
+        for done, name in enumerate(names, start=1):
+            study = store.study(name)
+            kind = kind_of.get(name)
+            writer.add(spoil(study, kind, store.scheme, seed) if kind else study)
+            on_progress(done, len(names))
+
+
+def spoil_store(
+    source: Path,
+    target: Path,
+    *,
+    share: float = SHARE,
+    kinds: Sequence[str] = tuple(SPOILINGS),
+    seed: int = 0,
+    roles: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+    on_progress: Progress = untold,
+) -> list[SpoiltRow]:
+    """A copy of a store in which a share of the studies is spoilt, and a CSV beside it.
+
+    Args:
+        source: Store as it is.
+        target: Store to write; the table has its name and ends with ``.csv``.
+        share: Of the studies that may be spoilt, in [0, 1].
+        kinds: Names in ``SPOILINGS``.
+        seed: Of the choice and of what is drawn.
+        roles: Role of each study, of which only the unlabelled may be spoilt; None means all.
+        overwrite: Replace files that exist.
+        on_progress: Told the number of studies written, and of all, after each.
+
+    Raises:
+        FileExistsError: If a file exists and may not be replaced.
+        ValueError: If target and source are one file, or ``deal`` finds too few studies.
+    """
+    table = _free_table(source, target, overwrite=overwrite)
+    store = Store(source)
+    open_to = [n for n in store.names if roles is None or roles.get(n) == "unlabelled"]
+    rows = deal((store.study(name) for name in open_to), share, kinds, seed)
+    write_spoilt(
+        store, target, rows, seed, others=store.names, overwrite=overwrite, on_progress=on_progress
+    )
+    write_rows(table, SpoiltRow, rows)
+    return rows
+
+
+def _free_table(source: Path, target: Path, *, overwrite: bool) -> Path:
+    """The table that stands beside a store that shall be written.
+
+    Raises:
+        FileExistsError: If it exists and may not be replaced.
+        ValueError: If the store is the one that is read.
+    """
+    table = target.with_suffix(".csv")
+    if target.resolve() == source.resolve():
+        raise ValueError(f"{target}: is the store that is read; choose another file to write")
+    if table.exists() and not overwrite:
+        raise FileExistsError(f"{table}: exists already; say --overwrite to replace it")
+    return table
