@@ -31,6 +31,11 @@ Profiles = Annotated[
     list[str] | None, typer.Option("--profile", help="Scanner profile; may be repeated.")
 ]
 
+Variety = Annotated[
+    str,
+    typer.Option(help="usual, or random: short-axis hearts and scanners of no kind, to teach."),
+]
+
 
 def import_(
     source: Annotated[Path, typer.Argument(help="Folder of studies, or a manifest CSV.")],
@@ -91,6 +96,13 @@ def phantom(
     artefacts: Annotated[
         float, typer.Option(min=0, max=1, help="Share of studies with marked artefacts.")
     ] = 0.3,
+    variety: Variety = "usual",
+    spacing: Annotated[
+        float | None,
+        typer.Option(
+            help="In-plane spacing in mm; default the kind's field of view over the size."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Make phantoms with a full-cycle reference."""
@@ -107,6 +119,8 @@ def phantom(
             frames=frames,
             profiles=profiles or None,
             artefacts=artefacts,
+            variety=variety,
+            pixel_mm=spacing,
             overwrite=overwrite,
             on_progress=tick,
         )

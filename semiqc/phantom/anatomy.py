@@ -15,6 +15,7 @@ import numpy as np
 
 from semiqc.phantom.curve import CardiacTiming, draw_timing
 from semiqc.phantom.draws import Distribution, Normal, Uniform
+from semiqc.phantom.looks import USUAL_LOOKS, Looks
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,7 @@ class HeartAnatomy:
     timing: CardiacTiming
     papillaries: tuple[Papillary, ...]
     infarct: Infarct | None
+    looks: Looks = USUAL_LOOKS
 
 
 TERRITORIES = (0.8, -1.55, 2.75)
@@ -209,7 +211,7 @@ def draw_anatomy(rng: np.random.Generator, group: str) -> HeartAnatomy:
         trabeculation=Uniform(0.14, 0.32).draw(rng),
         timing=draw_timing(rng),
         papillaries=(_draw_papillary(rng, 2.15), _draw_papillary(rng, -2.15)),
-        infarct=_draw_infarct(rng) if of.infarct else None,
+        infarct=draw_infarct(rng) if of.infarct else None,
     )
 
 
@@ -224,7 +226,7 @@ def _draw_papillary(rng: np.random.Generator, angle: float) -> Papillary:
     )
 
 
-def _draw_infarct(rng: np.random.Generator) -> Infarct:
+def draw_infarct(rng: np.random.Generator) -> Infarct:
     """An infarct in the territory of one of the three coronary arteries."""
     return Infarct(
         angle=TERRITORIES[rng.integers(len(TERRITORIES))] + Normal(0, 0.15, -0.4, 0.4).draw(rng),

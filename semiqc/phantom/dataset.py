@@ -14,10 +14,11 @@ import numpy as np
 from semiqc.files.store.writer import StoreWriter
 from semiqc.phantom.anatomy import GROUPS
 from semiqc.phantom.aorta import aorta_study
-from semiqc.phantom.draws import study_seed
+from semiqc.phantom.draws import Uniform, study_seed
 from semiqc.phantom.scanner import PROFILES, find_profile
 from semiqc.phantom.short_axis import short_axis_study
 from semiqc.phantom.tumour import MODALITIES, tumour_study
+from semiqc.phantom.variety import RANDOM, USUAL, check_variety
 from semiqc.schemes import (
     AORTA,
     SHORT_AXIS,
@@ -67,6 +68,8 @@ def write_phantoms(
     frames: int | None = None,
     profiles: Sequence[str] | None = None,
     artefacts: float = 0.25,
+    variety: str = USUAL,
+    pixel_mm: float | None = None,
     overwrite: bool = False,
     on_progress: Progress = untold,
 ) -> None:
@@ -82,22 +85,26 @@ def write_phantoms(
         frames: By default 20 in the short axis and 100 in the aorta; a brain is still.
         profiles: Scanner profiles to draw from; all where None.
         artefacts: Share of the studies with marked artefacts, in [0, 1]; the rest has slight ones.
+        variety: ``"usual"``, or ``"random"`` for short-axis studies of no kind in particular, to
+            teach networks; their slice distance varies by a quarter.
+        pixel_mm: In-plane spacing; by default ``FIELD_OF_VIEW_MM`` over the size.
         overwrite: Replace a file that exists.
         on_progress: Told the number of studies written, and of all, after each.
 
     Raises:
         FileExistsError: If the file exists and may not be replaced.
-        ValueError: If the kind or a profile is unknown, or a number is out of range.
+        ValueError: If the kind, the variety or a profile is unknown, or a number is out of range.
     """
-    _check(kind, studies, artefacts)
-    recipe = _Recipe(kind, size, slices, frames, _known(profiles), artefacts)
+    _check(kind, studies, artefacts, variety)
+    pixel_mm = pixel_mm or round(FIELD_OF_VIEW_MM[kind] / size, 3)
+    recipe = _Recipe(kind, size, slices, frames, _known(profiles), artefacts, variety, pixel_mm)
     with StoreWriter(path, *CONTENTS[kind], overwrite=overwrite) as store:
         for number in range(studies):
             store.add(recipe.study(number, study_seed(seed, number)))
             on_progress(number + 1, studies)
 
 
-def _check(kind: str, studies: int, artefacts: float) -> None:
+def _check(kind: str, studies: int, artefacts: float, variety: str) -> None:
     """Refuse what no data set can be made of.
 
     Raises:
@@ -105,6 +112,9 @@ def _check(kind: str, studies: int, artefacts: float) -> None:
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind of phantom '{kind}'; known: {', '.join(KINDS)}")
+    check_variety(variety)
+    if variety == RANDOM and kind != "short-axis":
+        raise ValueError(f"variety '{RANDOM}' is for short-axis phantoms, not for kind '{kind}'")
     if studies < 1:
         raise ValueError(f"studies must be at least 1, got {studies}")
     if not 0 <= artefacts <= 1:
@@ -140,6 +150,8 @@ class _Recipe:
     frames: int | None
     profiles: tuple[str, ...]
     poor_share: float
+    variety: str
+    pixel_mm: float
 
     def study(self, number: int, seed: int) -> Study:
         """The study of that number, from 0."""
@@ -154,6 +166,8 @@ class _Recipe:
             return self._aorta(seed, scan)
         if self.kind == "tumour":
             return self._tumour(seed, scan)
+        if self.variety == RANDOM:
+            return self._random(seed, Uniform(0.75, 1.25).draw(rng), scan)
         return self._short_axis(seed, list(GROUPS)[number % len(GROUPS)], scan)
 
     def _severity(self, rng: np.random.Generator) -> float:
@@ -163,11 +177,6 @@ class _Recipe:
 
     def _spacing(self, slice_mm: float) -> tuple[float, float, float]:
         return slice_mm, self.pixel_mm, self.pixel_mm
-
-    @property
-    def pixel_mm(self) -> float:
-        """In-plane spacing at which the image shows the whole field of view."""
-        return round(FIELD_OF_VIEW_MM[self.kind] / self.size, 3)
 
     def _aorta(self, seed: int, scan: _Scan) -> Study:
         spacing = self._spacing(AORTA_SLICE_MM)
@@ -182,6 +191,14 @@ class _Recipe:
         frames = self.frames or SHORT_AXIS_FRAMES
         return short_axis_study(
             seed, group=group, slices=self.slices, frames=frames, spacing=spacing, **scan
+        )
+
+    def _random(self, seed: int, stretch: float, scan: _Scan) -> Study:
+        """A study of no kind in particular, whose slices lie further apart by that factor."""
+        spacing = self._spacing(round(stretch * slice_distance_mm(self.slices), 1))
+        frames = self.frames or SHORT_AXIS_FRAMES
+        return short_axis_study(
+            seed, slices=self.slices, frames=frames, spacing=spacing, variety=RANDOM, **scan
         )
 
 

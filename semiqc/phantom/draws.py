@@ -49,6 +49,18 @@ class Uniform:
         return float(rng.uniform(self.low, self.high))
 
 
+@dataclass(frozen=True)
+class LogUniform:
+    """A distribution over ``[low, high)`` whose logarithm is uniform."""
+
+    low: float
+    high: float
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """One value."""
+        return float(np.exp(rng.uniform(np.log(self.low), np.log(self.high))))
+
+
 Distribution = Normal | Uniform
 
 

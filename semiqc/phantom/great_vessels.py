@@ -23,6 +23,7 @@ def great_vessels(
     signals: Signals,
     blood: tuple[Image, Image],
     rng: np.random.Generator,
+    spread: float,
 ) -> Image:
     """The slices as they are above the base.
 
@@ -34,12 +35,13 @@ def great_vessels(
         signals: Of the tissues.
         blood: Signal of the left and the right chambers, ``[Z, Y, X]`` each.
         rng: Draws where the chambers lie.
+        spread: Relative standard deviation of their places and sizes.
 
     Returns:
         Signal, ``[Z, Y, X]`` float32.
     """
     image = behind.copy()
-    insides = _insides(grid, sizes_mm, rng)
+    insides = _insides(grid, sizes_mm, rng, spread)
     around = np.maximum.reduce([*insides, bed - FAT_MM]) + np.float32(FAT_MM)
     patchy = np.clip(blood[1] / blood[1].mean() * 4 - 3.6, 0, 1)
     over(image, coverage(around, grid.pixel_mm) * patchy, 0.75 * signals.fat)
@@ -53,12 +55,12 @@ def great_vessels(
 
 
 def _insides(
-    grid: ShortAxisGrid, sizes_mm: tuple[float, float], rng: np.random.Generator
+    grid: ShortAxisGrid, sizes_mm: tuple[float, float], rng: np.random.Generator, spread: float
 ) -> list[Image]:
     """Distance of each voxel inside each chamber in mm, right ones first, ``[Z, Y, X]`` each."""
     left_mm, right_mm = sizes_mm
     chambers = np.concatenate([right_mm * np.array(RIGHT), left_mm * np.array(LEFT)])
-    chambers *= rng.normal(1, 0.06, chambers.shape)
+    chambers *= rng.normal(1, spread, chambers.shape)
     insides = []
     for x, y, radius in chambers.astype(np.float32):
         right = grid.x - grid.centre[:, 0, None, None].astype(np.float32) - x

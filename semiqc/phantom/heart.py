@@ -18,6 +18,8 @@ ANGLES = np.linspace(-np.pi, np.pi, 360, endpoint=False)
 """Where radii are known, in radians from mid septum towards anterior, ``[A]``."""
 
 APEX_WALL_MM = 5.0
+STEEPEST = 1.1
+"""Angle up to which a straight free wall of the right ventricle is followed, in radians."""
 LEVELS = 400
 MM3_PER_ML = 1000.0
 
@@ -115,16 +117,20 @@ class BeatingHeart:
 
     def _crescent(self, u: Array) -> Array:
         """Width of the right ventricle per mm of its greatest, ``[N, A]``."""
-        anatomy = self.anatomy
+        anatomy, looks = self.anatomy, self.anatomy.looks
         down = (u[:, None] + anatomy.truncation) / (anatomy.rv_reach + anatomy.truncation)
         inside = (u[:, None] >= self._top) & (down <= 1)
         down = np.clip(down, 0, 1)
         # Narrower at the tricuspid valve than a little below it.
-        inflow = 0.75 + 0.25 * np.clip(down / 0.2, 0, 1)
-        narrowing = 1 - 0.40 * down
-        half_width = np.where(ANGLES > 0, anatomy.rv_anterior, anatomy.rv_inferior) * narrowing
-        across = np.clip(np.abs(ANGLES) / half_width, 0, 1)
-        return inside * inflow * (1 - down**1.8) ** 0.9 * (1 - across**2.4) ** 0.8
+        inflow = looks.rv_inflow + (1 - looks.rv_inflow) * np.clip(down / 0.2, 0, 1)
+        narrowing = 1 - looks.rv_narrowing * down
+        from_peak, peak = ANGLES - looks.rv_peak, looks.rv_peak
+        ends = np.where(from_peak > 0, anatomy.rv_anterior - peak, anatomy.rv_inferior + peak)
+        across = np.clip(np.abs(from_peak) / (ends * narrowing), 0, 1)
+        wave = 1 + looks.rv_lobe * np.cos(3 * ANGLES + looks.rv_lobe_phase)
+        wave += looks.rv_straight * (1 / np.cos(np.clip(from_peak, -STEEPEST, STEEPEST)) - 1)
+        along = inflow * (1 - down**1.8) ** 0.9
+        return inside * along * wave * (1 - across**looks.rv_corner) ** looks.rv_round
 
     def _solve_contraction(self) -> Array:
         """How far the wall must move in each frame for the left ventricle to have its volume."""

@@ -12,7 +12,6 @@ from semiqc.phantom.grid import ShortAxisGrid
 from semiqc.phantom.heart import ANGLES, BeatingHeart
 from semiqc.phantom.tissue import Image, Signals, coverage, texture
 
-RV_WALL_MM = 2.2
 LEVELS = 24
 """Of the tables of what is random along the long axis."""
 
@@ -73,7 +72,7 @@ class HeartPainter:
         self._roughness = _trabeculae(rng)
         self._fat = texture(rng, (LEVELS, len(ANGLES)), (2.5, 20.0))
         self._drift = Uniform(0.5, 3.5).draw(rng) * _direction(rng)
-        self._rv_blood = signals.blood * Uniform(0.62, 0.82).draw(rng)
+        self._rv_blood = signals.blood * Uniform(*heart.anatomy.looks.rv_blood).draw(rng)
         coarse = 2.4 / grid.pixel_mm
         self._strands = texture(rng, shape, (0.5, coarse, coarse))
         self._atria = self._above_base(behind[(slice(None), *self._region)], rng)
@@ -101,7 +100,8 @@ class HeartPainter:
         swirl = np.asarray(1 + 0.08 * self._swirls[0] + 0.03 * self._grain, dtype=np.float32)
         blood = (self.signals.blood * swirl, np.float32(self._rv_blood) * swirl)
         sizes_mm = (self.heart.size_mm, float(outer.max()))
-        return great_vessels(behind, bed, self.grid, sizes_mm, self.signals, blood, rng)
+        spread = self.heart.anatomy.looks.vessels
+        return great_vessels(behind, bed, self.grid, sizes_mm, self.signals, blood, rng, spread)
 
     def _shares(self, frame: int) -> Shares:
         """Partial volume of every surface, averaged over the planes of each slice."""
@@ -164,12 +164,15 @@ class HeartPainter:
         """Radii ``[Z, A]`` in mm of the nested surfaces, in the order of ``Shares``."""
         endo, epi, rv = self.heart.radii(u, frame)
         level = np.clip((u + 0.5) / 1.6 * LEVELS, 0, LEVELS - 1).astype(int)
+        looks = self.heart.anatomy.looks
         depth = self.heart.anatomy.trabeculation * (1 + np.clip(u, 0, 1))[:, None]
         compact = endo * (1 - np.clip(depth * self._roughness[level], 0, 0.6))
-        wall = rv + RV_WALL_MM * np.clip((rv - epi) / 2, 0, 1)
+        wall = rv + looks.rv_wall_mm * np.clip((rv - epi) / 2, 0, 1)
         groove = 3.5 * np.clip(-u / 0.3, 0, 1)[:, None]
         apex = np.clip((self.heart.end - u) / 0.1, 0, 1)[:, None]
-        fat = wall + apex * np.clip(groove - 0.6 + 3.0 * self._fat[level], 0, 10)
+        fat = wall + apex * np.clip(
+            groove + looks.fat_mm + looks.fat_rough_mm * self._fat[level], 0, 10
+        )
         shells = [shell.astype(np.float32) for shell in (compact, endo, epi, rv, wall, fat)]
         for shell in shells:
             # Far below 0, so that not even the voxel on the axis lies half inside.
@@ -181,14 +184,15 @@ class HeartPainter:
         signals, grain = self.signals, self._grain
         swirl = self._swirl(frame)
         blood, rv_blood = self._blood(swirl, frame)
-        myocardium = signals.myocardium * (1 + 0.12 * grain + 0.06 * swirl)
+        looks = self.heart.anatomy.looks
+        myocardium = signals.myocardium * (1 + 0.12 * looks.grain * grain + 0.06 * swirl)
         trabeculae = 0.35 * blood + 0.65 * myocardium
         heart = (shares.compact - shares.papillary) * blood
         heart += (shares.papillary + shares.epi - shares.lv) * myocardium
         heart += (shares.lv - shares.compact) * trabeculae
         heart += (shares.rv - shares.epi) * rv_blood
         heart += (shares.wall - shares.rv) * signals.myocardium
-        heart += (shares.fat - shares.wall) * (0.8 * signals.fat)
+        heart += (shares.fat - shares.wall) * (looks.rim * signals.fat)
         return np.asarray(heart, dtype=np.float32)
 
     def _swirl(self, frame: int) -> Image:
@@ -204,10 +208,12 @@ class HeartPainter:
         """Signal of the blood in the left and the right ventricle, ``[Z, Y, X]`` each."""
         signals, grain, filling = self.signals, self._grain, self.heart.filling
         speed = len(filling) * abs(float(filling[frame] - filling[frame - 1]))
-        blood = signals.blood * (1 + (0.08 + 0.015 * speed) * swirl + 0.04 * grain)
-        rv_blood = self._rv_blood * (1 + 0.09 * swirl + 0.05 * grain)
+        looks = self.heart.anatomy.looks
+        flow, grain = looks.mixing * swirl, looks.mixing * grain
+        blood = signals.blood * (1 + (0.08 + 0.015 * speed) * flow + 0.04 * grain)
+        rv_blood = self._rv_blood * (1 + 0.09 * flow + 0.05 * grain)
         # Strands of muscle cross the right ventricle.
-        strands = np.clip(self._strands - 1.2, 0, 1)
+        strands = np.clip(looks.strands * (self._strands - 1.2), 0, 1)
         rv_blood += strands * (signals.myocardium - rv_blood)
         return blood, rv_blood
 

@@ -12,13 +12,22 @@ from numpy.typing import NDArray
 from semiqc.phantom.anatomy import GROUPS, HeartAnatomy, draw_anatomy
 from semiqc.phantom.artefacts import Artefacts, breath_hold_offsets, draw_artefacts
 from semiqc.phantom.cine import check_size, oblique, scan, scene
-from semiqc.phantom.draws import CineStreams, Normal, Uniform, cine_streams
-from semiqc.phantom.grid import ShortAxisGrid
+from semiqc.phantom.clutter import clutter
+from semiqc.phantom.draws import CineStreams, cine_streams
+from semiqc.phantom.grid import CENTRED, Placement, ShortAxisGrid
 from semiqc.phantom.heart import ANGLES, BeatingHeart
 from semiqc.phantom.painter import HeartPainter
 from semiqc.phantom.scanner import ScannerProfile, find_profile, sensitivity, vary
 from semiqc.phantom.thorax import Thorax, draw_thorax, surroundings
 from semiqc.phantom.tissue import Image, texture
+from semiqc.phantom.variety import (
+    ANYWHERE,
+    RANDOM,
+    USUAL,
+    check_variety,
+    random_anatomy,
+    random_scanner,
+)
 from semiqc.study import Study
 
 PLANES = 4
@@ -35,6 +44,7 @@ def short_axis_study(
     spacing: tuple[float, float, float] = (10.0, 1.8, 1.8),
     profile: str = "1.5T-sharp",
     artefacts: float = 0.3,
+    variety: str = USUAL,
     name: str | None = None,
 ) -> Study:
     """A cine study of a heart that never was, with a reference for the whole cycle.
@@ -48,19 +58,23 @@ def short_axis_study(
         spacing: Between voxel centres, ``(z, y, x)`` in mm, with square pixels.
         profile: One of ``semiqc.phantom.PROFILES``.
         artefacts: Severity of what goes wrong in the scan, from 0 to 1.
+        variety: ``"usual"``, or ``"random"`` for a heart, surroundings and a scanner of no kind
+            in particular, whatever the group and profile.
         name: Of the study; by default made of the group and the seed.
 
     Raises:
-        ValueError: If the group or profile is unknown, there are too few voxels, pixels are not
-            square or the severity is not in [0, 1].
+        ValueError: If the group, profile or variety is unknown, there are too few voxels, pixels
+            are not square or the severity is not in [0, 1].
     """
+    check_variety(variety)
+    is_random = variety == RANDOM
     rngs = cine_streams(seed)
-    anatomy = _draw_heart(group, rngs.anatomy)
+    anatomy = random_anatomy(rngs.anatomy) if is_random else _draw_heart(group, rngs.anatomy)
     name = name or f"{anatomy.group}-{seed}"
     check_size(name, (frames, slices, size), spacing)
-    scanner = vary(find_profile(profile), rngs.scanner)
+    scanner = _draw_scanner(None if is_random else profile, rngs.scanner)
     faults = draw_artefacts(rngs.artefacts, artefacts)
-    exam = _Exam(BeatingHeart(anatomy, frames), scanner, faults, rngs)
+    exam = _Exam(BeatingHeart(anatomy, frames), scanner, faults, rngs, is_random)
     image, labels = exam.taken((slices, size), spacing)
     geometry = oblique((slices, size, size), spacing, rngs.scanner)
     return Study(name, image, labels, spacing, group=anatomy.group, geometry=geometry)
@@ -72,6 +86,11 @@ def _draw_heart(group: str | None, rng: np.random.Generator) -> HeartAnatomy:
     return draw_anatomy(rng, group or drawn)
 
 
+def _draw_scanner(profile: str | None, rng: np.random.Generator) -> ScannerProfile:
+    """The profile as a study has it; one of no kind in particular where None."""
+    return random_scanner(rng) if profile is None else vary(find_profile(profile), rng)
+
+
 @dataclass(frozen=True)
 class _Exam:
     """A heart in a scanner.
@@ -81,12 +100,14 @@ class _Exam:
         scanner: That measures it.
         faults: What goes wrong.
         rngs: Of the study; of these, those of scene, scanner, artefacts and noise are used.
+        is_random: Whether place and surroundings are of no kind in particular.
     """
 
     heart: BeatingHeart
     scanner: ScannerProfile
     faults: Artefacts
     rngs: CineStreams
+    is_random: bool
 
     def taken(
         self, shape: tuple[int, int], spacing: tuple[float, float, float]
@@ -99,7 +120,8 @@ class _Exam:
         """
         slices, size = shape
         offsets = breath_hold_offsets(self.faults, slices, self.rngs.artefacts)
-        grid = _grid(self.heart, self.scanner, size, spacing, offsets, self.rngs.scene)
+        placement = ANYWHERE if self.is_random else CENTRED
+        grid = _grid(self.heart, self.scanner, size, spacing, offsets, placement, self.rngs.scene)
         signal, labels = self._painted(grid)
         rngs = (self.rngs.noise, self.rngs.artefacts)
         return scan(signal, self.scanner, self.faults, spacing[1], rngs), labels
@@ -107,6 +129,8 @@ class _Exam:
     def _painted(self, grid: ShortAxisGrid) -> tuple[Image, NDArray[np.int8]]:
         """What the coils receive, and the labels, ``[T, Z, Y, X]`` each."""
         behind = _behind(self.heart, grid, self.scanner, self.rngs.scene)
+        if self.is_random:
+            behind = clutter(behind, grid, self.scanner.signals, self.rngs.scene)
         painter = HeartPainter(self.heart, grid, self.scanner.signals, behind, self.rngs.scene)
         coil = sensitivity(grid.x, grid.y, self.scanner.bias, self.rngs.scanner)
         signal = np.empty((len(self.heart.filling), *behind.shape), dtype=np.float32)
@@ -123,18 +147,18 @@ def _grid(
     size: int,
     spacing: tuple[float, float, float],
     offsets: NDArray[np.float64],
+    placement: Placement,
     rng: np.random.Generator,
 ) -> ShortAxisGrid:
     """Slices from the base at end-diastole towards the apex, around a heart off the centre."""
     apart, pixel = spacing[0], spacing[1]
-    first = Uniform(-0.55, 0.35).draw(rng) * apart
+    first = placement.first.draw(rng) * apart
     middle = first + np.arange(len(offsets)) * apart
     planes = ((np.arange(PLANES) + 0.5) / PLANES - 0.5) * min(scanner.slice_mm, apart)
     # The axis is rarely quite at a right angle to the slices, so the heart wanders.
-    lean = np.array([Normal(0, 0.06, -0.15, 0.15).draw(rng) for _ in range(2)])
+    lean = np.array([placement.lean.draw(rng) for _ in range(2)])
     centre = offsets + (middle - 0.4 * heart.apex_mm)[:, None] * lean
-    # The RV lies to one side of the axis; the whole heart is what stands in the middle.
-    shift = np.array([Normal(16, 7, -5, 36).draw(rng), Normal(-4, 7, -22, 14).draw(rng)])
+    shift = np.array([placement.right_mm.draw(rng), placement.down_mm.draw(rng)])
     x, y = scene(size, pixel, scanner.orientation_deg, shift)
     return ShortAxisGrid(x, y, middle[:, None] + planes, centre, pixel)
 
