@@ -14,6 +14,7 @@ from semiqc.phantom.artefacts import Artefacts
 from semiqc.phantom.curve import CardiacTiming, PulseTiming
 from semiqc.phantom.dataset import slice_distance_mm
 from semiqc.phantom.draws import Uniform
+from semiqc.phantom.looks import Looks
 from semiqc.phantom.scanner import PROFILES, ScannerProfile
 from semiqc.phantom.thorax import Thorax
 from semiqc.phantom.tissue import Signals
@@ -115,6 +116,8 @@ def test_a_file_is_replaced_only_when_asked(seven):
         ({"kind": "brain"}, f"unknown kind of phantom 'brain'; known: {', '.join(KINDS)}"),
         ({"studies": 0}, "studies must be at least 1, got 0"),
         ({"artefacts": 2.0}, r"artefacts must lie in \[0, 1\], got 2.0"),
+        ({"variety": "any"}, "unknown variety 'any'; known: usual, random"),
+        ({"variety": "random", "kind": "aorta"}, "'random' is for short-axis phantoms"),
         ({"profiles": []}, "at least one scanner profile, got none"),
         ({"profiles": ["2T"]}, "unknown scanner profile '2T'"),
     ],
@@ -187,7 +190,7 @@ def as_written(distribution):
     "parameters",
     [
         HeartAnatomy, CardiacTiming, Papillary, Infarct, Thorax, Artefacts, ScannerProfile,
-        Mediastinum, Vessel, PulseTiming,
+        Mediastinum, Vessel, PulseTiming, Looks,
     ],
 )  # fmt: skip
 def test_every_parameter_is_documented(parameters):
