@@ -31,6 +31,10 @@ Profiles = Annotated[
     list[str] | None, typer.Option("--profile", help="Scanner profile; may be repeated.")
 ]
 
+Pixel = Annotated[
+    float | None,
+    typer.Option(help="In-plane spacing in mm; default the kind's field of view over the size."),
+]
 Variety = Annotated[
     str,
     typer.Option(help="usual, or random: short-axis hearts and scanners of no kind, to teach."),
@@ -97,12 +101,7 @@ def phantom(
         float, typer.Option(min=0, max=1, help="Share of studies with marked artefacts.")
     ] = 0.3,
     variety: Variety = "usual",
-    spacing: Annotated[
-        float | None,
-        typer.Option(
-            help="In-plane spacing in mm; default the kind's field of view over the size."
-        ),
-    ] = None,
+    spacing: Pixel = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Make phantoms with a full-cycle reference."""

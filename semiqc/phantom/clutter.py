@@ -11,7 +11,7 @@ from semiqc.phantom.draws import LogUniform, Uniform
 from semiqc.phantom.grid import ShortAxisGrid
 from semiqc.phantom.tissue import Image, Signals, coverage, over, texture
 
-ORGANS = 8
+ORGANS = 5
 BALLS = 7
 
 

@@ -73,35 +73,31 @@ def write_phantoms(
     overwrite: bool = False,
     on_progress: Progress = untold,
 ) -> None:
-    """Write a store of phantoms; one study stands in memory at a time.
+    """Write a store of phantoms, whole or not at all; one study stands in memory at a time.
 
     Args:
-        path: File to write, whole or not at all.
+        path: File to write.
         kind: ``"short-axis"``, ``"aorta"`` or ``"tumour"``.
         studies: Number of studies.
         seed: Of the data set.
-        size: Rows and columns; the field of view stays the same.
+        size: Rows and columns.
         slices: Of a heart or a brain, over about its length; see ``docs/phantom.md``.
-        frames: By default 20 in the short axis and 100 in the aorta; a brain is still.
-        profiles: Scanner profiles to draw from; all where None.
+        frames: By default 20 in the short axis, 100 in the aorta; a brain is still.
+        profiles: Of scanners to draw from; all where None.
         artefacts: Share of the studies with marked artefacts, in [0, 1]; the rest has slight ones.
-        variety: ``"usual"``, or ``"random"`` for short-axis studies of no kind in particular, to
-            teach networks; their slice distance varies by a quarter.
+        variety: ``"usual"``, or ``"random"`` to teach networks on; short-axis only.
         pixel_mm: In-plane spacing; by default ``FIELD_OF_VIEW_MM`` over the size.
         overwrite: Replace a file that exists.
-        on_progress: Told the number of studies written, and of all, after each.
+        on_progress: Told how many are written, and of how many, after each.
 
     Raises:
         FileExistsError: If the file exists and may not be replaced.
-        ValueError: If the kind, the variety or a profile is unknown, or a number is out of range.
+        ValueError: If a name is unknown or a number out of range.
     """
     _check(kind, studies, artefacts, variety)
-    pixel_mm = pixel_mm or round(FIELD_OF_VIEW_MM[kind] / size, 3)
     recipe = _Recipe(kind, size, slices, frames, _known(profiles), artefacts, variety, pixel_mm)
     with StoreWriter(path, *CONTENTS[kind], overwrite=overwrite) as store:
-        for number in range(studies):
-            store.add(recipe.study(number, study_seed(seed, number)))
-            on_progress(number + 1, studies)
+        recipe.fill(store, studies, seed, on_progress)
 
 
 def _check(kind: str, studies: int, artefacts: float, variety: str) -> None:
@@ -151,7 +147,13 @@ class _Recipe:
     profiles: tuple[str, ...]
     poor_share: float
     variety: str
-    pixel_mm: float
+    given_pixel_mm: float | None
+
+    def fill(self, store: StoreWriter, studies: int, seed: int, on_progress: Progress) -> None:
+        """Add that many studies of a data set of this seed to a store."""
+        for number in range(studies):
+            store.add(self.study(number, study_seed(seed, number)))
+            on_progress(number + 1, studies)
 
     def study(self, number: int, seed: int) -> Study:
         """The study of that number, from 0."""
@@ -192,6 +194,11 @@ class _Recipe:
         return short_axis_study(
             seed, group=group, slices=self.slices, frames=frames, spacing=spacing, **scan
         )
+
+    @property
+    def pixel_mm(self) -> float:
+        """In-plane spacing; where not given, the image shows the whole field of view."""
+        return self.given_pixel_mm or round(FIELD_OF_VIEW_MM[self.kind] / self.size, 3)
 
     def _random(self, seed: int, stretch: float, scan: _Scan) -> Study:
         """A study of no kind in particular, whose slices lie further apart by that factor."""

@@ -57,3 +57,7 @@ class ShortAxisGrid:
     def within(self, box: tuple[slice, slice]) -> "ShortAxisGrid":
         """The part of the grid in these rows and columns."""
         return replace(self, x=self.x[box], y=self.y[box])
+
+    def thinnest(self) -> "ShortAxisGrid":
+        """The same slices, each a single plane in its middle."""
+        return replace(self, z=self.z.mean(axis=1, keepdims=True))

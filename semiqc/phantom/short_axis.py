@@ -58,26 +58,22 @@ def short_axis_study(
         spacing: Between voxel centres, ``(z, y, x)`` in mm, with square pixels.
         profile: One of ``semiqc.phantom.PROFILES``.
         artefacts: Severity of what goes wrong in the scan, from 0 to 1.
-        variety: ``"usual"``, or ``"random"`` for a heart, surroundings and a scanner of no kind
-            in particular, whatever the group and profile.
+        variety: ``"usual"``, or ``"random"`` whatever the group and profile.
         name: Of the study; by default made of the group and the seed.
 
     Raises:
-        ValueError: If the group, profile or variety is unknown, there are too few voxels, pixels
-            are not square or the severity is not in [0, 1].
+        ValueError: If a name is unknown, or shape, spacing or severity are not possible.
     """
     check_variety(variety)
-    is_random = variety == RANDOM
-    rngs = cine_streams(seed)
+    rngs, is_random = cine_streams(seed), variety == RANDOM
     anatomy = random_anatomy(rngs.anatomy) if is_random else _draw_heart(group, rngs.anatomy)
-    name = name or f"{anatomy.group}-{seed}"
-    check_size(name, (frames, slices, size), spacing)
+    check_size(name := name or f"{anatomy.group}-{seed}", (frames, slices, size), spacing)
     scanner = _draw_scanner(None if is_random else profile, rngs.scanner)
     faults = draw_artefacts(rngs.artefacts, artefacts)
     exam = _Exam(BeatingHeart(anatomy, frames), scanner, faults, rngs, is_random)
     image, labels = exam.taken((slices, size), spacing)
-    geometry = oblique((slices, size, size), spacing, rngs.scanner)
-    return Study(name, image, labels, spacing, group=anatomy.group, geometry=geometry)
+    place = oblique((slices, size, size), spacing, rngs.scanner)
+    return Study(name, image, labels, spacing, group=anatomy.group, geometry=place)
 
 
 def _draw_heart(group: str | None, rng: np.random.Generator) -> HeartAnatomy:
@@ -128,7 +124,8 @@ class _Exam:
 
     def _painted(self, grid: ShortAxisGrid) -> tuple[Image, NDArray[np.int8]]:
         """What the coils receive, and the labels, ``[T, Z, Y, X]`` each."""
-        behind = _behind(self.heart, grid, self.scanner, self.rngs.scene)
+        of_slices = grid.thinnest() if self.is_random else grid
+        behind = _behind(self.heart, of_slices, self.scanner, self.rngs.scene)
         if self.is_random:
             behind = clutter(behind, grid, self.scanner.signals, self.rngs.scene)
         painter = HeartPainter(self.heart, grid, self.scanner.signals, behind, self.rngs.scene)
