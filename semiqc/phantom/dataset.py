@@ -94,13 +94,12 @@ def write_phantoms(
         FileExistsError: If the file exists and may not be replaced.
         ValueError: If a name is unknown or a number out of range.
     """
-    _check(kind, studies, artefacts, variety)
     recipe = _Recipe(kind, size, slices, frames, _known(profiles), artefacts, variety, pixel_mm)
     with StoreWriter(path, *CONTENTS[kind], overwrite=overwrite) as store:
         recipe.fill(store, studies, seed, on_progress)
 
 
-def _check(kind: str, studies: int, artefacts: float, variety: str) -> None:
+def _check(kind: str, artefacts: float, variety: str) -> None:
     """Refuse what no data set can be made of.
 
     Raises:
@@ -111,8 +110,6 @@ def _check(kind: str, studies: int, artefacts: float, variety: str) -> None:
     check_variety(variety)
     if variety == RANDOM and kind != "short-axis":
         raise ValueError(f"variety '{RANDOM}' is for short-axis phantoms, not for kind '{kind}'")
-    if studies < 1:
-        raise ValueError(f"studies must be at least 1, got {studies}")
     if not 0 <= artefacts <= 1:
         raise ValueError(f"share of studies with artefacts must lie in [0, 1], got {artefacts}")
 
@@ -149,8 +146,17 @@ class _Recipe:
     variety: str
     given_pixel_mm: float | None
 
+    def __post_init__(self) -> None:
+        _check(self.kind, self.poor_share, self.variety)
+
     def fill(self, store: StoreWriter, studies: int, seed: int, on_progress: Progress) -> None:
-        """Add that many studies of a data set of this seed to a store."""
+        """Add that many studies of a data set of this seed to a store.
+
+        Raises:
+            ValueError: If they are less than one.
+        """
+        if studies < 1:
+            raise ValueError(f"studies must be at least 1, got {studies}")
         for number in range(studies):
             store.add(self.study(number, study_seed(seed, number)))
             on_progress(number + 1, studies)
