@@ -11,6 +11,7 @@ from .ensemble import Ensemble as Ensemble
 from .fcn import FCN as FCN
 from .features import FeatureSpace as FeatureSpace
 from .network import NetworkSegmenter as NetworkSegmenter
+from .plain_unet import PlainUNet as PlainUNet
 from .prediction import predict as predict
 from .prediction import segment as segment
 from .registry import SEGMENTERS as SEGMENTERS

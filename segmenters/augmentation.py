@@ -16,24 +16,33 @@ class Augmentation:
 
     Ranges are those of nnU-Net where it has them (Isensee et al., Nature Methods 2021,
     https://doi.org/10.1038/s41592-020-01008-z), for slices normalised to about [0, 1].
+    Ours: places change more often than in nnU-Net, whose trainings are hundreds of times longer.
     """
 
-    probability: float = 0.3
-    """Probability of each of the changes, in [0, 1]; 0 changes nothing."""
-    rotation: float = 30.0
+    spatial_probability: float = 0.7
+    """Probability of each change of place, in [0, 1]: rotation, scale, aspect and shift."""
+    probability: float = 0.25
+    """Probability of each other change, in [0, 1]. With both at 0 nothing is changed."""
+    rotation: float = 180.0
     """Largest angle in degrees."""
-    scale: tuple[float, float] = (0.75, 1.3)
+    scale: tuple[float, float] = (0.7, 1.4)
     """Smallest and largest magnification."""
+    aspect: float = 0.15
+    """How much one axis is stretched against the other at most, as a share."""
     shift: float = 0.08
     """Largest shift as a share of the field of view."""
+    mirror: bool = True
+    """Whether slices are mirrored where the label scheme allows it, each axis in half of them."""
     elastic: float = 0.02
     """Standard deviation of the elastic displacement as a share of the field of view."""
     gamma: tuple[float, float] = (0.7, 1.5)
-    """Smallest and largest exponent of the intensities."""
+    """Smallest and largest exponent of the intensities, and of the inverted intensities."""
     contrast: tuple[float, float] = (0.75, 1.25)
     """Smallest and largest factor on the intensities."""
     brightness: float = 0.1
     """Standard deviation of what is added to all intensities."""
+    bias: float = 0.3
+    """Standard deviation of a smooth field whose exponential the intensities are multiplied by."""
     noise: float = 0.1
     """Largest standard deviation of Gaussian noise."""
     blur: float = 1.0
@@ -42,8 +51,16 @@ class Augmentation:
     """Smallest resolution that is simulated, as a share of the slice's."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.probability <= 1:
-            raise ValueError(f"probability must lie in [0, 1], got {self.probability}")
+        for name in ("probability", "spatial_probability"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
+        if not 0 <= self.aspect < 1:
+            raise ValueError(f"aspect must lie in [0, 1), got {self.aspect}")
+
+    @property
+    def is_off(self) -> bool:
+        """Whether nothing is changed."""
+        return self.probability == self.spatial_probability == 0
 
 
 def augment(
@@ -65,42 +82,22 @@ def augment(
     Returns:
         Images and labels of the same shapes.
     """
-    if settings.probability == 0:
+    if settings.is_off:
         return images, labels
-    images, labels = _move(images, labels, settings, generator, mirror_axes)
-    return _recolour(images, settings, generator), labels
+    images, labels = move(images, labels, settings, generator, mirror_axes)
+    return recolour(images, settings, generator), labels
 
 
-def _move(
+def move(
     images: Tensor,
     labels: Tensor,
     settings: Augmentation,
     generator: torch.Generator,
-    mirror_axes: tuple[str, ...],
+    mirror_axes: tuple[str, ...] = (),
 ) -> tuple[Tensor, Tensor]:
-    """All that moves voxels, as one sampling of the image and one of the labels."""
+    """All that moves voxels, labels as images; see ``augment``."""
     count, _, height, width = images.shape
-    angle = _drawn(count, -settings.rotation, settings.rotation, settings, generator, 0.0)
-    angle = angle * (math.pi / 180)
-    scale = _drawn(count, *settings.scale, settings, generator, 1.0)
-    # A grid runs from -1 to 1, so a share of the field of view is twice as long in it.
-    shift_x = _drawn(count, -2 * settings.shift, 2 * settings.shift, settings, generator, 0.0)
-    shift_y = _drawn(count, -2 * settings.shift, 2 * settings.shift, settings, generator, 0.0)
-    flip = {
-        axis: 1.0 - 2.0 * (torch.rand(count, generator=generator) < 0.5).float()
-        if axis in mirror_axes
-        else torch.ones(count)
-        for axis in ("y", "x")
-    }
-    ratio = height / width
-    cosine, sine = torch.cos(angle) / scale, torch.sin(angle) / scale
-    matrix = torch.stack(
-        [
-            torch.stack([cosine * flip["x"], -sine * ratio * flip["x"], shift_x], dim=1),
-            torch.stack([sine / ratio * flip["y"], cosine * flip["y"], shift_y], dim=1),
-        ],
-        dim=1,
-    )
+    matrix = _matrix(count, height / width, settings, generator, mirror_axes)
     grid = torch.nn.functional.affine_grid(
         matrix, [count, 1, height, width], align_corners=False
     ) + _displacement(count, height, width, settings, generator)
@@ -112,41 +109,106 @@ def _move(
     return moved, sampled.round().long().view_as(labels) + UNLABELLED
 
 
+def _matrix(
+    count: int,
+    ratio: float,
+    settings: Augmentation,
+    generator: torch.Generator,
+    mirror_axes: tuple[str, ...],
+) -> Tensor:
+    """From the places of changed slices to those of the slices, ``[B, 2, 3]``.
+
+    Args:
+        count: Of slices.
+        ratio: Rows over columns.
+        settings: What is done.
+        generator: Of all that is drawn.
+        mirror_axes: Where anatomy may be mirrored.
+    """
+
+    def drawn(low: float, high: float, unchanged: float) -> Tensor:
+        chance = settings.spatial_probability
+        return _drawn(count, low, high, chance, generator, unchanged)
+
+    angle = drawn(-settings.rotation, settings.rotation, 0.0) * (math.pi / 180)
+    scale = drawn(*settings.scale, 1.0)
+    stretch = torch.exp(drawn(-1.0, 1.0, 0.0) * math.log1p(settings.aspect) / 2)
+    # A grid runs from -1 to 1, so a share of the field of view is twice as long in it.
+    shift_x = drawn(-2 * settings.shift, 2 * settings.shift, 0.0)
+    shift_y = drawn(-2 * settings.shift, 2 * settings.shift, 0.0)
+    axes = mirror_axes if settings.mirror else ()
+    flip_y, flip_x = (
+        1.0 - 2.0 * (torch.rand(count, generator=generator) < 0.5).float()
+        if axis in axes
+        else torch.ones(count)
+        for axis in ("y", "x")
+    )
+    along_x, along_y = flip_x * stretch / scale, flip_y / (stretch * scale)
+    cosine, sine = torch.cos(angle), torch.sin(angle)
+    return torch.stack(
+        [
+            torch.stack([cosine * along_x, -sine * ratio * along_x, shift_x], dim=1),
+            torch.stack([sine / ratio * along_y, cosine * along_y, shift_y], dim=1),
+        ],
+        dim=1,
+    )
+
+
 def _displacement(
     count: int, height: int, width: int, settings: Augmentation, generator: torch.Generator
 ) -> Tensor:
     """A smooth displacement, ``[B, Y, X, 2]`` in the units of a grid."""
-    drawn = _chosen(count, settings, generator).view(-1, 1, 1, 1)
-    coarse = torch.randn(count, 2, 6, 6, generator=generator) * (2 * settings.elastic) * drawn
-    smooth = interpolate(coarse, (height, width), mode="bicubic", align_corners=False)
-    return smooth.movedim(1, -1)
+    smooth = _smooth(count, 2, (height, width), settings, generator)
+    return smooth.movedim(1, -1) * (2 * settings.elastic)
 
 
-def _recolour(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    """All that changes intensities."""
+def _smooth(
+    count: int,
+    planes: int,
+    size: tuple[int, int],
+    settings: Augmentation,
+    generator: torch.Generator,
+) -> Tensor:
+    """Smooth fields of about unit standard deviation, ``[B, planes, Y, X]``; of some slices 0."""
+    chosen = _chosen(count, settings.probability, generator).view(-1, 1, 1, 1)
+    coarse = torch.randn(count, planes, 6, 6, generator=generator) * chosen
+    return interpolate(coarse, size, mode="bicubic", align_corners=False)
+
+
+def recolour(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
+    """All that changes intensities and leaves voxels where they are; see ``augment``."""
     count, device = len(images), images.device
     images = _low_resolution(images, settings, generator)
     images = _blurred(images, settings, generator)
+    size = (images.shape[-2], images.shape[-1])
+    field = _smooth(count, 1, size, settings, generator).to(device)
+    images = images * torch.exp(settings.bias * field)
+    images = _with_gamma(images, settings, generator)
+    images = 1 - _with_gamma(1 - images, settings, generator)
 
-    def per_slice(values: Tensor) -> Tensor:
+    def drawn(low: float, high: float, unchanged: float) -> Tensor:
+        values = _drawn(count, low, high, settings.probability, generator, unchanged)
         return values.view(-1, 1, 1, 1).to(device)
 
+    images = images * drawn(*settings.contrast, 1.0)
+    reach = 3**0.5 * settings.brightness
+    images = images + drawn(-reach, reach, 0.0)
+    noise = torch.randn(images.shape, generator=generator).to(device)
+    return images + drawn(0.0, settings.noise, 0.0) * noise
+
+
+def _with_gamma(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
+    """Intensities to a power, their range kept."""
+    exponent = _drawn(len(images), *settings.gamma, settings.probability, generator, 1.0)
     low = images.amin(dim=(1, 2, 3), keepdim=True)
     reach = (images.amax(dim=(1, 2, 3), keepdim=True) - low).clamp(min=1e-6)
-    exponent = per_slice(_drawn(count, *settings.gamma, settings, generator, 1.0))
-    images = ((images - low) / reach).clamp(min=1e-6) ** exponent * reach + low
-    images = images * per_slice(_drawn(count, *settings.contrast, settings, generator, 1.0))
-    chosen = _chosen(count, settings, generator)
-    images = images + per_slice(
-        torch.randn(count, generator=generator) * settings.brightness * chosen
-    )
-    strength = per_slice(_drawn(count, 0.0, settings.noise, settings, generator, 0.0))
-    noise = torch.randn(images.shape, generator=generator).to(device)
-    return images + strength * noise
+    power = exponent.view(-1, 1, 1, 1).to(images.device)
+    return ((images - low) / reach).clamp(min=1e-6) ** power * reach + low
 
 
 def _low_resolution(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    chosen = torch.nonzero(_chosen(len(images), settings, generator)).flatten().to(images.device)
+    some = _chosen(len(images), settings.probability, generator)
+    chosen = torch.nonzero(some).flatten().to(images.device)
     share = settings.low_resolution
     share += (1 - share) * float(torch.rand((), generator=generator))
     if not len(chosen):
@@ -159,7 +221,8 @@ def _low_resolution(images: Tensor, settings: Augmentation, generator: torch.Gen
 
 
 def _blurred(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    chosen = torch.nonzero(_chosen(len(images), settings, generator)).flatten().to(images.device)
+    some = _chosen(len(images), settings.probability, generator)
+    chosen = torch.nonzero(some).flatten().to(images.device)
     deviation = settings.blur * float(torch.rand((), generator=generator))
     if not len(chosen) or deviation < 0.1:
         return images
@@ -173,18 +236,18 @@ def _blurred(images: Tensor, settings: Augmentation, generator: torch.Generator)
     return images.index_copy(0, chosen, changed.view_as(images[chosen]))
 
 
-def _chosen(count: int, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    return (torch.rand(count, generator=generator) < settings.probability).float()
+def _chosen(count: int, probability: float, generator: torch.Generator) -> Tensor:
+    return (torch.rand(count, generator=generator) < probability).float()
 
 
 def _drawn(
     count: int,
     low: float,
     high: float,
-    settings: Augmentation,
+    probability: float,
     generator: torch.Generator,
     unchanged: float,
 ) -> Tensor:
     """Uniform draws for the chosen slices, ``unchanged`` for the others, ``[B]``."""
     drawn = low + (high - low) * torch.rand(count, generator=generator)
-    return torch.where(_chosen(count, settings, generator) > 0, drawn, unchanged)
+    return torch.where(_chosen(count, probability, generator) > 0, drawn, unchanged)

@@ -1,21 +1,24 @@
 """Where networks run: a processor, or a GPU where there is one."""
 
+import logging
 from typing import TYPE_CHECKING, Literal
 
 import torch
+from torch import nn
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 Precision = Literal["32-true", "bf16-mixed"]
+"""Number format, as Lightning Fabric names it."""
 
 
-def make_fabric(device: str, precision: Precision) -> "Fabric":
+def make_fabric(device: str, precision: Precision | Literal["auto"]) -> "Fabric":
     """Device and precision, by Lightning Fabric.
 
     Args:
         device: ``auto``, ``cpu`` or ``cuda``, as Lightning Fabric names it.
-        precision: Likewise.
+        precision: Likewise; ``auto`` is ``bf16-mixed`` where the device computes in bfloat16.
 
     Raises:
         ValueError: If this machine has no such device.
@@ -23,9 +26,11 @@ def make_fabric(device: str, precision: Precision) -> "Fabric":
     # Lightning takes seconds to import, and only what runs networks needs it.
     from lightning_fabric import Fabric
 
+    # What it says of its precision is no news to who asked for it.
+    logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
     if device_here(device) != device:
         raise ValueError(f"device {device}: this machine has none; auto takes what there is")
-    return Fabric(accelerator=device, devices=1, precision=precision)
+    return Fabric(accelerator=device, devices=1, precision=chosen_precision(precision, device))
 
 
 def device_here(device: str) -> str:
@@ -35,3 +40,28 @@ def device_here(device: str) -> str:
     if device == "mps":
         return device if torch.backends.mps.is_available() else "auto"
     return device
+
+
+def chosen_precision(precision: Precision | Literal["auto"], device: str) -> Precision:
+    """``auto`` as what suits the device; any other as it is given."""
+    if precision != "auto":
+        return precision
+    if device != "cpu" and torch.cuda.is_available():
+        is_fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        # Elsewhere bfloat16 is emulated on a processor, and slower than float32.
+        able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+        is_fast = any(able.get(name) for name in ("avx512_bf16", "amx_bf16"))
+    return "bf16-mixed" if is_fast else "32-true"
+
+
+def channels_last_pays(asked: str, network: nn.Module) -> bool:
+    """Whether a network's weights and features are kept with their channels last.
+
+    Args:
+        asked: ``contiguous``, ``channels_last``, or ``auto`` for what is faster.
+        network: Instance normalisation is slower with channels last than what is gained.
+    """
+    if asked != "auto":
+        return asked == "channels_last"
+    return not any(isinstance(part, nn.InstanceNorm2d) for part in network.modules())

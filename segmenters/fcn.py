@@ -34,7 +34,10 @@ class FCN(NetworkSegmenter):
     """
 
     def build(self) -> nn.Module:
-        return FCNNetwork(self.modalities, len(self.scheme.classes), self.channels, self.dropout)
+        network = FCNNetwork(
+            self.modalities, len(self.scheme.classes), self.channels, self.dropout
+        )
+        return with_instance_norm(network) if self.normalisation == "instance" else network
 
     def deepest(self, network: nn.Module) -> nn.Module:
         return cast(FCNNetwork, network).levels[-1]
@@ -93,3 +96,12 @@ def _convolution(before: int, after: int, *, size: int = 3, stride: int = 1) -> 
         nn.BatchNorm2d(after),
         nn.ReLU(inplace=True),
     ]
+
+
+def with_instance_norm(network: nn.Module) -> nn.Module:
+    """The network with instance normalisation in place of its batch normalisation."""
+    for parent in list(network.modules()):
+        for name, part in parent.named_children():
+            if isinstance(part, nn.BatchNorm2d):
+                setattr(parent, name, nn.InstanceNorm2d(part.num_features, affine=True))
+    return network

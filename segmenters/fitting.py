@@ -4,19 +4,23 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import nn
 
 from segmenters.base import StepObserver
 from segmenters.checkpoints import BestCheckpoint
-from segmenters.device import make_fabric
-from segmenters.sampler import SliceBatch, SliceSampler
-from segmenters.step import Supervised
+from segmenters.device import channels_last_pays, make_fabric
+from segmenters.method import Method, Part, Setup, TrainingData, TrainingStep
+from segmenters.starts import start_of, start_weights
+from segmenters.step import SupervisedMethod
 from segmenters.watcher import Watched, Watcher
 from semiqc.optimise import LoopState, optimise
 from semiqc.study import Study
+
+CONTINUED = "continued.safetensors"
+"""State at the end of a stretch of a training, from which the next goes on."""
 
 
 class Trainable(Watched, Protocol):
@@ -29,7 +33,7 @@ class Trainable(Watched, Protocol):
         """What divides the rows and columns that the network takes."""
         ...
 
-    def build(self) -> nn.Module:
+    def make(self) -> nn.Module:
         """A network with random weights."""
         ...
 
@@ -40,31 +44,35 @@ class Trainable(Watched, Protocol):
 
 def train(
     owner: Trainable,
-    studies: Sequence[Study],
-    pseudo: Sequence[Study],
-    validation: Sequence[Study],
-    observe: StepObserver | None,
-    folder: Path | None,
+    data: TrainingData,
+    observe: StepObserver | None = None,
+    folder: Path | None = None,
+    method: Method | None = None,
+    part: Part | None = None,
 ) -> nn.Module:
-    """A network trained as the segmenter's settings say; see ``Segmenter.fit``.
+    """A network trained as the segmenter's settings say; see ``NetworkSegmenter.fit``.
 
     Returns:
         The network of the checkpoint that the settings choose.
     """
-    training = owner.training
-    validation = [study for study in validation if study.labelled_frames]
+    training, method = owner.training, method or SupervisedMethod()
+    validation = [study for study in data.validation if study.labelled_frames]
     if training.chosen == "best" and not validation:
         raise ValueError("checkpoint: best needs a validation study with a label, got none")
-    sampler = _sampler(owner, studies, pseudo)
-    step, optimizer = _start(owner)
+    setup, optimizer = _start(owner, data.studies, method.count)
+    sampler = method.sampler(data, setup)
+    step = method.step(setup)
     best = _best(owner, step) if validation else None
-    state = _state(owner, step, best, optimizer, [*studies, *pseudo, *validation], folder)
-    done = state.restore() if state else 0
+    identity = json.dumps([_identity(owner, data.all), method.identity()])
+    state = _state(step, best, optimizer, identity, folder)
+    last = part.last if part else training.steps
+    done = _restored(state, part)
     watcher = Watcher(owner, step, validation, best, observe, folder, state)
-    step.plain.train()
+    for network in setup.networks:
+        network.train()
     optimise(
         step,
-        sampler.batches(done + 1, training.steps),
+        sampler.batches(done + 1, last),
         optimizer,
         report=watcher,
         first=done + 1,
@@ -75,57 +83,72 @@ def train(
     )
     watcher.write_checkpoints()
     if state:
+        if last < training.steps:
+            state.save_as(state.folder / CONTINUED, last)
         state.forget()
     return watcher.checkpoints()[training.chosen].eval()
 
 
-def _sampler(owner: Trainable, studies: Sequence[Study], pseudo: Sequence[Study]) -> SliceSampler:
-    training = owner.training
-    rows, columns = (-(-n // owner.multiple) * owner.multiple for n in training.patch)
-    return SliceSampler(
-        studies,
-        pseudo,
-        batch_size=training.batch_size,
-        patch=(rows, columns),
-        pseudo_ratio=training.pseudo_ratio,
-        foreground=training.foreground,
-        seed=training.seed,
-    )
-
-
-def _start(owner: Trainable) -> tuple[Supervised, torch.optim.Optimizer]:
-    """A step with new weights, drawn by the seed, and its optimizer."""
+def _start(
+    owner: Trainable, studies: Sequence[Study], count: int
+) -> tuple[Setup, torch.optim.Optimizer]:
+    """Networks at their start, and the optimizer of all of them."""
     training = owner.training
     fabric = make_fabric(training.device, training.precision)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(training.seed)
-        network = owner.build()
+    weights = start_weights(owner, start_of(owner, studies))
+    networks = nn.ModuleList(_network(owner, training.seed + number) for number in range(count))
+    for network in networks if weights else ():
+        network.load_state_dict(weights or {})
+    if channels_last_pays(training.memory_format, networks):
+        networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(
-        network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+        networks.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
     )
-    wrapped, optimizer = fabric.setup(network, optimizer)
-    return Supervised(wrapped, training, owner.scheme.mirror_axes, fabric), optimizer
+    wrapped = [fabric.setup_module(network) for network in networks]
+    patch = tuple(-(-n // owner.multiple) * owner.multiple for n in training.patch)
+    setup = Setup(wrapped, training, owner.scheme.mirror_axes, fabric, (patch[0], patch[1]))
+    return setup, cast(torch.optim.Optimizer, fabric.setup_optimizers(optimizer))
 
 
-def _best(owner: Trainable, step: Supervised) -> BestCheckpoint:
+def _network(owner: Trainable, seed: int) -> nn.Module:
+    """A network with random weights, drawn by the seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return owner.make()
+
+
+def _best(owner: Trainable, step: TrainingStep) -> BestCheckpoint:
     structures = tuple(structure.name for structure in owner.scheme.structures)
-    return BestCheckpoint(step.plain, structures).to(step.fabric.device)
+    return BestCheckpoint(step.networks["last"], structures).to(step.fabric.device)
+
+
+def _identity(owner: Trainable, studies: Sequence[Study]) -> list[Any]:
+    """What an unfinished training depends on beside its method."""
+    names = [[study.name, study.labelled_frames] for study in studies]
+    return [owner.described(), owner.dropout, asdict(owner.training), names]
 
 
 def _state(
-    owner: Trainable,
-    step: Supervised,
+    step: TrainingStep,
     best: BestCheckpoint | None,
     optimizer: torch.optim.Optimizer,
-    studies: Sequence[Study],
+    identity: str,
     folder: Path | None,
-) -> LoopState[SliceBatch] | None:
-    """What is kept of an unfinished training, with the studies that it depends on."""
+) -> LoopState[Any] | None:
+    """What is kept of an unfinished training."""
     if folder is None:
         return None
-    modules: dict[str, nn.Module] = {"network": step.plain}
-    modules |= {"average": step.average} if step.average else {}
-    modules |= {"best": best} if best else {}
-    names = [[study.name, study.labelled_frames] for study in studies]
-    identity = json.dumps([owner.described(), owner.dropout, asdict(owner.training), names])
+    modules = {**step.modules, **({"best": best} if best else {})}
     return LoopState(folder, identity, modules, optimizer)
+
+
+def _restored(state: LoopState[Any] | None, part: Part | None) -> int:
+    """Number of steps that are done: of this call, or of the stretch before.
+
+    Raises:
+        ValueError: If the stretch before is not to be had.
+    """
+    done = state.restore() if state else 0
+    if done or not state or not part or not part.before:
+        return done
+    return state.take_over(part.before)

@@ -6,8 +6,10 @@ from torch import Tensor
 from semiqc.schemes import UNLABELLED
 
 
-def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """One minus the soft Dice of each class, background included, over labelled pixels.
+def dice_loss(
+    logits: Tensor, labels: Tensor, weights: Tensor | None = None, *, background: bool = True
+) -> Tensor:
+    """One minus the soft Dice of each class over labelled pixels, mean over classes.
 
     Pooled over the batch, so that a slice without a class does not count as a failure. A class
     that the batch's labels lack is left out.
@@ -19,34 +21,45 @@ def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
     Args:
         logits: ``[B, C, Y, X]``.
         labels: Class of each pixel or ``UNLABELLED``, ``[B, Y, X]`` int64.
+        weights: How much each pixel counts, in [0, 1], ``[B, Y, X]``; None counts all alike.
+        background: Whether the background is one of the classes; nnU-Net leaves it out.
 
     Returns:
         A scalar in [0, 1]; 0 where nothing is labelled.
     """
-    known = labels != UNLABELLED
-    probabilities = logits.softmax(dim=1) * known.unsqueeze(1)
-    target = torch.nn.functional.one_hot(labels.clamp(min=0), logits.shape[1])
-    target = target.movedim(-1, 1).to(probabilities.dtype) * known.unsqueeze(1)
-    overlap = (probabilities * target).sum(dim=(0, 2, 3))
-    size = target.sum(dim=(0, 2, 3))
-    total = probabilities.sum(dim=(0, 2, 3)) + size
+    counted = _counted(labels, weights).unsqueeze(1)
+    target = torch.nn.functional.one_hot(labels.clamp(min=0), logits.shape[1]).movedim(-1, 1)
+    probabilities = logits.softmax(dim=1)
+    size = (target * counted).sum(dim=(0, 2, 3))
+    overlap = (probabilities * target * counted).sum(dim=(0, 2, 3))
+    total = (probabilities * counted).sum(dim=(0, 2, 3)) + size
     present = size > 0
+    if not background:
+        present[0] = False
     dice = 2 * overlap / total.clamp(min=1e-6)
     return ((1 - dice) * present).sum() / present.sum().clamp(min=1)
 
 
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+def cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
     """Cross-entropy averaged over labelled pixels.
 
     Args:
         logits: ``[B, C, Y, X]``.
         labels: Class of each pixel or ``UNLABELLED``, ``[B, Y, X]`` int64.
+        weights: How much each pixel counts in the average, in [0, 1], ``[B, Y, X]``; None counts
+            all alike.
 
     Returns:
         A scalar; 0 where nothing is labelled.
     """
-    total = torch.nn.functional.cross_entropy(
-        logits, labels, ignore_index=UNLABELLED, reduction="sum"
+    counted = _counted(labels, weights)
+    of_pixels = torch.nn.functional.cross_entropy(
+        logits, labels, ignore_index=UNLABELLED, reduction="none"
     )
     # PyTorch's own mean is NaN on a batch without any label.
-    return total / (labels != UNLABELLED).sum().clamp(min=1)
+    return (of_pixels * counted).sum() / counted.sum().clamp(min=1)
+
+
+def _counted(labels: Tensor, weights: Tensor | None) -> Tensor:
+    known = (labels != UNLABELLED).float()
+    return known if weights is None else known * weights

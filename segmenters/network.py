@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -18,10 +18,17 @@ from torch.nn.modules.dropout import _DropoutNd
 from segmenters.base import StepObserver
 from segmenters.device import device_here, make_fabric
 from segmenters.fitting import train
+from segmenters.focus import box_of, looked_at, only_within, subsets
+from segmenters.method import Method, Part, TrainingData
 from segmenters.training import TrainingSettings
 from segmenters.weights import read_weights, write_weights
+from semiqc.images.crop import CropBox
+from semiqc.images.frames import study_of_frame
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
+
+Normalisation = Literal["batch", "instance"]
+"""Normalisation of a network's features."""
 
 
 class NetworkSegmenter(ABC):
@@ -32,6 +39,13 @@ class NetworkSegmenter(ABC):
         modalities: Of the images.
         channels: Filters of each resolution level.
         dropout: Share of features dropped in training.
+        normalisation: Of the features, ``batch`` or ``instance``; None is what the network's
+            authors have.
+        standardise: Whether each slice is brought to mean 0 and standard deviation 1 first.
+        focus: Whether the structures are found on whole slices first, and segmented in what lies
+            around them; where slices are larger than the patches of the training.
+        mirror: Whether a prediction is the mean over the image and its mirror images, along the
+            axes that the label scheme allows.
         training: How it is trained.
 
     Attributes:
@@ -45,17 +59,32 @@ class NetworkSegmenter(ABC):
         *,
         channels: tuple[int, ...] = (16, 32, 64, 128, 256),
         dropout: float = 0.0,
+        normalisation: Normalisation | None = None,
+        standardise: bool = False,
+        focus: bool = False,
+        mirror: bool = False,
         training: TrainingSettings | None = None,
     ) -> None:
         self.scheme = scheme
         self.modalities = modalities
         self.channels = channels
         self.dropout = dropout
+        self.normalisation = normalisation
+        self.standardise = standardise
+        self.focus = focus
+        self.mirror = mirror
         self.training = training or TrainingSettings()
 
     @abstractmethod
     def build(self) -> nn.Module:
         """A network with random weights."""
+
+    def make(self) -> nn.Module:
+        """A network with random weights that standardises its slices where that is asked for."""
+        network = self.build()
+        if self.standardise:
+            network.register_forward_pre_hook(standardised)
+        return network
 
     @abstractmethod
     def deepest(self, network: nn.Module) -> nn.Module:
@@ -74,9 +103,25 @@ class NetworkSegmenter(ABC):
         *,
         observe: StepObserver | None = None,
         folder: Path | None = None,
+        unlabelled: Sequence[Study] = (),
+        method: Method | None = None,
+        part: Part | None = None,
     ) -> Self:
-        self._check([*studies, *pseudo, *validation])
-        self.network_ = train(self, studies, pseudo, validation, observe, folder)
+        """See ``Segmenter.fit``.
+
+        Args:
+            studies: With an expert's labels.
+            pseudo: With labels that a segmenter gave and a gate admitted.
+            validation: Studies on which the weights are evaluated now and then.
+            observe: Told of each step.
+            folder: Where the state of an unfinished training is kept.
+            unlabelled: Studies whose images a method learns from; see ``TrainingData``.
+            method: What it does with them; None learns from labels alone.
+            part: The stretch of the training that is done; None does the whole.
+        """
+        data = TrainingData(studies, pseudo, validation, unlabelled)
+        self._check(data.all)
+        self.network_ = train(self, data, observe, folder, method, part)
         return self
 
     @torch.no_grad()
@@ -90,10 +135,37 @@ class NetworkSegmenter(ABC):
             dropping: Seed by which features are dropped as in training, the same in every frame;
                 None drops nothing.
         """
-        for slices, network, fabric in self._read(study):
-            with dropout_active(network, dropping, fabric.device), fabric.autocast():
-                logits = self.logits(network, slices)
-            yield logits.float().softmax(dim=1).transpose(0, 1).cpu().numpy()
+        box = self._box(study)
+        for slices, network, fabric in self._read(study, box):
+            with dropout_active(network, dropping, fabric.device):
+                found = self._probabilities(network, slices, fabric)
+            frame = found.transpose(0, 1).cpu().numpy()
+            yield frame if box is None else only_within(box, frame, study.image.shape[-3:])
+
+    def _box(self, study: Study) -> CropBox | None:
+        """Where the structures of a study lie; None where whole slices are segmented."""
+        patch = self.training.patch
+        if not self.focus or all(
+            length <= wanted for length, wanted in zip(study.image.shape[-2:], patch, strict=True)
+        ):
+            return None
+        found = []
+        for frame in looked_at(study.frames):
+            for slices, network, fabric in self._read(study_of_frame(study, frame)):
+                with fabric.autocast():
+                    found.append(self.logits(network, slices).argmax(dim=1).cpu().numpy())
+        return box_of(np.stack(found), patch, self.multiple)
+
+    def _probabilities(self, network: nn.Module, slices: Tensor, fabric: Fabric) -> Tensor:
+        """Class probabilities of slices, ``[Z, C, Y, X]``; the mean over their mirror images."""
+        axes = self.scheme.mirror_axes if self.mirror else ()
+        dims = [[{"y": -2, "x": -1}[axis] for axis in some] for some in subsets(axes)]
+        total = torch.zeros(())
+        for flipped in dims:
+            with fabric.autocast():
+                logits = self.logits(network, slices.flip(flipped))
+            total = total.to(logits.device) + logits.float().softmax(dim=1).flip(flipped)
+        return total / len(dims)
 
     @torch.no_grad()
     def deep_features(self, study: Study) -> Iterator[NDArray[np.float64]]:
@@ -110,7 +182,9 @@ class NetworkSegmenter(ABC):
                 hook.remove()
             yield found[0].double().mean(dim=(0, 2, 3)).cpu().numpy()
 
-    def _read(self, study: Study) -> Iterator[tuple[Tensor, nn.Module, Fabric]]:
+    def _read(
+        self, study: Study, box: CropBox | None = None
+    ) -> Iterator[tuple[Tensor, nn.Module, Fabric]]:
         """Slices ``[Z, M, Y, X]`` of each frame, beside the network, on its device."""
         self._check_fitted()
         self._check([study])
@@ -120,7 +194,8 @@ class NetworkSegmenter(ABC):
             image = study.image[:, frame]
             if not np.isfinite(image).all():
                 raise ValueError(f"{study.name}: frame {frame} has voxels that are not finite")
-            slices = torch.from_numpy(np.ascontiguousarray(image.swapaxes(0, 1)))
+            shown = image if box is None else box.cut(image, 0)
+            slices = torch.from_numpy(np.ascontiguousarray(shown.swapaxes(0, 1)))
             yield slices.to(fabric.device), network, fabric
 
     def save(self, path: Path) -> None:
@@ -133,7 +208,7 @@ class NetworkSegmenter(ABC):
 
     def load(self, path: Path) -> Self:
         tensors = read_weights(path, self.described())
-        network = self.build()
+        network = self.make()
         network.load_state_dict(tensors)
         self.training = replace(self.training, device=device_here(self.training.device))
         self.network_ = network.eval()
@@ -145,12 +220,15 @@ class NetworkSegmenter(ABC):
 
     def described(self) -> dict[str, Any]:
         """What the network is, as its files keep it."""
-        return {
+        found: dict[str, Any] = {
             "kind": type(self).__name__,
             "classes": list(self.scheme.classes),
             "modalities": self.modalities,
             "channels": list(self.channels),
         }
+        # Files of networks without these say nothing of them.
+        found |= {"normalisation": self.normalisation} if self.normalisation else {}
+        return found | ({"standardise": True} if self.standardise else {})
 
     def _check(self, studies: Sequence[Study]) -> None:
         for study in studies:
@@ -165,6 +243,13 @@ class NetworkSegmenter(ABC):
         padding = (0, -width % self.multiple, 0, -height % self.multiple)
         logits: Tensor = network(nn.functional.pad(slices, padding))
         return logits[..., :height, :width]
+
+
+def standardised(_network: nn.Module, given: tuple[Tensor]) -> tuple[Tensor]:
+    """Slices ``[B, M, Y, X]`` with mean 0 and standard deviation 1; for a forward hook."""
+    (slices,) = given
+    deviation, mean = torch.std_mean(slices.float(), dim=(-2, -1), keepdim=True)
+    return ((slices - mean) / deviation.clamp(min=1e-3),)
 
 
 @contextmanager

@@ -1,38 +1,59 @@
-"""The supervised step."""
+"""Supervised training."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from segmenters.augmentation import augment
 from segmenters.losses import cross_entropy, dice_loss
-from segmenters.sampler import SliceBatch
-from segmenters.training import Checkpoint, TrainingSettings
+from segmenters.method import Setup, TrainingData, seeded
+from segmenters.sampler import SliceBatch, SliceSampler
+from segmenters.training import Checkpoint
+
+
+@dataclass(frozen=True)
+class SupervisedMethod:
+    """Learns from labels, an expert's or pseudo-labels; see ``segmenters.method.Method``."""
+
+    count: int = 1
+
+    def identity(self) -> Any:  # noqa: ANN401
+        return "supervised"
+
+    def sampler(self, data: TrainingData, setup: Setup) -> SliceSampler:
+        training = setup.training
+        return SliceSampler(
+            data.studies,
+            data.pseudo,
+            batch_size=training.batch_size,
+            patch=setup.patch,
+            pseudo_ratio=training.pseudo_ratio,
+            foreground=training.foreground,
+            seed=training.seed,
+        )
+
+    def step(self, setup: Setup) -> "Supervised":
+        return Supervised(setup)
 
 
 class Supervised:
     """Dice and cross-entropy over augmented slices; keeps the average of the weights.
 
     Args:
-        network: As ``fabric`` has set it up; maps ``[B, M, Y, X]`` to logits ``[B, C, Y, X]``.
-        training: Augmentation, seed and average.
-        mirror_axes: Axes along which the anatomy may be mirrored.
-        fabric: Moves batches to the device.
+        setup: With one network.
     """
 
-    def __init__(
-        self,
-        network: nn.Module,
-        training: TrainingSettings,
-        mirror_axes: tuple[str, ...],
-        fabric: Fabric,
-    ) -> None:
-        self.network = network
-        self.fabric = fabric
-        self.training = training
-        self.mirror_axes = mirror_axes
-        self.plain: nn.Module = network.module  # type: ignore[assignment]
-        self.average = None if training.ema is None else _average_of(self.plain, training.ema)
+    def __init__(self, setup: Setup) -> None:
+        self.network = setup.networks[0]
+        self.plain = setup.plain[0]
+        self.fabric = setup.fabric
+        self.training = setup.training
+        self.mirror_axes = setup.mirror_axes
+        decay = setup.training.ema
+        self.average = None if decay is None else average_of(self.plain, decay)
 
     @property
     def networks(self) -> dict[Checkpoint, nn.Module]:
@@ -45,18 +66,24 @@ class Supervised:
         """The network that a snapshot is of: the average where one is kept."""
         return self.average.module if self.average else self.plain
 
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """The network and the average."""
+        found: dict[str, nn.Module] = {"network": self.plain}
+        return found | ({"average": self.average} if self.average else {})
+
     def losses(self, batch: SliceBatch, iteration: int) -> dict[str, Tensor]:
-        generator = torch.Generator().manual_seed(self.training.seed * 1_000_003 + iteration)
         images, labels = augment(
             self.fabric.to_device(batch.images),
             self.fabric.to_device(batch.labels),
             self.training.augmentation,
-            generator,
+            seeded(self.training.seed, iteration),
             self.mirror_axes,
         )
         logits = self.network(images).float()
+        background = self.training.dice_background
         return {
-            "dice_loss": dice_loss(logits, labels),
+            "dice_loss": dice_loss(logits, labels, background=background),
             "cross_entropy": cross_entropy(logits, labels),
         }
 
@@ -65,15 +92,23 @@ class Supervised:
             self.average.update_parameters(self.plain)
 
 
-def _average_of(network: nn.Module, decay: float) -> torch.optim.swa_utils.AveragedModel:
+def average_of(network: nn.Module, decay: float) -> AveragedModel:
     """A copy that follows the weights and buffers by an exponential moving average.
+
+    In the first updates less of the average is kept, ``n / (n + 10)`` after ``n`` updates, so that
+    the weights at the start are forgotten in short trainings too.
 
     Args:
         network: Whose weights are averaged; it is left as it is.
         decay: Share of the average that is kept at each update.
     """
-    return torch.optim.swa_utils.AveragedModel(
-        network,
-        multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(decay),
-        use_buffers=True,
-    )
+
+    @torch.no_grad()
+    def update(averages: list[Tensor], weights: list[Tensor], done: Tensor) -> None:
+        kept = min(decay, int(done) / (int(done) + 10))
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(averages, weights, 1 - kept)
+        else:
+            torch._foreach_copy_(averages, weights)
+
+    return AveragedModel(network, multi_avg_fn=update, use_buffers=True)  # type: ignore[arg-type]

@@ -9,19 +9,29 @@ from segmenters.augmentation import Augmentation
 Checkpoint = Literal["last", "ema", "best"]
 """Weights that a training leaves."""
 
+AUTO = "auto"
+SCRATCH = "scratch"
+PHANTOM = "phantom"
+"""Starts of a training, beside the path of a file with weights."""
+
 POLYNOMIAL_POWER = 0.9
 """Of the decay, as in nnU-Net: Isensee et al., Nature Methods 2021."""
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a network is trained; the same in every scenario, from scratch."""
+    """How a network is trained; the same in every scenario."""
 
+    start: str = AUTO
+    """Weights at the start: ``scratch``, random ones; ``phantom``, those that are shipped for the
+    label scheme and network, which learned from phantoms alone; or a file that a segmenter saved.
+    ``auto`` is ``phantom`` for data of patients where such weights are shipped, else
+    ``scratch``."""
     steps: int = 1500
     """Steps of the optimizer."""
-    batch_size: int = 16
+    batch_size: int = 12
     """Slices in a step."""
-    patch: tuple[int, int] = (96, 96)
+    patch: tuple[int, int] = (128, 128)
     """Rows and columns of a slice in training, each a multiple of 16."""
     learning_rate: float = 2e-3
     """Learning rate of AdamW at the start."""
@@ -31,9 +41,11 @@ class TrainingSettings:
     """How the learning rate falls to zero."""
     clip: float = 12.0
     """Largest norm of the gradient."""
-    ema: float | None = None
-    """Share of the moving average of the weights that is kept at each step. None keeps no
-    average."""
+    dice_background: bool = False
+    """Whether the background counts in the Dice loss."""
+    ema: float | None = 0.99
+    """Share of the moving average of the weights that is kept at each step, less in the first
+    steps. None keeps no average."""
     checkpoint: Checkpoint | None = None
     """Weights that are the result: ``last``, those of the last step; ``ema``, their moving
     average; ``best``, those with the lowest loss on the validation studies. Where not given,
@@ -57,8 +69,13 @@ class TrainingSettings:
     """Seed of initial weights, batches, augmentation and dropout."""
     device: str = "auto"
     """Device: ``auto``, ``cpu`` or ``cuda``, as Lightning Fabric names it."""
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    """Number format: ``32-true`` or ``bf16-mixed``, as Lightning Fabric names it."""
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    """Number format: ``32-true`` or ``bf16-mixed``, as Lightning Fabric names it; ``auto`` takes
+    bfloat16 where the processor or GPU computes in it."""
+    memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
+    """Order of a network's weights and features in memory. ``auto`` is ``channels_last``, with
+    which convolutions are faster, but for networks with instance normalisation, which is slower
+    with it."""
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "validate_every", "checkpoint_every", "report_every"):
@@ -70,6 +87,8 @@ class TrainingSettings:
             raise ValueError(f"ema must lie in [0, 1), got {self.ema}")
         if self.checkpoint == "ema" and self.ema is None:
             raise ValueError("checkpoint: ema needs the setting ema, such as 0.99")
+        if not self.start:
+            raise ValueError("start: say auto, scratch, phantom or a file with weights")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
 

@@ -27,6 +27,7 @@ class UNet(NetworkSegmenter):
             strides=(2,) * (len(self.channels) - 1),
             num_res_units=2,
             dropout=self.dropout,
+            norm=self.normalisation or "instance",
         )
         return network
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import nn
 
 from segmenters.base import StepObserver
 from segmenters.checkpoints import BestCheckpoint, checkpoint_file, snapshot_file
-from segmenters.sampler import SliceBatch
-from segmenters.step import Supervised
+from segmenters.method import TrainingStep
 from segmenters.training import Checkpoint, TrainingSettings
 from segmenters.validation import Segmenting, validate
 from semiqc.optimise import LoopState
@@ -42,12 +41,12 @@ class Watcher:
     def __init__(
         self,
         owner: Watched,
-        step: Supervised,
+        step: TrainingStep,
         validation: Sequence[Study],
         best: BestCheckpoint | None,
         observe: StepObserver | None,
         folder: Path | None,
-        state: LoopState[SliceBatch] | None,
+        state: LoopState[Any] | None,
     ) -> None:
         self.owner = owner
         self.step = step
@@ -74,7 +73,7 @@ class Watcher:
 
     def checkpoints(self) -> dict[Checkpoint, nn.Module]:
         """The networks that the training leaves, by their kind."""
-        return self.step.networks | ({"best": self.best.network} if self.best else {})
+        return {**self.step.networks, **({"best": self.best.network} if self.best else {})}
 
     def write_checkpoints(self) -> None:
         """Leave the weights of each kind in the folder, where there is more than one kind."""

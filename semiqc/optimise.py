@@ -154,8 +154,12 @@ class LoopState(Generic[BatchOf]):
 
     def save(self, iteration: int) -> None:
         """Keep the state after an iteration, whole or not at all."""
+        self.save_as(self.path, iteration)
+
+    def save_as(self, path: Path, iteration: int) -> None:
+        """Keep the state after an iteration in another file, for a loop that goes on from it."""
         described = json.dumps([self.identity, iteration])
-        with whole_file(self.path) as temporary:
+        with whole_file(path) as temporary:
             save_file(self._tensors(), temporary, metadata={IDENTITY: described})
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -176,16 +180,27 @@ class LoopState(Generic[BatchOf]):
         if not self.path.exists():
             return 0
         try:
-            with safe_open(self.path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            identity, iteration, tensors = _read(self.path)
         except (OSError, SafetensorError):
             return 0
-        identity, iteration = json.loads(metadata.get(IDENTITY, '["", 0]'))
         if identity != self.identity:
             return 0
         self._take_back(tensors)
-        return int(iteration)
+        return iteration
+
+    def take_over(self, path: Path) -> int:
+        """Go on from the state that another loop left; the number of iterations it has done.
+
+        Raises:
+            ValueError: If the file cannot be read or is of other modules.
+        """
+        try:
+            _, iteration, tensors = _read(path)
+            self._take_back(tensors)
+        except (OSError, SafetensorError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{path}: not the state of such a training ({reason})") from error
+        return iteration
 
     def _take_back(self, tensors: Mapping[str, Tensor]) -> None:
         for name, module in self.modules.items():
@@ -199,6 +214,15 @@ class LoopState(Generic[BatchOf]):
     def forget(self) -> None:
         """Remove the kept state."""
         self.path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> tuple[str, int, dict[str, Tensor]]:
+    """Identity, iteration and tensors of a state."""
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    identity, iteration = json.loads(metadata.get(IDENTITY, '["", 0]'))
+    return identity, int(iteration), tensors
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

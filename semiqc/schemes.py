@@ -66,7 +66,7 @@ class LabelScheme:
         classes: Name of each label value, from 0, the background.
         structures: What is measured, compared and reported.
         mirror_axes: In-plane image axes, out of ``"y"`` and ``"x"``, along which the anatomy may
-            be mirrored by augmentation. Empty where left and right differ.
+            be mirrored by augmentation. Empty where a label tells left from right.
 
     Raises:
         ValueError: If a structure has no values, or one that the scheme has no class for.
@@ -157,6 +157,7 @@ SHORT_AXIS = LabelScheme(
         Structure("MYO", (2,), Measure.MASS),
         Structure("RV", (1,), Measure.CAVITY),
     ),
+    mirror_axes=("y", "x"),
 )
 """Cine short axis, with the label values of the ACDC challenge."""
 

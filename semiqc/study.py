@@ -41,6 +41,10 @@ class Voxels(Protocol):
         ...
 
 
+PHANTOM_SOURCE = "phantom"
+"""Source of what nobody was scanned for."""
+
+
 @dataclass(frozen=True)
 class Geometry:
     """How a study lay in its source, so that results can be written back.
@@ -111,6 +115,11 @@ class Study:
             raise ValueError(f"{self.name}: spacing must be positive mm, got {self.spacing}")
         if not self.subject:
             object.__setattr__(self, "subject", self.name)
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether nobody was scanned for it, as far as its geometry tells."""
+        return self.geometry is not None and self.geometry.source == PHANTOM_SOURCE
 
     @property
     def frames(self) -> int:

@@ -11,7 +11,7 @@ from semiqc.study import Study
 SQUARE = LabelScheme(
     "square", ("background", "square"), (Structure("square", (1,), Measure.AREA),)
 )
-PLAIN = Augmentation(probability=0)
+PLAIN = Augmentation(probability=0, spatial_probability=0)
 
 
 def bright_square(name="a", *, frames=2, labelled=(0,), seed=0, size=(24, 20)):

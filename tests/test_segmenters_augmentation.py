@@ -6,10 +6,11 @@ import torch
 from segmenters import Augmentation, augment
 from semiqc.schemes import UNLABELLED
 
-EVERYTHING = Augmentation(probability=1.0)
+EVERYTHING = Augmentation(probability=1.0, spatial_probability=1.0)
+NOTHING = Augmentation(probability=0, spatial_probability=0)
 STILL = replace(
-    EVERYTHING, rotation=0, scale=(1, 1), shift=0, elastic=0, gamma=(1, 1), contrast=(1, 1),
-    brightness=0, noise=0, blur=0, low_resolution=1,
+    EVERYTHING, rotation=0, scale=(1, 1), aspect=0, shift=0, elastic=0, gamma=(1, 1),
+    contrast=(1, 1), brightness=0, bias=0, noise=0, blur=0, low_resolution=1,
 )  # fmt: skip
 
 
@@ -27,7 +28,7 @@ def run(batch, settings, seed=0, **options):
     return augment(*batch, settings, torch.Generator().manual_seed(seed), **options)
 
 
-@pytest.mark.parametrize("settings", [STILL, replace(EVERYTHING, probability=0)])
+@pytest.mark.parametrize("settings", [STILL, NOTHING])
 def test_changes_of_nothing_change_nothing(batch, settings):
     images, labels = run(batch, settings)
 
@@ -39,6 +40,7 @@ def test_changes_of_nothing_change_nothing(batch, settings):
     "change",
     [
         {"rotation": 40.0}, {"scale": (0.7, 1.4)}, {"shift": 0.2}, {"elastic": 0.04},
+        {"aspect": 0.5},
     ],
 )  # fmt: skip
 def test_image_and_labels_move_together(batch, change):
@@ -54,7 +56,7 @@ def test_image_and_labels_move_together(batch, change):
     "change",
     [
         {"gamma": (0.5, 0.6)}, {"contrast": (1.5, 2.0)}, {"brightness": 0.5},
-        {"noise": 0.3}, {"blur": 2.0}, {"low_resolution": 0.3},
+        {"bias": 0.5}, {"noise": 0.3}, {"blur": 2.0}, {"low_resolution": 0.3},
     ],
 )  # fmt: skip
 def test_intensities_change_without_the_labels(batch, change):

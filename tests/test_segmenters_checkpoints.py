@@ -121,7 +121,7 @@ def test_the_best_of_an_earlier_training_in_the_same_folder_is_not_taken(tmp_pat
 
 
 def test_one_kind_alone_leaves_no_checkpoint(tmp_path):
-    small_unet().fit([bright_square()], folder=tmp_path)
+    small_unet(ema=None).fit([bright_square()], folder=tmp_path)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -134,4 +134,4 @@ def test_the_best_needs_a_validation_study_with_a_label():
 
 def test_an_average_that_is_not_kept_cannot_be_the_result():
     with pytest.raises(ValueError, match="checkpoint: ema needs the setting ema"):
-        TrainingSettings(checkpoint="ema")
+        TrainingSettings(ema=None, checkpoint="ema")

@@ -61,6 +61,8 @@ class EnsemblePrediction:
             "store": store.fingerprint(),
             "crf": asdict(self.crf) if self.crf else None,
             "clean": self.clean,
+            "focus": members[0].blank().focus,
+            "mirror": members[0].blank().mirror,
         }
 
     def write(self, studies: Sequence[Study], path: Path, tick: Tick) -> None:

@@ -9,6 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from semiqc.experiment.overlays import read_overlays
+from semiqc.experiment.renamed import as_written_before
 from semiqc.experiment.results import CHECKPOINTS, TABLES
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.training_log import read_log
@@ -108,7 +109,8 @@ def _settings(path: Path) -> Settings:
         RunError: If this version of semiqc does not know them.
     """
     try:
-        return Settings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        written = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Settings.model_validate(as_written_before(written))
     except (yaml.YAMLError, ValidationError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else None
         reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)

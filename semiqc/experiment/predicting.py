@@ -141,8 +141,7 @@ def load_segmenter(finished: Finished, scenario: str, seed: int | None = None) -
     blank = SEGMENTERS[network.kind](
         finished.scheme,
         len(finished.data["modalities"]),
-        channels=network.channels,
-        dropout=network.dropout,
+        **network.arguments,
         training=settings.training,
     )
     chosen = settings.seeds[0] if seed is None else seed

@@ -10,6 +10,12 @@ RENAMED = {
 }
 """Old name and new one, which are of the same section; ``gates`` stands for each of its items."""
 
+BEFORE: dict[str, dict[str, Any]] = {
+    "segmenter": {"focus": False, "mirror": False},
+    "training": {"start": "scratch", "dice_background": True},
+}
+"""Settings that earlier versions had not, by section, with what these versions did."""
+
 
 def current_key(key: str, notice: Callable[[str], None]) -> str:
     """The name of today of a setting such as ``segmenter.tta``.
@@ -47,6 +53,18 @@ def with_current_names(
         changed = [_renamed(item, old, new) for item in items]
         found[section] = changed if several else changed[0]
         notice(f"the setting {old} is now called {new}")
+    return found
+
+
+def as_written_before(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a run was made with, which may have been when some did not exist.
+
+    What they do was not done then, whatever the default is today.
+    """
+    found = dict(table)
+    for section, absent in BEFORE.items():
+        given = found.get(section)
+        found[section] = {**absent, **given} if isinstance(given, Mapping) else absent
     return found
 
 

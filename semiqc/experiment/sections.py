@@ -12,6 +12,9 @@ from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.work.arguments import checked_arguments, unknown
 from semiqc.work.sections import OneOf, Section
 
+ARGUMENTS = {"channels", "dropout", "normalisation", "standardise", "focus", "mirror"}
+"""Settings of a segmenter that its constructor takes."""
+
 
 class PhantomSettings(Section):
     """Phantoms that are made where no data is named."""
@@ -80,12 +83,16 @@ class FramesSettings(Section):
 class SegmenterSettings(Section):
     """The network."""
 
-    kind: Annotated[str, OneOf(SEGMENTERS)] = "unet"
+    kind: Annotated[str, OneOf(SEGMENTERS)] = "plain_unet"
     """A name in ``segmenters.SEGMENTERS``."""
     channels: tuple[Annotated[int, Field(ge=1)], ...] = (16, 32, 64, 128, 256)
     """Filters of each resolution level."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of features dropped in training."""
+    normalisation: Literal["batch", "instance"] | None = None
+    """Of the features; what the network's authors have where not given."""
+    standardise: bool = False
+    """Whether each slice is brought to mean 0 and standard deviation 1 before the network."""
     members: Annotated[int, Field(ge=1)] = 3
     """Networks, alike but for the seed, that segment the unlabelled studies together: by their
     mean, and where they differ is uncertainty for the estimators. Each scenario's result is one
@@ -94,8 +101,19 @@ class SegmenterSettings(Section):
     """Samples of one network's dropout, which take the members' place."""
     tta: Annotated[int, Field(ge=0)] = 0
     """Likewise: test-time augmentations of the image, turned, shifted and recoloured."""
-    clean: bool = False
+    focus: bool = True
+    """Find the structures on whole slices first, and segment them in what lies around; where
+    slices are larger than ``training.patch``."""
+    mirror: bool = True
+    """Predict by the mean over the image and its mirror images, along the axes that the label
+    scheme allows."""
+    clean: bool = True
     """Keep only the largest connected component of each class."""
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Of the constructor of the segmenter's class, beside its training."""
+        return self.model_dump(include=ARGUMENTS)
 
     @model_validator(mode="before")
     @classmethod

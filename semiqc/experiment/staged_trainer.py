@@ -13,6 +13,8 @@ from segmenters import (
     checkpoint_file,
     loss_term,
 )
+from segmenters.starts import digest, start_of
+from segmenters.training import SCRATCH
 from semiqc.experiment.ensemble_prediction import EnsemblePrediction, read_predictions
 from semiqc.experiment.rungs import RungSteps, Snapshot
 from semiqc.experiment.sections import Rung
@@ -27,7 +29,7 @@ from semiqc.work.stages import RunFolder
 MEMBERS_APART = 7919
 """Between the seeds of an ensemble's members."""
 
-OF_PREDICTING = {"clean", "members", "samples", "tta"}
+OF_PREDICTING = {"clean", "focus", "members", "mirror", "samples", "tta"}
 """Settings of a segmenter that no single network depends on."""
 
 
@@ -84,14 +86,16 @@ class StagedTrainer:
         network = self.settings.segmenter
         training = self.settings.training
         steps = self.steps(rung)
+        channels = tuple(max(2, round(n * rung.width)) for n in network.channels)
         return SEGMENTERS[network.kind](
             self.store.scheme,
             len(self.store.modalities),
-            channels=tuple(max(2, round(n * rung.width)) for n in network.channels),
-            dropout=network.dropout,
+            **network.arguments | {"channels": channels},
             training=replace(
                 training,
                 steps=steps.count,
+                # Weights of another width fit nothing.
+                start=training.start if rung.width == 1 else SCRATCH,
                 seed=training.seed + self.seed + MEMBERS_APART * member,
                 snapshots=steps.before_end,
                 # Which weights are used is chosen among those that the training leaves.
@@ -161,6 +165,7 @@ class StagedTrainer:
         return {
             "segmenter": self.settings.segmenter.model_dump(mode="json", exclude=OF_PREDICTING),
             "training": {k: v for k, v in asdict(blank.training).items() if k != "checkpoint"},
+            "start": digest(start_of(blank, experts)),
             "width": rung.width,
             "experts": [self._identity(study) for study in experts],
             "pseudo": [self._identity(study) for study in pseudo],

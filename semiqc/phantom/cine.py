@@ -7,7 +7,7 @@ from semiqc.phantom.artefacts import Artefacts, corrupt
 from semiqc.phantom.draws import Normal
 from semiqc.phantom.scanner import ScannerProfile, acquire, to_kspace
 from semiqc.phantom.tissue import Image
-from semiqc.study import Geometry
+from semiqc.study import PHANTOM_SOURCE, Geometry
 
 SMALLEST_SIZE = 32
 
@@ -126,4 +126,4 @@ def _placed(
     affine[:3, :3] = columns * np.array(spacing[::-1])
     source_shape = (shape[2], shape[1], shape[0])
     affine[:3, 3] = -affine[:3, :3] @ ((np.array(source_shape) - 1) / 2)
-    return Geometry(affine, source_shape, source="phantom")
+    return Geometry(affine, source_shape, source=PHANTOM_SOURCE)

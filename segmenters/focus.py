@@ -1,0 +1,80 @@
+"""Where in a study the structures lie: found on whole slices, segmented in what is around them.
+
+A network that learned from patches around the heart takes much of a thorax for one. On whole
+slices it need only say where the heart is; what it segments it sees as it did in training.
+"""
+
+from itertools import chain, combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from semiqc.images.crop import CropBox, box_around
+from semiqc.schemes import BACKGROUND
+
+LOOKED_AT = 3
+"""Frames on which the structures are looked for, spread over the cycle."""
+
+MARGIN = 0.1
+"""What is kept free around structures that fill a patch, as a share of it."""
+
+
+def looked_at(frames: int) -> tuple[int, ...]:
+    """The frames on which structures are looked for, of as many."""
+    count = min(frames, LOOKED_AT)
+    return tuple(int(number * frames / count) for number in range(count))
+
+
+def box_of(labels: NDArray[np.integer], patch: tuple[int, int], multiple: int) -> CropBox:
+    """A box of a patch's size around the largest thing that was found, or larger if that is.
+
+    Args:
+        labels: Class of each voxel, ``[T, Z, Y, X]``.
+        patch: Rows and columns of the patches in training.
+        multiple: What divides the rows and columns of the box.
+    """
+    largest = _largest(np.asarray((labels > BACKGROUND).any(axis=0)))
+    size = []
+    for axis, wanted in enumerate(patch, start=1):
+        places = np.flatnonzero(largest.any(axis=tuple({0, 1, 2} - {axis})))
+        extent = int(places[-1] - places[0] + 1) if len(places) else 0
+        needed = max(wanted, int(extent + 2 * MARGIN * wanted)) if extent else wanted
+        size.append(-(-needed // multiple) * multiple)
+    return box_around(largest.astype(np.int8), (None, size[0], size[1]))
+
+
+def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The largest component of a mask ``[Z, Y, X]``, by faces; nothing of an empty one."""
+    components, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    sizes = np.bincount(components.ravel())
+    sizes[0] = 0
+    largest: NDArray[np.bool_] = components == sizes.argmax()
+    return largest
+
+
+def only_within(
+    box: CropBox, probabilities: NDArray[np.float32], shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Class probabilities of a box in their place in a frame; background all around.
+
+    Args:
+        box: Of all slices.
+        probabilities: ``[C, Z, Y', X']``.
+        shape: ``(Z, Y, X)`` of the frame.
+
+    Returns:
+        ``[C, Z, Y, X]``.
+    """
+    slices, rows, columns = shape
+    whole = box.put_back(probabilities, (slices, rows, columns), 0)
+    outside = whole.sum(axis=0) == 0
+    whole[BACKGROUND][outside] = 1
+    return whole.astype(np.float32, copy=False)
+
+
+def subsets(axes: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """All subsets of axes, the empty one first."""
+    return list(chain.from_iterable(combinations(axes, n) for n in range(len(axes) + 1)))
