@@ -2,12 +2,22 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, grid_sample, interpolate
 
 from semiqc.schemes import UNLABELLED
+
+SMALL: dict[str, Any] = {
+    "rotation": 30.0,
+    "scale": (0.75, 1.3),
+    "aspect": 0.0,
+    "bias": 0.0,
+}
+"""Settings of an ``Augmentation`` of images that lie alike."""
 
 
 @dataclass(frozen=True)
@@ -125,24 +135,16 @@ def _matrix(
         generator: Of all that is drawn.
         mirror_axes: Where anatomy may be mirrored.
     """
-
-    def drawn(low: float, high: float, unchanged: float) -> Tensor:
-        chance = settings.spatial_probability
-        return _drawn(count, low, high, chance, generator, unchanged)
-
-    angle = drawn(-settings.rotation, settings.rotation, 0.0) * (math.pi / 180)
-    scale = drawn(*settings.scale, 1.0)
-    stretch = torch.exp(drawn(-1.0, 1.0, 0.0) * math.log1p(settings.aspect) / 2)
+    chance = settings.spatial_probability
+    drawn = partial(_drawn, count, probability=chance, generator=generator)
+    angle = drawn(-settings.rotation, settings.rotation) * (math.pi / 180)
+    scale = drawn(*settings.scale, unchanged=1.0)
+    stretch = torch.exp(drawn(-1.0, 1.0) * math.log1p(settings.aspect) / 2)
     # A grid runs from -1 to 1, so a share of the field of view is twice as long in it.
-    shift_x = drawn(-2 * settings.shift, 2 * settings.shift, 0.0)
-    shift_y = drawn(-2 * settings.shift, 2 * settings.shift, 0.0)
+    shift_x = drawn(-2 * settings.shift, 2 * settings.shift)
+    shift_y = drawn(-2 * settings.shift, 2 * settings.shift)
     axes = mirror_axes if settings.mirror else ()
-    flip_y, flip_x = (
-        1.0 - 2.0 * (torch.rand(count, generator=generator) < 0.5).float()
-        if axis in axes
-        else torch.ones(count)
-        for axis in ("y", "x")
-    )
+    flip_y, flip_x = (_flips(count, axis in axes, generator) for axis in ("y", "x"))
     along_x, along_y = flip_x * stretch / scale, flip_y / (stretch * scale)
     cosine, sine = torch.cos(angle), torch.sin(angle)
     return torch.stack(
@@ -152,6 +154,13 @@ def _matrix(
         ],
         dim=1,
     )
+
+
+def _flips(count: int, may_flip: bool, generator: torch.Generator) -> Tensor:
+    """1 or -1 for each slice; 1 for all that may not be mirrored."""
+    if not may_flip:
+        return torch.ones(count)
+    return 1.0 - 2.0 * (torch.rand(count, generator=generator) < 0.5).float()
 
 
 def _displacement(
@@ -186,15 +195,15 @@ def recolour(images: Tensor, settings: Augmentation, generator: torch.Generator)
     images = _with_gamma(images, settings, generator)
     images = 1 - _with_gamma(1 - images, settings, generator)
 
-    def drawn(low: float, high: float, unchanged: float) -> Tensor:
+    def drawn(low: float, high: float, unchanged: float = 0.0) -> Tensor:
         values = _drawn(count, low, high, settings.probability, generator, unchanged)
         return values.view(-1, 1, 1, 1).to(device)
 
-    images = images * drawn(*settings.contrast, 1.0)
+    images = images * drawn(*settings.contrast, unchanged=1.0)
     reach = 3**0.5 * settings.brightness
-    images = images + drawn(-reach, reach, 0.0)
+    images = images + drawn(-reach, reach)
     noise = torch.randn(images.shape, generator=generator).to(device)
-    return images + drawn(0.0, settings.noise, 0.0) * noise
+    return images + drawn(0.0, settings.noise) * noise
 
 
 def _with_gamma(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
@@ -246,7 +255,7 @@ def _drawn(
     high: float,
     probability: float,
     generator: torch.Generator,
-    unchanged: float,
+    unchanged: float = 0.0,
 ) -> Tensor:
     """Uniform draws for the chosen slices, ``unchanged`` for the others, ``[B]``."""
     drawn = low + (high - low) * torch.rand(count, generator=generator)

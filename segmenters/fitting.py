@@ -15,6 +15,7 @@ from segmenters.device import channels_last_pays, make_fabric
 from segmenters.method import Method, Part, Setup, TrainingData, TrainingStep
 from segmenters.starts import start_of, start_weights
 from segmenters.step import SupervisedMethod
+from segmenters.training import TrainingSettings
 from segmenters.watcher import Watched, Watcher
 from semiqc.optimise import LoopState, optimise
 from semiqc.study import Study
@@ -56,9 +57,7 @@ def train(
         The network of the checkpoint that the settings choose.
     """
     training, method = owner.training, method or SupervisedMethod()
-    validation = [study for study in data.validation if study.labelled_frames]
-    if training.chosen == "best" and not validation:
-        raise ValueError("checkpoint: best needs a validation study with a label, got none")
+    validation = _validation(data, training)
     setup, optimizer = _start(owner, data.studies, method.count)
     sampler = method.sampler(data, setup)
     step = method.step(setup)
@@ -82,11 +81,23 @@ def train(
         fabric=step.fabric,
     )
     watcher.write_checkpoints()
+    if state and last < training.steps:
+        state.save_as(state.folder / CONTINUED, last)
     if state:
-        if last < training.steps:
-            state.save_as(state.folder / CONTINUED, last)
         state.forget()
     return watcher.checkpoints()[training.chosen].eval()
+
+
+def _validation(data: TrainingData, training: TrainingSettings) -> list[Study]:
+    """The validation studies that have a label.
+
+    Raises:
+        ValueError: If there are none and they shall choose the checkpoint.
+    """
+    found = [study for study in data.validation if study.labelled_frames]
+    if training.chosen == "best" and not found:
+        raise ValueError("checkpoint: best needs a validation study with a label, got none")
+    return found
 
 
 def _start(

@@ -171,7 +171,7 @@ class LoopState(Generic[BatchOf]):
         }
         for number, moments in self.optimizer.state_dict()["state"].items():
             for key, value in moments.items():
-                moment = torch.as_tensor(value).detach().cpu().clone()
+                moment = torch.as_tensor(value).detach().cpu().contiguous().clone()
                 tensors[f"optimizer/{number}/{key}"] = moment
         return tensors
 

@@ -29,7 +29,7 @@ def small_unet(**changes):
     """A U-Net of two levels that learns for a few steps."""
     training = TrainingSettings(
         steps=12, batch_size=4, patch=(16, 16), learning_rate=0.02, report_every=1,
-        checkpoint_every=5, validate_every=6, augmentation=PLAIN, device="cpu",
+        checkpoint_every=5, validate_every=6, augmentation=PLAIN, ema=None, device="cpu",
     )  # fmt: skip
     return UNet(SQUARE, channels=(4, 8), training=replace(training, **changes))
 

@@ -104,7 +104,10 @@ def test_changes_reach_into_sections_and_are_read_as_yaml(file):
             "training: {checkpoint: best}",
             "training.checkpoint: best needs validation studies; set split.validation",
         ),
-        ("training: {checkpoint: ema}", "training: checkpoint: ema needs the setting ema"),
+        (
+            "training: {ema: null, checkpoint: ema}",
+            "training: checkpoint: ema needs the setting ema",
+        ),
         ("seeds: []", "seeds:"),
         ("seeds: [0, 1, 0]", "seeds: some are given twice: 0, 1, 0"),
         ("gate:\ngates: [random]", "gate: input should be a valid dictionary"),

@@ -332,7 +332,7 @@ def test_deep_features_are_those_of_the_deepest_level(kind):
     bottom = segmenter.deepest(segmenter.network_)
     with torch.no_grad(), bottom.register_forward_hook(lambda *given: seen.append(given[2])):
         next(segmenter.predict_frames(STUDY))
-    np.testing.assert_allclose(found[0], seen[0].mean(dim=(0, 2, 3)), rtol=1e-4)
+    np.testing.assert_allclose(found[0], seen[0].float().mean(dim=(0, 2, 3)), rtol=1e-4)
     assert seen[0].shape[2:] == (6, 5)  # A quarter of the rows and columns.
 
 

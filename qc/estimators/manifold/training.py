@@ -148,6 +148,10 @@ def gentle(probability: float) -> Augmentation:
     """Changes that leave a good pair a good one, small enough for a few latent dimensions."""
     return Augmentation(
         probability=probability,
+        spatial_probability=probability,
+        mirror=False,
+        aspect=0.0,
+        bias=0.0,
         rotation=15.0,
         scale=(0.85, 1.15),
         shift=0.08,

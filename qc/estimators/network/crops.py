@@ -10,7 +10,7 @@ from torch import Tensor
 
 from qc.estimators.frame_estimator import Judged
 from qc.frames import Frame, GradedFrame
-from segmenters.augmentation import Augmentation, augment
+from segmenters.augmentation import SMALL, Augmentation, augment
 from semiqc.images.crop import CropBox, box_around, share_of_dice
 from semiqc.measuring.masks import masks
 from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
@@ -104,7 +104,7 @@ def augmented(batch: Batch, probability: float, scheme: LabelScheme, seed: int) 
     images, labels = augment(
         batch.images.reshape(count, -1, height, width),
         torch.cat([batch.labels, batch.reference], dim=1),
-        Augmentation(probability=probability),
+        Augmentation(probability=probability, spatial_probability=probability, **SMALL),
         generator,
         scheme.mirror_axes,
     )
