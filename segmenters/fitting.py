@@ -62,13 +62,10 @@ def train(
     sampler = method.sampler(data, setup)
     step = method.step(setup)
     best = _best(owner, step) if validation else None
-    identity = json.dumps([_identity(owner, data.all), method.identity()])
-    state = _state(step, best, optimizer, identity, folder)
+    state = _state(step, best, optimizer, _identity(owner, data, method), folder)
     last = part.last if part else training.steps
     done = _restored(state, part)
     watcher = Watcher(owner, step, validation, best, observe, folder, state)
-    for network in setup.networks:
-        network.train()
     optimise(
         step,
         sampler.batches(done + 1, last),
@@ -115,7 +112,7 @@ def _start(
     optimizer = torch.optim.AdamW(
         networks.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
     )
-    wrapped = [fabric.setup_module(network) for network in networks]
+    wrapped = [fabric.setup_module(network.train()) for network in networks]
     patch = tuple(-(-n // owner.multiple) * owner.multiple for n in training.patch)
     setup = Setup(wrapped, training, owner.scheme.mirror_axes, fabric, (patch[0], patch[1]))
     return setup, cast(torch.optim.Optimizer, fabric.setup_optimizers(optimizer))
@@ -133,10 +130,11 @@ def _best(owner: Trainable, step: TrainingStep) -> BestCheckpoint:
     return BestCheckpoint(step.networks["last"], structures).to(step.fabric.device)
 
 
-def _identity(owner: Trainable, studies: Sequence[Study]) -> list[Any]:
-    """What an unfinished training depends on beside its method."""
-    names = [[study.name, study.labelled_frames] for study in studies]
-    return [owner.described(), owner.dropout, asdict(owner.training), names]
+def _identity(owner: Trainable, data: TrainingData, method: Method) -> str:
+    """What an unfinished training depends on."""
+    names = [[study.name, study.labelled_frames] for study in data.all]
+    network = [owner.described(), owner.dropout, asdict(owner.training)]
+    return json.dumps([*network, names, method.identity()])
 
 
 def _state(

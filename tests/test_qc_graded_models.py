@@ -15,7 +15,14 @@ from semiqc.files.store.writer import StoreWriter
 from semiqc.measuring.metrics import dice
 
 TRAINING = TrainingSettings(
-    steps=25, batch_size=4, patch=(16, 16), learning_rate=0.02, augmentation=PLAIN, device="cpu"
+    steps=25,
+    batch_size=4,
+    patch=(16, 16),
+    learning_rate=0.02,
+    ema=None,
+    dice_background=True,
+    augmentation=PLAIN,
+    device="cpu",
 )
 SMALL = {"channels": (4, 8), "training": TRAINING}
 
