@@ -1,7 +1,7 @@
 """Batches of labelled slices, read one slice at a time."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -14,6 +14,9 @@ from semiqc.schemes import BACKGROUND, UNLABELLED
 from semiqc.study import Study
 
 Number = TypeVar("Number", bound=np.generic)
+
+JITTER = 0.15
+"""How far beside the structures' middle a crop is laid at most, as a share of the patch."""
 
 DRAWS = 10
 """Times that a slice is drawn, at most, for one that has a label."""
@@ -47,8 +50,9 @@ class SliceSampler:
         patch: Rows and columns; slices are cropped or padded to them.
         pseudo_ratio: Share of the batches drawn from ``pseudo``, if there are any; times the mean
             of their weights.
-        foreground: Share of the crops, where a slice is larger than the patch, that are laid
-            around a voxel of a structure.
+        foreground: Share of the crops, where a slice is larger than the patch, that follow the
+            structures: they are laid around the middle of those of the whole frame, up to
+            ``JITTER`` of the patch beside it. All others lie anywhere.
         seed: Of all that is drawn.
 
     Raises:
@@ -60,8 +64,11 @@ class SliceSampler:
     batch_size: int = 16
     patch: tuple[int, int] = (96, 96)
     pseudo_ratio: float = 0.5
-    foreground: float = 0.7
+    foreground: float = 0.9
     seed: int = 0
+    _middles: dict[tuple[int, int], tuple[float, float] | None] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         for name in ("studies", "pseudo"):
@@ -107,28 +114,34 @@ class SliceSampler:
             if (labels != UNLABELLED).any():
                 break
         image = study.image[:, frame, z]
-        start = self._corner(labels, rng)
+        start = self._corner(study, frame, rng)
         return fit_patch(image, start, self.patch, 0.0), fit_patch(
             labels, start, self.patch, UNLABELLED
         )
 
-    def _corner(self, labels: NDArray[np.int8], rng: np.random.Generator) -> tuple[int, int]:
+    def _corner(self, study: Study, frame: int, rng: np.random.Generator) -> tuple[int, int]:
         """First row and column of the patch; negative where the slice is smaller."""
-        spare = [size - wanted for size, wanted in zip(labels.shape, self.patch, strict=True)]
+        spare = [n - wanted for n, wanted in zip(study.image.shape[-2:], self.patch, strict=True)]
         at_random = [int(rng.integers(s + 1)) if s > 0 else s // 2 for s in spare]
-        around = rng.random() < self.foreground
-        place = rng.random()
-        if max(spare) <= 0 or not around:
+        is_around = rng.random() < self.foreground
+        beside = JITTER * (2 * rng.random(2) - 1)
+        middle = self._middle(study, frame) if is_around and max(spare) > 0 else None
+        if middle is None:
             return at_random[0], at_random[1]
-        structures = np.argwhere((labels != UNLABELLED) & (labels != BACKGROUND))
-        if not len(structures):
-            return at_random[0], at_random[1]
-        voxel = structures[int(place * len(structures))]
         rows, columns = (
-            int(np.clip(v - rng.integers(wanted), 0, s)) if s > 0 else s // 2
-            for v, wanted, s in zip(voxel, self.patch, spare, strict=True)
+            int(np.clip(round(m + (b - 0.5) * wanted), 0, s)) if s > 0 else s // 2
+            for m, b, wanted, s in zip(middle, beside, self.patch, spare, strict=True)
         )
         return rows, columns
+
+    def _middle(self, study: Study, frame: int) -> tuple[float, float] | None:
+        """Median row and column of the structures of a frame; None where it has none."""
+        key = (id(study), frame)
+        if key not in self._middles:
+            _, rows, columns = np.nonzero(study.labels[frame] > BACKGROUND)
+            found = (float(np.median(rows)), float(np.median(columns))) if len(rows) else None
+            self._middles[key] = found
+        return self._middles[key]
 
 
 def _weighted_choice(studies: Sequence[Study], rng: np.random.Generator) -> Study:

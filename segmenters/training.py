@@ -53,8 +53,8 @@ class TrainingSettings:
     pseudo_ratio: float = 0.5
     """Share of the batches drawn from pseudo-labels, where there are any, times the mean of
     their weights."""
-    foreground: float = 0.7
-    """Share of crops laid around a structure, where slices exceed the patch."""
+    foreground: float = 0.9
+    """Share of crops laid around the middle of the structures, where slices exceed the patch."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """Random changes of the slices in training."""
     validate_every: int = 200

@@ -7,6 +7,7 @@ from segmenter_builders import Watched, bright_square
 
 from segmenters.sampler import SliceSampler, fit_patch
 from semiqc.schemes import UNLABELLED
+from semiqc.study import Study
 
 
 def sampler(studies, **options):
@@ -137,3 +138,19 @@ def test_slices_without_a_label_are_drawn_anew():
     # Two in three slices have no label; ten draws all fail once in 58.
     unlabelled = (batch.labels == UNLABELLED).all(dim=(1, 2))
     assert int(unlabelled.sum()) <= 6
+
+
+def test_crops_follow_the_structures_of_the_frame_on_every_slice():
+    labels = np.zeros((1, 2, 80, 80), np.int8)
+    labels[0, 0, 50:60, 20:30] = 1
+    place = np.arange(80 * 80, dtype=np.float32).reshape(80, 80)
+    study = Study("a", np.broadcast_to(place, (1, 1, 2, 80, 80)), labels, (8.0, 1.5, 1.5))
+    drawn = SliceSampler([study], batch_size=60, patch=(32, 32), foreground=1.0).batch(1)
+    middles = drawn.images[:, 0, 16, 16].numpy()
+    rows, columns = middles // 80, middles % 80
+
+    # The second slice has no structure, and is cropped where those of the first lie.
+    assert not (drawn.labels == 1).any(2).any(1).all()
+    assert np.abs(rows - 54.5).max() < 0.15 * 32 + 1.5
+    assert np.abs(columns - 24.5).max() < 0.15 * 32 + 1.5
+    assert np.ptp(rows) > 3

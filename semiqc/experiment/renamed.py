@@ -11,7 +11,7 @@ RENAMED = {
 """Old name and new one, which are of the same section; ``gates`` stands for each of its items."""
 
 BEFORE: dict[str, dict[str, Any]] = {
-    "segmenter": {"focus": False, "mirror": False},
+    "segmenter": {"focus": False, "mirror": False, "standardise": False},
     "training": {"start": "scratch", "dice_background": True},
 }
 """Settings that earlier versions had not, by section, with what these versions did."""

@@ -91,7 +91,7 @@ class SegmenterSettings(Section):
     """Share of features dropped in training."""
     normalisation: Literal["batch", "instance"] | None = None
     """Of the features; what the network's authors have where not given."""
-    standardise: bool = False
+    standardise: bool = True
     """Whether each slice is brought to mean 0 and standard deviation 1 before the network."""
     members: Annotated[int, Field(ge=1)] = 3
     """Networks, alike but for the seed, that segment the unlabelled studies together: by their
