@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from segmenters.pretrained import pretrained_weights
 from segmenters.training import AUTO, PHANTOM, SCRATCH, TrainingSettings
 from segmenters.weights import read_weights
 from semiqc.schemes import LabelScheme
@@ -35,18 +36,13 @@ def start_of(owner: Starting, studies: Sequence[Study]) -> Path | None:
         return None
     if start not in (AUTO, PHANTOM):
         return Path(start)
-    found = shipped_weights(owner)
+    found = pretrained_weights(owner.scheme.name, owner.described())
     if found is None and start == PHANTOM:
         raise ValueError(
             f"start: no weights are shipped for the label scheme {owner.scheme.name} and the"
             f" network {owner.described()}; say scratch, or make some with semiqc pretrain"
         )
     return found
-
-
-def shipped_weights(owner: Starting) -> Path | None:
-    """File with the weights that are shipped for a network and its classes; None without any."""
-    return None
 
 
 def start_weights(owner: Starting, path: Path | None) -> dict[str, Tensor] | None:

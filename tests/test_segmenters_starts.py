@@ -46,7 +46,9 @@ def test_weights_that_are_not_there_are_refused(tmp_path):
 
 
 def test_phantoms_and_arrays_start_from_scratch(monkeypatch, tmp_path):
-    monkeypatch.setattr("segmenters.starts.shipped_weights", lambda owner: tmp_path / "shipped")
+    monkeypatch.setattr(
+        "segmenters.starts.pretrained_weights", lambda *network: tmp_path / "shipped"
+    )
     patient = replace(bright_square(), geometry=IMPORTED)
     phantom = replace(patient, geometry=replace(IMPORTED, source=PHANTOM_SOURCE))
 
