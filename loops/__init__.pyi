@@ -1,6 +1,10 @@
 from .base import Bench as Bench
 from .base import with_pseudo_labels as with_pseudo_labels
 from .in_memory import InMemoryBench as InMemoryBench
+from .online.bcp import BCP as BCP
+from .online.fixmatch import MEAN_TEACHER as MEAN_TEACHER
+from .online.fixmatch import FixMatch as FixMatch
+from .online.registry import METHODS as METHODS
 from .records import Candidate as Candidate
 from .records import Judged as Judged
 from .records import Labelled as Labelled

@@ -60,6 +60,21 @@ def cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor | None = None)
     return (of_pixels * counted).sum() / counted.sum().clamp(min=1)
 
 
+def squared_error(logits: Tensor, probabilities: Tensor, weights: Tensor) -> Tensor:
+    """Squared difference of the softmax to probabilities, averaged over classes and pixels.
+
+    Args:
+        logits: ``[B, C, Y, X]``.
+        probabilities: To come near to, likewise.
+        weights: How much each pixel counts in the average, in [0, 1], ``[B, Y, X]``.
+
+    Returns:
+        A scalar; 0 where no pixel counts.
+    """
+    of_pixels = (logits.softmax(dim=1) - probabilities).square().mean(dim=1)
+    return (of_pixels * weights).sum() / weights.sum().clamp(min=1)
+
+
 def _counted(labels: Tensor, weights: Tensor | None) -> Tensor:
     known = (labels != UNLABELLED).float()
     return known if weights is None else known * weights

@@ -69,10 +69,15 @@ class SliceSampler:
     _middles: dict[tuple[int, int], tuple[float, float] | None] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _frames: dict[int, tuple[int, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         for name in ("studies", "pseudo"):
-            labelled = [study for study in getattr(self, name) if study.labelled_frames]
+            # Looking for labelled frames reads all labels: once is enough.
+            self._frames.update((id(s), s.labelled_frames) for s in getattr(self, name))
+            labelled = [study for study in getattr(self, name) if self._frames[id(study)]]
             if name == "studies" and not labelled:
                 total = len(self.studies)
                 raise ValueError(f"fit needs a labelled frame, got none in {total} studies")
@@ -107,7 +112,7 @@ class SliceSampler:
     ) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
         for _ in range(DRAWS):
             study = _weighted_choice(studies, rng)
-            frames = study.labelled_frames
+            frames = self._frames[id(study)]
             frame = frames[int(rng.integers(len(frames)))]
             z = int(rng.integers(study.image.shape[2]))
             labels = study.labels[frame, z]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -39,11 +40,13 @@ class SupervisedMethod:
         return Supervised(setup)
 
 
-class Supervised:
-    """Dice and cross-entropy over augmented slices; keeps the average of the weights.
+class Student:
+    """A network that learns, and the average of its weights; see ``TrainingStep``.
+
+    What it learns from is for a subclass to say, in ``losses``.
 
     Args:
-        setup: With one network.
+        setup: Of its networks the first is the student.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -72,6 +75,14 @@ class Supervised:
         found: dict[str, nn.Module] = {"network": self.plain}
         return found | ({"average": self.average} if self.average else {})
 
+    def after_update(self) -> None:
+        if self.average:
+            self.average.update_parameters(self.plain)
+
+
+class Supervised(Student):
+    """Dice and cross-entropy over augmented slices."""
+
     def losses(self, batch: SliceBatch, iteration: int) -> dict[str, Tensor]:
         images, labels = augment(
             self.fabric.to_device(batch.images),
@@ -87,13 +98,20 @@ class Supervised:
             "cross_entropy": cross_entropy(logits, labels),
         }
 
-    def after_update(self) -> None:
-        if self.average:
-            self.average.update_parameters(self.plain)
+
+@torch.no_grad()
+def probabilities(network: nn.Module, images: Tensor, fabric: Fabric) -> Tensor:
+    """What a network that is not trained says of images ``[B, M, Y, X]``, ``[B, C, Y, X]``."""
+    with fabric.autocast():
+        logits: Tensor = network(images)
+    return logits.float().softmax(dim=1)
 
 
 def average_of(network: nn.Module, decay: float) -> AveragedModel:
     """A copy that follows the weights and buffers by an exponential moving average.
+
+    It predicts as a network that is not trained does: without dropout, with the averages of the
+    normalisation.
 
     In the first updates less of the average is kept, ``n / (n + 10)`` after ``n`` updates, so that
     the weights at the start are forgotten in short trainings too.
@@ -111,4 +129,5 @@ def average_of(network: nn.Module, decay: float) -> AveragedModel:
         else:
             torch._foreach_copy_(averages, weights)
 
-    return AveragedModel(network, multi_avg_fn=update, use_buffers=True)  # type: ignore[arg-type]
+    average = AveragedModel(network, multi_avg_fn=update, use_buffers=True)  # type: ignore[arg-type]
+    return average.eval()

@@ -59,11 +59,13 @@ def loop(bench, **options):
     return list(self_train(bench, bench.train(EXPERTS), EXPERTS, CANDIDATES, **options))
 
 
-def test_the_example_of_the_docs_runs_as_it_stands(capsys):
-    [block] = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
-    exec(block, {})
+def test_the_examples_of_the_docs_run_as_they_stand(capsys):
+    blocks = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    for block in blocks:
+        exec(block, {})
 
     printed = capsys.readouterr().out.splitlines()
+    assert len(blocks) == 2
     assert [line.split()[0] for line in printed] == ["1", "2"]
 
 

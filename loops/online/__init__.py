@@ -1,0 +1,1 @@
+"""Methods that learn from labelled and unlabelled slices in the same steps."""

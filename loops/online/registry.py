@@ -1,0 +1,11 @@
+"""All online methods by name."""
+
+from loops.online.bcp import BCP
+from loops.online.fixmatch import FixMatch
+from segmenters.method import Method
+
+METHODS: dict[str, type[Method]] = {
+    "bcp": BCP,
+    "fixmatch": FixMatch,
+}
+"""Names that settings may use; each is a dataclass whose fields are the settings."""
