@@ -16,7 +16,7 @@ from qc.suites.suite import Suite
 from semiqc.experiment.finished import Finished
 from semiqc.experiment.fitting import FittedEstimator
 from semiqc.experiment.judging import RunPanel
-from semiqc.experiment.predicting import load_panel
+from semiqc.experiment.learned import load_panel
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.files.store.reader import Store
 from semiqc.schemes import SHORT_AXIS

@@ -18,7 +18,7 @@ class Card:
 
     Args:
         scheme: Name of the label scheme.
-        segmenter: Name in ``segmenters.SEGMENTERS``.
+        segmenter: Settings of the segmenter, its ``kind`` in ``segmenters.SEGMENTERS`` among them.
         network: What the network is, as ``NetworkSegmenter.described`` says it.
         spacing_mm: In plane, of the images that it learned from.
         sha256: Of the file with the weights.
@@ -33,7 +33,7 @@ class Card:
     """
 
     scheme: str
-    segmenter: str
+    segmenter: dict[str, Any]
     network: dict[str, Any]
     spacing_mm: float
     sha256: str

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from semiqc import __version__
-from semiqc.cli import data, qc, runs, score
+from semiqc.cli import data, pretraining, qc, runs, score
 from semiqc.cli.mistakes import can_be_mended, in_one_line
 from semiqc.cli.output import console
 
@@ -30,6 +30,7 @@ app.command()(runs.run)
 app.command()(runs.report)
 app.command()(runs.predict)
 app.command()(runs.evaluate)
+app.command()(pretraining.pretrain)
 app.command()(runs.export)
 app.command()(runs.schema)
 app.add_typer(qc.app, name="qc")

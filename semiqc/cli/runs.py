@@ -49,7 +49,9 @@ def report(run: RunFolder) -> None:
 
 
 def predict(
-    run: RunFolder,
+    run: Annotated[
+        Path, typer.Argument(help="Folder of a finished run, or phantom: shipped weights.")
+    ],
     images: Annotated[Path, typer.Argument(help="Image, folder in any layout, or store.")],
     output: Output,
     scenario: Annotated[str, typer.Option(help="Scenario whose segmenter is used.")] = "semiqc",

@@ -10,6 +10,7 @@ from semiqc.experiment.elsewhere import evaluate_elsewhere
 from semiqc.experiment.export_run import export_run
 from semiqc.experiment.finished import Finished, RunError, write_report
 from semiqc.experiment.predicting import predict_images
+from semiqc.experiment.pretraining import pretrain, read_pretraining
 from semiqc.experiment.run import run
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.settings_file import json_schema, read_settings
@@ -29,6 +30,8 @@ __all__ = [
     "export_run",
     "json_schema",
     "predict_images",
+    "pretrain",
+    "read_pretraining",
     "read_settings",
     "run",
     "show",

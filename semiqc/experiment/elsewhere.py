@@ -7,7 +7,8 @@ from pathlib import Path
 from segmenters import predict
 from semiqc.experiment.evaluation import overlap_rows
 from semiqc.experiment.finished import Finished
-from semiqc.experiment.predicting import load_segmenter, refusal_of
+from semiqc.experiment.learned import load_segmenter
+from semiqc.experiment.predicting import refusal_of
 from semiqc.files.atomic import require_folder
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import OverlapRow, SplitRow, read_rows, write_rows
@@ -75,7 +76,7 @@ def _studies(finished: Finished, store: Store) -> list[Study]:
         raise ValueError(f"{store.path}: not the labels of the run: {other}")
     found = [study for study in store if study.labelled_frames]
     for study in found:
-        reason = refusal_of(finished, study)
+        reason = refusal_of(study, finished.data["spacing_mm"], len(finished.data["modalities"]))
         if reason:
             raise ValueError(f"{study.name}: {reason}")
     if not found:

@@ -1,18 +1,15 @@
-"""New studies, segmented and judged by what a run has learned."""
+"""New studies, segmented and judged by what a run or phantoms have taught."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from qc import CONSENSUS, ESTIMATORS, Blend, Quality
-from qc.consensus.panel import Panel
-from qc.saving import load_estimator
-from segmenters import SEGMENTERS, Segmenter, segment
+from qc import Quality
+from segmenters import segment
 from semiqc.exchange.importing import Refusal, read_images
 from semiqc.experiment.correcting import correction_rows, corrector_of
 from semiqc.experiment.evaluation import curve_rows
-from semiqc.experiment.finished import Finished, RunError
-from semiqc.experiment.results import estimator_file, model_file
+from semiqc.experiment.learned import Learned, find_learned
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import (
@@ -25,7 +22,6 @@ from semiqc.files.tables import (
 from semiqc.measuring.measures import ClinicalMeasure, clinical
 from semiqc.nifti.files import write_labels
 from semiqc.study import Prediction, Study
-from semiqc.work.arguments import unknown
 from semiqc.work.monitor import Monitor
 
 SPACING_TOLERANCE = 0.02
@@ -66,16 +62,16 @@ def predict_images(
     seeds of a run are not combined: the first one's segmenter and estimators are used.
 
     Raises:
-        RunError: If ``run`` is not a finished run, or did not train the scenario.
+        RunError: If ``run`` is neither ``phantom`` nor a finished run that trained the scenario.
         FileExistsError: If the output folder holds something and ``overwrite`` is not set.
         ValueError: If no image can be used.
     """
-    finished = Finished.read(run)
+    learned = find_learned(run, scenario)
     if output.exists() and any(output.iterdir()) and not overwrite:
         raise FileExistsError(f"{output}: not empty; say --overwrite to write into it")
-    predictor = _Predictor(finished, scenario, output)
+    predictor = _Predictor(learned, output)
     found = predictor.found
-    studies = _studies(finished, images, layout)
+    studies = _studies(learned, images, layout)
     output.mkdir(parents=True, exist_ok=True)
     with monitor.progress("predict", 0) as tick:
         for number, study in enumerate(studies, start=1):
@@ -99,92 +95,50 @@ def _write(found: Predicted, output: Path) -> None:
     write_rows(output / "corrections.csv", CorrectionRow, found.corrections)
 
 
-def _studies(finished: Finished, images: Path, layout: str) -> Iterator[Study | Refusal]:
-    """The studies of a store, or the images of a folder on the run's spacing, without labels.
+def _studies(learned: Learned, images: Path, layout: str) -> Iterator[Study | Refusal]:
+    """The studies of a store, or the images of a folder on the segmenter's spacing, unlabelled.
 
-    What does not suit the run is yielded as a ``Refusal`` in its place.
+    What does not suit the segmenter is yielded as a ``Refusal`` in its place.
     """
-    spacing, modalities = finished.data["spacing_mm"], len(finished.data["modalities"])
+    spacing, modalities = learned.spacing_mm, learned.modalities
     if images.suffix != ".h5":
         yield from read_images(
-            images, spacing=spacing, modalities=modalities, scheme=finished.scheme, layout=layout
+            images, spacing=spacing, modalities=modalities, scheme=learned.scheme, layout=layout
         )
         return
     for study in Store(images):
-        reason = refusal_of(finished, study)
+        reason = refusal_of(study, spacing, modalities)
         yield Refusal(study.name, reason) if reason else study.without_labels()
 
 
-def refusal_of(finished: Finished, study: Study) -> str:
-    """Why a study of a store does not suit a run; empty where it does."""
-    spacing, modalities = finished.data["spacing_mm"], len(finished.data["modalities"])
+def refusal_of(study: Study, spacing_mm: float, modalities: int) -> str:
+    """Why a study of a store does not suit a run of that spacing; empty where it does."""
     in_plane = study.spacing[1:]
     if study.image.shape[0] != modalities:
         return f"{study.image.shape[0]} modalities, the run has {modalities}"
-    if max(abs(mm / spacing - 1) for mm in in_plane) > SPACING_TOLERANCE:
-        reason = f"spacing {in_plane[0]:.3g} mm in plane, the run has {spacing:.3g}; import it"
-        return f"{reason} with --spacing {spacing:.6g}"
+    if max(abs(mm / spacing_mm - 1) for mm in in_plane) > SPACING_TOLERANCE:
+        reason = f"spacing {in_plane[0]:.3g} mm in plane, the run has {spacing_mm:.3g}; import it"
+        return f"{reason} with --spacing {spacing_mm:.6g}"
     return ""
-
-
-def load_segmenter(finished: Finished, scenario: str, seed: int | None = None) -> Segmenter:
-    """The fitted segmenter of a scenario; of the run's first seed, where none is said.
-
-    Raises:
-        RunError: If the run did not train it.
-    """
-    settings = finished.settings
-    known = list(settings.compared())
-    if scenario not in known:
-        raise RunError(f"{finished.folder}: scenario {unknown(scenario, known)}")
-    network = settings.segmenter
-    blank = SEGMENTERS[network.kind](
-        finished.scheme,
-        len(finished.data["modalities"]),
-        **network.arguments,
-        training=settings.training,
-    )
-    chosen = settings.seeds[0] if seed is None else seed
-    return blank.load(model_file(finished.folder, scenario, chosen))
-
-
-def load_panel(finished: Finished) -> Panel:
-    """The fitted estimators and the blend of a run's first seed, as far as it has some."""
-    scheme, seed = finished.scheme, finished.settings.seeds[0]
-    files = {
-        name: estimator_file(finished.folder, name, seed) for name in finished.settings.estimators
-    }
-    estimators = {
-        name: load_estimator(file, ESTIMATORS, scheme)
-        for name, file in files.items()
-        if file.exists()
-    }
-    blend = estimator_file(finished.folder, CONSENSUS, seed)
-    if not blend.exists():
-        return Panel(estimators)
-    return Panel(estimators, load_estimator(blend, {CONSENSUS: Blend}, scheme))
 
 
 class _Predictor:
     """Segments, measures and judges one study after another.
 
     Args:
-        finished: The run whose segmenter and estimators are used.
-        scenario: Whose segmenter it is.
+        learned: Segmenter and estimators that are used.
         output: Folder for the labels.
 
     Attributes:
         found: Gets the rows of every study.
     """
 
-    def __init__(self, finished: Finished, scenario: str, output: Path) -> None:
-        self.settings = finished.settings
-        self.seed = finished.settings.seeds[0]
-        self.scheme = finished.scheme
-        self.scenario = scenario
+    def __init__(self, learned: Learned, output: Path) -> None:
+        self.learned = learned
+        self.seed = learned.seed
+        self.scheme = learned.scheme
+        self.scenario = learned.scenario
         self.output = output
-        self.segmenter = load_segmenter(finished, scenario)
-        self.panel = load_panel(finished)
         self.found = Predicted()
 
     def predict(self, study: Study) -> None:
@@ -205,9 +159,9 @@ class _Predictor:
 
     def _segmented(self, study: Study, file: Path) -> Prediction:
         """Write a study's labels to NIfTI, and give them back as voxels of ``file``."""
-        clean = self.settings.segmenter.clean
+        segmenter, clean = self.learned.segmenter, self.learned.clean
         with PredictionWriter(file) as writer:
-            writer.add(study, segment(self.segmenter, study, clean=clean))
+            writer.add(study, segment(segmenter, study, clean=clean))
         labels = predicted_labels(file, study.name)
         write_labels(self.output / f"{study.name}.nii.gz", study, labels)
         return Prediction(study.name, study.image, labels, study.spacing)
@@ -224,7 +178,7 @@ class _Predictor:
 
     def _qualities(self, prediction: Prediction) -> dict[str, Quality]:
         """What all say, whoever the gate went by first."""
-        said, by = self.panel.judge_all(prediction), self.settings.gate.by
+        said, by = self.learned.panel.judge_all(prediction), self.learned.by
         return dict(sorted(said.items(), key=lambda item: item[0] != by))
 
     def _correct(self, prediction: Prediction, qualities: Mapping[str, Quality]) -> None:

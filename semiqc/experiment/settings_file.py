@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -16,6 +16,9 @@ from semiqc.schemes import SCHEMES
 from semiqc.work.arguments import unknown
 from semiqc.work.changes import SettingsError, apply_change, load_yaml
 from semiqc.work.descriptions import descriptions
+from semiqc.work.sections import Section
+
+Model = TypeVar("Model", bound=Section)
 
 PATHS = (("data",), ("output",), ("importing", "scheme"), ("split", "file"), ("qc", "verdicts"))
 """Settings that name a file; in a settings file they are relative to it."""
@@ -46,11 +49,31 @@ def read_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
         key, *value = change.split("=", 1)
         apply_change(table, "=".join([current_key(key.strip(), notice), *value]))
     table = _renamed(table, path, notice)
+    return _validated(Settings, table, f"{path}: " if path else "")
+
+
+def checked_settings(model: type[Model], changes: Sequence[str]) -> Model:
+    """The defaults of some settings, changed by ``key=value`` pairs.
+
+    Raises:
+        SettingsError: In words that name the setting, what was expected and what came.
+    """
+    table: dict[str, Any] = {}
+    for change in changes:
+        apply_change(table, change)
+    return _validated(model, table)
+
+
+def _validated(model: type[Model], table: Mapping[str, Any], source: str = "") -> Model:
+    """Settings of a table, every mistake named.
+
+    Raises:
+        SettingsError: In words that begin with ``source``.
+    """
     try:
-        return Settings.model_validate(table)
+        return model.model_validate(table)
     except ValidationError as error:
-        source = f"{path}: " if path else ""
-        mistakes = "; ".join(_explain(mistake) for mistake in error.errors())
+        mistakes = "; ".join(_explain(mistake, model) for mistake in error.errors())
         raise SettingsError(source + mistakes) from None
 
 
@@ -87,12 +110,12 @@ def _anchor(table: dict[str, Any], keys: Sequence[str], folder: Path) -> None:
         table[last] = str(folder / Path(path).expanduser())
 
 
-def _explain(error: Mapping[str, Any]) -> str:
+def _explain(error: Mapping[str, Any], model: type[Section]) -> str:
     """One mistake that pydantic found, as setting, what was expected and what came."""
     where = [str(part) for part in error["loc"]]
     setting = ".".join(where)
     if error["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-        known = _keys(_schema(), where[:-1])
+        known = _keys(_schema(model), where[:-1])
         return f"{setting}: {unknown(where[-1], known)}"
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "value_error":
@@ -124,11 +147,11 @@ class _Described(GenerateJsonSchema):
         return found
 
 
-def _schema() -> dict[str, Any]:
-    """JSON schema of all settings; those of dataclasses are described, too."""
-    return Settings.model_json_schema(schema_generator=_Described)
+def _schema(model: type[Section]) -> dict[str, Any]:
+    """JSON schema of settings; those of dataclasses are described, too."""
+    return model.model_json_schema(schema_generator=_Described)
 
 
 def json_schema() -> str:
     """A JSON Schema of the settings file, for editors."""
-    return json.dumps(_schema(), indent=2) + "\n"
+    return json.dumps(_schema(Settings), indent=2) + "\n"

@@ -94,9 +94,9 @@ def write_phantoms(
         FileExistsError: If the file exists and may not be replaced.
         ValueError: If a name is unknown or a number out of range.
     """
-    recipe = _Recipe(kind, size, slices, frames, _known(profiles), artefacts, variety, pixel_mm)
-    with StoreWriter(path, *CONTENTS[kind], overwrite=overwrite) as store:
-        recipe.fill(store, studies, seed, on_progress)
+    known = _known(profiles)
+    recipe = PhantomRecipe(kind, size, slices, frames, known, artefacts, variety, pixel_mm, seed)
+    recipe.write(path, range(studies), overwrite=overwrite, on_progress=on_progress)
 
 
 def _check(kind: str, artefacts: float, variety: str) -> None:
@@ -134,35 +134,50 @@ class _Scan(TypedDict):
 
 
 @dataclass(frozen=True)
-class _Recipe:
-    """What the studies of one data set have in common."""
+class PhantomRecipe:
+    """What the studies of one data set have in common; see ``write_phantoms``.
+
+    Raises:
+        ValueError: If a name is unknown or a number out of range.
+    """
 
     kind: str
     size: int
     slices: int
     frames: int | None
     profiles: tuple[str, ...]
-    poor_share: float
+    artefacts: float
     variety: str
     given_pixel_mm: float | None
+    seed: int
 
     def __post_init__(self) -> None:
-        _check(self.kind, self.poor_share, self.variety)
+        _check(self.kind, self.artefacts, self.variety)
 
-    def fill(self, store: StoreWriter, studies: int, seed: int, on_progress: Progress) -> None:
-        """Add that many studies of a data set of this seed to a store.
+    def write(
+        self,
+        path: Path,
+        numbers: range,
+        *,
+        overwrite: bool = False,
+        on_progress: Progress = untold,
+    ) -> None:
+        """Write the studies of these numbers to a store.
 
         Raises:
-            ValueError: If they are less than one.
+            FileExistsError: If the file exists and may not be replaced.
+            ValueError: If there are none.
         """
-        if studies < 1:
-            raise ValueError(f"studies must be at least 1, got {studies}")
-        for number in range(studies):
-            store.add(self.study(number, study_seed(seed, number)))
-            on_progress(number + 1, studies)
+        if not numbers:
+            raise ValueError(f"studies must be at least 1, got {len(numbers)}")
+        with StoreWriter(path, *CONTENTS[self.kind], overwrite=overwrite) as store:
+            for done, number in enumerate(numbers, start=1):
+                store.add(self.study(number))
+                on_progress(done, len(numbers))
 
-    def study(self, number: int, seed: int) -> Study:
+    def study(self, number: int) -> Study:
         """The study of that number, from 0."""
+        seed = study_seed(self.seed, number)
         rng = np.random.default_rng([seed, number])
         scan: _Scan = {
             "profile": self.profiles[rng.integers(len(self.profiles))],
@@ -180,7 +195,7 @@ class _Recipe:
 
     def _severity(self, rng: np.random.Generator) -> float:
         """How strong the artefacts of one study are, in [0, 1]."""
-        is_poor = rng.random() < self.poor_share
+        is_poor = rng.random() < self.artefacts
         return float(rng.uniform(*POOR_SEVERITY) if is_poor else rng.uniform(0, FINE_SEVERITY))
 
     def _spacing(self, slice_mm: float) -> tuple[float, float, float]:

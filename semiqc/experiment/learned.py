@@ -1,0 +1,145 @@
+"""What segments and judges new studies: the result of a run, or weights that phantoms taught."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from qc import CONSENSUS, ESTIMATORS, Blend
+from qc.consensus.panel import Panel
+from qc.saving import load_estimator
+from segmenters import SEGMENTERS, Segmenter
+from segmenters.pretrained import card_of, pretrained_weights
+from semiqc.experiment.finished import Finished, RunError
+from semiqc.experiment.pretraining import PretrainingSettings
+from semiqc.experiment.results import estimator_file, model_file
+from semiqc.schemes import LabelScheme
+from semiqc.work.arguments import unknown
+
+PHANTOM = "phantom"
+"""In place of a run: the weights that are shipped."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A fitted segmenter, who judges its results, and what images suit it.
+
+    Args:
+        segmenter: The segmenter.
+        panel: Fitted estimators; empty where nobody judges.
+        scheme: Of its labels.
+        spacing_mm: In plane, of the images that it learned from.
+        modalities: Number of modalities that it takes.
+        clean: Whether only the largest component of each class is kept.
+        by: Estimator whose verdict comes first.
+        scenario: Whose segmenter it is.
+        seed: Of the run.
+    """
+
+    segmenter: Segmenter
+    panel: Panel
+    scheme: LabelScheme
+    spacing_mm: float
+    modalities: int
+    clean: bool
+    by: str
+    scenario: str
+    seed: int
+
+
+def find_learned(run: Path, scenario: str) -> Learned:
+    """What a run learned; where ``run`` is ``phantom`` or ``phantom:SCHEME``, shipped weights.
+
+    A folder of that name is a run.
+
+    Raises:
+        RunError: If there is no finished run, or it did not train the scenario.
+        ValueError: If no weights are shipped for the scheme, or they are damaged.
+    """
+    name, _, scheme = str(run).partition(":")
+    if name == PHANTOM and not run.exists():
+        return of_phantoms(scheme or PretrainingSettings().scheme)
+    return of_run(Finished.read(run), scenario)
+
+
+def of_run(finished: Finished, scenario: str) -> Learned:
+    """What a finished run learned in a scenario: its first seed's segmenter and estimators.
+
+    Raises:
+        RunError: If the run did not train it.
+    """
+    settings = finished.settings
+    return Learned(
+        segmenter=load_segmenter(finished, scenario),
+        panel=load_panel(finished),
+        scheme=finished.scheme,
+        spacing_mm=finished.data["spacing_mm"],
+        modalities=len(finished.data["modalities"]),
+        clean=settings.segmenter.clean,
+        by=settings.gate.by,
+        scenario=scenario,
+        seed=settings.seeds[0],
+    )
+
+
+def of_phantoms(scheme: str) -> Learned:
+    """The segmenter of a label scheme that only phantoms taught; nobody judges its results.
+
+    Raises:
+        ValueError: If none is shipped, or its weights are damaged.
+    """
+    card = card_of(scheme)
+    settings = PretrainingSettings.model_validate(
+        {"scheme": card.scheme, "segmenter": card.segmenter, "training": card.training}
+    )
+    blank = settings.blank()
+    weights = pretrained_weights(scheme, blank.described())
+    if weights is None:
+        raise ValueError(f"the weights of '{scheme}' are of another network than their card says")
+    return Learned(
+        segmenter=blank.load(weights),
+        panel=Panel({}),
+        scheme=blank.scheme,
+        spacing_mm=card.spacing_mm,
+        modalities=blank.modalities,
+        clean=settings.segmenter.clean,
+        by="",
+        scenario=PHANTOM,
+        seed=card.training["seed"],
+    )
+
+
+def load_segmenter(finished: Finished, scenario: str, seed: int | None = None) -> Segmenter:
+    """The fitted segmenter of a scenario; of the run's first seed, where none is said.
+
+    Raises:
+        RunError: If the run did not train it.
+    """
+    settings = finished.settings
+    known = list(settings.compared())
+    if scenario not in known:
+        raise RunError(f"{finished.folder}: scenario {unknown(scenario, known)}")
+    network = settings.segmenter
+    blank = SEGMENTERS[network.kind](
+        finished.scheme,
+        len(finished.data["modalities"]),
+        **network.arguments,
+        training=settings.training,
+    )
+    chosen = settings.seeds[0] if seed is None else seed
+    return blank.load(model_file(finished.folder, scenario, chosen))
+
+
+def load_panel(finished: Finished) -> Panel:
+    """The fitted estimators and the blend of a run's first seed, as far as it has some."""
+    scheme, seed = finished.scheme, finished.settings.seeds[0]
+    files = {
+        name: estimator_file(finished.folder, name, seed) for name in finished.settings.estimators
+    }
+    estimators = {
+        name: load_estimator(file, ESTIMATORS, scheme)
+        for name, file in files.items()
+        if file.exists()
+    }
+    blend = estimator_file(finished.folder, CONSENSUS, seed)
+    if not blend.exists():
+        return Panel(estimators)
+    return Panel(estimators, load_estimator(blend, {CONSENSUS: Blend}, scheme))

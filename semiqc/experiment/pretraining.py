@@ -1,0 +1,193 @@
+"""Weights that only phantoms teach: ``semiqc pretrain``.
+
+Phantoms are written in parts, and the training keeps its state, so that a killed command goes on.
+All of it lies beside the weights in a folder that is removed at the end.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from segmenters import SEGMENTERS, NetworkSegmenter, TrainingSettings
+from segmenters.pretrained.card import Card, card_file, sha256_of
+from semiqc.experiment.sections import SegmenterSettings
+from semiqc.experiment.settings_file import checked_settings
+from semiqc.experiment.trained import WEIGHTS
+from semiqc.experiment.training_log import TrainingLog
+from semiqc.files.store.reader import Store
+from semiqc.phantom.dataset import CONTENTS, PhantomRecipe
+from semiqc.phantom.scanner import PROFILES
+from semiqc.phantom.variety import RANDOM, USUAL
+from semiqc.study import Study
+from semiqc.work.folder import claim, environment
+from semiqc.work.monitor import Monitor
+from semiqc.work.sections import OneOf, Section
+from semiqc.work.stages import RunFolder
+
+PART = 50
+"""Phantoms in a file."""
+
+
+class PretrainingSettings(Section):
+    """What ``semiqc pretrain`` makes."""
+
+    scheme: Annotated[str, OneOf(CONTENTS)] = "short-axis"
+    """Label scheme: one that a phantom exists for."""
+    phantoms: Annotated[int, Field(ge=1)] = 1200
+    """How many are drawn; those of the short axis are of no kind in particular."""
+    frames: Annotated[int, Field(ge=1)] = 2
+    """Of each phantom."""
+    slices: Annotated[int, Field(ge=1)] = 10
+    """Of each phantom; the aorta has one."""
+    size: Annotated[int, Field(ge=32)] = 144
+    """Rows and columns."""
+    spacing: Annotated[float, Field(gt=0)] = 1.5
+    """In-plane, in mm."""
+    artefacts: Annotated[float, Field(ge=0, le=1)] = 0.25
+    """Share of the phantoms with marked artefacts."""
+    seed: int = 0
+    """Of the phantoms; the training has a seed of its own."""
+    segmenter: SegmenterSettings = SegmenterSettings()
+    """The network."""
+    training: TrainingSettings = TrainingSettings()
+    """How it is trained; phantoms start from random weights."""
+
+    @property
+    def recipe(self) -> PhantomRecipe:
+        """What the phantoms have in common."""
+        return PhantomRecipe(
+            kind=self.scheme,
+            size=self.size,
+            slices=self.slices,
+            frames=self.frames,
+            profiles=tuple(PROFILES),
+            artefacts=self.artefacts,
+            variety=RANDOM if self.scheme == "short-axis" else USUAL,
+            given_pixel_mm=self.spacing,
+            seed=self.seed,
+        )
+
+    def blank(self) -> NetworkSegmenter:
+        """The segmenter before its training."""
+        scheme, modalities = CONTENTS[self.scheme]
+        return SEGMENTERS[self.segmenter.kind](
+            scheme,
+            len(modalities),
+            **self.segmenter.arguments,
+            training=self.training,
+        )
+
+
+def read_pretraining(changes: Sequence[str]) -> PretrainingSettings:
+    """Settings changed by ``key=value`` pairs, such as ``training.steps=100``.
+
+    Raises:
+        SettingsError: In words that name the setting.
+    """
+    return checked_settings(PretrainingSettings, changes)
+
+
+def pretrain(
+    settings: PretrainingSettings,
+    weights: Path,
+    monitor: Monitor,
+    *,
+    command: str,
+    overwrite: bool = False,
+) -> Card:
+    """Make phantoms, train on them, and write weights and their card.
+
+    Args:
+        settings: Of phantoms, network and training.
+        weights: File to write; the card lies beside it, with the suffix ``.json``.
+        monitor: Told how it goes on.
+        command: What the card says that made the weights.
+        overwrite: Replace weights that are there.
+
+    Returns:
+        The card. It tells no figures: who measures the weights adds them.
+
+    Raises:
+        FileExistsError: If the weights are there and may not be replaced.
+        ValueError: If the name does not end in ``.safetensors``.
+    """
+    if weights.suffix != ".safetensors":
+        raise ValueError(f"{weights}: weights are written to a file named *.safetensors")
+    if weights.exists() and not overwrite:
+        raise FileExistsError(f"{weights}: exists; say --overwrite to replace it")
+    folder = weights.with_suffix(".unfinished")
+    with claim(folder, settings.model_dump(mode="json")):
+        work = RunFolder(folder, monitor.stage)
+        trained = _trained(settings, _phantoms(settings, work, monitor), work, monitor)
+        segmenter = settings.blank().load(trained)
+        segmenter.save(weights)
+    card = _card(settings, segmenter, weights, command)
+    card.write(card_file(weights))
+    shutil.rmtree(folder)
+    return card
+
+
+def _phantoms(settings: PretrainingSettings, work: RunFolder, monitor: Monitor) -> list[Study]:
+    """The phantoms, each part made once; their voxels are read when they are needed."""
+    recipe, studies = settings.recipe, list[Study]()
+    with monitor.progress("phantoms", settings.phantoms) as tick:
+        for first in range(0, settings.phantoms, PART):
+            numbers = range(first, min(first + PART, settings.phantoms))
+
+            def make(unfinished: Path, numbers: range = numbers) -> None:
+                recipe.write(
+                    unfinished / "phantoms.h5",
+                    numbers,
+                    overwrite=True,
+                    on_progress=lambda done, _: tick(numbers[0] + done, {}),
+                )
+
+            depends = {**asdict(recipe), "first": first, "count": len(numbers)}
+            part = work.stage(f"phantoms-{first}", depends, make)
+            studies += Store(part.folder / "phantoms.h5")
+            tick(numbers[-1] + 1, {})
+    return studies
+
+
+def _trained(
+    settings: PretrainingSettings, studies: Sequence[Study], work: RunFolder, monitor: Monitor
+) -> Path:
+    """The file with the weights that a training on the phantoms leaves."""
+
+    def make(unfinished: Path) -> None:
+        with (
+            TrainingLog(unfinished, "pretraining") as log,
+            monitor.progress("pretraining", settings.training.steps) as tick,
+        ):
+
+            def observe(step: int, terms: Mapping[str, float]) -> None:
+                log(step, terms)
+                tick(step, {term: value for term, value in terms.items() if "/" not in term})
+
+            fitted = settings.blank().fit(studies, observe=observe, folder=unfinished)
+        fitted.save(unfinished / WEIGHTS)
+
+    stage = work.stage("pretraining", settings.model_dump(mode="json"), make)
+    return stage.folder / WEIGHTS
+
+
+def _card(
+    settings: PretrainingSettings, segmenter: NetworkSegmenter, weights: Path, command: str
+) -> Card:
+    """What is written beside the weights."""
+    network: dict[str, Any] = segmenter.described()
+    return Card(
+        scheme=settings.scheme,
+        segmenter=settings.segmenter.model_dump(mode="json"),
+        network=network,
+        spacing_mm=settings.spacing,
+        sha256=sha256_of(weights),
+        command=command,
+        phantoms={"studies": settings.phantoms, **asdict(settings.recipe)},
+        training=asdict(settings.training),
+        versions=environment(),
+    )
