@@ -12,6 +12,7 @@ Checkpoint = Literal["last", "ema", "best"]
 AUTO = "auto"
 SCRATCH = "scratch"
 PHANTOM = "phantom"
+STARTS = (AUTO, SCRATCH, PHANTOM)
 """Starts of a training, beside the path of a file with weights."""
 
 POLYNOMIAL_POWER = 0.9

@@ -53,6 +53,13 @@ def test_a_scheme_is_a_known_name_or_a_file_beside_the_settings(file):
     assert read_settings(path).importing.scheme == str(path.parent / "mine.yaml")
 
 
+def test_a_start_is_a_known_name_or_a_file_beside_the_settings(file):
+    path = file("training: {start: mine.safetensors}")
+    assert read_settings(path).training.start == str(path.parent / "mine.safetensors")
+    for name in ("auto", "scratch", "phantom"):
+        assert read_settings(file(f"training: {{start: {name}}}")).training.start == name
+
+
 def test_changes_reach_into_sections_and_are_read_as_yaml(file):
     changes = ["gate.k=5", "seeds=[0, 1]", "training.ema=null", "qc.reader.min_dice=0.6"]
     settings = read_settings(file("gate: {k: 7, rule: best}"), changes)

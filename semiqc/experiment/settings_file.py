@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from segmenters.training import STARTS
 from semiqc.experiment.renamed import current_key, with_current_names
 from semiqc.experiment.settings import Settings
 from semiqc.schemes import SCHEMES
@@ -20,7 +21,14 @@ from semiqc.work.sections import Section
 
 Model = TypeVar("Model", bound=Section)
 
-PATHS = (("data",), ("output",), ("importing", "scheme"), ("split", "file"), ("qc", "verdicts"))
+PATHS = (
+    ("data",),
+    ("output",),
+    ("importing", "scheme"),
+    ("split", "file"),
+    ("qc", "verdicts"),
+    ("training", "start"),
+)
 """Settings that name a file; in a settings file they are relative to it."""
 
 
@@ -100,13 +108,13 @@ def _renamed(
 
 
 def _anchor(table: dict[str, Any], keys: Sequence[str], folder: Path) -> None:
-    """Make the path under ``keys`` relative to a folder, in place; names of schemes stay."""
+    """Make the path under ``keys`` relative to a folder, in place; names stay as they are."""
     *sections, last = keys
     for section in sections:
         inner = table.get(section)
         table = inner if isinstance(inner, dict) else {}
     path = table.get(last)
-    if isinstance(path, str) and path not in SCHEMES:
+    if isinstance(path, str) and path not in {*SCHEMES, *STARTS}:
         table[last] = str(folder / Path(path).expanduser())
 
 
