@@ -6,6 +6,7 @@ from typing import Protocol
 
 from loops.records import Judged, Labelled, Model, Segmented
 from qc import Decision, Quality
+from segmenters.method import Method
 from semiqc.study import Prediction, Study
 
 
@@ -22,6 +23,30 @@ class Bench(Protocol[Model]):
             pseudo: Admitted studies with their pseudo-labels.
             number: Of the round, from 1; 0 for a training on expert labels alone.
             is_last: Whether the model segments no candidates any more.
+        """
+        ...
+
+    def advance(
+        self,
+        model: Model,
+        experts: Sequence[Study],
+        bank: Sequence[Study],
+        *,
+        method: Method,
+        number: int,
+        of: int,
+    ) -> Model:
+        """A segmenter after the next stretch of an online training.
+
+        Args:
+            model: Of the stretch before, whose training goes on; for the first stretch the
+                segmenter whose weights the training starts from.
+            experts: Studies with an expert's labels.
+            bank: What is learned from without them; see ``segmenters.method.TrainingData``. A
+                study may come in several parts.
+            method: Of the training, the same in all its stretches.
+            number: Of the stretch, from 1.
+            of: Number of stretches, which are of equal length.
         """
         ...
 

@@ -3,7 +3,10 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from sklearn.base import clone
@@ -13,7 +16,9 @@ from loops.records import Judged, Labelled, Outcome, Segmented
 from qc import CONSENSUS, Decision, Grain, Quality
 from qc.consensus.panel import Panel
 from qc.grains.labels import after_grain
-from segmenters import Segmenter, predict
+from segmenters import NetworkSegmenter, Segmenter, predict
+from segmenters.fitting import CONTINUED
+from segmenters.method import Method, Part
 from semiqc.measuring.metrics import dice
 from semiqc.study import Prediction, Study
 
@@ -53,6 +58,10 @@ class InMemoryBench:
     grain: Grain | None = None
     validation: Sequence[Study] = field(default=(), repr=False)
     predict_study: Callable[[Segmenter, Study], Prediction] = predict
+    _states: WeakKeyDictionary[Segmenter, bytes] = field(
+        default_factory=WeakKeyDictionary, init=False, repr=False
+    )
+    """Of unfinished online trainings, by the segmenter that the last stretch left."""
 
     def train(
         self,
@@ -65,6 +74,47 @@ class InMemoryBench:
         given = self.segmenter
         blank = given() if callable(given) else clone(given, safe=False)
         return blank.fit(experts, pseudo, self.validation)
+
+    def advance(
+        self,
+        model: Segmenter,
+        experts: Sequence[Study],
+        bank: Sequence[Study],
+        *,
+        method: Method,
+        number: int,
+        of: int,
+    ) -> Segmenter:
+        """See ``loops.Bench``; as many steps as the segmenter's settings say, in all stretches.
+
+        Raises:
+            TypeError: If the segmenter is no network.
+        """
+        given = self.segmenter
+        blank = given() if callable(given) else clone(given, safe=False)
+        if not isinstance(blank, NetworkSegmenter):
+            raise TypeError(f"only networks are trained online, got {type(blank).__name__}")
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            start, before = folder / "start.safetensors", folder / "before.safetensors"
+            model.save(start)
+            blank.training = replace(blank.training, start=str(start))
+            state = self._states.get(model)
+            if state:
+                before.write_bytes(state)
+            part = Part(blank.training.steps * number // of, before if state else None)
+            blank.fit(
+                experts,
+                (),
+                self.validation,
+                folder=folder,
+                unlabelled=bank,
+                method=method,
+                part=part,
+            )
+            if number < of:
+                self._states[blank] = (folder / CONTINUED).read_bytes()
+        return blank
 
     def predict(self, model: Segmenter, studies: Sequence[Study]) -> Segmented:
         return Segmented([self.predict_study(model, study) for study in studies])

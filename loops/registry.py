@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from loops.base import Bench
+from loops.online.loop import OnlineLoop
+from loops.online.registry import METHODS
 from loops.records import Model, Round
 from loops.self_training import self_train
 from loops.supervised import supervised
@@ -36,6 +38,7 @@ class Loop(Protocol):
 
 LOOPS: dict[str, Loop] = {
     "supervised": supervised,
-    "self_training": self_train,
+    "offline": self_train,
+    **{name: OnlineLoop(name) for name in METHODS},
 }
-"""Names that scenarios may use."""
+"""Names that scenarios and gates may use."""

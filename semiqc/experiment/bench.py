@@ -11,6 +11,7 @@ from loops import Judged, Labelled, Segmented, with_pseudo_labels
 from qc import Decision, Quality
 from qc.gates import GateContext, descriptors_of
 from segmenters import CRF
+from segmenters.method import Method
 from semiqc.experiment.evaluation import true_dice
 from semiqc.experiment.gates.settings import GateSettings
 from semiqc.experiment.graining import Grainer
@@ -19,6 +20,7 @@ from semiqc.experiment.repairing import Repairer
 from semiqc.experiment.rungs import WHOLE
 from semiqc.experiment.split_studies import SplitStudies
 from semiqc.experiment.staged_trainer import StagedTrainer
+from semiqc.experiment.stretches import Stretch, advance
 from semiqc.experiment.trained import TrainedEnsemble
 from semiqc.study import Prediction, Study
 
@@ -61,6 +63,21 @@ class ScenarioBench:
         # A scenario's result is one network, and the last round's predicts nothing more.
         members = 1 if is_last else None
         return self.trainer.train_ensemble(name, WHOLE, experts, pseudo, members=members)
+
+    def advance(
+        self,
+        model: TrainedEnsemble,
+        experts: Sequence[Study],
+        bank: Sequence[Study],
+        *,
+        method: Method,
+        number: int,
+        of: int,
+    ) -> TrainedEnsemble:
+        before = None if model is self.first else model.first
+        stretch = Stretch(method, self.first.first, number, of, before)
+        name = f"{self.name}-stretch-{number}"
+        return TrainedEnsemble((advance(self.trainer, name, experts, bank, stretch),))
 
     def predict(self, model: TrainedEnsemble, studies: Sequence[Study]) -> Segmented:
         name = "few" if model is self.first else self.name

@@ -81,7 +81,8 @@ class Results:
         return [
             TrainingRow(f"{scenario}, seed {seed}", row.step, row.term, row.value)
             for (scenario, seed), trained in self.models.items()
-            for row in read_log(trained.stage.folder / FILE)
+            for stage in trained.stages
+            for row in read_log(stage.folder / FILE)
         ]
 
 

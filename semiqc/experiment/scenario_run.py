@@ -73,6 +73,7 @@ class ScenarioRun:
             self.propagated or labelled,
             studies.candidates,
             rounds=self.settings.rounds_of(self.name),
+            **self.settings.loop_arguments(self.name),
         )
 
     def _propagated_alone(self) -> TrainedEnsemble:

@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from loops.online.registry import METHODS
+
+TITLES = {"bcp": "BCP", "fixmatch": "FixMatch", "cps": "CPS", "admt": "AD-MT"}
+"""Of online loops; others are called by their name."""
+
 
 @dataclass(frozen=True)
 class Scenario:
@@ -11,21 +16,28 @@ class Scenario:
 
     Args:
         title: As tables and figures show it.
-        loop: One of ``loops.LOOPS``.
+        loop: One of ``loops.LOOPS``; with a gate, the gate's.
         experts: Whose expert labels are used: those of the labelled studies, or also those that
             the data set holds for the unlabelled ones.
         gate: What chooses the pseudo-labels: nothing, chance, or the quality score.
         refine: Whether a dense CRF refines the predictions before they become pseudo-labels.
         published: Settings of the gate with which the scenario is the published method, and has
             the title; with others it is titled by the estimator. Empty: it has the title always.
+        is_usual: Whether it is run where the settings name no scenarios.
     """
 
     title: str
-    loop: str = "self_training"
+    loop: str = "offline"
     experts: Literal["few", "all"] = "few"
     gate: Literal["none", "random", "quality"] = "none"
     refine: bool = False
     published: Mapping[str, Any] = field(default_factory=dict)
+    is_usual: bool = True
+
+    @property
+    def needs_unlabelled(self) -> bool:
+        """Whether it learns from unlabelled studies."""
+        return self.gate != "none" or self.loop in METHODS
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -36,7 +48,15 @@ SCENARIOS: dict[str, Scenario] = {
     "semiqc": Scenario(
         "semiQCSeg",
         gate="quality",
-        published={"by": "curve", "rule": "best", "grain": "study", "repair": ()},
+        published={
+            "loop": "offline",
+            "by": "curve",
+            "rule": "best",
+            "grain": "study",
+            "repair": (),
+        },
     ),
+    **{name: Scenario(TITLES.get(name, name), name, is_usual=False) for name in METHODS},
 }
-"""The five scenarios of Ruijsink, Puyol-Antón et al. 2020, in the order of its Table 1."""
+"""The five scenarios of Ruijsink, Puyol-Antón et al. 2020, in the order of its Table 1; and the
+online loops, which learn from all unlabelled studies without a gate."""

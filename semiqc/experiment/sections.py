@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from loops.online.own_frames import FRAME_DECAY
 from qc import ESTIMATORS
 from segmenters import SEGMENTERS
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
@@ -209,8 +210,27 @@ class QcSettings(Section):
         return arguments
 
 
+<<<<<<< HEAD
 Grid = Literal["source", "study"]
 """Where a prediction is compared with its reference."""
+=======
+class OnlineSettings(Section):
+    """Trainings of online loops, which start from the first segmenter's weights."""
+
+    steps: Annotated[int, Field(ge=1)] = 1200
+    """Steps of the optimizer."""
+    batch_size: Annotated[int, Field(ge=1)] = 12
+    """Slices in a step, labelled and unlabelled ones together."""
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """Learning rate at the start; that of ``training`` where not given."""
+    refreshes: Annotated[int, Field(ge=1)] = 3
+    """How often a gate's label bank is made: before the training, and then after stretches of
+    equal length. A gate may have its own ``rounds``. Without a gate there is no such bank."""
+    own_frames: Annotated[float, Field(ge=0)] | None = FRAME_DECAY
+    """Whether unlabelled frames of the labelled studies are learned from too: the rate at which
+    their weight falls with their distance from a labelled frame, ``exp(-rate * frames)``; null
+    leaves them out."""
+>>>>>>> 98eba05 (Train online in stretches between which a gate chooses anew)
 
 
 class EvaluationSettings(Section):

@@ -59,8 +59,9 @@ class SeedRun:
         first = self._train_first()
         scenarios = self.settings.compared()
         gated = [name for name, one in scenarios.items() if one.gate != "none"]
-        if gated and not self.studies.candidates:
-            raise ValueError(f"scenario {gated[0]}: the split leaves no study as unlabelled")
+        needy = [name for name, one in scenarios.items() if one.needs_unlabelled]
+        if needy and not self.studies.candidates:
+            raise ValueError(f"scenario {needy[0]}: the split leaves no study as unlabelled")
         if gated:
             self._fit_estimators()
             self.evaluator.add_curves_of_candidates(first)

@@ -5,19 +5,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, model_validator, with_config
+from pydantic import ConfigDict, Field, field_validator, model_validator, with_config
 
+from loops import LOOPS
+from loops.online.registry import METHODS
 from qc import CONSENSUS, ESTIMATORS
 from qc.gates import GATES
 from segmenters import Augmentation, TrainingSettings
 from semiqc.experiment.gates.checks import Offer, check_gate
 from semiqc.experiment.gates.settings import GateSettings
+from semiqc.experiment.looping import arguments_of
 from semiqc.experiment.renamed import with_current_names
 from semiqc.experiment.scenarios import SCENARIOS, Scenario
 from semiqc.experiment.sections import (
     EvaluationSettings,
     FramesSettings,
     ImportSettings,
+    OnlineSettings,
     PhantomSettings,
     QcSettings,
     SegmenterSettings,
@@ -60,8 +64,11 @@ class Settings(Section):
     """Which estimators judge, and what they are fitted to."""
     gate: GateSettings = Field(default_factory=GateSettings)
     """How the scenario ``semiqc`` chooses its pseudo-labels; also what ``gates`` do not say."""
-    scenarios: Annotated[tuple[str, ...], OneOf(SCENARIOS)] = tuple(SCENARIOS)
-    """Names of scenarios, in the order of the tables."""
+    scenarios: Annotated[tuple[str, ...], OneOf(SCENARIOS)] = tuple(
+        name for name, scenario in SCENARIOS.items() if scenario.is_usual
+    )
+    """Names of scenarios, in the order of the tables. Online loops are named here where they are
+    to learn from all unlabelled studies without a gate."""
     gates: tuple[GateSettings, ...] = ()
     """More scenarios, one for each gate, which share the first segmenter and all judgements: an
     estimator's name, ``consensus`` or a rule, with a grain behind a slash if it is not the
@@ -69,6 +76,11 @@ class Settings(Section):
     of ``gate``. What is not said is as in ``gate``."""
     rounds: Annotated[int, Field(ge=1)] = 1
     """Rounds of self-training, at most; a gate may have its own."""
+    online: OnlineSettings = OnlineSettings()
+    """Trainings of online loops, beside what ``training`` says."""
+    loops: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """By loop's name, arguments that shall not be the defaults, such as ``{fixmatch: {confidence:
+    0.9}}``. The docstring of its method explains them."""
     evaluation: EvaluationSettings = EvaluationSettings()
     """How the test studies are evaluated."""
 
@@ -89,10 +101,18 @@ class Settings(Section):
     def compared(self) -> dict[str, Scenario]:
         """All scenarios of the run by name, in the order of the tables."""
         gates = self._named_gates()
-        of_gates = {name: Scenario(title, gate="quality") for name, (title, _) in gates.items()}
-        own = {name: SCENARIOS[name] for name in self.scenarios}
+        of_gates = {
+            name: Scenario(title, gate.loop, gate="quality")
+            for name, (title, gate) in gates.items()
+        }
+        own = {name: self._own_scenario(name) for name in self.scenarios}
         titled = {name: replace(one, title=self._title(one)) for name, one in own.items()}
         return titled | of_gates
+
+    def _own_scenario(self, name: str) -> Scenario:
+        """A built-in scenario; with a gate it has the gate's loop."""
+        scenario = SCENARIOS[name]
+        return scenario if scenario.gate == "none" else replace(scenario, loop=self.gate.loop)
 
     def _title(self, scenario: Scenario) -> str:
         """A scenario of a published method has its title only with the method's settings."""
@@ -148,8 +168,8 @@ class Settings(Section):
     def at_random(self, scenario: str) -> list[tuple[str, GateSettings]]:
         """The scenarios with which one can be compared that choose by chance, and their gates.
 
-        They have as many rounds, propagate experts' labels where this one does, and choose as
-        many studies where its rule says how many.
+        They are of the same loop, have as many rounds, propagate experts' labels where this one
+        does, and choose as many studies where its rule says how many.
         """
         gate = self.gate_of(scenario)
         if gate is None:
@@ -159,15 +179,36 @@ class Settings(Section):
             for name in self.compared()
             if (other := self.gate_of(name)) is not None
             and other.rule_kind.chooses_by_chance
-            and other.propagate == gate.propagate
+            and (other.loop, other.propagate) == (gate.loop, gate.propagate)
             and gate.count in (None, other.count)
             and self.rounds_of(name) == self.rounds_of(scenario)
         ]
 
     def rounds_of(self, scenario: str) -> int:
         """How often a scenario judges, chooses and trains anew, at most."""
-        gate = self.gate_of(scenario)
-        return gate.rounds if gate and gate.rounds else self.rounds
+        return self._rounds_of_gate(self.gate_of(scenario))
+
+    def _rounds_of_gate(self, gate: GateSettings | None) -> int:
+        if gate and gate.rounds:
+            return gate.rounds
+        return self.online.refreshes if gate and gate.loop in METHODS else self.rounds
+
+    def loop_arguments(self, scenario: str) -> dict[str, Any]:
+        """Of the loop of a scenario, by name."""
+        compared = self.compared()[scenario]
+        found = arguments_of(compared.loop, self.loops.get(compared.loop, {}))
+        if compared.loop in METHODS:
+            found["is_judged"] = compared.gate != "none"
+            found["own_frames"] = self.online.own_frames
+        return found
+
+    @field_validator("loops")
+    @classmethod
+    def _loops_are_known(cls, loops: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        check_known("loops", list(loops), LOOPS)
+        for name, given in loops.items():
+            arguments_of(name, given)
+        return loops
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
@@ -224,10 +265,13 @@ class Settings(Section):
             )
 
     def _offer(self, gate: GateSettings) -> Offer:
+        rounds = self._rounds_of_gate(gate)
+        # An online loop goes on with one network; that of several is had before it starts.
+        is_lost = gate.loop in METHODS and rounds > 1 and self.segmenter.members > 1
         return Offer(
             {name: ESTIMATORS[name] for name in self.estimators},
-            self.has_uncertainty,
-            gate.rounds or self.rounds,
+            self.has_uncertainty and not is_lost,
+            rounds,
             any(rung.reaches_end for rung in self.qc.whole),
         )
 

@@ -1,7 +1,8 @@
 """Training, prediction and their caching, for one seed of a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,10 @@ from semiqc.experiment.training_log import FILE, TrainingLog, last_value
 from semiqc.files.store.reader import Store
 from semiqc.study import Prediction, Study
 from semiqc.work.monitor import Monitor
-from semiqc.work.stages import RunFolder
+from semiqc.work.stages import RunFolder, Stage
+
+Fit = Callable[..., NetworkSegmenter]
+"""Fits a segmenter, telling ``observe`` of each step and keeping its state in ``folder``."""
 
 MEMBERS_APART = 7919
 """Between the seeds of an ensemble's members."""
@@ -81,26 +85,32 @@ class StagedTrainer:
             )
         return found
 
-    def blank(self, rung: Rung, member: int = 0) -> NetworkSegmenter:
-        """A segmenter of the rung's width and number of steps, not yet fitted."""
+    def blank(self, rung: Rung, member: int = 0, **changes: Any) -> NetworkSegmenter:  # noqa: ANN401
+        """A segmenter of the rung's width and number of steps, not yet fitted.
+
+        Args:
+            rung: Of the ladder.
+            member: Of the ensemble.
+            changes: Settings of its training that are others than those.
+        """
         network = self.settings.segmenter
         training = self.settings.training
         steps = self.steps(rung)
         channels = tuple(max(2, round(n * rung.width)) for n in network.channels)
+        usual: dict[str, Any] = {
+            "steps": steps.count,
+            # Weights of another width fit nothing.
+            "start": training.start if rung.width == 1 else SCRATCH,
+            "seed": training.seed + self.seed + MEMBERS_APART * member,
+            "snapshots": steps.before_end,
+            # Which weights are used is chosen among those that the training leaves.
+            "checkpoint": None,
+        }
         return SEGMENTERS[network.kind](
             self.store.scheme,
             len(self.store.modalities),
             **network.arguments | {"channels": channels},
-            training=replace(
-                training,
-                steps=steps.count,
-                # Weights of another width fit nothing.
-                start=training.start if rung.width == 1 else SCRATCH,
-                seed=training.seed + self.seed + MEMBERS_APART * member,
-                snapshots=steps.before_end,
-                # Which weights are used is chosen among those that the training leaves.
-                checkpoint=None,
-            ),
+            training=replace(training, **usual | changes),
         )
 
     def train_ensemble(
@@ -131,7 +141,25 @@ class StagedTrainer:
     ) -> Trained:
         """The segmenter of a rung, trained from scratch."""
         blank = self.blank(rung, member)
-        name = f"{name}-member{member}" if member else name
+        depends = self.depends(blank, experts, pseudo) | {
+            "start": digest(start_of(blank, experts)),
+            "width": rung.width,
+        }
+        fit = partial(blank.fit, experts, pseudo, self.validation)
+        stage = self.trained(f"{name}-member{member}" if member else name, blank, fit, depends)
+        return Trained(stage, self.used_weights, lambda: self.blank(rung, member), experts)
+
+    def trained(
+        self, name: str, blank: NetworkSegmenter, fit: Fit, depends: Mapping[str, Any]
+    ) -> Stage:
+        """The stage of a training, which leaves its log and its weights.
+
+        Args:
+            name: Of the training.
+            blank: The segmenter, not yet fitted.
+            fit: Fits it.
+            depends: All that the training depends on.
+        """
 
         def make(unfinished: Path) -> None:
             title = f"{name}, seed {self.seed}"
@@ -144,32 +172,33 @@ class StagedTrainer:
                     log(step, terms)
                     tick(step, {term: v for term, v in terms.items() if "/" not in term})
 
-                fitted = blank.fit(
-                    experts, pseudo, self.validation, observe=observe, folder=unfinished
-                )
+                fitted = fit(observe=observe, folder=unfinished)
             fitted.save(unfinished / WEIGHTS)
 
-        depends = self._depends(blank, rung, experts, pseudo)
-        stage = self.folder.stage(f"train-{name}-seed{self.seed}", depends, make)
-        file = self.weights_file(self.settings.training.chosen)
-        return Trained(stage, file, lambda: self.blank(rung, member), experts)
+        return self.folder.stage(f"train-{name}-seed{self.seed}", depends, make)
 
-    def _depends(
+    @property
+    def used_weights(self) -> str:
+        """Name of the file, in a training's stage, that has the weights that are used."""
+        return self.weights_file(self.settings.training.chosen)
+
+    def depends(
         self,
         blank: NetworkSegmenter,
-        rung: Rung,
         experts: Sequence[Study],
-        pseudo: Sequence[Study],
+        pseudo: Sequence[Study] = (),
     ) -> dict[str, Any]:
-        """All that a training depends on; which of its weights are used later is no part of it."""
+        """What a training depends on beside its start.
+
+        Which of its weights are used later is no part of it.
+        """
+        training = asdict(blank.training)
         return {
             "segmenter": self.settings.segmenter.model_dump(mode="json", exclude=OF_PREDICTING),
-            "training": {k: v for k, v in asdict(blank.training).items() if k != "checkpoint"},
-            "start": digest(start_of(blank, experts)),
-            "width": rung.width,
-            "experts": [self._identity(study) for study in experts],
-            "pseudo": [self._identity(study) for study in pseudo],
-            "validation": [self._identity(study) for study in self.validation],
+            "training": {k: v for k, v in training.items() if k not in ("checkpoint", "start")},
+            "experts": [self.identity_of(study) for study in experts],
+            "pseudo": [self.identity_of(study) for study in pseudo],
+            "validation": [self.identity_of(study) for study in self.validation],
         }
 
     def weights_file(self, kind: Checkpoint) -> str:
@@ -235,7 +264,7 @@ class StagedTrainer:
         """Of the weights that are used; NaN where no study is held out for validation."""
         return last_value(trained.stage.folder / FILE, loss_term(self.settings.training.chosen))
 
-    def _identity(self, study: Study) -> list[Any]:
+    def identity_of(self, study: Study) -> list[Any]:
         """What a training on a study depends on: where its labels come from, and its weight."""
         path = label_file(study)
         # The name of a stage's folder holds the hash of all that the pseudo-labels depend on.

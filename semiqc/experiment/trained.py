@@ -23,17 +23,25 @@ class Trained:
         weights: File in the stage's folder.
         blank: Makes the segmenter, not yet fitted.
         experts: Studies that it learned from, with their expert's labels.
+        before: The stretch of the same training before this one; None where it is the first, or
+            the whole.
     """
 
     stage: Stage
     weights: str
     blank: Callable[[], NetworkSegmenter]
     experts: Sequence[Study] = field(default=(), repr=False)
+    before: "Trained | None" = field(default=None, repr=False)
 
     @property
     def path(self) -> Path:
         """File with the weights."""
         return self.stage.folder / self.weights
+
+    @property
+    def stages(self) -> list[Stage]:
+        """All stretches of its training, in order."""
+        return [*(self.before.stages if self.before else []), self.stage]
 
     @cached_property
     def segmenter(self) -> NetworkSegmenter:

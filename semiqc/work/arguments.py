@@ -40,17 +40,20 @@ def parameters_of(kind: type, given: Collection[str]) -> dict[str, Parameter]:
     }
 
 
-def checked_arguments(kind: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def checked_arguments(
+    kind: Callable[..., Any], given: Mapping[str, Any], of_run: tuple[str, ...] = GIVEN
+) -> dict[str, Any]:
     """Arguments for ``kind`` as its annotations have them; what is not given is left out.
 
     Args:
-        kind: A class whose constructor annotates its arguments.
+        kind: A class whose constructor annotates its arguments, or a function.
         given: By name, as YAML or JSON has them.
+        of_run: Arguments that the program itself gives.
 
     Raises:
         ValueError: In words that name the argument, what was expected and what came.
     """
-    model = _model(kind)
+    model = _model(kind, of_run)
     for name in given:
         if name not in model.model_fields:
             raise ValueError(f"{name}: {unknown(name, list(model.model_fields))}")
@@ -71,12 +74,12 @@ def unknown(name: str, known: Sequence[str]) -> str:
 
 
 @lru_cache
-def _model(kind: Callable[..., Any]) -> type[BaseModel]:
+def _model(kind: Callable[..., Any], of_run: tuple[str, ...]) -> type[BaseModel]:
     """The arguments that settings may give, with their types and defaults, as a model."""
     fields: dict[str, Any] = {
         name: (parameter.annotation, parameter.default)
         for name, parameter in inspect.signature(kind).parameters.items()
-        if name not in GIVEN
+        if name not in of_run
     }
     config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
     model: type[BaseModel] = create_model("Arguments", __config__=config, **fields)

@@ -8,6 +8,7 @@ what is wrong, in words that follow the gate's name.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from loops import LOOPS, supervised
 from loops.repair import REPAIRS
 from qc import CONSENSUS, ESTIMATORS, QualityEstimator
 from qc.gates import GateContext
@@ -22,8 +23,9 @@ class Offer:
 
     Args:
         estimators: Those of the run, by name.
-        has_uncertainty: Whether predictions carry the uncertainty of several segmenters.
-        rounds: Of self-training with the gate.
+        has_uncertainty: Whether predictions carry the uncertainty of several segmenters, in all
+            rounds.
+        rounds: Of self-training with the gate, or refreshes of an online loop.
         has_calibration: Whether the whole first segmenter segments the studies that estimators
             are fitted to.
     """
@@ -42,11 +44,24 @@ def check_gate(gate: GateSettings, offer: Offer) -> None:
     """
     kinds = offer.estimators if gate.by == CONSENSUS else {gate.by: ESTIMATORS[gate.by]}
     for wrong in (
+        *_of_loop(gate, offer),
         *_of_rule(gate, offer),
         *_of_repairs(gate, offer, kinds),
         *_of_grain(gate, offer, list(kinds.values())),
     ):
         raise ValueError(f"{gate.name}: {wrong}")
+
+
+def _of_loop(gate: GateSettings, offer: Offer) -> Iterator[str]:
+    """A loop that uses pseudo-labels, whose networks give the uncertainty that is asked for."""
+    if LOOPS[gate.loop] is supervised:
+        yield f"the loop {gate.loop} uses no pseudo-labels; choose another"
+    needs = gate.by != CONSENSUS and ESTIMATORS[gate.by].needs_uncertainty
+    if needs and not offer.has_uncertainty:
+        yield (
+            f"{gate.by} needs uncertainty maps, and the loop {gate.loop} trains one network; set"
+            " segmenter.tta or segmenter.samples, or let it judge once (rounds: 1)"
+        )
 
 
 def _of_rule(gate: GateSettings, offer: Offer) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from loops import LOOPS
 from loops.repair import REPAIRS
 from qc import CONSENSUS
 from qc.gates import GATES, Gate
@@ -19,7 +20,10 @@ from semiqc.experiment.gates.parameters import Kind, gate_arguments, own_paramet
 from semiqc.work.sections import OneOf, Section
 
 BEST = "best"
+OFFLINE = "offline"
 WHOLE_STUDY = "study"
+RENAMED_LOOPS = {"self_training": OFFLINE}
+"""Names of before."""
 
 
 class GateSettings(Section):
@@ -30,6 +34,9 @@ class GateSettings(Section):
 
     model_config = ConfigDict(extra="allow")
 
+    loop: Annotated[str, OneOf(LOOPS)] = OFFLINE
+    """How the admitted studies are learned from: from scratch in rounds (``offline``), or by a
+    training that goes on while its pseudo-labels change; a name in ``loops.LOOPS``."""
     by: str = CONSENSUS
     """The estimator whose score decides, or ``consensus`` of all."""
     rule: Annotated[str, OneOf(GATES)] = BEST
@@ -44,7 +51,8 @@ class GateSettings(Section):
     """Carry the experts' labels to the other frames of their studies by registration, and train
     on those too."""
     rounds: Annotated[int, Field(ge=1)] | None = None
-    """Of self-training with this gate; those of the run where not given."""
+    """Of self-training with this gate, or how often an online loop asks it; those of the run, or
+    ``online.refreshes``, where not given."""
 
     @model_validator(mode="before")
     @classmethod
@@ -52,6 +60,8 @@ class GateSettings(Section):
         if not isinstance(given, Mapping):
             return given
         own = {name: value for name, value in given.items() if name in cls.model_fields}
+        if "loop" in own:
+            own["loop"] = RENAMED_LOOPS.get(own["loop"], own["loop"])
         others = {name: value for name, value in given.items() if name not in own}
         checked = gate_arguments().model_validate(others)
         return own | {name: getattr(checked, name) for name in type(checked).model_fields}
@@ -89,7 +99,9 @@ class GateSettings(Section):
     def name(self) -> str:
         """Of the scenario that this gate makes."""
         chooser = self.by if self.rule == BEST else self.rule
-        parts = [chooser, *([self.grain] if self.grain != WHOLE_STUDY else []), *self.repair]
+        loop = [self.loop] if self.loop != OFFLINE else []
+        grain = [self.grain] if self.grain != WHOLE_STUDY else []
+        parts = [*loop, chooser, *grain, *self.repair]
         parts += ["propagated"] if self.propagate else []
         parts += [f"{self.rounds}rounds"] if self.rounds else []
         return "-".join(["gate", *parts])
@@ -104,4 +116,5 @@ class GateSettings(Section):
         repaired = f", repaired ({', '.join(self.repair)})" if self.repair else ""
         propagated = ", experts' labels propagated" if self.propagate else ""
         rounds = f", {self.rounds} rounds" if self.rounds else ""
-        return f"Gate: {chooser}{grain}{repaired}{propagated}{rounds}"
+        loop = f", {self.loop}" if self.loop != OFFLINE else ""
+        return f"Gate: {chooser}{grain}{repaired}{propagated}{loop}{rounds}"

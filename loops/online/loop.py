@@ -1,0 +1,124 @@
+"""One training in stretches, before each of which its label bank is made anew.
+
+What such a loop learns of unlabelled studies it learns while it trains, by a method with a
+teacher of its own. The label bank says of which studies, and of which of their voxels: before
+each stretch the model as it is by then segments them, the estimators judge that, the gate chooses
+and the grain hides. An estimator may thus be as slow as it likes. Optimizer, teacher and learning
+rate go on from stretch to stretch as in one training.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from loops.base import Bench
+from loops.online.own_frames import FRAME_DECAY, entries_of, partly_labelled
+from loops.online.registry import METHODS
+from loops.records import Candidate, Model, Round
+from loops.self_training import choose_pseudo_labels
+from segmenters.method import Method
+from semiqc.study import Study
+
+
+def online(
+    bench: Bench[Model],
+    first: Model,
+    experts: Sequence[Study],
+    candidates: Sequence[Study],
+    *,
+    method: Method,
+    rounds: int = 1,
+    is_judged: bool = True,
+    own_frames: float | None = FRAME_DECAY,
+) -> Iterator[Round[Model]]:
+    """Train in stretches, yielding the record of each as it ends.
+
+    Args:
+        bench: Trains, segments, judges and chooses.
+        first: Segmenter trained on ``experts`` alone. The training starts from its weights, and
+            it makes the first label bank.
+        experts: Studies with an expert's labels.
+        candidates: Studies to learn from; their own labels are never looked at.
+        method: What the training does with the label bank.
+        rounds: Stretches, of equal length; as often the bank is made anew.
+        is_judged: Whether the bank is judged. Without, there is one stretch, and all candidates
+            are in its bank.
+        own_frames: Rate at which the weight of the experts' own unlabelled frames falls with
+            their distance from a labelled one, ``exp(-rate * distance)``; None leaves them out.
+
+    Yields:
+        One record per stretch. The model to use is that of the last, and ``first`` where nothing
+        was admitted in the first. Where nothing is admitted later, the bank stays as it was.
+    """
+    hidden = [study.without_labels() for study in candidates]
+    rounds = rounds if is_judged else 1
+    model, bank = first, list[Study]()
+    for number in range(1, rounds + 1):
+        before = model
+        judged: list[Candidate] = []
+        admitted: Sequence[Study] = ()
+        if is_judged:
+            judged, admitted = choose_pseudo_labels(bench, model, hidden)
+        learned = admitted if is_judged else _segmented(bench, model, hidden)
+        bank = [*learned, *_own(bench, model, experts, own_frames)] or bank
+        if not bank:
+            yield Round(number, model, bench.validation_loss(model), False, before, judged)
+            return
+        model = bench.advance(model, experts, bank, method=method, number=number, of=rounds)
+        loss = bench.validation_loss(model)
+        yield Round(number, model, loss, True, before, judged, admitted)
+
+
+def _segmented(bench: Bench[Model], model: Model, studies: Sequence[Study]) -> list[Study]:
+    """Studies with the labels that a model gives them."""
+    predictions = bench.predict(model, studies).predictions if studies else []
+    rows = zip(studies, predictions, strict=True)
+    return [study.with_labels(one.labels) for study, one in rows]
+
+
+def _own(
+    bench: Bench[Model], model: Model, experts: Sequence[Study], decay: float | None
+) -> list[Study]:
+    """Unlabelled frames of the experts' studies, an entry of the bank each."""
+    partly = [] if decay is None else partly_labelled(experts)
+    filled = _segmented(bench, model, [study.without_labels() for study in partly])
+    return [
+        entry
+        for study, one in zip(partly, filled, strict=True)
+        for entry in entries_of(study, one.labels, decay or 0.0)
+    ]
+
+
+@dataclass(frozen=True)
+class OnlineLoop:
+    """A registered online loop; see ``online``.
+
+    Args:
+        method: Name of the method, in ``loops.online.registry.METHODS``.
+    """
+
+    method: str
+
+    def __call__(
+        self,
+        bench: Bench[Model],
+        first: Model,
+        experts: Sequence[Study],
+        candidates: Sequence[Study],
+        *,
+        rounds: int = 1,
+        is_judged: bool = True,
+        own_frames: float | None = FRAME_DECAY,
+        **arguments: Any,  # noqa: ANN401
+    ) -> Iterator[Round[Model]]:
+        """Run the loop with its method, which takes all ``arguments``."""
+        return online(
+            bench,
+            first,
+            experts,
+            candidates,
+            method=METHODS[self.method](**arguments),
+            rounds=rounds,
+            is_judged=is_judged,
+            own_frames=own_frames,
+        )
