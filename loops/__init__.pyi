@@ -4,7 +4,7 @@ from .in_memory import InMemoryBench as InMemoryBench
 from .online.bcp import BCP as BCP
 from .online.fixmatch import MEAN_TEACHER as MEAN_TEACHER
 from .online.fixmatch import FixMatch as FixMatch
-from .online.loop import online as online
+from .online.loop import train_online as train_online
 from .online.registry import METHODS as METHODS
 from .records import Candidate as Candidate
 from .records import Judged as Judged

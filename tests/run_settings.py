@@ -65,3 +65,16 @@ SUITE_OPTIONS = (
     "--set", "seggen.times=1",
 )  # fmt: skip
 """Options of ``semiqc qc fit``."""
+
+ONLINE = (
+    *TINY,
+    KEPT,
+    "training.ema=0.9",
+    "training.report_every=1",
+    "online.steps=7",
+    "online.batch_size=4",
+    "loops={fixmatch: {confidence: 0.3}}",
+    "scenarios=[few, bcp]",
+    "gates=[{loop: fixmatch, rule: all, rounds: 2}, {loop: bcp}, {loop: bcp, rule: random}]",
+)
+"""Online loops with gates and without."""

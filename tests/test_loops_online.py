@@ -7,7 +7,15 @@ import pytest
 from builders import study_of
 from segmenter_builders import bright_square, small_unet
 
-from loops import LOOPS, InMemoryBench, Judged, Labelled, Segmented, online, with_pseudo_labels
+from loops import (
+    LOOPS,
+    InMemoryBench,
+    Judged,
+    Labelled,
+    Segmented,
+    train_online,
+    with_pseudo_labels,
+)
 from loops.online.bcp import BCP
 from loops.online.registry import METHODS
 from qc import Decision, Quality, Threshold
@@ -62,7 +70,7 @@ ALL = (0, 1, 2)
 
 
 def stretches(bench, experts=WHOLE, **options):
-    return list(online(bench, 0, experts, CANDIDATES, method=METHOD, **options))
+    return list(train_online(bench, 0, experts, CANDIDATES, method=METHOD, **options))
 
 
 def test_each_stretch_goes_on_with_the_bank_of_the_model_before_it():
@@ -162,7 +170,7 @@ def in_memory(validation=()):
 @pytest.mark.parametrize("rounds", [1, 3])
 def test_online_loops_run_in_memory(rounds):
     bench, first, experts, candidates = in_memory()
-    found = list(online(bench, first, experts, candidates, method=BCP(), rounds=rounds))
+    found = list(train_online(bench, first, experts, candidates, method=BCP(), rounds=rounds))
 
     assert [one.admitted for one in found] == [("a", "b")] * rounds
     tensors = [one.model.network_.state_dict() for one in found]

@@ -8,22 +8,22 @@ import time
 from pathlib import Path
 
 import pytest
-from run_settings import TINY
+from run_settings import ONLINE, TINY
 
 pytestmark = pytest.mark.slow
 
 TABLES = ("split", "overlap", "clinical", "curves", "judgements")
 
 
-def command(output):
-    changes = [part for change in TINY for part in ("--set", change)]
+def command(output, settings):
+    changes = [part for change in settings for part in ("--set", change)]
     return [sys.executable, "-m", "semiqc", "run", *changes, "--output", str(output)]
 
 
-def start(output):
+def start(output, settings):
     # A process group of its own: its children die with it.
     return subprocess.Popen(
-        command(output),
+        command(output, settings),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -35,9 +35,9 @@ def unfinished(output):
     return {path.name for path in Path(output).glob("stages/.*.part")}
 
 
-def run_until_new_stage(output, seen):
+def run_until_new_stage(output, settings, seen):
     """Start the run and kill it as soon as a stage begins that was not seen before."""
-    process = start(output)
+    process = start(output, settings)
     while process.poll() is None:
         new = unfinished(output) - seen
         if new:
@@ -50,15 +50,17 @@ def run_until_new_stage(output, seen):
     return None
 
 
-def test_a_run_killed_in_every_stage_ends_with_the_same_tables(tmp_path):
+@pytest.mark.parametrize("settings", [TINY, ONLINE])
+def test_a_run_killed_in_every_stage_ends_with_the_same_tables(settings, tmp_path):
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    subprocess.run(command(undisturbed), check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(command(undisturbed, settings), check=True, env=environment)
     stages = {path.name for path in (undisturbed / "stages").iterdir()}
 
     seen, kills = set(), -1
     while seen is not None:
         before = seen
-        seen = run_until_new_stage(killed, before)
+        seen = run_until_new_stage(killed, settings, before)
         kills += 1
 
     # Short stages can end between two looks; most must have been hit.

@@ -20,7 +20,7 @@ from segmenters.method import Method
 from semiqc.study import Study
 
 
-def online(
+def train_online(
     bench: Bench[Model],
     first: Model,
     experts: Sequence[Study],
@@ -35,38 +35,41 @@ def online(
 
     Args:
         bench: Trains, segments, judges and chooses.
-        first: Segmenter trained on ``experts`` alone. The training starts from its weights, and
-            it makes the first label bank.
+        first: Trained on ``experts`` alone; its weights are the start, its labels the first bank.
         experts: Studies with an expert's labels.
         candidates: Studies to learn from; their own labels are never looked at.
         method: What the training does with the label bank.
         rounds: Stretches, of equal length; as often the bank is made anew.
-        is_judged: Whether the bank is judged. Without, there is one stretch, and all candidates
-            are in its bank.
-        own_frames: Rate at which the weight of the experts' own unlabelled frames falls with
-            their distance from a labelled one, ``exp(-rate * distance)``; None leaves them out.
+        is_judged: Whether a gate chooses; if not, there is one stretch with all candidates.
+        own_frames: Decay of the experts' own unlabelled frames, see ``entries_of``; None: none.
 
     Yields:
         One record per stretch. The model to use is that of the last, and ``first`` where nothing
         was admitted in the first. Where nothing is admitted later, the bank stays as it was.
     """
     hidden = [study.without_labels() for study in candidates]
-    rounds = rounds if is_judged else 1
     model, bank = first, list[Study]()
-    for number in range(1, rounds + 1):
+    last = rounds if is_judged else 1
+    for number in range(1, last + 1):
         before = model
-        judged: list[Candidate] = []
-        admitted: Sequence[Study] = ()
-        if is_judged:
-            judged, admitted = choose_pseudo_labels(bench, model, hidden)
-        learned = admitted if is_judged else _segmented(bench, model, hidden)
+        judged, admitted, learned = _refreshed(bench, model, hidden, is_judged)
         bank = [*learned, *_own(bench, model, experts, own_frames)] or bank
-        if not bank:
-            yield Round(number, model, bench.validation_loss(model), False, before, judged)
-            return
-        model = bench.advance(model, experts, bank, method=method, number=number, of=rounds)
+        if bank:
+            model = bench.advance(model, experts, bank, method=method, number=number, of=last)
         loss = bench.validation_loss(model)
-        yield Round(number, model, loss, True, before, judged, admitted)
+        yield Round(number, model, loss, bool(bank), before, judged, admitted)
+        if not bank:
+            return
+
+
+def _refreshed(
+    bench: Bench[Model], model: Model, studies: Sequence[Study], is_judged: bool
+) -> tuple[list[Candidate], Sequence[Study], Sequence[Study]]:
+    """What was judged, those admitted, and those that are learned from; labelled by a model."""
+    if not is_judged:
+        return [], (), _segmented(bench, model, studies)
+    judged, admitted = choose_pseudo_labels(bench, model, studies)
+    return judged, admitted, admitted
 
 
 def _segmented(bench: Bench[Model], model: Model, studies: Sequence[Study]) -> list[Study]:
@@ -91,7 +94,7 @@ def _own(
 
 @dataclass(frozen=True)
 class OnlineLoop:
-    """A registered online loop; see ``online``.
+    """A registered online loop; see ``train_online``.
 
     Args:
         method: Name of the method, in ``loops.online.registry.METHODS``.
@@ -112,7 +115,7 @@ class OnlineLoop:
         **arguments: Any,  # noqa: ANN401
     ) -> Iterator[Round[Model]]:
         """Run the loop with its method, which takes all ``arguments``."""
-        return online(
+        return train_online(
             bench,
             first,
             experts,

@@ -210,10 +210,10 @@ class QcSettings(Section):
         return arguments
 
 
-<<<<<<< HEAD
 Grid = Literal["source", "study"]
 """Where a prediction is compared with its reference."""
-=======
+
+
 class OnlineSettings(Section):
     """Trainings of online loops, which start from the first segmenter's weights."""
 
@@ -230,7 +230,6 @@ class OnlineSettings(Section):
     """Whether unlabelled frames of the labelled studies are learned from too: the rate at which
     their weight falls with their distance from a labelled frame, ``exp(-rate * frames)``; null
     leaves them out."""
->>>>>>> 98eba05 (Train online in stretches between which a gate chooses anew)
 
 
 class EvaluationSettings(Section):

@@ -1,0 +1,207 @@
+"""A run with online loops, and what of its settings they change."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+from run_settings import ONLINE
+
+from semiqc.experiment import Silent, read_settings, run
+from semiqc.experiment.settings_file import SettingsError
+from semiqc.files.store.reader import Store
+from semiqc.files.store.writer import StoreWriter
+
+NEW = "data=a.h5"
+
+
+@pytest.fixture(scope="module")
+def finished(made_once):
+    def make(folder):
+        run(read_settings(None, [*ONLINE, f"output={folder}"]), Silent())
+
+    return made_once("online", make)
+
+
+def rows(folder, table):
+    with (folder / "results" / f"{table}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def judged(folder, scenario):
+    return [row for row in rows(folder, "judgements") if row["scenario"] == scenario]
+
+
+def trained(folder, scenario):
+    found = rows(folder, "training")
+    return sorted(
+        {int(row["step"]) for row in found if row["training"].startswith(scenario + ",")}
+    )
+
+
+def test_every_loop_is_a_scenario_that_is_evaluated(finished):
+    found = {row["scenario"]: row for row in rows(finished, "overlap")}
+
+    assert list(found) == [
+        "few",
+        "bcp",
+        "gate-fixmatch-all-2rounds",
+        "gate-bcp-curve",
+        "gate-bcp-random",
+    ]
+    weights = {
+        name: (finished / "models" / f"{name}-seed0.safetensors").read_bytes() for name in found
+    }
+    assert len(set(weights.values())) == len(found)
+
+
+def test_the_label_bank_is_judged_as_often_as_it_is_made(finished):
+    found = {
+        name: judged(finished, name) for name in ("gate-fixmatch-all-2rounds", "gate-bcp-curve")
+    }
+    rounds = {name: {row["round"] for row in some} for name, some in found.items()}
+
+    assert rounds == {"gate-fixmatch-all-2rounds": {"1", "2"}, "gate-bcp-curve": {"1", "2", "3"}}
+    for some in found.values():
+        by_round = {row["round"]: row["model"] for row in some}
+        assert len(set(by_round.values())) == len(by_round)
+    assert judged(finished, "bcp") == []
+
+
+def test_the_stretches_of_a_training_follow_each_other(finished):
+    names = {path.name.rsplit("-", 1)[0] for path in (finished / "stages").glob("train-*stretch*")}
+
+    assert names == {
+        "train-bcp-stretch-1-seed0",
+        "train-gate-fixmatch-all-2rounds-stretch-1-seed0",
+        "train-gate-fixmatch-all-2rounds-stretch-2-seed0",
+        *(f"train-gate-bcp-{by}-stretch-{n}-seed0" for by in ("curve", "random") for n in "123"),
+    }  # fmt: skip
+    log = next((finished / "stages").glob("train-gate-bcp-curve-stretch-2-*")) / "training.csv"
+    with log.open() as file:
+        assert {int(row["step"]) for row in csv.DictReader(file)} == {3, 4}
+    assert trained(finished, "gate-bcp-curve") == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_as_many_are_drawn_by_chance_at_every_refresh(finished):
+    admitted = {
+        name: [row["round"] for row in judged(finished, name) if row["admitted"] == "True"]
+        for name in ("gate-bcp-curve", "gate-bcp-random")
+    }
+
+    assert admitted["gate-bcp-random"] == ["1", "1", "2", "2", "3", "3"]
+    assert sorted(admitted["gate-bcp-curve"]) == admitted["gate-bcp-random"]
+
+
+def test_the_labels_of_candidates_change_nothing(finished, tmp_path):
+    roles = {row["study"]: row["role"] for row in rows(finished, "split")}
+    source = Store(next((finished / "stages").glob("phantom-*/store.h5")))
+    spoilt, split = tmp_path / "spoilt.h5", tmp_path / "split.csv"
+    shutil.copyfile(finished / "results" / "split.csv", split)
+    with StoreWriter(spoilt, source.scheme, source.modalities) as writer:
+        for study in source:
+            is_candidate = roles[study.name] == "unlabelled"
+            writer.add(
+                study.with_labels(np.zeros_like(study.labels[:])) if is_candidate else study
+            )
+
+    changes = [f"data={spoilt}", f"split.file={split}", f"output={tmp_path / 'run'}"]
+    run(read_settings(None, [*ONLINE, *changes]), Silent())
+
+    for table in ("overlap", "clinical"):
+        assert rows(tmp_path / "run", table) == rows(finished, table)
+
+
+def test_loops_without_a_gate_fit_no_estimator(finished, tmp_path):
+    output = shutil.copytree(finished, tmp_path / "run")
+    shutil.rmtree(output / "qc")
+    changes = ["scenarios=[bcp]", "gates=[]", f"output={output}"]
+    run(read_settings(None, [*ONLINE, *changes]), Silent())
+
+    assert not (output / "qc").exists()
+    assert {row["scenario"] for row in rows(output, "overlap")} == {"bcp"}
+
+
+def test_an_online_gate_is_compared_with_a_choice_by_chance_in_the_same_loop():
+    gates = (
+        "gates=[random, svr, {loop: bcp, by: svr}, {loop: bcp, rule: random},"
+        " {loop: bcp, rule: all}, {loop: fixmatch, by: svr}, {loop: bcp, by: svr, rounds: 2}]"
+    )
+    settings = read_settings(None, [NEW, "gate.by=svr", "scenarios=[few, bcp]", gates])
+
+    assert {name: settings.by_chance(name) for name in settings.compared()} == {
+        "few": None,
+        "bcp": None,
+        "gate-random": None,
+        "gate-svr": "gate-random",
+        "gate-bcp-svr": "gate-bcp-random",
+        "gate-bcp-random": None,
+        "gate-bcp-all": "gate-bcp-random",
+        "gate-fixmatch-svr": None,
+        "gate-bcp-svr-2rounds": None,
+    }
+    titles = {name: one.title for name, one in settings.compared().items()}
+    assert titles["bcp"] == "BCP"
+    assert titles["gate-bcp-random"] == "Gate: 30 at random, bcp"
+    assert settings.rounds_of("gate-bcp-all") == 3
+    assert settings.rounds_of("gate-svr") == 1
+
+
+def test_online_loops_run_only_where_they_are_named():
+    assert read_settings(None, [NEW]).scenarios == ("full", "few", "random", "crf", "semiqc")
+
+
+def test_the_loop_of_the_usual_gate_is_that_of_the_gated_scenarios():
+    settings = read_settings(None, [NEW, "gate.loop=fixmatch", "gate.by=curve"])
+
+    loops = {name: one.loop for name, one in settings.compared().items()}
+    assert loops == {
+        "full": "supervised",
+        "few": "supervised",
+        "random": "fixmatch",
+        "crf": "fixmatch",
+        "semiqc": "fixmatch",
+    }
+    assert settings.compared()["semiqc"].title == "QC gate: curve"
+
+
+def test_the_offline_loop_may_have_its_name_of_before():
+    settings = read_settings(None, [NEW, "gates=[{loop: self_training, by: svr}]"])
+
+    assert settings.gate_of("gate-svr").loop == "offline"
+
+
+def test_arguments_of_a_loop_are_checked_and_given_to_its_method():
+    settings = read_settings(None, [NEW, "loops.bcp={jitter: 0}", "scenarios=[bcp]"])
+
+    assert settings.loop_arguments("bcp") == {"jitter": 0.0, "is_judged": False, "own_frames": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("loops={bpc: {}}", "loops: unknown 'bpc'; did you mean 'bcp'?"),
+        ("loops={bcp: {jiter: 1}}", "bcp.jiter: unknown 'jiter'; did you mean 'jitter'?"),
+        ("loops={bcp: {labels: none}}", "bcp.labels: input should be 'teacher' or 'bank'"),
+        ("gates=[{loop: supervised, by: svr}]", "the loop supervised uses no pseudo-labels"),
+        ("gates=[{loop: bpc}]", "unknown 'bpc'; did you mean 'bcp'?"),
+        (
+            "gates=[{loop: bcp, by: agreement}]",
+            "the loop bcp trains one network; set segmenter.tta",
+        ),
+        ("gates=[{loop: bcp, rule: risk}]", "not of what is repaired or of later rounds"),
+    ],
+)
+def test_what_cannot_work_is_said(change, message):
+    with pytest.raises(SettingsError) as failure:
+        read_settings(None, [NEW, change])
+
+    assert message in str(failure.value)
+
+
+@pytest.mark.parametrize("change", ["segmenter.tta=4", "gate.rounds=1"])
+def test_uncertainty_of_one_network_is_had_at_every_refresh(change):
+    gates = "gates=[{loop: bcp, by: agreement}]"
+
+    [gate] = read_settings(None, [NEW, change, gates]).gates
+    assert (gate.loop, gate.by) == ("bcp", "agreement")
