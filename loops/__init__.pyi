@@ -1,7 +1,9 @@
 from .base import Bench as Bench
 from .base import with_pseudo_labels as with_pseudo_labels
 from .in_memory import InMemoryBench as InMemoryBench
+from .online.admt import ADMT as ADMT
 from .online.bcp import BCP as BCP
+from .online.cps import CPS as CPS
 from .online.fixmatch import MEAN_TEACHER as MEAN_TEACHER
 from .online.fixmatch import FixMatch as FixMatch
 from .online.loop import train_online as train_online

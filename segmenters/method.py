@@ -66,6 +66,11 @@ class TrainingStep(Protocol):
         ...
 
     @property
+    def others(self) -> Mapping[str, nn.Module]:
+        """By name, further networks that a training leaves in its folder."""
+        ...
+
+    @property
     def modules(self) -> Mapping[str, nn.Module]:
         """By name, all that an unfinished training keeps: networks and averages."""
         ...

@@ -70,6 +70,11 @@ class Student:
         return self.average.module if self.average else self.plain
 
     @property
+    def others(self) -> dict[str, nn.Module]:
+        """None."""
+        return {}
+
+    @property
     def modules(self) -> dict[str, nn.Module]:
         """The network and the average."""
         found: dict[str, nn.Module] = {"network": self.plain}

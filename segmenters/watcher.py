@@ -76,11 +76,18 @@ class Watcher:
         return {**self.step.networks, **({"best": self.best.network} if self.best else {})}
 
     def write_checkpoints(self) -> None:
-        """Leave the weights of each kind in the folder, where there is more than one kind."""
+        """Leave the weights of each kind in the folder, where there is more than one kind.
+
+        Beside them those of other networks that the method has.
+        """
         found = self.checkpoints()
-        if self.folder and len(found) > 1:
+        if not self.folder:
+            return
+        if len(found) > 1:
             for kind, network in found.items():
                 self.owner.write_weights(network, self.folder / checkpoint_file(kind))
+        for name, network in self.step.others.items():
+            self.owner.write_weights(network, self.folder / f"{name}.safetensors")
 
     def _validated(self, best: BestCheckpoint) -> dict[str, float]:
         """Figures of each network as it is now, and of the best so far."""
