@@ -8,8 +8,8 @@ from itertools import chain, combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from segmenters.components import largest_component
 from semiqc.images.crop import CropBox, box_around
 from semiqc.schemes import BACKGROUND
 
@@ -34,7 +34,7 @@ def box_of(labels: NDArray[np.integer], patch: tuple[int, int], multiple: int) -
         patch: Rows and columns of the patches in training.
         multiple: What divides the rows and columns of the box.
     """
-    largest = _largest(np.asarray((labels > BACKGROUND).any(axis=0)))
+    largest = largest_component(np.asarray((labels > BACKGROUND).any(axis=0)))
     size = []
     for axis, wanted in enumerate(patch, start=1):
         places = np.flatnonzero(largest.any(axis=tuple({0, 1, 2} - {axis})))
@@ -42,17 +42,6 @@ def box_of(labels: NDArray[np.integer], patch: tuple[int, int], multiple: int) -
         needed = max(wanted, int(extent + 2 * MARGIN * wanted)) if extent else wanted
         size.append(-(-needed // multiple) * multiple)
     return box_around(largest.astype(np.int8), (None, size[0], size[1]))
-
-
-def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest component of a mask ``[Z, Y, X]``, by faces; nothing of an empty one."""
-    components, count = ndimage.label(mask)
-    if count < 2:
-        return mask
-    sizes = np.bincount(components.ravel())
-    sizes[0] = 0
-    largest: NDArray[np.bool_] = components == sizes.argmax()
-    return largest
 
 
 def only_within(

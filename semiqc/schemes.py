@@ -16,7 +16,7 @@ UNLABELLED = -1
 BACKGROUND = 0
 """Label of what is annotated and belongs to no structure."""
 
-KEYS = {"name", "classes", "structures", "mirror_axes"}
+KEYS = {"name", "classes", "structures", "mirror_axes", "one_piece"}
 STRUCTURE_KEYS = {"name", "values", "measure"}
 MOST_CLASSES = 127
 """Labels are kept as int8."""
@@ -67,6 +67,8 @@ class LabelScheme:
         structures: What is measured, compared and reported.
         mirror_axes: In-plane image axes, out of ``"y"`` and ``"x"``, along which the anatomy may
             be mirrored by augmentation. Empty where a label tells left from right.
+        one_piece: Whether all structures touch each other, as those of a heart do, so that what
+            lies apart from the largest thing found is none of them.
 
     Raises:
         ValueError: If a structure has no values, or one that the scheme has no class for.
@@ -76,6 +78,7 @@ class LabelScheme:
     classes: tuple[str, ...]
     structures: tuple[Structure, ...]
     mirror_axes: tuple[str, ...] = ()
+    one_piece: bool = False
 
     def __post_init__(self) -> None:
         names = [structure.name for structure in self.structures]
@@ -129,12 +132,17 @@ class LabelScheme:
                 for s in self.structures
             ],
             "mirror_axes": list(self.mirror_axes),
+            "one_piece": self.one_piece,
         }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "LabelScheme":
-        """The scheme that ``to_json`` gave."""
-        return cls(
+        """The scheme that ``to_json`` gave.
+
+        A known scheme is as it is known today: earlier versions said less of the anatomy.
+        """
+        known = SCHEMES.get(str(stored["name"]))
+        found = cls(
             name=str(stored["name"]),
             classes=tuple(stored["classes"]),
             structures=tuple(
@@ -146,7 +154,13 @@ class LabelScheme:
                 for s in stored["structures"]
             ),
             mirror_axes=tuple(stored.get("mirror_axes", ())),
+            one_piece=bool(stored.get("one_piece", False)),
         )
+        is_known = known is not None and (known.classes, known.structures) == (
+            found.classes,
+            found.structures,
+        )
+        return known if known is not None and is_known else found
 
 
 SHORT_AXIS = LabelScheme(
@@ -158,6 +172,7 @@ SHORT_AXIS = LabelScheme(
         Structure("RV", (1,), Measure.CAVITY),
     ),
     mirror_axes=("y", "x"),
+    one_piece=True,
 )
 """Cine short axis, with the label values of the ACDC challenge."""
 
@@ -190,7 +205,8 @@ def read_scheme(text: str) -> LabelScheme:
 
     The file gives ``classes``, the name of each label value from 0, the background; and may give
     ``structures``, each with ``name``, ``values`` and, where it is measured, ``measure``;
-    ``mirror_axes``; and ``name``. Without structures every class but the background is one.
+    ``mirror_axes``; ``one_piece``; and ``name``. Without structures every class but the
+    background is one.
 
     Args:
         text: Name of a scheme in ``SCHEMES``, or path of a file.
@@ -231,7 +247,11 @@ def _scheme(path: Path, content: object) -> LabelScheme:
     axes = described.get("mirror_axes") or ()
     if not isinstance(axes, list | tuple) or not set(axes) <= {"y", "x"}:
         raise ValueError(f"mirror_axes may hold y and x, got {axes!r}")
-    return LabelScheme(str(described.get("name") or path.stem), names, found, tuple(axes))
+    one_piece = described.get("one_piece", False)
+    if not isinstance(one_piece, bool):
+        raise ValueError(f"one_piece must be true or false, got {one_piece!r}")
+    name = str(described.get("name") or path.stem)
+    return LabelScheme(name, names, found, tuple(axes), one_piece)
 
 
 def _structure(content: object) -> Structure:

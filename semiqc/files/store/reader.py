@@ -30,7 +30,8 @@ class Store:
         file = open_h5(self.path, self._version)
         _check_format(path, file.attrs)
         try:
-            self.scheme = LabelScheme.from_json(json.loads(file.attrs["scheme"]))
+            self._scheme_as_written: dict[str, Any] = json.loads(file.attrs["scheme"])
+            self.scheme = LabelScheme.from_json(self._scheme_as_written)
             self.modalities: tuple[str, ...] = tuple(json.loads(file.attrs["modalities"]))
             self._headers: dict[str, dict[str, Any]] = {
                 name: json.loads(group.attrs["header"]) for name, group in file["studies"].items()
@@ -93,9 +94,9 @@ class Store:
         )
 
     def fingerprint(self) -> str:
-        """A hash of the scheme, of every header and of every voxel as it was written."""
+        """A hash of the scheme, every header and every voxel, all as they were written."""
         content = json.dumps(
-            [self.scheme.to_json(), self.modalities, sorted(self._headers.items())]
+            [self._scheme_as_written, self.modalities, sorted(self._headers.items())]
         )
         return hashlib.sha256(content.encode()).hexdigest()
 
