@@ -4,6 +4,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from semiqc.cli.app import main
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import SpoiltRow, read_rows
 from semiqc.phantom import aorta_study, short_axis_study, write_phantoms
@@ -162,11 +163,13 @@ def test_a_phantom_among_patients_has_labels_of_its_own():
 
 
 def test_where_the_aorta_is_looked_for_a_heart_is_another_anatomy():
-    study = aorta_study(0, size=40, frames=3)
+    study = aorta_study(0, size=40, frames=3, spacing=(6.0, 1.6, 1.6))
     spoilt = spoil(study, "anatomy", AORTA)
 
     assert (spoilt.labels[:] == 0).all()
     assert spoilt.image.shape == study.image.shape
+    # The phantom of the aorta has slices of its own.
+    assert spoilt.spacing == study.spacing
 
 
 def test_noise_drowns_the_heart():
@@ -230,6 +233,26 @@ def test_a_store_is_spoilt_in_part_with_a_table(store, tmp_path):
         spoil_store(store, target)
     with pytest.raises(ValueError, match="is the store that is read"):
         spoil_store(store, store, overwrite=True)
+
+
+def test_the_command_spoils_a_copy_and_says_what_was_done(store, tmp_path, capsys):
+    target, split = tmp_path / "dirty.h5", tmp_path / "split.csv"
+    roles = ["labelled", "test", *["unlabelled"] * 4]
+    lines = [f"{name},{role}" for name, role in zip(Store(store).names, roles, strict=True)]
+    split.write_text("\n".join(["study,role", *lines]))
+    command = ["spoil", str(store), "-o", str(target)]
+    half = ["--share", "0.5", "--kinds", "noise, ghosts", "--split", str(split)]
+
+    assert main([*command, *half]) == 0
+
+    rows = read_rows(tmp_path / "dirty.csv", SpoiltRow)
+    assert sorted(row.kind for row in rows) == ["ghosts", "noise"]
+    assert {row.study for row in rows} <= set(Store(store).names[2:])
+    assert "spoilt 2 of 6 studies" in capsys.readouterr().out
+    assert main([*command, "--overwrite", "--kinds", "ghost"]) == 2
+    assert "unknown 'ghost'; did you mean 'ghosts'?" in capsys.readouterr().err
+    assert main(command) == 2
+    assert "exists already; say --overwrite" in capsys.readouterr().err
 
 
 def test_only_the_unlabelled_are_spoilt_where_roles_are_given(store, tmp_path):

@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command()(score.score)
 app.command("import")(data.import_)
 app.command()(data.phantom)
+app.command()(data.spoil)
 app.command()(runs.run)
 app.command()(runs.report)
 app.command()(runs.predict)

@@ -1,10 +1,10 @@
-"""Commands that make stores: ``semiqc import`` and ``semiqc phantom``.
+"""Commands that make stores: ``semiqc import``, ``semiqc phantom`` and ``semiqc spoil``.
 
-Both write one HDF5 file, whole or not at all, and refuse to replace one without ``--overwrite``.
+Each writes one HDF5 file, whole or not at all, and refuse to replace one without ``--overwrite``.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -38,6 +38,10 @@ Pixel = Annotated[
 Variety = Annotated[
     str,
     typer.Option(help="usual, or random: short-axis hearts and scanners of no kind, to teach."),
+]
+Share = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="Of the studies that may be spoilt; default a third."),
 ]
 
 
@@ -124,3 +128,43 @@ def phantom(
             on_progress=tick,
         )
     console.print(f"wrote {studies} phantoms to {store}", highlight=False)
+
+
+def spoil(
+    store: Annotated[Path, typer.Argument(help="Store as it is.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="HDF5 file to write.")],
+    share: Share = None,
+    kinds: Annotated[
+        str | None, typer.Option(help="Names, parted by commas; default: all of docs/dirty.md.")
+    ] = None,
+    seed: Seed = 0,
+    split: Annotated[
+        Path | None,
+        typer.Option(help="CSV of study and role: only the unlabelled are spoilt."),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Spoil a share of a store's studies as an archive does; writes a CSV of what was done."""
+    from semiqc.files.store.reader import Store
+    from semiqc.spoiling import spoil_store
+    from semiqc.work.split import read_split
+
+    chosen: dict[str, Any] = {} if share is None else {"share": share}
+    if kinds:
+        chosen["kinds"] = [name.strip() for name in kinds.split(",")]
+    rows = read_split(split, list(Store(store))) if split else None
+    with bar("spoil") as tick:
+        spoilt = spoil_store(
+            store,
+            output,
+            **chosen,
+            seed=seed,
+            roles={row.study: row.role for row in rows} if rows else None,
+            overwrite=overwrite,
+            on_progress=tick,
+        )
+    print_table(
+        f"spoilt {len(spoilt)} of {len(Store(store))} studies in {output}",
+        ("study", "kind"),
+        [(row.study, row.kind) for row in spoilt],
+    )

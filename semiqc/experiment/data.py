@@ -4,8 +4,8 @@ Imports and phantoms are stages: they are made anew where their settings, or any
 read, changed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from semiqc.experiment.sections import FramesSettings
 from semiqc.experiment.settings import Settings
 from semiqc.files.atomic import write_text
 from semiqc.files.store.reader import Store
+from semiqc.files.tables import SpoiltRow
 from semiqc.measuring.measures import curve
 from semiqc.phantom import write_phantoms
 from semiqc.schemes import LabelScheme
@@ -29,10 +30,23 @@ STORE = "store.h5"
 
 @dataclass(frozen=True)
 class Data:
-    """A store and what was left out when it was made, a line each."""
+    """What a run works on.
+
+    Args:
+        store: The studies.
+        left_out: What was left out when it was made, a line each.
+        spoilt: By name, studies of a dirty pool that take the place of those of the store.
+        dirty: How each of these was spoilt.
+    """
 
     store: Store
     left_out: tuple[str, ...] = ()
+    spoilt: Mapping[str, Study] = field(default_factory=dict)
+    dirty: tuple[SpoiltRow, ...] = ()
+
+    def study(self, name: str) -> Study:
+        """The study of that name as the run uses it."""
+        return self.spoilt[name] if name in self.spoilt else self.store.study(name)
 
 
 def open_data(settings: Settings, folder: RunFolder, monitor: Monitor) -> Data:

@@ -15,7 +15,7 @@ from segmenters import (
     segment,
     segment_with_uncertainty,
 )
-from semiqc.experiment.trained import TrainedEnsemble
+from semiqc.experiment.trained import TrainedEnsemble, image_file
 from semiqc.files.predictions import (
     PredictedFrame,
     PredictionWriter,
@@ -50,8 +50,13 @@ class EnsemblePrediction:
     seed: int
 
     def identity(self, studies: Sequence[Study], store: Store) -> dict[str, Any]:
-        """All that the predictions of studies of a store depend on."""
+        """All that the predictions of studies of a store, or of stages, depend on."""
         members = self.ensemble.members
+        elsewhere = {
+            study.name: path.parent.name
+            for study in studies
+            if (path := image_file(study)) != store.path
+        }
         return {
             "trained": [one.stage.key for one in members],
             "weights": [one.weights for one in members],
@@ -63,6 +68,7 @@ class EnsemblePrediction:
             "clean": self.clean,
             "focus": members[0].blank().focus,
             "mirror": members[0].blank().mirror,
+            **({"elsewhere": elsewhere} if elsewhere else {}),
         }
 
     def write(self, studies: Sequence[Study], path: Path, tick: Tick) -> None:

@@ -11,12 +11,12 @@ from typing import Self
 
 from semiqc.exchange.exporting import export_nnunet
 from semiqc.exchange.lineage import PROPAGATED, PSEUDO, ExportCase, Lineage, LineageRow
-from semiqc.experiment.data import open_data, with_training_frames
+from semiqc.experiment.data import Data, open_data, with_training_frames
+from semiqc.experiment.dirty import with_dirty_pool
 from semiqc.experiment.finished import Finished, RunError
 from semiqc.experiment.settings import Settings
 from semiqc.files.hdf5 import StoreError
 from semiqc.files.predictions import predicted_labels
-from semiqc.files.store.reader import Store
 from semiqc.files.tables import JudgementRow, PseudoRow, Row, SplitRow, read_rows
 from semiqc.study import OnlyFrames, Study
 from semiqc.work.arguments import unknown
@@ -52,8 +52,10 @@ def export_run(
     """
     settings = Finished.read(run).settings.model_copy(update={"output": run})
     chosen = _Chosen.of(run, settings, scenario, settings.seeds[0] if seed is None else seed)
-    store = open_data(settings, RunFolder(run), monitor).store
-    cases = chosen.cases(store, settings)
+    stages = RunFolder(run)
+    data = open_data(settings, stages, monitor)
+    data = with_dirty_pool(settings, data, _rows(run, "split", SplitRow), stages, monitor)
+    cases, store = chosen.cases(data, settings), data.store
     return export_nnunet(cases, folder, store.scheme, store.modalities, overwrite=overwrite)
 
 
@@ -95,16 +97,16 @@ class _Chosen:
         labelled = [row.study for row in _rows(run, "split", SplitRow) if row.role == "labelled"]
         return cls(run, labelled, chosen, judged)
 
-    def cases(self, store: Store, settings: Settings) -> Iterator[ExportCase]:
+    def cases(self, data: Data, settings: Settings) -> Iterator[ExportCase]:
         """Labelled studies with what was carried to other frames, then the pseudo-labels."""
-        experts = [store.study(name) for name in self.labelled]
+        experts = [data.study(name) for name in self.labelled]
         frames, seed = settings.frames, settings.split.seed
-        for study in with_training_frames(experts, frames, store.scheme, seed):
+        for study in with_training_frames(experts, frames, data.store.scheme, seed):
             rows = self.pseudo.get(study.name)
             yield _propagated(self.run, study, rows) if rows else ExportCase(study)
         for name, rows in self.pseudo.items():
             if name not in self.labelled:
-                yield _case(self.run, store, rows, self.judged[name, rows[0].round])
+                yield _case(self.run, data, rows, self.judged[name, rows[0].round])
 
 
 def _nothing(settings: Settings, scenario: str, seed: int, pseudo: Sequence[PseudoRow]) -> str:
@@ -141,7 +143,7 @@ def _labels(run: Path, rows: Sequence[PseudoRow]) -> OnlyFrames:
     return OnlyFrames(labels, tuple(one.frame for one in rows))
 
 
-def _case(run: Path, store: Store, rows: Sequence[PseudoRow], judged: JudgementRow) -> ExportCase:
+def _case(run: Path, data: Data, rows: Sequence[PseudoRow], judged: JudgementRow) -> ExportCase:
     """An unlabelled study with its pseudo-labels and where they come from."""
     labels = _labels(run, rows)
     lineage = Lineage(
@@ -155,7 +157,7 @@ def _case(run: Path, store: Store, rows: Sequence[PseudoRow], judged: JudgementR
         weight=judged.weight,
         repair=judged.repair,
     )
-    study = store.study(rows[0].study).with_labels(labels)
+    study = data.study(rows[0].study).with_labels(labels)
     return ExportCase(study, dict.fromkeys(labels.labelled_frames, lineage))
 
 

@@ -8,7 +8,7 @@ their stages.
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from semiqc.files.tables import (
     OverlapRow,
     PseudoRow,
     SplitRow,
+    SpoiltRow,
     TrainingRow,
     write_rows,
 )
@@ -38,6 +39,7 @@ from semiqc.work.stages import Stage
 
 TABLES: dict[str, type[Any]] = {
     "split": SplitRow,
+    "dirty": SpoiltRow,
     "overlap": OverlapRow,
     "clinical": ClinicalRow,
     "corrections": CorrectionRow,
@@ -74,6 +76,11 @@ class Results:
     models: dict[tuple[str, int], Trained] = field(default_factory=dict)
     estimators: dict[tuple[str, int], tuple[Stage, QualityEstimator]] = field(default_factory=dict)
     blends: dict[int, Blend] = field(default_factory=dict)
+
+    @property
+    def dirty(self) -> Sequence[SpoiltRow]:
+        """Which unlabelled studies were spoilt, and how."""
+        return self.data.dirty
 
     @property
     def training(self) -> list[TrainingRow]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from semiqc.experiment.data import Data, open_data
+from semiqc.experiment.dirty import with_dirty_pool
 from semiqc.experiment.finished import write_report
 from semiqc.experiment.results import Results, write_results
 from semiqc.experiment.seed_run import SeedRun
@@ -26,9 +27,10 @@ def run(settings: Settings, monitor: Monitor) -> Path:
         for line in data.left_out:
             monitor.note(f"left out: {line}")
         split = make_split(settings, data)
+        data = with_dirty_pool(settings, data, split, folder, monitor)
         results = Results(data, split)
         for seed in settings.seeds:
-            SeedRun(settings, data.store, split, folder, monitor, seed, results).work()
+            SeedRun(settings, data, split, folder, monitor, seed, results).work()
         write_results(results, settings.output)
         return write_report(settings.output)
 

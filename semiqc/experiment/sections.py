@@ -10,6 +10,7 @@ from loops.online.own_frames import FRAME_DECAY
 from qc import ESTIMATORS
 from segmenters import SEGMENTERS
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
+from semiqc.spoiling import SHARE, SPOILINGS
 from semiqc.work.arguments import checked_arguments, unknown
 from semiqc.work.sections import OneOf, Section
 
@@ -69,6 +70,21 @@ class SplitSettings(Section):
     """Of the draw. It stays as it is when ``seeds`` change, so that they share the test set."""
     file: Path | None = None
     """CSV with the columns study and role, in place of a draw."""
+
+
+class DirtySettings(Section):
+    """A dirty pool: unlabelled studies spoilt as in an archive (docs/dirty.md).
+
+    Labels that the data set has for them move with their voxels, and are background where nothing
+    of the organ is left.
+    """
+
+    share: Annotated[float, Field(ge=0, le=1)] = SHARE
+    """Of the unlabelled studies, how many are spoilt; 0 for none."""
+    kinds: Annotated[tuple[str, ...], OneOf(SPOILINGS), Field(min_length=1)] = tuple(SPOILINGS)
+    """How; each as often, as far as the studies allow."""
+    seed: int = 0
+    """Of the choice and of what is drawn. It stays as it is when ``seeds`` change."""
 
 
 class FramesSettings(Section):

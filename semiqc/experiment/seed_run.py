@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from semiqc.experiment.data import Data
 from semiqc.experiment.evaluator import Evaluator
 from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.results import Results
@@ -11,7 +12,6 @@ from semiqc.experiment.settings import Settings
 from semiqc.experiment.split_studies import SplitStudies
 from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.experiment.trained import TrainedEnsemble
-from semiqc.files.store.reader import Store
 from semiqc.files.tables import SplitRow
 from semiqc.work.monitor import Monitor
 from semiqc.work.stages import RunFolder
@@ -22,7 +22,7 @@ class SeedRun:
 
     Args:
         settings: Of the run.
-        store: The data.
+        data: Of the run.
         split: Who is used for what.
         folder: Where stages are kept.
         monitor: Told how it goes on.
@@ -33,7 +33,7 @@ class SeedRun:
     def __init__(
         self,
         settings: Settings,
-        store: Store,
+        data: Data,
         split: Sequence[SplitRow],
         folder: RunFolder,
         monitor: Monitor,
@@ -43,9 +43,9 @@ class SeedRun:
         self.settings = settings
         self.seed = seed
         self.results = results
-        self.studies = SplitStudies(store, split, settings)
+        self.studies = SplitStudies(data, split, settings)
         self.trainer = StagedTrainer(
-            settings, store, folder, monitor, seed=seed, validation=self.studies.validation
+            settings, data.store, folder, monitor, seed=seed, validation=self.studies.validation
         )
         self.panel = RunPanel(settings, self.trainer)
         self.evaluator = Evaluator(self.trainer, self.panel, self.studies, results)

@@ -18,6 +18,7 @@ from semiqc.experiment.looping import arguments_of
 from semiqc.experiment.renamed import with_current_names
 from semiqc.experiment.scenarios import SCENARIOS, Scenario
 from semiqc.experiment.sections import (
+    DirtySettings,
     EvaluationSettings,
     FramesSettings,
     ImportSettings,
@@ -54,6 +55,8 @@ class Settings(Section):
     """Each repeats the trainings and the random choices on the same split."""
     split: SplitSettings = SplitSettings()
     """How many subjects are used for what."""
+    dirty: DirtySettings = DirtySettings(share=0)
+    """Which of the unlabelled studies are spoilt; without this section none."""
     frames: FramesSettings = FramesSettings()
     """Which labelled frames of a study train the segmenter and the estimators."""
     segmenter: SegmenterSettings = SegmenterSettings()

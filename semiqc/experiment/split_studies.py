@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from functools import cached_property
 
-from semiqc.experiment.data import with_training_frames
+from semiqc.experiment.data import Data, with_training_frames
 from semiqc.experiment.settings import Settings
-from semiqc.files.store.reader import Store
 from semiqc.files.tables import SplitRow
 from semiqc.study import Study
 
@@ -14,13 +13,13 @@ class SplitStudies:
     """The studies of each role; where they train, with the labels of the chosen frames alone.
 
     Args:
-        store: The data.
+        data: Of the run.
         split: Who is used for what.
         settings: Of the run.
     """
 
-    def __init__(self, store: Store, split: Sequence[SplitRow], settings: Settings) -> None:
-        self.store = store
+    def __init__(self, data: Data, split: Sequence[SplitRow], settings: Settings) -> None:
+        self.data = data
         self.split = split
         self.settings = settings
 
@@ -55,11 +54,11 @@ class SplitStudies:
         return self._of("test")
 
     def _of(self, role: str) -> list[Study]:
-        return [self.store.study(row.study) for row in self.split if row.role == role]
+        return [self.data.study(row.study) for row in self.split if row.role == role]
 
     def _training(self, role: str) -> list[Study]:
         """Studies of a role with the labels of the frames that train, and of no others."""
         settings = self.settings
         return with_training_frames(
-            self._of(role), settings.frames, self.store.scheme, settings.split.seed
+            self._of(role), settings.frames, self.data.store.scheme, settings.split.seed
         )

@@ -89,6 +89,19 @@ def label_file(study: Study) -> Path:
     return labels.path
 
 
+def image_file(study: Study) -> Path:
+    """File that the image of a study stands in.
+
+    Raises:
+        TypeError: If it stands in memory.
+    """
+    if not isinstance(study.image, H5Voxels):
+        raise TypeError(
+            f"{study.name}: a run works on stored images, got {type(study.image).__name__}"
+        )
+    return study.image.path
+
+
 def origin(prediction: Prediction) -> list[str]:
     """Where a prediction stands; the folder's name holds the hash of how it was made."""
     path: Path = prediction.labels.path  # type: ignore[attr-defined]

@@ -21,6 +21,7 @@ from semiqc.files.tables import (
     JudgementRow,
     OverlapRow,
     SplitRow,
+    SpoiltRow,
     TrainingRow,
 )
 from semiqc.measuring.means import mean_of_known
@@ -78,6 +79,7 @@ class ReportData:
         scheme: Structures and what they are measured as.
         scenarios: Key and title of each, in the order of the tables.
         split: What each study was used for.
+        dirty: Which unlabelled studies were spoilt, and how.
         overlap: Agreement of the test studies with their references.
         clinical: Clinical measures of the test studies, with those of ``MANUAL``.
         curves: Of the test studies by scenario, and of ``CANDIDATES``.
@@ -102,6 +104,7 @@ class ReportData:
     scheme: LabelScheme
     scenarios: Sequence[tuple[str, str]]
     split: Sequence[SplitRow] = ()
+    dirty: Sequence[SpoiltRow] = ()
     overlap: Sequence[OverlapRow] = ()
     clinical: Sequence[ClinicalRow] = ()
     curves: Sequence[CurveRow] = ()

@@ -75,7 +75,18 @@ def _gate_row(
         "round": number_of_round,
         "seed": seed,
         **_figures(judged),
+        **_spoilt(data, judged),
     }
+
+
+def _spoilt(data: ReportData, judged: Sequence[JudgementRow]) -> dict[str, Cell]:
+    """How many spoilt studies were judged and admitted; nothing where none was spoilt."""
+    if not data.dirty:
+        return {}
+    names = {row.study for row in data.dirty}
+    spoilt = [row for row in judged if row.study in names]
+    admitted = sum(bool(row.admitted) for row in spoilt)
+    return {"spoilt admitted": admitted, "spoilt": len(spoilt)}
 
 
 def _gate_columns(rows: Sequence[dict[str, Cell]]) -> list[Column]:
@@ -90,6 +101,7 @@ def _gate_columns(rows: Sequence[dict[str, Cell]]) -> list[Column]:
         *several,
         count("admitted", "Admitted"),
         count("left", "Rejected"),
+        *_spoilt_columns(rows),
         count("known", "Known"),
         ADMITTED_DICE,
         mean_sd("left dice", "Dice of rejected", 3),
@@ -97,6 +109,13 @@ def _gate_columns(rows: Sequence[dict[str, Cell]]) -> list[Column]:
         *OF_CHOICE,
         RANKING,
     ]
+
+
+def _spoilt_columns(rows: Sequence[dict[str, Cell]]) -> list[Column]:
+    """Spoilt studies are counted where there are some."""
+    if not any("spoilt" in row for row in rows):
+        return []
+    return [count("spoilt admitted", "Spoilt admitted"), count("spoilt", "of spoilt")]
 
 
 def estimators_table(data: ReportData) -> Table:

@@ -36,6 +36,7 @@ def findings(data: ReportData) -> list[str]:
         _gap(data),
         *(_difference(data, key, "pseudo-labels chosen at random") for key in at_random),
         *_selection(data),
+        *_spoilt(data),
         _caution(data),
     ]
     return [sentence for sentence in found if sentence]
@@ -134,6 +135,29 @@ def _selection(data: ReportData) -> list[str]:
             f" gate reached {number_text(100 * share, 0)} %"
         )
     return [f"{said}."]
+
+
+def _spoilt(data: ReportData) -> list[str]:
+    """How many spoilt studies the reference scenario and its random choice admitted.
+
+    In the last round, a mean over seeds. Empty where none was spoilt, or there is no gate.
+    """
+    by_chance = data.by_chance.get(data.reference_scenario)
+    said = []
+    for key in (data.reference_scenario, by_chance):
+        rows = [row for row in gate_table(data).rows if row["scenario"] == key]
+        last = max((row["round"] for row in rows), key=float, default=0)
+        found = [row for row in rows if row["round"] == last and "spoilt" in row]
+        if found:
+            spoilt, admitted, taken = (
+                summarise(float(row[name]) for row in found).mean
+                for name in ("spoilt", "spoilt admitted", "admitted")
+            )
+            said.append(
+                f"{data.scenario_title(str(key))} admitted {number_text(admitted, 0)} of"
+                f" {number_text(spoilt, 0)} spoilt studies (of {number_text(taken, 0)} admitted)"
+            )
+    return [f"{'; '.join(said)}."] if said else []
 
 
 def _caution(data: ReportData) -> str:

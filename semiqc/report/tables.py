@@ -8,6 +8,7 @@ from semiqc.report.checkpoints import checkpoints_tables
 from semiqc.report.choices import choices_table
 from semiqc.report.clinical import agreement_table, clinical_table, corrections_table
 from semiqc.report.data import ReportData
+from semiqc.report.dirty import dirty_tables
 from semiqc.report.gate import estimators_table, gate_table
 from semiqc.report.overlap import comparison_table, dice_table, metric_tables, seed_table
 from semiqc.report.split import split_table
@@ -23,6 +24,7 @@ TABLES: list[Callable[[ReportData], Table | list[Table]]] = [
     corrections_table,
     choices_table,
     gate_table,
+    dirty_tables,
     estimators_table,
     split_table,
     checkpoints_tables,

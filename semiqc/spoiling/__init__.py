@@ -5,8 +5,8 @@ where the truth is still defined, so that what a gate admits can be compared wit
 """
 
 from semiqc.spoiling.base import Spoiling
+from semiqc.spoiling.one_study import spoil
 from semiqc.spoiling.pool import SHARE, deal, spoil_store, write_spoilt
 from semiqc.spoiling.registry import SPOILINGS
-from semiqc.spoiling.spoil import spoil
 
 __all__ = ["SHARE", "SPOILINGS", "Spoiling", "deal", "spoil", "spoil_store", "write_spoilt"]

@@ -8,9 +8,10 @@ import numpy as np
 from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter
 from semiqc.files.tables import SpoiltRow, write_rows
+from semiqc.spoiling.one_study import spoil
 from semiqc.spoiling.registry import SPOILINGS
-from semiqc.spoiling.spoil import spoil
 from semiqc.study import Study
+from semiqc.work.arguments import unknown
 from semiqc.work.progress import Progress, untold
 
 SHARE = 1 / 3
@@ -32,8 +33,12 @@ def deal(
         The chosen studies, sorted by name.
 
     Raises:
-        ValueError: If there are not as many studies that one of the kinds suits.
+        ValueError: If a kind is unknown, or there are not as many studies that one of the kinds
+            suits.
     """
+    for kind in kinds:
+        if kind not in SPOILINGS:
+            raise ValueError(f"kinds of spoiling: {unknown(kind, list(SPOILINGS))}")
     by_name = {study.name: study for study in studies}
     rng = np.random.default_rng(seed)
     used = dict.fromkeys((str(kind) for kind in rng.permutation(kinds)), 0)
