@@ -12,7 +12,7 @@ from semiqc.phantom.grid import ShortAxisGrid
 from semiqc.phantom.tissue import Image, Signals, coverage, over, texture
 
 ORGANS = 5
-BALLS = 7
+BALLS = 9
 
 
 def clutter(
@@ -29,8 +29,10 @@ def clutter(
     image = behind.copy()
     share = _where(grid, rng)
     over(image, share, _organs(image.shape, grid.pixel_mm, signals, rng))
+    fine = LogUniform(1.5, 6).draw(rng) / grid.pixel_mm
+    grain = texture(rng, image.shape, (0.4, fine, fine))
     for _ in range(rng.integers(BALLS)):
-        _ball(image, grid, signals, rng)
+        _ball(image, grain, grid, signals, rng)
     return image
 
 
@@ -45,14 +47,22 @@ def _organs(
     shape: tuple[int, ...], pixel_mm: float, signals: Signals, rng: np.random.Generator
 ) -> Image:
     """A patchwork of organs with a texture each, ``[Z, Y, X]``."""
-    smooth = LogUniform(6, 20).draw(rng) / pixel_mm
-    fields = [texture(rng, shape, (0.8, smooth, smooth)) for _ in range(ORGANS)]
-    which = np.argmax(fields, axis=0)
+    # Borders are as sharp as the scan allows on half as many rows and columns.
+    half = (shape[0], -(-shape[1] // 2), -(-shape[2] // 2))
+    smooth = LogUniform(6, 45).draw(rng) / (2 * pixel_mm)
+    fields = [texture(rng, half, (0.8, smooth, smooth)) for _ in range(ORGANS)]
+    which = np.argmax(fields, axis=0).repeat(2, axis=1).repeat(2, axis=2)
+    which = which[:, : shape[1], : shape[2]]
     of_organ = np.array([_any_signal(signals, rng) for _ in fields], dtype=np.float32)
-    rough = np.array([Uniform(0, 0.35).draw(rng) for _ in fields], dtype=np.float32)
+    rough = np.array([_roughness(rng) for _ in fields], dtype=np.float32)
     fine = LogUniform(1.2, 5).draw(rng) / pixel_mm
     grain = texture(rng, shape, (0.4, fine, fine))
     return np.asarray(of_organ[which] * (1 + rough[which] * grain), dtype=np.float32)
+
+
+def _roughness(rng: np.random.Generator) -> float:
+    """How uneven an organ is: hardly in every other, as fat is."""
+    return Uniform(0, 0.06 if rng.random() < 0.5 else 0.35).draw(rng)
 
 
 def _where(grid: ShortAxisGrid, rng: np.random.Generator) -> Image:
@@ -69,10 +79,13 @@ def _where(grid: ShortAxisGrid, rng: np.random.Generator) -> Image:
     return coverage(field + np.float32(level), grid.pixel_mm)
 
 
-def _ball(image: Image, grid: ShortAxisGrid, signals: Signals, rng: np.random.Generator) -> None:
+def _ball(
+    image: Image, grain: Image, grid: ShortAxisGrid, signals: Signals, rng: np.random.Generator
+) -> None:
     """A vessel, bowel or stomach across some slices, with a wall or without, in place."""
     centre = _beside_heart(grid, rng)
-    radius, wall = LogUniform(3, 26).draw(rng), max(0.0, Uniform(-2, 4).draw(rng))
+    radius, wall = LogUniform(3, 38).draw(rng), max(0.0, Uniform(-3, 6).draw(rng))
+    rough = _roughness(rng)
     is_vessel = rng.random() < 0.4
     inner = signals.blood if is_vessel else _any_signal(signals, rng)
     outer, breadth = _any_signal(signals, rng), Uniform(0.6, 1.6).draw(rng)
@@ -82,7 +95,8 @@ def _ball(image: Image, grid: ShortAxisGrid, signals: Signals, rng: np.random.Ge
         x, y = centre + lean * grid.z[plane].mean()
         inside = radius - np.hypot((grid.x - x) * breadth, grid.y - y)
         over(image[plane], coverage(inside + wall, grid.pixel_mm), outer)
-        over(image[plane], coverage(inside, grid.pixel_mm), inner)
+        content = np.asarray(inner * (1 + rough * grain[plane]), dtype=np.float32)
+        over(image[plane], coverage(inside, grid.pixel_mm), content)
 
 
 def _beside_heart(grid: ShortAxisGrid, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ class Looks:
         rv_wall_mm: Thickness of its wall.
         rv_blood: Least and greatest signal of its blood over that of the left ventricle.
         fat_mm: Thickness of epicardial fat, negative where little shows.
+        fat_most_mm: Its greatest thickness.
         fat_rough_mm: Standard deviation of that thickness.
         rim: Signal of what lies on the heart, over that of fat: negative for fluid.
         mixing: How uneven blood is, over the usual.
@@ -38,6 +39,7 @@ class Looks:
     rv_wall_mm: float = 2.2
     rv_blood: tuple[float, float] = (0.62, 0.82)
     fat_mm: float = -0.6
+    fat_most_mm: float = 10.0
     fat_rough_mm: float = 3.0
     rim: float = 0.8
     mixing: float = 1.0

@@ -171,7 +171,7 @@ class HeartPainter:
         groove = 3.5 * np.clip(-u / 0.3, 0, 1)[:, None]
         apex = np.clip((self.heart.end - u) / 0.1, 0, 1)[:, None]
         fat = wall + apex * np.clip(
-            groove + looks.fat_mm + looks.fat_rough_mm * self._fat[level], 0, 10
+            groove + looks.fat_mm + looks.fat_rough_mm * self._fat[level], 0, looks.fat_most_mm
         )
         shells = [shell.astype(np.float32) for shell in (compact, endo, epi, rv, wall, fat)]
         for shell in shells:

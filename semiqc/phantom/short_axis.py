@@ -27,6 +27,7 @@ from semiqc.phantom.variety import (
     check_variety,
     random_anatomy,
     random_scanner,
+    random_thorax,
 )
 from semiqc.study import Study
 
@@ -125,7 +126,10 @@ class _Exam:
     def _painted(self, grid: ShortAxisGrid) -> tuple[Image, NDArray[np.int8]]:
         """What the coils receive, and the labels, ``[T, Z, Y, X]`` each."""
         of_slices = grid.thinnest() if self.is_random else grid
-        behind = _behind(self.heart, of_slices, self.scanner, self.rngs.scene)
+        thorax = _draw_thorax(self.heart, self.rngs.scene)
+        if self.is_random:
+            thorax = random_thorax(thorax, self.rngs.scene)
+        behind = _behind(thorax, of_slices, self.scanner, self.rngs.scene)
         if self.is_random:
             behind = clutter(behind, grid, self.scanner.signals, self.rngs.scene)
         painter = HeartPainter(self.heart, grid, self.scanner.signals, behind, self.rngs.scene)
@@ -161,10 +165,9 @@ def _grid(
 
 
 def _behind(
-    heart: BeatingHeart, grid: ShortAxisGrid, scanner: ScannerProfile, rng: np.random.Generator
+    thorax: Thorax, grid: ShortAxisGrid, scanner: ScannerProfile, rng: np.random.Generator
 ) -> Image:
     """Every slice without its heart, ``[Z, Y, X]``; the abdomen moves with the breath."""
-    thorax = _draw_thorax(heart, rng)
     smooth = 9 / grid.pixel_mm
     ripples = texture(rng, (len(grid.z), *grid.x.shape), (1.0, smooth, smooth))
     grain = texture(rng, ripples.shape, (0.3, 1.3 / grid.pixel_mm, 1.3 / grid.pixel_mm))

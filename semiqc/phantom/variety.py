@@ -8,6 +8,8 @@ segmentation Billot et al. 2023, https://doi.org/10.1016/j.media.2023.102789).
 Ours: shapes come from the beating-heart model and not from label maps of patients.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from semiqc.phantom.anatomy import HeartAnatomy, Papillary, draw_infarct
@@ -16,6 +18,7 @@ from semiqc.phantom.draws import LogUniform, Normal, Uniform
 from semiqc.phantom.grid import Placement
 from semiqc.phantom.looks import Looks
 from semiqc.phantom.scanner import ScannerProfile
+from semiqc.phantom.thorax import Thorax
 from semiqc.phantom.tissue import Signals
 
 USUAL, RANDOM = "usual", "random"
@@ -133,13 +136,25 @@ def _random_looks(rng: np.random.Generator) -> Looks:
         rv_narrowing=Uniform(0.15, 0.55).draw(rng),
         rv_wall_mm=Uniform(1.0, 4.5).draw(rng),
         rv_blood=(least, least + 0.05),
-        fat_mm=Uniform(-3.5, 3.5).draw(rng),
-        fat_rough_mm=Uniform(0.5, 5.0).draw(rng),
+        fat_mm=_mostly(rng, 0.6, Uniform(-3.5, 3.0), Uniform(3.0, 12.0)),
+        fat_most_mm=25.0,
+        fat_rough_mm=Uniform(0.5, 8.0).draw(rng),
         rim=_mostly(rng, 0.85, Uniform(0.5, 1.1), Uniform(-1.2, 0.2)),
         mixing=Uniform(0.3, 1.6).draw(rng),
         grain=Uniform(0.3, 2.0).draw(rng),
         strands=Uniform(0.0, 1.3).draw(rng),
         vessels=0.18,
+    )
+
+
+def random_thorax(thorax: Thorax, rng: np.random.Generator) -> Thorax:
+    """A thorax of another size, its wall nearer or farther, with any thickness of fat."""
+    return replace(
+        thorax,
+        chest_radius_mm=Uniform(95, 170).draw(rng),
+        chest_left_mm=thorax.chest_left_mm + Uniform(-3, 25).draw(rng),
+        muscle_mm=Uniform(4, 22).draw(rng),
+        fat_mm=LogUniform(4, 75).draw(rng),
     )
 
 
