@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 from segmenter_builders import bright_square, small_unet
 
+from loops.online.admt import ADMT
 from loops.online.bcp import BCP
 from loops.online.fixmatch import MEAN_TEACHER, FixMatch
 from loops.online.registry import METHODS
@@ -24,6 +25,8 @@ VARIANTS = {
         labels="bank", mix="labelled", loss="dice_ce", streams=2, largest_component=True
     ),
     "mean teacher": MEAN_TEACHER,
+    # Whose teachers both change and are heard within a few steps.
+    "admt of short turns": ADMT(longest_turn=2, confidence=0.0, ramp=0.0),
 }
 BRIGHT = bright_square("b", labelled=(0, 1), seed=3)
 DARK = replace(BRIGHT, image=-BRIGHT.image)
@@ -220,6 +223,7 @@ def test_the_bank_needs_none():
         (BCP, {"pretraining": -0.1}, "pretraining must lie in"),
         (BCP, {"weight": -1.0}, "weight must not be negative"),
         (FixMatch, {"ramp": 2.0}, "ramp must lie in"),
+        (ADMT, {"longest_turn": 0}, "longest_turn must be at least 1"),
         (FixMatch, {"weight": float("nan")}, "weight must not be negative"),
         (FixMatch, {"labels": "soft", "mix": "labelled"}, "mix: labelled needs hard labels"),
     ],

@@ -9,7 +9,7 @@ import torch
 from segmenter_builders import bright_square, small_unet
 from torch import nn
 
-from loops.online.admt import ADMT, LONGEST, contested, fuse, turns
+from loops.online.admt import ADMT, contested, fuse, turns
 from loops.online.cps import CPS, perturb
 from loops.online.sampler import TwoStreamBatch
 from segmenters.device import make_fabric
@@ -105,14 +105,14 @@ def test_the_second_network_is_left_beside_the_first(tmp_path):
 
 
 def test_turns_alternate_each_lasting_some_steps():
-    whose = turns(2000, seeded(0, 0))
+    whose = turns(2000, 50, seeded(0, 0))
     lasting = torch.unique_consecutive(whose, return_counts=True)[1]
 
     assert whose.shape == (2000,)
     assert whose[0] == 0
-    assert lasting.max() <= LONGEST
+    assert 40 < lasting.max() <= 50
     assert lasting.min() < 10
-    assert not torch.equal(whose, turns(2000, seeded(1, 0)))
+    assert not torch.equal(whose, turns(2000, 50, seeded(1, 0)))
 
 
 def test_only_the_teacher_whose_turn_it_is_follows_the_student():

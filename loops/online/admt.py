@@ -16,9 +16,6 @@ from loops.online.views import strong, usual, weak
 from segmenters.method import Setup, TrainingData, seeded
 from segmenters.step import Student, average_of, probabilities
 
-LONGEST = 50
-"""Steps in a row in which one teacher follows the student, at most."""
-
 
 @dataclass(frozen=True)
 class ADMT:
@@ -45,11 +42,15 @@ class ADMT:
     """Share of the steps in which that weight grows, in [0, 1]."""
     jitter: float = 0.5
     """Probability of each strong change of intensity in a jittered view, in [0, 1]."""
+    longest_turn: int = 50
+    """Steps in a row in which one teacher follows the student, at most."""
     conflict: bool = True
     """Whether the student has its say where the teachers differ and it is surer."""
 
     def __post_init__(self) -> None:
         check_shares(self, "confidence", "ramp", "jitter")
+        if self.longest_turn < 1:
+            raise ValueError(f"longest_turn must be at least 1, got {self.longest_turn}")
         if not self.weight >= 0:
             raise ValueError(f"weight must not be negative, got {self.weight}")
 
@@ -82,7 +83,8 @@ class ADMTStep(Student):
         self.method = method
         self.setup = setup
         self.teachers = [average_of(self.plain, decay) for _ in range(2)]
-        self.turns = turns(setup.training.steps, seeded(setup.training.seed, 0))
+        start = seeded(setup.training.seed, 0)
+        self.turns = turns(setup.training.steps, method.longest_turn, start)
         self.turn = 0
 
     @property
@@ -138,9 +140,9 @@ class ADMTStep(Student):
         self.teachers[self.turn].update_parameters(self.plain)
 
 
-def turns(steps: int, generator: torch.Generator) -> Tensor:
-    """Whose turn it is in each step, 0 or 1, ``[steps]``; each lasts up to ``LONGEST`` steps."""
-    lasting = torch.randint(1, LONGEST + 1, (steps,), generator=generator)
+def turns(steps: int, longest: int, generator: torch.Generator) -> Tensor:
+    """Whose turn it is in each step, 0 or 1, ``[steps]``; each lasts up to ``longest`` steps."""
+    lasting = torch.randint(1, longest + 1, (steps,), generator=generator)
     return torch.arange(steps).remainder(2).repeat_interleave(lasting)[:steps]
 
 
