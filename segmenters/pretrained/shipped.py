@@ -15,6 +15,11 @@ def shipped_cards() -> dict[str, Card]:
     return {path.stem: Card.read(path) for path in sorted(FOLDER.glob("*.json"))}
 
 
+def shipped_file(scheme: str) -> Path:
+    """Where the weights of a label scheme lie, if there are any."""
+    return FOLDER / f"{scheme}.safetensors"
+
+
 def card_of(scheme: str) -> Card:
     """The card of the weights that are shipped for a label scheme.
 
@@ -47,6 +52,6 @@ def pretrained_weights(scheme: str, described: Mapping[str, Any]) -> Path | None
     card = shipped_cards().get(scheme)
     if card is None or card.network != json.loads(json.dumps(described)):
         return None
-    weights = FOLDER / f"{scheme}.safetensors"
+    weights = shipped_file(scheme)
     card.check(weights)
     return weights

@@ -7,7 +7,7 @@ from qc import CONSENSUS, ESTIMATORS, Blend
 from qc.consensus.panel import Panel
 from qc.saving import load_estimator
 from segmenters import SEGMENTERS, Segmenter
-from segmenters.pretrained import card_of, pretrained_weights
+from segmenters.pretrained import Card, card_of, shipped_file
 from semiqc.experiment.finished import Finished, RunError
 from semiqc.experiment.pretraining import PretrainingSettings
 from semiqc.experiment.results import estimator_file, model_file
@@ -87,13 +87,20 @@ def of_phantoms(scheme: str) -> Learned:
         ValueError: If none is shipped, or its weights are damaged.
     """
     card = card_of(scheme)
+    return of_card(card, shipped_file(scheme))
+
+
+def of_card(card: Card, weights: Path) -> Learned:
+    """The segmenter that a card tells of.
+
+    Raises:
+        ValueError: If the weights are missing, damaged or of another network.
+    """
+    card.check(weights)
     settings = PretrainingSettings.model_validate(
         {"scheme": card.scheme, "segmenter": card.segmenter, "training": card.training}
     )
     blank = settings.blank()
-    weights = pretrained_weights(scheme, blank.described())
-    if weights is None:
-        raise ValueError(f"the weights of '{scheme}' are of another network than their card says")
     return Learned(
         segmenter=blank.load(weights),
         panel=Panel({}),
