@@ -99,6 +99,13 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
         pretrain(PretrainingSettings(), tmp_path / "a.pt", Silent(), command="")
 
 
+def test_a_change_leaves_the_other_defaults_as_they_are():
+    changed = read_pretraining(["training.batch_size=8"]).training
+
+    assert changed.batch_size == 8
+    assert changed.foreground == PretrainingSettings().training.foreground == 0.6
+
+
 def test_a_wrong_setting_is_named():
     with pytest.raises(SettingsError, match=r"phantom: .*did you mean 'phantoms'"):
         read_pretraining(["phantom=3"])

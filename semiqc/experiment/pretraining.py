@@ -43,7 +43,7 @@ class PretrainingSettings(Section):
     """Of each phantom."""
     slices: Annotated[int, Field(ge=1)] = 10
     """Of each phantom; the aorta has one."""
-    size: Annotated[int, Field(ge=32)] = 144
+    size: Annotated[int, Field(ge=32)] = 192
     """Rows and columns."""
     spacing: Annotated[float, Field(gt=0)] = 1.5
     """In-plane, in mm."""
@@ -53,8 +53,9 @@ class PretrainingSettings(Section):
     """Of the phantoms; the training has a seed of its own."""
     segmenter: SegmenterSettings = SegmenterSettings()
     """The network."""
-    training: TrainingSettings = TrainingSettings()
-    """How it is trained; phantoms start from random weights."""
+    training: TrainingSettings = TrainingSettings(steps=4000, foreground=0.6)
+    """How it is trained; phantoms start from random weights. More crops than usual lie away from
+    the structures, so that what is far from them is learned too."""
 
     @property
     def recipe(self) -> PhantomRecipe:

@@ -66,7 +66,7 @@ def checked_settings(model: type[Model], changes: Sequence[str]) -> Model:
     Raises:
         SettingsError: In words that name the setting, what was expected and what came.
     """
-    table: dict[str, Any] = {}
+    table = model().model_dump(mode="json")
     for change in changes:
         apply_change(table, change)
     return _validated(model, table)
