@@ -14,15 +14,22 @@ class Bench(Protocol[Model]):
     """What a loop asks of whoever runs it, who may cache, distribute or fake it."""
 
     def train(
-        self, experts: Sequence[Study], pseudo: Sequence[Study], *, number: int, is_last: bool
+        self,
+        experts: Sequence[Study],
+        pseudo: Sequence[Study],
+        *,
+        number: int,
+        is_last: bool,
+        start: Model | None = None,
     ) -> Model:
-        """A segmenter trained from scratch.
+        """A segmenter trained anew.
 
         Args:
             experts: Studies with an expert's labels.
             pseudo: Admitted studies with their pseudo-labels.
             number: Of the round, from 1; 0 for a training on expert labels alone.
             is_last: Whether the model segments no candidates any more.
+            start: Whose weights are those at the start; None starts as every training does.
         """
         ...
 

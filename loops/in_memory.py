@@ -22,6 +22,9 @@ from segmenters.method import Method, Part
 from semiqc.measuring.metrics import dice
 from semiqc.study import Prediction, Study
 
+START = "start.safetensors"
+"""File with the weights that a training starts from."""
+
 Gating = Callable[[Sequence[Quality]], Sequence[Decision]]
 """Qualities in, one decision for each out, in order."""
 
@@ -70,10 +73,31 @@ class InMemoryBench:
         *,
         number: int = 0,
         is_last: bool = False,
+        start: Segmenter | None = None,
     ) -> Segmenter:
+        """See ``loops.Bench``.
+
+        Raises:
+            TypeError: If it is to start from another segmenter and is no network.
+        """
+        if start is None:
+            return self._blank().fit(experts, pseudo, self.validation)
+        with TemporaryDirectory() as name:
+            blank = self._starting_from(start, Path(name))
+            return blank.fit(experts, pseudo, self.validation)
+
+    def _blank(self) -> Segmenter:
         given = self.segmenter
-        blank = given() if callable(given) else clone(given, safe=False)
-        return blank.fit(experts, pseudo, self.validation)
+        return given() if callable(given) else clone(given, safe=False)
+
+    def _starting_from(self, model: Segmenter, folder: Path) -> NetworkSegmenter:
+        """A segmenter that is not fitted, whose training starts from the weights of another."""
+        blank = self._blank()
+        if not isinstance(blank, NetworkSegmenter):
+            raise TypeError(f"only networks go on from others, got {type(blank).__name__}")
+        model.save(folder / START)
+        blank.training = replace(blank.training, start=str(folder / START))
+        return blank
 
     def advance(
         self,
@@ -90,15 +114,10 @@ class InMemoryBench:
         Raises:
             TypeError: If the segmenter is no network.
         """
-        given = self.segmenter
-        blank = given() if callable(given) else clone(given, safe=False)
-        if not isinstance(blank, NetworkSegmenter):
-            raise TypeError(f"only networks are trained online, got {type(blank).__name__}")
         with TemporaryDirectory() as name:
             folder = Path(name)
-            start, before = folder / "start.safetensors", folder / "before.safetensors"
-            model.save(start)
-            blank.training = replace(blank.training, start=str(start))
+            blank = self._starting_from(model, folder)
+            before = folder / "before.safetensors"
             state = self._states.get(model)
             if state:
                 before.write_bytes(state)

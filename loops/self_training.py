@@ -7,8 +7,8 @@ Reference:
     is that of Bai et al., "Semi-supervised learning for network-based cardiac MR image
     segmentation", MICCAI 2017. https://doi.org/10.1007/978-3-319-66185-8_29
     Ours: any number of rounds, each judging all candidates anew, so that a study admitted by
-    mistake can be dropped; the stop on a rising validation loss is what the paper proposes
-    (section 5) and does not try.
+    mistake can be dropped; trainings that go on from the model before; the stop on a rising
+    validation loss is what the paper proposes (section 5) and does not try.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,6 +26,7 @@ def self_train(
     candidates: Sequence[Study],
     *,
     rounds: int = 1,
+    warm_start: bool = False,
 ) -> Iterator[Round[Model]]:
     """Train in rounds, yielding the record of each as it ends.
 
@@ -36,6 +37,7 @@ def self_train(
         candidates: Studies to segment; their own labels are never looked at.
         rounds: At most. It ends earlier where a round's validation loss is above that of the
             model before it, or where nothing is admitted.
+        warm_start: Whether a training starts from the weights of the model before it.
 
     Yields:
         One record per round. The model to use is that of the last round that ``is_kept``, and
@@ -47,7 +49,9 @@ def self_train(
         before, loss_before = model, loss
         judged, pseudo = choose_pseudo_labels(bench, before, hidden)
         if pseudo:
-            model = bench.train(experts, pseudo, number=number, is_last=number == rounds)
+            start = {"start": before} if warm_start else {}
+            is_last = number == rounds
+            model = bench.train(experts, pseudo, number=number, is_last=is_last, **start)
             loss = bench.validation_loss(model)
         # Where no study is held out, both are NaN, and nothing is above NaN.
         is_kept = bool(pseudo) and not loss > loss_before

@@ -75,6 +75,8 @@ ONLINE = (
     "online.batch_size=4",
     "loops={fixmatch: {confidence: 0.3}}",
     "scenarios=[few, bcp]",
-    "gates=[{loop: fixmatch, rule: all, rounds: 2}, {loop: bcp}, {loop: bcp, rule: random}]",
+    "gates=[{loop: fixmatch, rule: all, rounds: 2}, {loop: bcp}, {loop: bcp, rule: random},"
+    " {loop: bcp, rule: squared, rounds: 2, min_score: 0, candidates: [views, before]},"
+    " {rule: all, rounds: 2, candidates: [views, before], choose_by: truth, unit: slice}]",
 )
 """Online loops with gates and without."""

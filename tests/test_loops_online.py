@@ -1,6 +1,7 @@
 """The loop around an online training, with a bench that remembers what it was asked."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from loops import (
     Judged,
     Labelled,
     Segmented,
+    self_train,
     train_online,
     with_pseudo_labels,
 )
@@ -158,9 +160,9 @@ class Fixed:
         return [Quality(one.study, 0.5) for one in predictions]
 
 
-def in_memory(validation=()):
+def in_memory(**changes):
     bench = InMemoryBench(
-        lambda: small_unet(ema=0.5), Fixed(), Threshold(min_score=0.5), validation=validation
+        lambda: small_unet(**{"ema": 0.5} | changes), Fixed(), Threshold(min_score=0.5)
     )
     experts = [bright_square("expert")]
     candidates = [bright_square(name, seed=seed, labelled=()) for seed, name in enumerate("ab")]
@@ -197,5 +199,19 @@ def test_stretches_in_memory_are_one_training():
 def test_only_networks_are_trained_online():
     bench = InMemoryBench(lambda: object(), Fixed(), Threshold())
 
-    with pytest.raises(TypeError, match="only networks are trained online, got object"):
+    with pytest.raises(TypeError, match="only networks go on from others, got object"):
         bench.advance(object(), [], [], method=BCP(), number=1, of=1)
+
+
+def test_offline_trainings_may_go_on_from_the_model_before():
+    bench, first, experts, candidates = in_memory()
+    bench = replace(bench, segmenter=lambda: small_unet(learning_rate=1e-9, seed=3))
+    found = [
+        next(self_train(bench, first, experts, candidates, warm_start=warm)).model
+        for warm in (False, True)
+    ]
+
+    # With such steps weights stay where they were.
+    weights = [next(one.network_.parameters()).detach() for one in (first, *found)]
+    assert weights[2].allclose(weights[0], atol=1e-6)
+    assert not weights[1].allclose(weights[0], atol=1e-6)

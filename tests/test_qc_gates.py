@@ -13,6 +13,7 @@ from qc.gates import (
     Oracle,
     RandomK,
     RiskControlled,
+    Squared,
     Threshold,
     Weighted,
     descriptors_of,
@@ -36,6 +37,7 @@ CALIBRATION = Calibration([0.6] * 40, [0.95] * 40)
 ALL_GATES = [
     *(BestK(2), Fraction(0.5), Threshold(0.5), RandomK(2), All(), Weighted(0.3, 0.8)),
     *(Oracle(2, TRUE), Diverse(2, SIZES, 0.5), RiskControlled(CALIBRATION)),
+    Squared(CALIBRATION, (1, 2), early_share=0.5),
 ]
 
 
@@ -312,3 +314,33 @@ def test_descriptors_are_sizes_looks_and_groups():
 
 def test_descriptors_of_no_studies_are_none():
     assert descriptors_of([], AORTA, {}) == {}
+
+
+def test_what_reaches_the_threshold_weighs_the_square_of_its_score():
+    decisions = Squared(min_score=0.5)(judged(a=0.49, b=0.5, c=0.9))
+
+    assert [(one.admitted, round(one.weight, 4)) for one in decisions] == [
+        (False, 1.0),
+        (True, 0.25),
+        (True, 0.81),
+    ]
+    assert "is below 0.500, as set, for nothing can be promised" in decisions[0].reason
+
+
+def test_the_threshold_of_squared_scores_is_what_can_be_promised():
+    gate = Squared(CALIBRATION, min_score=0.9)
+
+    assert admitted(gate(judged(a=0.59, b=0.6))) == {"b"}
+
+
+def test_worse_studies_enter_later():
+    said = judged(a=0.9, b=0.8, c=0.7, d=0.6, e=0.2)
+
+    rounds = [admitted(Squared(progress=(n, 3), early_share=0.25)(said)) for n in (1, 2, 3)]
+
+    assert rounds == [{"a"}, {"a", "b", "c"}, {"a", "b", "c", "d"}]
+    assert admitted(Squared(progress=(1, 1), early_share=0.25)(said)) == rounds[2]
+
+
+def test_a_score_of_zero_has_no_weight():
+    assert admitted(Squared(min_score=0)(judged(a=0.0, b=0.1))) == {"b"}

@@ -14,6 +14,7 @@ from qc.gates.fraction import Fraction
 from qc.gates.oracle import Oracle
 from qc.gates.random_k import RandomK
 from qc.gates.risk import Promise, RiskControlled, mean_lower_bound, needed_subjects
+from qc.gates.squared import Squared
 from qc.gates.threshold import Threshold
 from qc.gates.weighted import Weighted
 
@@ -31,6 +32,7 @@ __all__ = [
     "Promise",
     "RandomK",
     "RiskControlled",
+    "Squared",
     "Threshold",
     "Weighted",
     "descriptors_of",
@@ -43,6 +45,7 @@ GATES: dict[str, type[Gate]] = {
     "threshold": Threshold,
     "fraction": Fraction,
     "weighted": Weighted,
+    "squared": Squared,
     "diverse": Diverse,
     "risk": RiskControlled,
     "random": RandomK,

@@ -22,9 +22,11 @@ class GateContext:
             ``descriptors_of``.
         true_dice: Mean Dice against the reference, by name of the study.
         calibration: Studies of known Dice that neither segmenter nor estimator learned from.
+        progress: Number of the round, from 1, and of rounds.
     """
 
     seed: int = 0
     descriptors: Callable[[], Mapping[str, ArrayLike]] = dict
     true_dice: Callable[[], Mapping[str, float]] = dict
     calibration: Callable[[], Calibration] = _no_calibration
+    progress: tuple[int, int] = (1, 1)

@@ -12,6 +12,7 @@ from qc import Decision, Quality
 from qc.gates import GateContext, descriptors_of
 from segmenters import CRF
 from segmenters.method import Method
+from semiqc.experiment.candidates import Asked, found_by
 from semiqc.experiment.evaluation import true_dice
 from semiqc.experiment.gates.settings import GateSettings
 from semiqc.experiment.graining import Grainer
@@ -34,6 +35,10 @@ class ScenarioBench:
         panel: Estimates quality; fitted, where the scenario has a gate.
         studies: Of each role; only the oracle looks at the candidates' labels.
         first: Learned from the few labels alone.
+
+    Attributes:
+        trainings: How many of the loop's are done.
+        before: What was kept of a study's segmentations in the last round, by name.
     """
 
     def __init__(
@@ -52,17 +57,28 @@ class ScenarioBench:
         self.candidates = {study.name: study for study in studies.candidates}
         self.gate = trainer.settings.gate_of(name) or GateSettings()
         self.crf = CRF() if trainer.settings.compared()[name].refine else None
+        self.before: dict[str, Prediction] = {}
+        self.trainings = 0
         self.grainer = Grainer(trainer, panel, name, self.gate)
 
     def train(
-        self, experts: Sequence[Study], pseudo: Sequence[Study], *, number: int, is_last: bool
+        self,
+        experts: Sequence[Study],
+        pseudo: Sequence[Study],
+        *,
+        number: int,
+        is_last: bool,
+        start: TrainedEnsemble | None = None,
     ) -> TrainedEnsemble:
         if not pseudo and experts == self.experts:
             return self.first
+        self.trainings += 1
         name = f"{self.name}-round-{number}" if number else f"{self.name}-supervised"
         # A scenario's result is one network, and the last round's predicts nothing more.
         members = 1 if is_last else None
-        return self.trainer.train_ensemble(name, WHOLE, experts, pseudo, members=members)
+        return self.trainer.train_ensemble(
+            name, WHOLE, experts, pseudo, members=members, start=start
+        )
 
     def advance(
         self,
@@ -74,6 +90,7 @@ class ScenarioBench:
         number: int,
         of: int,
     ) -> TrainedEnsemble:
+        self.trainings += 1
         before = None if model is self.first else model.first
         stretch = Stretch(method, self.first.first, number, of, before)
         name = f"{self.name}-stretch-{number}"
@@ -83,9 +100,17 @@ class ScenarioBench:
         name = "few" if model is self.first else self.name
         refined = "-crf" if self.crf else ""
         found = self.trainer.predict(f"{name}-candidates{refined}", model, studies, crf=self.crf)
-        if not self.gate.repair:
+        if not self.gate.changes_labels:
             return Segmented(found)
-        return Segmented(*Repairer(self.trainer, self.panel, self.gate)(found, studies))
+        asked = Asked(self.trainer, f"{name}-candidates", model, studies, self.before)
+        others = found_by(self.gate.candidates, asked)
+        references = self.candidates if self.gate.choose_by == "truth" else {}
+        repairer = Repairer(self.trainer, self.panel, self.gate, references)
+        segmented = Segmented(*repairer(found, studies, others))
+        changed = f"{len(segmented.repairs)} of {len(found)} segmentations replaced"
+        self.trainer.monitor.note(f"{self.name}: {changed}")
+        self.before |= {one.study: one for one in segmented.predictions}
+        return segmented
 
     def judge(self, predictions: Sequence[Prediction]) -> Judged:
         qualities = self.panel.judge(self.gate.by, predictions)
@@ -129,6 +154,7 @@ class ScenarioBench:
             descriptors=partial(descriptors_of, predictions, scheme, groups),
             true_dice=partial(self._true_dice, predictions),
             calibration=partial(self.panel.calibration, self.gate.by),
+            progress=(self.trainings + 1, self.trainer.settings.rounds_of(self.name)),
         )
 
     def _true_dice(self, predictions: Sequence[Prediction]) -> dict[str, float]:

@@ -1,12 +1,15 @@
-"""Predictions repaired where that is judged to help, written once."""
+"""Predictions replaced or repaired where that is judged to help, written once."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from loops.repair import REPAIRS, Repair, keep_better
+from loops.repair import REPAIRS, Repair, best_of, keep_better
+from loops.repair.best_of import Candidate, estimated, true
+from semiqc.experiment.candidates import Found
 from semiqc.experiment.derived_labels import write_labels, written_labels
 from semiqc.experiment.gates.settings import GateSettings
 from semiqc.experiment.judging import RunPanel
@@ -18,33 +21,60 @@ from semiqc.study import Prediction, Study, Voxels
 REASONS = "reasons.json"
 
 
+class _Row(NamedTuple):
+    """A study, as it is usually segmented and as others segment it."""
+
+    prediction: Prediction
+    study: Study
+    others: list[Candidate]
+
+
 class Repairer:
-    """Tries the repairs of a gate on every prediction, and keeps what is judged better.
+    """Takes the best of several segmentations, tries repairs on it, and keeps what is better.
 
     Args:
         trainer: In whose run folder the labels are kept.
         panel: Judges before and after.
-        gate: Names the repairs, and the estimator that judges them.
+        gate: Names the repairs, and the estimator that judges them and the candidates.
+        references: Studies with their labels, by name; only the oracle, which takes the truly
+            best of the candidates, looks at them.
     """
 
-    def __init__(self, trainer: StagedTrainer, panel: RunPanel, gate: GateSettings) -> None:
+    def __init__(
+        self,
+        trainer: StagedTrainer,
+        panel: RunPanel,
+        gate: GateSettings,
+        references: Mapping[str, Study] | None = None,
+    ) -> None:
         self.trainer = trainer
         self.panel = panel
         self.gate = gate
+        self.references = references or {}
 
     def __call__(
-        self, predictions: Sequence[Prediction], studies: Sequence[Study]
+        self,
+        predictions: Sequence[Prediction],
+        studies: Sequence[Study],
+        offered: Found | None = None,
     ) -> tuple[list[Prediction], dict[str, str]]:
-        """The predictions, repaired or as they were; and of each repaired one what was done.
+        """The predictions, changed or as they were; and of each changed one what was done.
 
         Args:
             predictions: Of the candidates.
             studies: The candidates, in the same order.
+            offered: Other predictions, by what made them, in the same order.
         """
+        others = [
+            [Candidate(source, given[row]) for source, given in (offered or {}).items()]
+            for row in range(len(studies))
+        ]
+        rows = [_Row(*one) for one in zip(predictions, studies, others, strict=True)]
+        tried = [*(["best"] if offered else []), *self.gate.repair]
         stage = self.trainer.folder.stage(
-            f"repair-{'-'.join(self.gate.repair)}-seed{self.trainer.seed}",
-            self._depends(predictions),
-            partial(self._write, list(zip(predictions, studies, strict=True))),
+            f"repair-{'-'.join(tried)}-seed{self.trainer.seed}",
+            self._depends(rows),
+            partial(self._write, rows),
         )
         reasons = json.loads((stage.folder / REASONS).read_text(encoding="utf-8"))
         found = [
@@ -55,28 +85,46 @@ class Repairer:
         ]
         return found, reasons
 
-    def _depends(self, predictions: Sequence[Prediction]) -> dict[str, object]:
+    def _depends(self, rows: Sequence[_Row]) -> dict[str, object]:
+        gate = self.gate
+        by = [gate.choose_by, gate.unit, gate.margin, sorted(self.references)]
         return {
+            "by": by if gate.candidates else [],
+            "others": [
+                [[one.source, *origin(one.prediction)] for one in row.others] for row in rows
+            ],
             "repair": self.gate.repair,
             "arguments": [self.gate.arguments(REPAIRS[name]) for name in self.gate.repair],
             "judges": [self.panel.key(self.gate.by), *self._fitted()],
             "unheard": self._suggested_by(),
-            "predictions": [origin(prediction) for prediction in predictions],
+            "predictions": [origin(row.prediction) for row in rows],
         }
 
-    def _write(self, rows: Sequence[tuple[Prediction, Study]], folder: Path) -> None:
+    def _write(self, rows: Sequence[_Row], folder: Path) -> None:
         reasons = {}
 
-        def derive(row: tuple[Prediction, Study]) -> tuple[Study, Voxels] | None:
-            prediction, study = row
-            repaired, reason = self._repaired(prediction)
-            if repaired is prediction:
+        def derive(row: _Row) -> tuple[Study, Voxels] | None:
+            best, why = self._best(row)
+            repaired, reason = self._repaired(best)
+            if repaired is row.prediction:
                 return None
-            reasons[prediction.study] = reason
-            return study, repaired.labels
+            reasons[row.study.name] = "; ".join(said for said in (why, reason) if said)
+            return row.study, repaired.labels
 
         write_labels(folder, rows, derive, monitor=self.trainer.monitor, title="repair")
         write_text(folder / REASONS, json.dumps(reasons, indent=1))
+
+    def _best(self, row: _Row) -> tuple[Prediction, str]:
+        gate, scheme = self.gate, self.trainer.store.scheme
+        if not row.others:
+            return row.prediction, ""
+        if gate.choose_by == "quality":
+            score = estimated(partial(self.panel.say, gate.by), scheme, gate.unit)
+        elif row.study.name in self.references:
+            score = true(self.references[row.study.name], scheme, gate.unit)
+        else:
+            return row.prediction, ""
+        return best_of(row.prediction, row.others, score, unit=gate.unit, margin=gate.margin)
 
     def _repaired(self, prediction: Prediction) -> tuple[Prediction, str]:
         said = []

@@ -54,6 +54,7 @@ SCENARIOS: dict[str, Scenario] = {
             "rule": "best",
             "grain": "study",
             "repair": (),
+            "candidates": (),
         },
     ),
     **{name: Scenario(TITLES.get(name, name), name, is_usual=False) for name in METHODS},

@@ -134,7 +134,8 @@ class Settings(Section):
             return None
         if kind == "quality":
             return self.gate
-        return self.gate.model_copy(update={"rule": "random", "grain": "study", "repair": ()})
+        plain = {"rule": "random", "grain": "study", "repair": (), "candidates": ()}
+        return self.gate.model_copy(update=plain)
 
     def _named_gates(self) -> dict[str, tuple[str, GateSettings]]:
         """Title and settings of each of ``gates``, by the name of its scenario.
@@ -163,7 +164,7 @@ class Settings(Section):
         compared = self.compared()
         controls = {n: gate for n, gate in self.at_random(scenario) if not compared[n].refine}
         alike = [
-            (gate.grain != "study" or bool(gate.repair), name in self.scenarios, name)
+            (gate.grain != "study" or gate.changes_labels, name in self.scenarios, name)
             for name, gate in controls.items()
         ]
         return None if scenario in controls or not alike else min(alike)[-1]

@@ -121,12 +121,24 @@ class StagedTrainer:
         pseudo: Sequence[Study] = (),
         *,
         members: int | None = None,
+        start: TrainedEnsemble | None = None,
     ) -> TrainedEnsemble:
-        """As many segmenters of a rung as the settings say, which differ in their seed."""
+        """As many segmenters of a rung as the settings say, which differ in their seed.
+
+        Args:
+            name: Of the trainings.
+            rung: Of the ladder.
+            experts: Studies with an expert's labels.
+            pseudo: Admitted studies with their pseudo-labels.
+            members: Number of segmenters, if it is not that of the settings.
+            start: Whose weights they start from; None starts as the settings say.
+        """
         count = self.settings.segmenter.members if members is None else members
+        starts = [one.path for one in start.members] if start else []
         return TrainedEnsemble(
             tuple(
-                self.train(name, rung, experts, pseudo, member=member) for member in range(count)
+                self.train(name, rung, experts, pseudo, member=member, starts=starts)
+                for member in range(count)
             )
         )
 
@@ -138,9 +150,11 @@ class StagedTrainer:
         pseudo: Sequence[Study] = (),
         *,
         member: int = 0,
+        starts: Sequence[Path] = (),
     ) -> Trained:
-        """The segmenter of a rung, trained from scratch."""
-        blank = self.blank(rung, member)
+        """The segmenter of a rung, trained anew; see ``train_ensemble``."""
+        start = {"start": str(starts[member % len(starts)])} if starts else {}
+        blank = self.blank(rung, member, **start)
         depends = self.depends(blank, experts, pseudo) | {
             "start": digest(start_of(blank, experts)),
             "width": rung.width,
@@ -223,6 +237,7 @@ class StagedTrainer:
         *,
         crf: CRF | None = None,
         uncertainty: bool = True,
+        views: int | None = None,
     ) -> list[Prediction]:
         """The studies segmented; only where they stand is kept in memory.
 
@@ -234,8 +249,10 @@ class StagedTrainer:
             uncertainty: Whether predictions carry the uncertainty of several members or, of a
                 single one, of its samples of dropout or its views. Without it the first member
                 segments alone.
+            views: Of the image, of a single member, where others than the settings say.
         """
         how = self._prediction(ensemble, crf, uncertainty=uncertainty)
+        how = how if views is None else replace(how, views=views, samples=0)
 
         def make(unfinished: Path) -> None:
             with self.monitor.progress(f"predict {name}", len(studies)) as tick:

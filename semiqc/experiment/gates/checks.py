@@ -46,6 +46,7 @@ def check_gate(gate: GateSettings, offer: Offer) -> None:
     for wrong in (
         *_of_loop(gate, offer),
         *_of_rule(gate, offer),
+        *_of_candidates(gate, list(kinds.values())),
         *_of_repairs(gate, offer, kinds),
         *_of_grain(gate, offer, list(kinds.values())),
     ):
@@ -68,7 +69,7 @@ def _of_rule(gate: GateSettings, offer: Offer) -> Iterator[str]:
     """What the rule needs: verdicts, the whole first segmenter, or other arguments."""
     kind = gate.rule_kind
     yield from _of_verdicts(gate)
-    if kind.needs_calibration and (gate.repair or offer.rounds > 1):
+    if kind.needs_calibration and (gate.changes_labels or offer.rounds > 1):
         yield (
             "the mean Dice is promised of what the first segmenter predicts, not of what is"
             " repaired or of later rounds; choose another rule for these"
@@ -94,12 +95,19 @@ def _of_verdicts(gate: GateSettings) -> Iterator[str]:
         yield f"only_good is of verdicts, {why}"
 
 
+def _of_candidates(gate: GateSettings, kinds: Sequence[type[QualityEstimator]]) -> Iterator[str]:
+    """Parts of candidates are chosen by estimators that judge parts."""
+    tells = any(kind.estimates_slices or kind.gives_error_maps for kind in kinds)
+    if gate.candidates and gate.unit != "study" and gate.choose_by == "quality" and not tells:
+        yield f"{gate.by} does not judge slices, by which {gate.unit}s of candidates are chosen"
+
+
 def _of_repairs(
     gate: GateSettings, offer: Offer, kinds: Mapping[str, type[QualityEstimator]]
 ) -> Iterator[str]:
     """A repaired prediction is no member's result any more, and carries no uncertainty."""
     able = {name for name, kind in kinds.items() if not kind.needs_uncertainty}
-    if gate.repair and not able:
+    if gate.changes_labels and not able:
         yield f"{NO_UNCERTAINTY}, which {gate.by} needs; choose another estimator"
     for name in gate.repair:
         source = REPAIRS[name].suggested_by
@@ -117,14 +125,14 @@ def _of_grain(
     for name in grain.of_error_maps:
         if getattr(gate, name) is not None and not has_maps:
             yield f"{name} is of error maps, which {gate.by} does not give"
-    has_uncertainty = offer.has_uncertainty and not gate.repair
-    if gate.repair:
+    has_uncertainty = offer.has_uncertainty and not gate.changes_labels
+    if gate.changes_labels:
         kinds = [kind for kind in kinds if not kind.needs_uncertainty]
         has_maps = any(kind.gives_error_maps for kind in kinds)
-    why = f"{NO_UNCERTAINTY}; " if gate.repair else ""
+    why = f"{NO_UNCERTAINTY}; " if gate.changes_labels else ""
     if grain.needs_voxels and not (has_maps or has_uncertainty):
         by_maps = ", ".join(name for name, one in ESTIMATORS.items() if one.gives_error_maps)
-        also = "" if gate.repair else ", or by several members; set segmenter.members"
+        also = "" if gate.changes_labels else ", or by several members; set segmenter.members"
         yield (
             f"{why}{gate.grain}s are left out by error maps, which {gate.by} does not give but"
             f" {by_maps}{also}"

@@ -4,18 +4,19 @@ Parameters of gates, grains and repairs come from their classes; see ``parameter
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from loops import LOOPS
-from loops.repair import REPAIRS
+from loops.repair import MARGIN, REPAIRS, Unit
 from qc import CONSENSUS
 from qc.gates import GATES, Gate
 from qc.grains.base import Grain
 from qc.grains.registry import GRAINS
+from semiqc.experiment.candidates import CANDIDATES
 from semiqc.experiment.gates.parameters import Kind, gate_arguments, own_parameters
 from semiqc.work.sections import OneOf, Section
 
@@ -47,6 +48,18 @@ class GateSettings(Section):
     repair: Annotated[tuple[str, ...], OneOf(REPAIRS)] = ()
     """What is tried on every prediction before it is judged; names in ``loops.repair.REPAIRS``.
     What is judged better is kept."""
+    candidates: Annotated[tuple[str, ...], OneOf(CANDIDATES)] = ()
+    """Other segmentations of every study, of which the best takes the place of the usual one: of
+    each network of the ensemble (``members``), of several ``views`` of the image, refined by a
+    ``crf``, of the round ``before``, of weights that only a ``phantom`` taught. Repairs are tried
+    on the best."""
+    choose_by: Literal["quality", "truth"] = "quality"
+    """What the best of the candidates is chosen by: the estimated quality; or, as an oracle that
+    shows what could be had, the true Dice."""
+    unit: Unit = "study"
+    """What is taken from a candidate: the whole study, or frames or slices."""
+    margin: Annotated[float, Field(ge=0)] = MARGIN
+    """By which a candidate's score must be higher."""
     propagate: bool = False
     """Carry the experts' labels to the other frames of their studies by registration, and train
     on those too."""
@@ -101,10 +114,23 @@ class GateSettings(Section):
         chooser = self.by if self.rule == BEST else self.rule
         loop = [self.loop] if self.loop != OFFLINE else []
         grain = [self.grain] if self.grain != WHOLE_STUDY else []
-        parts = [*loop, chooser, *grain, *self.repair]
+        parts = [*loop, chooser, *grain, *self._best_of, *self.repair]
         parts += ["propagated"] if self.propagate else []
         parts += [f"{self.rounds}rounds"] if self.rounds else []
         return "-".join(["gate", *parts])
+
+    @property
+    def _best_of(self) -> list[str]:
+        """Of the candidates, for the name."""
+        if not self.candidates:
+            return []
+        parts = ["best", *self.candidates, *([self.unit] if self.unit != WHOLE_STUDY else [])]
+        return parts + (["truth"] if self.choose_by == "truth" else [])
+
+    @property
+    def changes_labels(self) -> bool:
+        """Whether what is judged may be others' labels than the usual ones."""
+        return bool(self.repair or self.candidates)
 
     @property
     def title(self) -> str:
@@ -113,8 +139,11 @@ class GateSettings(Section):
             by=self.by, rule=self.rule, **self.arguments(self.rule_kind)
         )
         grain = f", by {self.grain}" if self.grain != WHOLE_STUDY else ""
+        best = f", best of {', '.join(self.candidates)}" if self.candidates else ""
+        best += f" by {self.unit}" if self.candidates and self.unit != WHOLE_STUDY else ""
+        best += " by true Dice" if self.candidates and self.choose_by == "truth" else ""
         repaired = f", repaired ({', '.join(self.repair)})" if self.repair else ""
         propagated = ", experts' labels propagated" if self.propagate else ""
         rounds = f", {self.rounds} rounds" if self.rounds else ""
         loop = f", {self.loop}" if self.loop != OFFLINE else ""
-        return f"Gate: {chooser}{grain}{repaired}{propagated}{loop}{rounds}"
+        return f"Gate: {chooser}{grain}{best}{repaired}{propagated}{loop}{rounds}"
