@@ -12,6 +12,7 @@ from torch import nn
 from segmenters.base import StepObserver
 from segmenters.checkpoints import BestCheckpoint
 from segmenters.device import channels_last_pays, make_fabric
+from segmenters.held import held
 from segmenters.method import Method, Part, Setup, TrainingData, TrainingStep
 from segmenters.starts import start_of, start_weights
 from segmenters.step import SupervisedMethod
@@ -59,7 +60,7 @@ def train(
     training, method = owner.training, method or SupervisedMethod()
     validation = _validation(data, training)
     setup, optimizer = _start(owner, data.studies, method.count)
-    sampler = method.sampler(data, setup)
+    sampler = method.sampler(held(data, setup.fabric.device), setup)
     step = method.step(setup)
     best = _best(owner, step) if validation else None
     state = _state(step, best, optimizer, _identity(owner, data, method), folder)

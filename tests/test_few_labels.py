@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,7 @@ ROOT = Path(__file__).parents[1]
 SPLITS = ROOT / "examples" / "acdc_few_labels"
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.few_labels import __main__ as command  # noqa: E402
-from benchmarks.few_labels import work  # noqa: E402
+from benchmarks.few_labels import arms, fitting, queue, work  # noqa: E402
 from benchmarks.few_labels.arms import GROUPS, VARIANTS, Arm, arms_of, refuse_unknown  # noqa: E402
 from benchmarks.few_labels.split import read, roles  # noqa: E402
 from benchmarks.few_labels.table import ArmRow, write_tables  # noqa: E402
@@ -63,6 +63,16 @@ def test_an_arm_is_named_in_short():
             Arm.of(text)
 
 
+def test_steps_are_shared_out_to_the_first_training_and_the_loops_own():
+    shares = {loop: arms.LOOPS[loop].steps(400) for loop in ("supervised", "offline", "bcp")}
+
+    assert shares == {
+        "supervised": ["training.steps=400"],
+        "offline": ["training.steps=200"],
+        "bcp": ["training.steps=100", "online.steps=300"],
+    }
+
+
 def test_groups_and_arms_are_taken_once():
     found = arms_of(["supervised", "supervised:phantom:3", "bcp:phantom:3"])
 
@@ -98,7 +108,7 @@ def left(output, arm, dice, *, hd95_mm=4.0, seconds=120.0):
     ]
     write_rows(folder / "overlap.csv", OverlapRow, rows)
     described = {
-        "arm": str(arm), "changes": [], "steps": 9, "batch_size": 2, "device": "a card",
+        "arm": str(arm), "changes": [], "steps": "9", "batch_size": 2, "device": "a card",
         "training_seconds": seconds, "all_seconds": 2 * seconds,
     }  # fmt: skip
     (folder / "arm.json").write_text(json.dumps(described))
@@ -146,7 +156,7 @@ def test_several_seeds_are_one_row(tmp_path):
 
 
 @pytest.fixture
-def queue(tmp_path, monkeypatch):
+def queued(tmp_path, monkeypatch):
     """A queue whose processes note when they begin and end; those named bad fail."""
     log = tmp_path / "log"
 
@@ -159,13 +169,14 @@ def queue(tmp_path, monkeypatch):
         )
         return subprocess.Popen([sys.executable, "-c", code])
 
-    def made(*arms, minutes=1.0):
-        given = [str(tmp_path / "s.h5"), str(tmp_path), "--jobs", "2", "--minutes", str(minutes)]
-        monkeypatch.setattr(command.Queue, "_process", process)
-        monkeypatch.setattr(command, "PAUSE", 0.05)
-        found = command.Queue(command.parsed(given), arms)
+    def made(*arms, minutes=1.0, **options):
+        monkeypatch.setattr(queue.Queue, "_process", process)
+        monkeypatch.setattr(queue, "PAUSE", 0.05)
+        ends = time.monotonic() + 60 * minutes
+        how = queue.How(tmp_path / "s.h5", tmp_path, 2, ends, **options)
+        found = queue.Queue(how, arms, lambda arm: [])
         for arm in arms:
-            file = command.log_file(tmp_path, arm)
+            file = queue.log_file(tmp_path, arm)
             file.parent.mkdir(exist_ok=True)
             file.write_text("first\nwhat went wrong\n")
         found.work()
@@ -174,10 +185,10 @@ def queue(tmp_path, monkeypatch):
     return made
 
 
-def test_arms_of_one_run_folder_wait_for_each_other(queue):
+def test_arms_of_one_run_folder_wait_for_each_other(queued):
     alike = [Arm(loop, "scratch", 3) for loop in ("supervised", "bcp")]
     other = Arm("supervised", "phantom", 3)
-    _, said = queue(*alike, other)
+    _, said = queued(*alike, other)
 
     assert len(said) == 6
     own = [what for what, cell in said if cell == alike[0].cell]
@@ -186,20 +197,26 @@ def test_arms_of_one_run_folder_wait_for_each_other(queue):
     assert said.index(("+", other.cell)) < said.index(("-", alike[0].cell))
 
 
-def test_an_arm_that_fails_is_told_and_the_rest_is_run(queue, capsys):
-    found, said = queue(Arm("supervised", "bad", 3), Arm("bcp", "bad", 3), CONTROL)
+def test_arms_with_run_folders_of_their_own_do_not_wait(queued):
+    _, said = queued(Arm("supervised", "a", 3), Arm("bcp", "a", 3), is_apart=True)
+
+    assert [what for what, _ in said] == ["+", "+", "-", "-"]
+
+
+def test_an_arm_that_fails_is_told_and_the_rest_is_run(queued, capsys):
+    found, said = queued(Arm("supervised", "bad", 3), Arm("bcp", "bad", 3), CONTROL)
 
     assert [arm.loop for arm in found.failed] == ["supervised", "bcp"]
     assert ("-", CONTROL.cell) in said
     assert "failed supervised:bad:3:0:0:default: what went wrong" in capsys.readouterr().out
 
 
-def test_when_time_is_up_what_runs_is_ended(queue, capsys):
+def test_when_time_is_up_what_runs_is_ended(queued, capsys):
     arms = [Arm("supervised", "long", 3), Arm("bcp", "long", 3)]
-    _, said = queue(*arms, minutes=0.02)
+    _, said = queued(*arms, minutes=0.02)
 
     assert [what for what, _ in said] == ["+"]
-    assert "time is up: 1 arms are cut off, 1 were not begun" in capsys.readouterr().out
+    assert "time is up: 1 arms cut off, 1 not begun" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -211,23 +228,44 @@ def test_an_arm_is_run_and_measured_and_not_run_again(tmp_path, monkeypatch):
     (tmp_path / "split.csv").write_text("\n".join(lines))
     monkeypatch.setattr(work, "STANDARD", tmp_path / "split.csv")
     tiny = [one for one in (*TINY, KEPT) if one.startswith(("segmenter", "training"))]
-    supervised, offline = (Arm(loop, "scratch", 2) for loop in ("supervised", "offline"))
-    for arm in (supervised, offline):
+    tiny += ["training.ema=0.9", "online.steps=5", "online.batch_size=4"]
+    found = {loop: Arm(loop, "scratch", 2) for loop in ("supervised", "offline", "bcp")}
+    for arm in found.values():
         work.work(tmp_path / "s.h5", tmp_path / "out", arm, tiny)
 
-    for arm, scenario in ((supervised, "few"), (offline, "gate-all")):
+    for loop, scenario in (("supervised", "few"), ("offline", "gate-all"), ("bcp", "bcp")):
+        arm = found[loop]
         folder = tmp_path / "out" / "arms" / arm.name
         rows = read_rows(folder / "overlap.csv", OverlapRow)
         assert {row.scenario for row in rows} == {scenario}
         assert {row.study for row in rows} == set(names[6:])
-        assert command.is_done(tmp_path / "out", arm, tiny)
-        assert not command.is_done(tmp_path / "out", arm, [*tiny, "training.steps=13"])
-    times = json.loads((tmp_path / "out" / "seconds" / f"{offline.cell}.json").read_text())
-    described = json.loads((tmp_path / "out/arms" / offline.name / "arm.json").read_text())
+        assert queue.is_done(tmp_path / "out", arm, tiny)
+        assert not queue.is_done(tmp_path / "out", arm, [*tiny, "training.steps=13"])
+    work.probe(
+        tmp_path / "s.h5", tmp_path / "probe", found["supervised"], [*tiny, "training.steps=25"]
+    )
+    rates = json.loads(
+        (tmp_path / "probe" / "rates" / f"{found['supervised'].name}.json").read_text()
+    )
+    assert rates["step"] > 0
+    assert not list(tmp_path.glob("probe/cells/*/stages/predict*"))
+    times = json.loads((tmp_path / "out/seconds" / f"{arm.cell}.json").read_text())
+    described = json.loads(
+        (tmp_path / "out/arms" / found["offline"].name / "arm.json").read_text()
+    )
+    assert described["steps"] == "12+12"
     trained = times["train-few-seed0"] + times["train-gate-all-round-1-seed0"]
     assert described["training_seconds"] == pytest.approx(trained)
     with (tmp_path / "out" / "splits" / "2-draw0.csv").open() as file:
         assert [row["role"] for row in csv.DictReader(file)].count("unlabelled") == 4
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"), [(10_000, 30_000), (200, 5_480), (80, 200), (1, 200)]
+)
+def test_as_many_steps_are_taken_as_fit(left, expected):
+    # .93 of the time, less 75 s for the evaluation and 1.4 s for all else, at 20 ms a step.
+    assert fitting.fitted_steps(0.02, 1.4, left, 30_000) == expected
 
 
 def test_a_training_that_goes_on_adds_to_its_time(tmp_path):

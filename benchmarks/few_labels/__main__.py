@@ -14,121 +14,25 @@ process of its own with one thread. What is done is not done again; what was kil
 it stood. Settings of `semiqc run` are changed for all arms by --set, such as --set
 training.steps=3000. The tables are written after every arm: table.csv, and Markdown where
 --markdown names a file.
+
+Loops that can use one supervised segmenter share a run folder, in which one works at a time;
+with --apart each has its own, so that all run side by side. --fit STEPS trains for as many steps,
+or as few as the --minutes allow: short trainings tell first how fast each arm is. An online loop
+spends a quarter of them on the supervised training that it goes on from, the offline loop half.
 """
 
 import argparse
-import json
-import os
-import subprocess
+import signal
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.few_labels.arms import GROUPS, Arm, arms_of, refuse_unknown
+from benchmarks.few_labels.arms import GROUPS, LOOPS, arms_of, refuse_unknown
+from benchmarks.few_labels.fitting import steps_that_fit
+from benchmarks.few_labels.queue import How, Queue
 from benchmarks.few_labels.table import write_tables
-
-PAUSE = 0.5
-"""Seconds between two looks at the processes."""
-
-
-class Queue:
-    """Runs arms in processes of their own, of each run folder one at a time.
-
-    Args:
-        options: Of the command.
-        arms: In order.
-    """
-
-    def __init__(self, options: argparse.Namespace, arms: Sequence[Arm]) -> None:
-        self.options = options
-        self.waiting = list(arms)
-        self.running: dict[Arm, subprocess.Popen[bytes]] = {}
-        self.failed: list[Arm] = []
-        self.ends = time.monotonic() + 60 * options.minutes
-
-    def work(self) -> None:
-        """Run all arms, until the time is up."""
-        try:
-            while self.waiting or self.running:
-                self._start()
-                time.sleep(PAUSE)
-                self._finish()
-                if time.monotonic() > self.ends:
-                    print(f"time is up: {len(self.running)} arms are cut off, "
-                          f"{len(self.waiting)} were not begun", flush=True)  # fmt: skip
-                    return
-        finally:
-            self._stop()
-
-    def _start(self) -> None:
-        """Begin what there is room for."""
-        while len(self.running) < self.options.jobs:
-            busy = {arm.cell for arm in self.running}
-            arm = next((one for one in self.waiting if one.cell not in busy), None)
-            if arm is None:
-                return
-            self.waiting.remove(arm)
-            if is_done(self.options.output, arm, self.options.set):
-                print(f"found {arm}", flush=True)
-                continue
-            print(f"begin {arm}", flush=True)
-            self.running[arm] = self._process(arm)
-
-    def _process(self, arm: Arm) -> subprocess.Popen[bytes]:
-        options = self.options
-        log = log_file(options.output, arm)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "benchmarks.few_labels.work"]
-        command += [str(options.store), str(options.output), str(arm), *options.set]
-        with log.open("ab") as out:
-            return subprocess.Popen(
-                command,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                env={"OMP_NUM_THREADS": "1", **os.environ},
-            )
-
-    def _finish(self) -> None:
-        """Note what has ended, and write the tables anew."""
-        ended = [arm for arm, process in self.running.items() if process.poll() is not None]
-        for arm in ended:
-            code = self.running.pop(arm).returncode
-            if code:
-                self.failed.append(arm)
-                log = log_file(self.options.output, arm)
-                print(f"failed {arm}: {_last_line(log)} ({log})", flush=True)
-            else:
-                print(f"done {arm}", flush=True)
-        if ended:
-            tables(self.options)
-
-    def _stop(self) -> None:
-        """End the processes that still run; a later call goes on where they stood."""
-        for process in self.running.values():
-            process.terminate()
-        for process in self.running.values():
-            process.wait()
-
-
-def log_file(output: Path, arm: Arm) -> Path:
-    """What the process of an arm says."""
-    return output / "logs" / f"{arm.name}.txt"
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return lines[-1] if lines else "it said nothing"
-
-
-def is_done(output: Path, arm: Arm, changes: Sequence[str]) -> bool:
-    """Whether an arm was run with these settings."""
-    file = output / "arms" / arm.name / "arm.json"
-    if not file.exists():
-        return False
-    described = json.loads(file.read_text(encoding="utf-8"))
-    return bool(described["arm"] == str(arm) and described["changes"] == list(changes))
 
 
 def tables(options: argparse.Namespace) -> None:
@@ -149,15 +53,19 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--arms", nargs="*", default=[], help=f"Arms; groups: {', '.join(GROUPS)}")
     parser.add_argument("--seeds", nargs="*", type=int, help="In place of the arms' own seed.")
     parser.add_argument("--jobs", type=int, default=1, help="Processes side by side.")
+    parser.add_argument("--apart", action="store_true", help="Share no run folder.")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="When to stop.")
+    parser.add_argument("--fit", type=int, metavar="STEPS", help="At most, as time allows.")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--markdown", type=Path, help="File for the table in Markdown.")
     return parser.parse_args(arguments)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the arms that are asked for, and write the tables."""
-    options = parsed()
+    options = parsed(arguments)
+    # Without it, processes would outlive a command that is ended.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         arms = arms_of(options.arms)
         refuse_unknown(arms)
@@ -166,7 +74,13 @@ def main() -> int:
         return 2
     if options.seeds:
         arms = [replace(arm, seed=seed) for seed in options.seeds for arm in arms]
-    queue = Queue(options, arms)
+    ends = time.monotonic() + 60 * options.minutes
+    how = How(options.store, options.output, options.jobs, ends, options.apart)
+    steps = steps_that_fit(how, arms, options.set, options.fit) if options.fit else {}
+    changes = {
+        arm: [*options.set, *(LOOPS[arm.loop].steps(steps[arm]) if steps else [])] for arm in arms
+    }
+    queue = Queue(how, arms, changes.__getitem__, lambda: tables(options))
     queue.work()
     tables(options)
     return 1 if queue.failed else 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from loops.online.registry import METHODS
 from semiqc.experiment.scenarios import SCENARIOS
 
 
@@ -15,24 +16,26 @@ class Loop:
     Args:
         scenario: Whose segmenter is evaluated.
         changes: Settings that ask for it.
-        builds_on_first: Whether it goes on from the supervised segmenter, whose training counts.
+        first: Share of its steps that the supervised training has which it goes on from.
     """
 
     scenario: str
     changes: tuple[str, ...]
-    builds_on_first: bool = False
+    first: float
 
-
-def _online(name: str) -> Loop:
-    return Loop(name, (f"scenarios=[{name}]", "gates=[]"))
+    def steps(self, count: int) -> list[str]:
+        """Settings that share out a number of steps to the first training and to its own."""
+        first = max(1, round(self.first * count))
+        own = [f"online.steps={count - first}"] if self.scenario in METHODS else []
+        return [f"training.steps={first}", *own]
 
 
 LOOPS: dict[str, Loop] = {
-    "supervised": Loop("few", ("scenarios=[few]", "gates=[]"), builds_on_first=True),
-    "offline": Loop("gate-all", ("scenarios=[]", "gates=[all]"), builds_on_first=True),
-    **{name: _online(name) for name in ("bcp", "fixmatch", "cps", "admt")},
+    "supervised": Loop("few", ("scenarios=[few]", "gates=[]"), first=1),
+    "offline": Loop("gate-all", ("scenarios=[]", "gates=[all]"), first=0.5),
+    **{name: Loop(name, (f"scenarios=[{name}]", "gates=[]"), first=0.25) for name in METHODS},
 }
-"""Loops by the name that arms have."""
+"""Loops by the name that arms have. All but the first go on from the supervised segmenter."""
 
 OF_GATES = ("gate-all",)
 """Scenarios that settings of gates make, and that are known without being listed."""

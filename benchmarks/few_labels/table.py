@@ -41,7 +41,7 @@ class ArmRow:
     draw: int
     seed: int
     variant: str
-    steps: int
+    steps: str
     batch_size: int
     patients: int
     dice: float
