@@ -77,6 +77,16 @@ def test_what_spoils_intensities_leaves_labels_and_grid(kind):
     assert np.percentile(spoilt.image, 99) == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.parametrize("kind", ["motion", "ghosts"])
+def test_a_modality_that_is_lacking_stays_so(kind):
+    study = heart()
+    two = replace(study, image=np.concatenate([study.image, np.zeros_like(study.image)]))
+    spoilt = spoil(two, kind, SHORT_AXIS)
+
+    assert (spoilt.image[1] == 0).all()
+    assert np.ptp(spoilt.image[0]) > 0.5
+
+
 def test_slices_are_lost_doubled_and_shuffled_with_their_labels():
     study = heart()
     before = slices_of(study)

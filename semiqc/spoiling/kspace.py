@@ -17,8 +17,8 @@ PHASE_AXES = (-2, -1)
 def remeasured(image: Voxels, change: Callable[[KSpace], None], rng: np.random.Generator) -> Image:
     """An image whose k-space was changed, normalised as an imported one.
 
-    One slice stands in k-space at a time. An image that was cropped wraps around at the border
-    of the crop.
+    One slice stands in k-space at a time. A modality that the study lacks stays 0. An image that
+    was cropped wraps around at the border of the crop.
 
     Args:
         image: ``[M, T, Z, Y, X]``.
@@ -27,8 +27,10 @@ def remeasured(image: Voxels, change: Callable[[KSpace], None], rng: np.random.G
         rng: Draws whether the phase is encoded along rows or columns of the image.
     """
     axis = int(rng.choice(PHASE_AXES))
-    found = np.empty(image.shape, np.float32)
+    found = np.zeros(image.shape, np.float32)
     for modality in range(image.shape[0]):
+        if not np.ptp(image[modality]):
+            continue
         lowest = np.float32(np.min(image[modality]))
         for plane in range(image.shape[2]):
             signal = np.swapaxes(
