@@ -225,6 +225,7 @@ def test_an_arm_is_run_and_measured_and_not_run_again(tmp_path, monkeypatch):
     names = Store(tmp_path / "s.h5").names
     parts = ["labelled"] * 2 + ["unlabelled"] * 4 + ["test"] * 2
     lines = ["study,role", *(f"{name},{role}" for name, role in zip(names, parts, strict=True))]
+    lines.append("left out,unused")
     (tmp_path / "split.csv").write_text("\n".join(lines))
     monkeypatch.setattr(work, "STANDARD", tmp_path / "split.csv")
     tiny = [one for one in (*TINY, KEPT) if one.startswith(("segmenter", "training"))]

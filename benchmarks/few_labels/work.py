@@ -20,6 +20,7 @@ from semiqc.files.atomic import whole_file, write_text
 from semiqc.files.tables import OverlapRow, read_rows, write_rows
 from semiqc.work.folder import read_environment
 from semiqc.work.monitor import Tick
+from semiqc.work.split import SPARE
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = ROOT / "examples" / "acdc_few_labels.yaml"
@@ -130,7 +131,9 @@ def settings_of(
     with whole_file(split) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("study", "role"))
-        writer.writerows(roles(read(STANDARD), arm.labelled, arm.draw).items())
+        # A store that was packed holds none of the unused.
+        dealt = roles(read(STANDARD), arm.labelled, arm.draw).items()
+        writer.writerows((name, role) for name, role in dealt if role != SPARE)
     cell = output / "cells" / (arm.name if is_apart else arm.cell)
     given = [f"data={store}", f"split.file={split}", f"output={cell}"]
     return read_settings(SETTINGS, [*given, *arm.changes(), *changes])
