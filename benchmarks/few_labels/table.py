@@ -232,7 +232,7 @@ def _table(members: Sequence[Group], controls: Mapping[str, Group]) -> str:
     structures = list(members[0].results[0].of_structures())
     titles = ["Loop", "Start", *(["Change"] if members[0].arm.variant != DEFAULT else [])]
     titles += ["Steps", "Seeds", "Dice (SD)", *structures, "HD95 (mm)", "Missed"]
-    titles += ["Less supervised" if members[0].arm.variant == DEFAULT else "Less default"]
+    titles += ["From supervised" if members[0].arm.variant == DEFAULT else "From default"]
     rows = [_cells(one, controls.get(one.arm.start)) for one in members]
     lines = [[*titles, "Minutes"], ["---"] * (len(titles) + 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -269,6 +269,7 @@ def _standing(members: Sequence[Group]) -> str:
     against = "; ".join(f"{name} {n:.3f}: {best.dice - n:+.3f}" for name, n in published.items())
     return (
         f"Best here: {arm.loop} from {arm.start}, {best.dice:.3f} after {best.mean('minutes'):.0f}"
-        f" minutes. Less what is published: {against}. To be the best of {len(members)} on the"
-        " test patients is a choice by them, which makes it look a little better than it is."
+        f" minutes. Difference from what is published: {against}. To be the best of"
+        f" {len(members)} on the test patients is a choice by them, which makes it look a little"
+        " better than it is."
     )
