@@ -15,6 +15,14 @@ pytestmark = pytest.mark.slow
 TABLES = ("split", "overlap", "clinical", "curves", "judgements")
 
 
+ONLINE_ALONE = (
+    *ONLINE,
+    "scenarios=[few, bcp]",
+    "gates=[{loop: fixmatch, rule: all, rounds: 2, candidates: [before, views]}]",
+)
+"""Stretches of online trainings, and a bank that keeps the best of several segmentations."""
+
+
 def command(output, settings):
     changes = [part for change in settings for part in ("--set", change)]
     return [sys.executable, "-m", "semiqc", "run", *changes, "--output", str(output)]
@@ -50,7 +58,7 @@ def run_until_new_stage(output, settings, seen):
     return None
 
 
-@pytest.mark.parametrize("settings", [TINY, ONLINE])
+@pytest.mark.parametrize("settings", [TINY, ONLINE_ALONE])
 def test_a_run_killed_in_every_stage_ends_with_the_same_tables(settings, tmp_path):
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -216,6 +216,14 @@ def test_arguments_of_a_loop_are_checked_and_given_to_its_method():
     assert settings.loop_arguments("bcp") == {"jitter": 0.0, "is_judged": False, "own_frames": 0.1}
 
 
+def test_what_was_kept_in_the_place_of_other_labels_is_learned():
+    gates = "gates=[{loop: bcp, repair: [temporal]}, {loop: bcp, candidates: [crf]}, {loop: bcp}]"
+    settings = read_settings(None, [NEW, "gate.by=svr", "scenarios=[few]", gates])
+
+    labels = [settings.loop_arguments(name).get("labels") for name in settings.compared()]
+    assert labels == [None, "bank", "bank", None]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -228,6 +236,17 @@ def test_arguments_of_a_loop_are_checked_and_given_to_its_method():
             "gates=[{loop: bcp, by: agreement}]",
             "the loop bcp trains one network; set segmenter.tta",
         ),
+        ("gates=[{loop: cps, candidates: [crf]}]", "learns labels of its own networks"),
+        ("gates=[{rule: risk, candidates: [crf]}]", "not of what is repaired or of later rounds"),
+        (
+            "gates=[{by: svr, candidates: [crf], unit: frame}]",
+            "svr does not judge slices, by which frames of candidates are chosen",
+        ),
+        (
+            "gates=[{by: agreement, candidates: [crf]}]",
+            "repaired predictions carry no uncertainty",
+        ),
+        ("gates=[{candidates: [cfr]}]", "unknown 'cfr'; did you mean 'crf'?"),
         ("gates=[{loop: bcp, rule: risk}]", "not of what is repaired or of later rounds"),
     ],
 )

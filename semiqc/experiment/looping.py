@@ -1,5 +1,6 @@
 """Arguments of loops, as settings give them."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,15 @@ from semiqc.work.arguments import checked_arguments
 
 OF_RUN = ("bench", "first", "experts", "candidates", "rounds")
 """Arguments of a loop that a run gives."""
+
+
+BANK = {"labels": "bank"}
+"""Argument of a method that learns the label bank's labels and not its teacher's."""
+
+
+def learns_bank(loop: str) -> bool:
+    """Whether an online loop can learn the labels of its bank."""
+    return "labels" in inspect.signature(METHODS[loop]).parameters
 
 
 def arguments_of(loop: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from qc.gates import GATES
 from segmenters import Augmentation, TrainingSettings
 from semiqc.experiment.gates.checks import Offer, check_gate
 from semiqc.experiment.gates.settings import GateSettings
-from semiqc.experiment.looping import arguments_of
+from semiqc.experiment.looping import BANK, arguments_of
 from semiqc.experiment.renamed import with_current_names
 from semiqc.experiment.scenarios import SCENARIOS, Scenario
 from semiqc.experiment.sections import (
@@ -202,7 +202,9 @@ class Settings(Section):
         compared = self.compared()[scenario]
         found = arguments_of(compared.loop, self.loops.get(compared.loop, {}))
         if compared.loop in METHODS:
-            found["is_judged"] = compared.gate != "none"
+            gate = self.gate_of(scenario)
+            found = (BANK if gate and gate.changes_labels else {}) | found
+            found["is_judged"] = gate is not None
             found["own_frames"] = self.online.own_frames
         return found
 

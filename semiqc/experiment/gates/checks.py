@@ -8,11 +8,12 @@ what is wrong, in words that follow the gate's name.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from loops import LOOPS, supervised
+from loops import LOOPS, METHODS, supervised
 from loops.repair import REPAIRS
 from qc import CONSENSUS, ESTIMATORS, QualityEstimator
 from qc.gates import GateContext
 from semiqc.experiment.gates.settings import GateSettings
+from semiqc.experiment.looping import learns_bank
 
 NO_UNCERTAINTY = "repaired predictions carry no uncertainty"
 
@@ -57,6 +58,12 @@ def _of_loop(gate: GateSettings, offer: Offer) -> Iterator[str]:
     """A loop that uses pseudo-labels, whose networks give the uncertainty that is asked for."""
     if LOOPS[gate.loop] is supervised:
         yield f"the loop {gate.loop} uses no pseudo-labels; choose another"
+    if gate.changes_labels and gate.loop in METHODS and not learns_bank(gate.loop):
+        able = ", ".join(name for name in METHODS if learns_bank(name))
+        yield (
+            f"the loop {gate.loop} learns labels of its own networks, not those of candidates and"
+            f" repairs; {able} can"
+        )
     needs = gate.by != CONSENSUS and ESTIMATORS[gate.by].needs_uncertainty
     if needs and not offer.has_uncertainty:
         yield (
