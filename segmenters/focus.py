@@ -9,9 +9,9 @@ from itertools import chain, combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenters.components import largest_component
+from segmenters.components import largest_component, main_piece
 from semiqc.images.crop import CropBox, box_around
-from semiqc.schemes import BACKGROUND
+from semiqc.schemes import BACKGROUND, LabelScheme
 
 LOOKED_AT = 3
 """Frames on which the structures are looked for, spread over the cycle."""
@@ -26,22 +26,31 @@ def looked_at(frames: int) -> tuple[int, ...]:
     return tuple(int(number * frames / count) for number in range(count))
 
 
-def box_of(labels: NDArray[np.integer], patch: tuple[int, int], multiple: int) -> CropBox:
-    """A box of a patch's size around the largest thing that was found, or larger if that is.
+def box_of(
+    labels: NDArray[np.integer], scheme: LabelScheme, patch: tuple[int, int], multiple: int
+) -> CropBox:
+    """A box of a patch's size around what was found, or a larger one if that is larger.
 
     Args:
         labels: Class of each voxel, ``[T, Z, Y, X]``.
+        scheme: Of their classes. Where its structures are one piece, the box is laid around the
+            piece that holds most of all of them; else around the largest piece of each.
         patch: Rows and columns of the patches in training.
         multiple: What divides the rows and columns of the box.
     """
-    largest = largest_component(np.asarray((labels > BACKGROUND).any(axis=0)))
+    values = range(1, len(scheme.classes))
+    if scheme.one_piece:
+        piece = main_piece(labels, len(scheme.classes))
+    else:
+        parts = [largest_component(np.asarray((labels == v).any(axis=0))) for v in values]
+        piece = np.logical_or.reduce(parts)
     size = []
     for axis, wanted in enumerate(patch, start=1):
-        places = np.flatnonzero(largest.any(axis=tuple({0, 1, 2} - {axis})))
+        places = np.flatnonzero(piece.any(axis=tuple({0, 1, 2} - {axis})))
         extent = int(places[-1] - places[0] + 1) if len(places) else 0
         needed = max(wanted, int(extent + 2 * MARGIN * wanted)) if extent else wanted
         size.append(-(-needed // multiple) * multiple)
-    return box_around(largest.astype(np.int8), (None, size[0], size[1]))
+    return box_around(piece.astype(np.int8), (None, size[0], size[1]))
 
 
 def only_within(

@@ -154,7 +154,7 @@ class NetworkSegmenter(ABC):
             for slices, network, fabric in self._read(study_of_frame(study, frame)):
                 with fabric.autocast():
                     found.append(self.logits(network, slices).argmax(dim=1).cpu().numpy())
-        return box_of(np.stack(found), patch, self.multiple)
+        return box_of(np.stack(found), self.scheme, patch, self.multiple)
 
     def _probabilities(self, network: nn.Module, slices: Tensor, fabric: Fabric) -> Tensor:
         """Class probabilities of slices, ``[Z, C, Y, X]``; the mean over their mirror images."""

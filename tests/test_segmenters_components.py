@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from segmenters import largest_components
+from segmenters.components import main_piece
 from semiqc.schemes import SHORT_AXIS
 
 APART = replace(SHORT_AXIS, one_piece=False)
@@ -43,3 +44,17 @@ def test_what_lies_apart_from_a_heart_is_not_kept_in_a_ventricles_place():
 
     assert [int((cleaned == value).sum()) for value in (1, 2, 3)] == [1, 8, 1]
     assert (largest_components(labels, APART) == 1).sum() == 6
+
+
+def test_the_main_piece_has_all_structures_rather_than_many_voxels_of_one():
+    labels = np.zeros((2, 1, 6, 30), np.int8)
+    labels[:, 0, 1:5, 1:5] = 2
+    labels[0, 0, 2:4, 2:4] = 3
+    labels[:, 0, 2:4, 5] = 1
+    labels[:, 0, :, 10:] = 2
+    main = main_piece(labels, 4)
+
+    assert main[0, 2, 2]
+    assert not main[..., 10:].any()
+    assert main_piece((labels > 0).astype(np.int8), 2)[..., 10:].all()
+    assert not main_piece(np.zeros_like(labels), 4).any()

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from segmenter_builders import bright_square, small_unet
+from segmenter_builders import SQUARE, bright_square, small_unet
 
 from segmenters.focus import box_of, looked_at, only_within, subsets
 from semiqc.images.crop import box_around
@@ -20,7 +20,7 @@ def found(*blocks, size=(60, 80)):
 
 
 def test_the_box_lies_around_the_largest_thing():
-    box = box_of(found((40, 60, 10), (5, 5, 4)), (32, 32), 4)
+    box = box_of(found((40, 60, 10), (5, 5, 4)), SQUARE, (32, 32), 4)
 
     assert box.size == (32, 32)
     top, left = box.start
@@ -28,15 +28,30 @@ def test_the_box_lies_around_the_largest_thing():
     assert left <= 60 < 70 <= left + 32
 
 
+def test_the_box_lies_around_what_has_all_structures_of_a_heart():
+    labels = found((5, 5, 20))
+    labels[0, :, 40:48, 60:68] = 2
+    labels[0, :, 42:46, 62:66] = 3
+    labels[0, :, 40:48, 68:72] = 1
+    heart = box_of(labels, SHORT_AXIS, (16, 16), 4)
+    apart = box_of(labels, replace(SHORT_AXIS, one_piece=False), (16, 16), 4)
+
+    assert heart.size == (16, 16)
+    assert heart.start[0] <= 40 < 48 <= heart.start[0] + 16
+    assert heart.start[1] <= 60 < 72 <= heart.start[1] + 16
+    assert apart.size[0] >= 43
+    assert apart.start[0] <= 5
+
+
 def test_what_is_larger_than_a_patch_gets_a_larger_box():
-    box = box_of(found((10, 20, 40)), (32, 32), 8)
+    box = box_of(found((10, 20, 40)), SQUARE, (32, 32), 8)
 
     assert box.size == (48, 48)
     assert box.start[0] <= 10 < 50 <= box.start[0] + 48
 
 
 def test_where_nothing_is_found_the_box_is_the_middle():
-    assert box_of(found(), (32, 32), 4).start == (14, 24)
+    assert box_of(found(), SQUARE, (32, 32), 4).start == (14, 24)
 
 
 def test_outside_the_box_all_is_background():
