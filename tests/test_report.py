@@ -333,6 +333,22 @@ def test_the_gate_table_tells_a_good_choice_from_chance():
     assert 0.7 < good["share of possible"] <= 1 > 0.5 > chance["share of possible"]
 
 
+def test_the_gate_table_counts_what_was_changed_where_something_was():
+    data = full_report()
+    plain = table_of(data, "gate")
+    rows = [
+        replace(row, repair="views: all") if row.scenario == "semiqc" and row.score > 0.5 else row
+        for row in data.judgements
+    ]
+    changed = table_of(replace(data, judgements=rows), "gate")
+
+    assert "Changed" not in plain.header
+    assert "Changed" in changed.header
+    found = {row["scenario"]: row["changed"] for row in changed.rows}
+    assert found["random"] == 0
+    assert found["semiqc"] == sum(row.repair != "" for row in rows) > 0
+
+
 def test_every_choice_is_compared_with_chance_study_by_study():
     data = full_report()
     rows = {row["scenario"]: row for row in table_of(data, "choices").rows}

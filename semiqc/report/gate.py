@@ -28,7 +28,8 @@ GATE_NOTE = (
     " no decision used it. p: Mann-Whitney, admitted against rejected. Best possible: mean Dice of"
     " as many studies if those with the highest true Dice are taken. Regret: best possible less"
     " the Dice of admitted. Share reached: 0 for a random choice, 1 for the best possible; below 0"
-    " is worse than random. ρ: Spearman's of score and true Dice over all judged"  # noqa: RUF001
+    " is worse than random. Changed: studies whose segmentation was repaired, or replaced by a"
+    " better one. ρ: Spearman's of score and true Dice over all judged"  # noqa: RUF001
     " studies."
 )
 
@@ -74,6 +75,7 @@ def _gate_row(
         "title": data.scenario_title(scenario),
         "round": number_of_round,
         "seed": seed,
+        "changed": sum(bool(row.repair) for row in judged),
         **_figures(judged),
         **_spoilt(data, judged),
     }
@@ -101,6 +103,7 @@ def _gate_columns(rows: Sequence[dict[str, Cell]]) -> list[Column]:
         *several,
         count("admitted", "Admitted"),
         count("left", "Rejected"),
+        *([count("changed", "Changed")] if any(row["changed"] for row in rows) else []),
         *_spoilt_columns(rows),
         count("known", "Known"),
         ADMITTED_DICE,
