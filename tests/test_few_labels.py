@@ -134,13 +134,13 @@ def test_the_page_compares_with_the_supervised_training_and_with_what_is_publish
     left(tmp_path, Arm("bcp", "scratch", 3), better)
     left(tmp_path, Arm("bcp", "phantom", 3, seed=1), better)
     left(tmp_path, Arm("supervised", "scratch", 3, variant="residual"), better)
-    write_tables(tmp_path, tmp_path / "page.md", "the command")
+    write_tables(tmp_path, tmp_path / "page.md", "the /a/b/command docs/c --arms bcp:/d/e:3")
 
     page = (tmp_path / "page.md").read_text()
     lines = [line for line in page.splitlines() if line.startswith("| bcp | scratch")]
     assert "| 0.755 (0.024) |" in lines[0]
     assert "| +0.020 (+0.020 to +0.020) |" in lines[0]
-    assert "Written by `the command`" in page
+    assert "Written by `the command docs/c --arms bcp:e:3`" in page
     assert "BCP, best checkpoint 0.876: -0.121" in page
     assert "3 labelled patients: one change of the recipe at a time" in page
     assert "| supervised | scratch | residual | 9 | 1 |" in page

@@ -1,6 +1,7 @@
 """The table: what arms left, as CSV with a row for each and as Markdown with means over seeds."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,10 @@ PUBLISHED: dict[str, dict[int, float]] = {
 nnU-Net as the authors of nnFilterMatch ran it (https://github.com/Ordi117/nnFilterMatch),
 UniMatch's last checkpoint as those of CrossMatch did (https://github.com/AiEson/CrossMatch), BCP
 by its authors (Bai et al., CVPR 2023), who test what is best on the validation patients."""
+
+
+FOLDERS = re.compile(r"(?<![\w.])/(?:[^\s/:]+/)+")
+"""Of absolute paths: where files lie on a machine is no part of a table."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,7 @@ def write_tables(output: Path, markdown: Path | None, command: str) -> list[Resu
     found = results(output)
     write_rows(output / "table.csv", ArmRow, [one.row() for one in found])
     if markdown:
-        write_text(markdown, page(found, command))
+        write_text(markdown, page(found, FOLDERS.sub("", command)))
     return found
 
 
@@ -246,7 +251,7 @@ def _cells(one: Group, control: Group | None) -> list[str]:
     spread_of_seeds = f" ({', '.join(f'{dice:.3f}' for dice in seeds)})" if len(seeds) > 1 else ""
     return [
         arm.loop,
-        arm.start,
+        Path(arm.start).stem,
         *([arm.variant] if arm.variant != DEFAULT else []),
         ", ".join(dict.fromkeys(str(r.described["steps"]) for r in one.results)),
         f"{len(one.results)}{spread_of_seeds}",
@@ -268,7 +273,8 @@ def _standing(members: Sequence[Group]) -> str:
         return ""
     against = "; ".join(f"{name} {n:.3f}: {best.dice - n:+.3f}" for name, n in published.items())
     return (
-        f"Best here: {arm.loop} from {arm.start}, {best.dice:.3f} after {best.mean('minutes'):.0f}"
+        f"Best here: {arm.loop} from {Path(arm.start).stem}, {best.dice:.3f} after"
+        f" {best.mean('minutes'):.0f}"
         f" minutes. Difference from what is published: {against}. To be the best of"
         f" {len(members)} on the test patients is a choice by them, which makes it look a little"
         " better than it is."
