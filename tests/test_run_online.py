@@ -186,6 +186,20 @@ def test_an_online_gate_is_compared_with_a_choice_by_chance_in_the_same_loop():
     assert settings.rounds_of("gate-svr") == 1
 
 
+def test_a_gate_with_candidates_is_compared_with_a_choice_by_chance_that_has_them_too():
+    gates = (
+        "gates=[random, {rule: random, candidates: [crf]}, svr, {by: svr, candidates: [crf]},"
+        " {by: svr, candidates: [views]}]"
+    )
+    settings = read_settings(None, [NEW, "gate.by=svr", "scenarios=[few]", gates])
+
+    found = {name: settings.by_chance(name) for name in settings.compared()}
+    assert found["gate-svr"] == found["gate-svr-best-views"] == "gate-random"
+    assert found["gate-svr-best-crf"] == "gate-random-best-crf"
+    titles = [one.title for one in settings.compared().values()]
+    assert "Gate: 30 best by svr, best of (views)" in titles
+
+
 def test_online_loops_run_only_where_they_are_named():
     assert read_settings(None, [NEW]).scenarios == ("full", "few", "random", "crf", "semiqc")
 

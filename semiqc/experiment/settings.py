@@ -158,13 +158,18 @@ class Settings(Section):
     def by_chance(self, scenario: str) -> str | None:
         """The scenario that differs from this one in choosing by chance; None without one.
 
-        See ``at_random``. Whole studies as they were predicted are taken before finer grains and
-        repairs, and nothing that is refined.
+        See ``at_random``. One with the same candidates is preferred; then whole studies as they
+        were predicted to finer grains and repairs. Nothing that is refined is taken.
         """
-        compared = self.compared()
+        compared, own = self.compared(), self.gate_of(scenario)
         controls = {n: gate for n, gate in self.at_random(scenario) if not compared[n].refine}
         alike = [
-            (gate.grain != "study" or gate.changes_labels, name in self.scenarios, name)
+            (
+                own is not None and gate.candidates != own.candidates,
+                gate.grain != "study" or gate.changes_labels,
+                name in self.scenarios,
+                name,
+            )
             for name, gate in controls.items()
         ]
         return None if scenario in controls or not alike else min(alike)[-1]

@@ -139,7 +139,7 @@ class GateSettings(Section):
             by=self.by, rule=self.rule, **self.arguments(self.rule_kind)
         )
         grain = f", by {self.grain}" if self.grain != WHOLE_STUDY else ""
-        best = f", best of {', '.join(self.candidates)}" if self.candidates else ""
+        best = f", best of ({', '.join(self.candidates)})" if self.candidates else ""
         best += f" by {self.unit}" if self.candidates and self.unit != WHOLE_STUDY else ""
         best += " by true Dice" if self.candidates and self.choose_by == "truth" else ""
         repaired = f", repaired ({', '.join(self.repair)})" if self.repair else ""
