@@ -28,7 +28,7 @@ from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.study import Study
 
 SHIPPED = FOLDER / "short-axis.safetensors"
-FIGURES = {"dice": "Dice", "hd95": "HD95 (mm)"}
+FIGURES = {"dice": "Dice", "hd95_mm": "HD95 (mm)"}
 
 
 def measured_on(learned: Learned, studies: Iterable[Study]) -> list[OverlapRow]:
@@ -64,7 +64,7 @@ def print_figures(figures: dict[str, dict[str, float]]) -> None:
     print("\n| structure | " + " | ".join(FIGURES.values()) + " |")
     print("|---|" + "---|" * len(FIGURES))
     for name, of in figures.items():
-        print(f"| {name} | {of['dice']:.3f} | {of['hd95']:.1f} |")
+        print(f"| {name} | {of['dice']:.3f} | {of['hd95_mm']:.1f} |")
 
 
 def enter(card: Card, path: Path, entry: dict[str, Any]) -> None:
