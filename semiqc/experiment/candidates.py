@@ -2,24 +2,43 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-from segmenters import CRF
+from segmenters import CRF, NetworkSegmenter
 from segmenters.starts import digest, start_of
 from segmenters.training import PHANTOM
 from semiqc.experiment.rungs import WHOLE
+from semiqc.experiment.sections import Rung
 from semiqc.experiment.trained import Trained, TrainedEnsemble
 from semiqc.study import Prediction, Study
 from semiqc.work.stages import Stage
-
-if TYPE_CHECKING:
-    from semiqc.experiment.staged_trainer import StagedTrainer
 
 VIEWS = 4
 """Of an image, by whose mean it is segmented for the source ``views``."""
 
 Found = Mapping[str, Sequence[Prediction]]
 """Segmentations of all studies, in order, by what made them."""
+
+
+class Predicting(Protocol):
+    """What sources ask of a trainer; see ``StagedTrainer``, which settings cannot import."""
+
+    def blank(self, rung: Rung, member: int = 0, **changes: Any) -> NetworkSegmenter:  # noqa: ANN401
+        """A segmenter that is not yet fitted."""
+        ...
+
+    def predict(
+        self,
+        name: str,
+        ensemble: TrainedEnsemble,
+        studies: Sequence[Study],
+        *,
+        crf: CRF | None = None,
+        uncertainty: bool = True,
+        views: int | None = None,
+    ) -> list[Prediction]:
+        """The studies segmented."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +53,7 @@ class Asked:
         before: What was kept of studies in earlier rounds, by name.
     """
 
-    trainer: "StagedTrainer"
+    trainer: Predicting
     name: str
     model: TrainedEnsemble
     studies: Sequence[Study]
