@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -126,3 +128,39 @@ def test_every_heart_meets_the_definition_of_its_group(group):
 def test_an_unknown_group_is_named():
     with pytest.raises(ValueError, match="unknown group 'XYZ'; known: NOR, DCM, HCM, MINF, RV"):
         draw_anatomy(np.random.default_rng(0), "XYZ")
+
+
+def test_an_apex_filled_with_muscle_leaves_volumes_as_they_were():
+    anatomy = draw_anatomy(np.random.default_rng(5), "HCM")
+    heart = BeatingHeart(replace(anatomy, apical=0.5), FRAMES)
+    measured = np.array([volumes_ml(heart, frame) for frame in range(FRAMES)])
+
+    np.testing.assert_allclose(measured[:, 0], heart.lv_ml, rtol=0.01)
+    assert np.ptp(measured[:, 1]) < 0.005 * measured[0, 1]
+    assert heart.contraction[0] == pytest.approx(0, abs=0.01)
+
+
+def test_an_apex_filled_with_muscle_has_no_cavity():
+    anatomy = draw_anatomy(np.random.default_rng(5), "HCM")
+    below = np.array([0.6, 0.9])
+    open_endo, _, _ = BeatingHeart(anatomy, FRAMES).radii(below, 0)
+    endo, epi, _ = BeatingHeart(replace(anatomy, apical=0.5), FRAMES).radii(below, 0)
+
+    assert (open_endo > 5).all()
+    assert (endo == 0).all()
+    assert (epi > 10).all()
+
+
+def test_a_right_ventricle_that_tapers_is_slimmer_halfway_and_as_large():
+    anatomy = draw_anatomy(np.random.default_rng(5), "NOR")
+
+    def shape(taper):
+        looks = replace(anatomy.looks, rv_taper=taper)
+        heart = BeatingHeart(replace(anatomy, looks=looks), FRAMES)
+        _, epi, rv = heart.radii(np.array([-0.2, 0.3]), 0)
+        return volumes_ml(heart, 0)[2], *(rv - epi).max(axis=1)
+
+    (box_ml, box_base, box_half), (cone_ml, cone_base, cone_half) = shape(1.8), shape(0.8)
+
+    assert cone_ml == pytest.approx(box_ml, rel=0.01)
+    assert cone_half / cone_base < 0.85 * box_half / box_base

@@ -59,6 +59,22 @@ def test_a_random_heart_can_beat(seed):
     assert heart.rv_width_mm.min() > 0
 
 
+def test_some_random_hearts_close_in_systole_as_hypertrophic_ones_do():
+    drawn = [random_anatomy(np.random.default_rng(seed)) for seed in range(200)]
+    closed = [a for a in drawn if a.wall_mm > 12 and a.lv_esv_ml < 25]
+
+    assert 0.05 < len(closed) / len(drawn) < 0.3
+    assert max(a.apical for a in closed) > 0.3
+    assert all(a.apical == 0 for a in drawn if a.wall_mm < 9)
+
+
+def test_right_ventricles_of_random_hearts_end_systole_as_small_as_real_ones():
+    volumes = [random_anatomy(np.random.default_rng(seed)).rv_esv_ml for seed in range(200)]
+
+    assert np.percentile(volumes, 5) < 31
+    assert 55 < np.median(volumes) < 75
+
+
 def test_a_random_scanner_shows_muscle_darker_than_blood():
     drawn = [random_scanner(np.random.default_rng(seed)).signals for seed in range(50)]
 

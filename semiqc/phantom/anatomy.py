@@ -168,6 +168,7 @@ class HeartAnatomy:
     papillaries: tuple[Papillary, ...]
     infarct: Infarct | None
     looks: Looks = USUAL_LOOKS
+    apical: float = 0.0
 
 
 TERRITORIES = (0.8, -1.55, 2.75)

@@ -84,7 +84,7 @@ def _ball(
 ) -> None:
     """A vessel, bowel or stomach across some slices, with a wall or without, in place."""
     centre = _beside_heart(grid, rng)
-    radius, wall = LogUniform(3, 38).draw(rng), max(0.0, Uniform(-3, 6).draw(rng))
+    radius, wall = LogUniform(3, 38).draw(rng), _organ_wall(rng)
     rough = _roughness(rng)
     is_vessel = rng.random() < 0.4
     inner = signals.blood if is_vessel else _any_signal(signals, rng)
@@ -97,6 +97,12 @@ def _ball(
         over(image[plane], coverage(inside + wall, grid.pixel_mm), outer)
         content = np.asarray(inner * (1 + rough * grain[plane]), dtype=np.float32)
         over(image[plane], coverage(inside, grid.pixel_mm), content)
+
+
+def _organ_wall(rng: np.random.Generator) -> float:
+    """Thickness in mm: thin or none, and in every fourth organ like that of a ventricle."""
+    thick = Uniform(6, 16).draw(rng)
+    return thick if rng.random() < 0.25 else max(0.0, Uniform(-3, 6).draw(rng))
 
 
 def _beside_heart(grid: ShortAxisGrid, rng: np.random.Generator) -> NDArray[np.float64]:

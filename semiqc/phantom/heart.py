@@ -104,7 +104,8 @@ class BeatingHeart:
         endo = self.size_mm * outline(anatomy)
         bulge = anatomy.septal_extra_mm * window(ANGLES - 0.4, 1.4)
         wall = (anatomy.wall_mm + bulge) * (1 - thinning(anatomy.infarct, u))
-        inner = np.sqrt(np.clip(1 - u**2, 0, None))
+        floor = np.where(u > 0, 1 - anatomy.apical, 1)
+        inner = np.sqrt(np.clip(1 - (u / floor) ** 2, 0, None))
         outer = np.sqrt(np.clip(1 - (u / self.end) ** 2, 0, None))
         return inside * inner * endo, inside * outer * (endo + wall)
 
@@ -129,7 +130,7 @@ class BeatingHeart:
         across = np.clip(np.abs(from_peak) / (ends * narrowing), 0, 1)
         wave = 1 + looks.rv_lobe * np.cos(3 * ANGLES + looks.rv_lobe_phase)
         wave += looks.rv_straight * (1 / np.cos(np.clip(from_peak, -STEEPEST, STEEPEST)) - 1)
-        along = inflow * (1 - down**1.8) ** 0.9
+        along = inflow * (1 - down**looks.rv_taper) ** 0.9
         return inside * along * wave * (1 - across**looks.rv_corner) ** looks.rv_round
 
     def _solve_contraction(self) -> Array:
@@ -193,8 +194,9 @@ def _midpoints(start: float, stop: float) -> Array:
 def _ellipsoid(anatomy: HeartAnatomy) -> tuple[float, float]:
     """Mean radius at the equator and distance from there to the apex that give the volume."""
     cut = anatomy.truncation
-    # Volume of the truncated unit ellipsoid, over pi: integral of 1 - u^2 from -cut to 1.
-    unit = 2 / 3 + cut - cut**3 / 3
+    # Volume of the truncated unit ellipsoid, over pi: integral of 1 - u^2 from -cut to 1, where
+    # the part below the equator may be shorter.
+    unit = 2 / 3 * (1 - anatomy.apical) + cut - cut**3 / 3
     unit *= float((outline(anatomy) ** 2).mean())
     length_per_radius = 2 * anatomy.elongation / (1 + cut)
     radius = (anatomy.lv_edv_ml * MM3_PER_ML / (np.pi * unit * length_per_radius)) ** (1 / 3)

@@ -15,6 +15,7 @@ class Looks:
         rv_lobe: Amplitude of a wave over the angle that dents or bulges the free wall.
         rv_lobe_phase: Of that wave, in radians.
         rv_inflow: Its width at the valve over that a little below.
+        rv_taper: Exponent of its narrowing towards the apex: lower for a cone, higher for a box.
         rv_narrowing: Share of the reach around the heart that is lost towards the apex.
         rv_wall_mm: Thickness of its wall.
         rv_blood: Least and greatest signal of its blood over that of the left ventricle.
@@ -25,6 +26,7 @@ class Looks:
         mixing: How uneven blood is, over the usual.
         grain: How uneven muscle is, over the usual.
         strands: How much muscle crosses the right ventricle, over the usual.
+        strand_level: Above how many standard deviations of their field they show.
         vessels: Relative standard deviation of size and place of what lies above the base.
     """
 
@@ -35,6 +37,7 @@ class Looks:
     rv_lobe: float = 0.0
     rv_lobe_phase: float = 0.0
     rv_inflow: float = 0.75
+    rv_taper: float = 1.8
     rv_narrowing: float = 0.40
     rv_wall_mm: float = 2.2
     rv_blood: tuple[float, float] = (0.62, 0.82)
@@ -45,6 +48,7 @@ class Looks:
     mixing: float = 1.0
     grain: float = 1.0
     strands: float = 1.0
+    strand_level: float = 1.2
     vessels: float = 0.06
 
 

@@ -213,7 +213,7 @@ class HeartPainter:
         blood = signals.blood * (1 + (0.08 + 0.015 * speed) * flow + 0.04 * grain)
         rv_blood = self._rv_blood * (1 + 0.09 * flow + 0.05 * grain)
         # Strands of muscle cross the right ventricle.
-        strands = np.clip(looks.strands * (self._strands - 1.2), 0, 1)
+        strands = np.clip(looks.strands * (self._strands - looks.strand_level), 0, 1)
         rv_blood += strands * (signals.myocardium - rv_blood)
         return blood, rv_blood
 
