@@ -31,6 +31,7 @@ from segmenters import SEGMENTERS, NetworkSegmenter, predict
 from segmenters.weights import HEADER
 from semiqc.experiment.evaluation import true_dice
 from semiqc.experiment.finished import Finished
+from semiqc.files.hdf5 import StoreError
 from semiqc.files.predictions import predicted_labels
 from semiqc.files.store.reader import Store
 from semiqc.phantom import write_phantoms
@@ -89,7 +90,7 @@ def taught_by_phantoms(
     for number, network in enumerate(networks(finished), start=1):
         for study in studies:
             prediction = predict(network, study)
-            graded = Graded(prediction, np.asarray(study.labels), subject=study.name)
+            graded = Graded(prediction, study.labels, subject=study.name)
             found.append(replace(graded, is_good=reader(graded).is_good))
         print(f"network {number}: {len(found)} segmentations", flush=True)
     return found
@@ -107,11 +108,11 @@ def predictions(
         for name in sorted(store):
             try:
                 labels = predicted_labels(file, name)
-            except KeyError:
+            except StoreError:
                 continue
             study = store[name]
             prediction = Prediction(name, study.image, labels, study.spacing)
-            one = Graded(prediction, np.asarray(study.labels), subject=study.subject)
+            one = Graded(prediction, study.labels, subject=study.subject)
             graded.append(replace(one, is_good=reader(one).is_good))
             dice.append(true_dice(prediction, study, finished.scheme))
     return graded, np.array(dice)
