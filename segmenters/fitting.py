@@ -14,7 +14,7 @@ from segmenters.checkpoints import BestCheckpoint
 from segmenters.device import channels_last_pays, make_fabric
 from segmenters.held import held
 from segmenters.method import Method, Part, Setup, TrainingData, TrainingStep
-from segmenters.starts import start_of, start_weights
+from segmenters.starts import digest, start_of, start_weights
 from segmenters.step import SupervisedMethod
 from segmenters.training import TrainingSettings
 from segmenters.watcher import Watched, Watcher
@@ -134,7 +134,9 @@ def _best(owner: Trainable, step: TrainingStep) -> BestCheckpoint:
 def _identity(owner: Trainable, data: TrainingData, method: Method) -> str:
     """What an unfinished training depends on."""
     names = [[study.name, study.labelled_frames] for study in data.all]
-    network = [owner.described(), owner.dropout, asdict(owner.training)]
+    # What a start holds, not where its file lies.
+    start = digest(start_of(owner, data.studies))
+    network = [owner.described(), owner.dropout, asdict(owner.training) | {"start": start}]
     return json.dumps([*network, names, method.identity()])
 
 

@@ -45,3 +45,16 @@ def test_a_stretch_goes_on_from_a_state_only(tmp_path):
         small_unet().fit(
             [bright_square()], folder=tmp_path / "f", part=Part(8, tmp_path / "state")
         )
+
+
+def test_a_state_is_the_same_wherever_the_start_lies(tmp_path):
+    left = []
+    for name in ("one", "other"):
+        start = tmp_path / name / "start.safetensors"
+        start.parent.mkdir()
+        small_unet(steps=1).fit([bright_square()]).save(start)
+        folder = tmp_path / f"fit-{name}"
+        small_unet(start=str(start)).fit([bright_square()], folder=folder, part=Part(2))
+        left.append((folder / CONTINUED).read_bytes())
+
+    assert left[0] == left[1]
