@@ -17,7 +17,7 @@ from semiqc.measuring.metrics import dice
 TRAINING = TrainingSettings(
     steps=25,
     batch_size=4,
-    patch=(16, 16),
+    patch=(24, 20),
     learning_rate=0.02,
     ema=None,
     dice_background=True,

@@ -35,6 +35,14 @@ def titled_now(rows):
     return [["QC gate: consensus" if one == "semiQCSeg" else one for one in row] for row in rows]
 
 
+def known_before(rows, expected):
+    """The columns that a table had before; today's may have more."""
+    if not rows or not expected:
+        return rows
+    kept = [column for column, title in enumerate(rows[0]) if title in expected[0]]
+    return [[row[column] for column in kept] for row in rows]
+
+
 def scores_of(path):
     """(study, estimator) -> score: of a row each in version 0.1, now of a column each."""
     rows = mappings_of(path)
@@ -64,7 +72,8 @@ def test_a_store_is_read():
 @pytest.mark.parametrize("name", TABLES)
 def test_a_run_is_reported_with_the_same_figures(run, name):
     found = run / "results" / "tables" / name
-    assert rows_of(found) == titled_now(rows_of(BEFORE / "expected" / "tables" / name))
+    expected = titled_now(rows_of(BEFORE / "expected" / "tables" / name))
+    assert known_before(rows_of(found), expected) == expected
     assert not found.exists() or found.stat().st_size
 
 
