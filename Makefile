@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
 	touch $(STAMP)
 
-demo: $(STAMP)  ## Phantom to report, five scenarios, in a few minutes
+demo: $(STAMP)  ## A dirty pool of phantoms, with quality control and without, in a few minutes
 	$(BIN)/semiqc run --output demo
 
 test: $(STAMP) lint types  ## Lint, type-check and test; where CI is set, with coverage

@@ -238,6 +238,18 @@ def test_a_choice_by_chance_takes_as_many_studies_as_the_gate_it_is_compared_wit
     }
 
 
+def test_gates_are_compared_with_the_one_that_takes_all_in_the_same_loop():
+    gates = "gates=[svr, all, {by: svr, rounds: 3}, {loop: bcp, by: svr}, {loop: bcp, rule: all}]"
+    settings = read_settings(None, [NEW, "gate.by=svr", "scenarios=[few]", gates])
+
+    found = {name: settings.at_all(name) for name in settings.compared()}
+
+    assert {name: others for name, others in found.items() if others} == {
+        "gate-svr": ["gate-all"],
+        "gate-bcp-svr": ["gate-bcp-all"],
+    }
+
+
 def test_of_two_whole_rungs_the_one_that_goes_to_its_end_is_promised_of():
     rungs = "[{name: a, snapshots: [0.5]}, {name: small, width: 0.5}, {name: b}]"
     settings = read_settings(None, [NEW, f"qc.ladder={rungs}", "gates=[risk]"])

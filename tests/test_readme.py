@@ -8,6 +8,7 @@ from loops.repair import REPAIRS
 from qc import ESTIMATORS, GATES, GRAINS
 from segmenters import SEGMENTERS
 from semiqc.cli.app import main
+from semiqc.experiment import read_settings
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -17,6 +18,15 @@ def commands():
     section = README.read_text(encoding="utf-8").split("## One complete run")[1]
     block = re.search(r"```sh\n(.*?)```", section, re.DOTALL).group(1)
     return [shlex.split(line)[1:] for line in block.replace("\\\n", " ").splitlines()]
+
+
+def test_the_readme_shows_the_scenarios_that_the_demo_compares():
+    block = README.read_text(encoding="utf-8").split("```text\n")[1].split("```")[0]
+    rows = block.split("All structures\n")[1].split("\nMean true Dice")[0].splitlines()
+
+    shown = [re.fullmatch(r"  (.+?) {2,}0\.\d{3}", row).group(1) for row in rows]
+
+    assert shown == [one.title for one in read_settings(None).compared().values()]
 
 
 @pytest.mark.slow

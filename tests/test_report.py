@@ -325,6 +325,13 @@ def test_only_what_is_taken_by_chance_is_called_that():
     assert "semiQCSeg against Self-training, no QC (pseudo-labels chosen at random)" in said
 
 
+def test_what_takes_all_studies_is_called_that():
+    assert "without a choice" not in " ".join(findings(full_report()))
+
+    said = " ".join(findings(replace(full_report(), at_all=["crf"])))
+    assert "CRF (all pseudo-labels, without a choice)" in said
+
+
 def test_the_gate_table_tells_a_good_choice_from_chance():
     rows = {row["scenario"]: row for row in table_of(full_report(), "gate").rows}
     good, chance = rows["semiqc"], rows["random"]

@@ -14,6 +14,7 @@ class All(Gate):
 
     title: ClassVar[str] = "all"
     is_control: ClassVar[bool] = True
+    admits_all: ClassVar[bool] = True
 
     def __call__(self, qualities: Sequence[Quality]) -> list[Decision]:
         check_unique(qualities)

@@ -55,6 +55,9 @@ class Gate(ABC):
     chooses_by_chance: ClassVar[bool] = False
     """Whether other gates are compared with it as a choice by chance."""
 
+    admits_all: ClassVar[bool] = False
+    """Whether it admits every study, with which other gates are compared."""
+
     needs_calibration: ClassVar[bool] = False
     """Whether it goes by the calibration of the context."""
 

@@ -96,6 +96,7 @@ class Finished:
                 if (control := self.settings.by_chance(name))
             },
             at_random=[name for name, _ in self.settings.at_random(reference)],
+            at_all=self.settings.at_all(reference),
             estimator_figures=self.data["estimators"],
             reference_scenario=reference,
             **rows,

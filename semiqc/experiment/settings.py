@@ -181,17 +181,23 @@ class Settings(Section):
         does, and choose as many studies where its rule says how many.
         """
         gate = self.gate_of(scenario)
-        if gate is None:
-            return []
         return [
             (name, other)
-            for name in self.compared()
-            if (other := self.gate_of(name)) is not None
-            and other.rule_kind.chooses_by_chance
-            and (other.loop, other.propagate) == (gate.loop, gate.propagate)
-            and gate.count in (None, other.count)
-            and self.rounds_of(name) == self.rounds_of(scenario)
+            for name, other in self._gated_alike(scenario)
+            if other.rule_kind.chooses_by_chance and gate and gate.count in (None, other.count)
         ]
+
+    def at_all(self, scenario: str) -> list[str]:
+        """Likewise, those that take every unlabelled study."""
+        alike = self._gated_alike(scenario)
+        return [name for name, other in alike if other.rule_kind.admits_all and name != scenario]
+
+    def _gated_alike(self, scenario: str) -> list[tuple[str, GateSettings]]:
+        """Scenarios with a gate, the same loop and as many rounds, which propagate alike."""
+        gates = {name: gate for name in self.compared() if (gate := self.gate_of(name))}
+        kinds = {n: (one.loop, one.propagate, self.rounds_of(n)) for n, one in gates.items()}
+        own = kinds.get(scenario)
+        return [(name, gate) for name, gate in gates.items() if kinds[name] == own]
 
     def rounds_of(self, scenario: str) -> int:
         """How often a scenario judges, chooses and trains anew, at most."""

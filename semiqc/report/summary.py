@@ -30,10 +30,12 @@ def findings(data: ReportData) -> list[str]:
     if not means:
         return [NO_REFERENCE]
     at_random = [key for key, _ in data.scenarios if key in data.at_random]
+    at_all = [key for key, _ in data.scenarios if key in data.at_all]
     found = [
         _ranking(data, means),
         _difference(data, data.baseline_scenario, "the baseline"),
         _gap(data),
+        *(_difference(data, key, "all pseudo-labels, without a choice") for key in at_all),
         *(_difference(data, key, "pseudo-labels chosen at random") for key in at_random),
         *_selection(data),
         *_spoilt(data),
