@@ -1,8 +1,8 @@
 r"""The demo with other seeds: is what it shows more than luck?
 
     python benchmarks/demo_seeds.py runs/demo --seeds 0 1 2 3 4 5 6 7 8 9 --jobs 2 \
-        --markdown docs/results/demo_seeds.md
-    python benchmarks/demo_seeds.py runs/demo --markdown docs/results/demo_seeds.md   # table only
+        --markdown demo_seeds.md
+    python benchmarks/demo_seeds.py runs/demo --markdown demo_seeds.md   # only the table
 
 Each seed makes other phantoms, another split, other spoilt studies and other trainings. A run has
 one thread. What is done is not done again, and what was killed goes on where it stood. Settings of
