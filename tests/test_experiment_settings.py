@@ -1,5 +1,6 @@
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from qc import ESTIMATORS
 from qc.gates import GATES, Decision, Gate, GateContext
 from qc.grains.base import Grain
 from qc.grains.registry import GRAINS
+from semiqc.experiment.finished import Finished
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.settings_file import SettingsError, json_schema, read_settings
 from semiqc.work.bounds import Share
@@ -465,3 +467,9 @@ def test_parameters_of_one_name_must_agree(monkeypatch):
     monkeypatch.setitem(GATES, "other", Other)
     with pytest.raises(TypeError, match="k of the rule other is not as that of"):
         read_settings(None, [NEW, "gate.k=2"])
+
+
+def test_the_report_is_about_a_gate_that_judges():
+    found = Finished(Path("run"), read_settings(None), {}).reference
+
+    assert found == "gate-bcp-consensus"

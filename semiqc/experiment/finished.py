@@ -59,21 +59,25 @@ class Finished:
         """Of the data the run worked on."""
         return LabelScheme.from_json(self.data["scheme"])
 
-    def _reference(self) -> str:
+    @property
+    def reference(self) -> str:
         """The scenario that the report compares with the others.
 
-        ``semiqc`` where it was run; else the gate of the same estimator, any other gate, the first
-        scenario.
+        ``semiqc`` where it was run; else a gate of the same estimator, any other gate, the first
+        scenario. Gates that take notice of an estimator come first.
         """
         compared = self.settings.compared()
         gated = [name for name, one in compared.items() if one.gate == "quality"]
+        gates = {name: self.settings.gate_of(name) for name in gated}
+        judging = [n for n, gate in gates.items() if gate and not gate.rule_kind.is_control]
         main = [name for name in ("semiqc", f"gate-{self.settings.gate.by}") if name in compared]
-        return [*main, *gated, *compared][0]
+        same = [n for n in judging if (gate := gates[n]) and gate.by == self.settings.gate.by]
+        return [*main, *same, *judging, *gated, *compared][0]
 
     def report_data(self) -> ReportData:
         """All that the report shows."""
         folder = self.folder / "results"
-        reference = self._reference()
+        reference = self.reference
         rows: dict[str, Any] = {
             name: read_rows(folder / f"{name}.csv", kind)
             for name, kind in TABLES.items()
