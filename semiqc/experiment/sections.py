@@ -212,6 +212,18 @@ class QcSettings(Section):
         whole = [rung for rung in self.ladder if rung.is_whole]
         return sorted(whole, key=lambda rung: not rung.reaches_end)
 
+    def check_ladder(self) -> None:
+        """Make sure that there are rungs, each with a name of its own.
+
+        Raises:
+            ValueError: If not.
+        """
+        names = [rung.name for rung in self.ladder]
+        if len(set(names)) != len(names):
+            raise ValueError(f"qc.ladder: rungs share a name: {', '.join(names)}")
+        if not names:
+            raise ValueError("qc.ladder: needs at least one rung")
+
     @field_validator("arguments")
     @classmethod
     def _arguments_are_known(

@@ -242,11 +242,7 @@ class Settings(Section):
             raise ValueError(f"gates: two are alike: {named}")
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds: some are given twice: {', '.join(map(str, self.seeds))}")
-        names = [rung.name for rung in self.qc.ladder]
-        if len(set(names)) != len(names):
-            raise ValueError(f"qc.ladder: rungs share a name: {', '.join(names)}")
-        if not self.qc.ladder:
-            raise ValueError("qc.ladder: needs at least one rung")
+        self.qc.check_ladder()
         return self
 
     @property
