@@ -2,6 +2,10 @@
 
 TINY = (
     "name=tiny",
+    "scenarios=[full, few, random, crf, semiqc]",
+    "gates=[]",
+    "dirty.share=0",
+    "online={}",
     "phantom.studies=14",
     "phantom.size=32",
     "phantom.slices=3",
@@ -14,6 +18,7 @@ TINY = (
     "segmenter.kind=unet",
     "segmenter.channels=[4, 8]",
     "segmenter.clean=false",
+    "segmenter.mirror=false",
     "segmenter.members=1",
     "training.steps=12",
     "training.ema=null",
