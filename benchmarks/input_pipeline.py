@@ -31,7 +31,7 @@ from segmenters.step import Supervised
 from semiqc.exchange.importing import import_data
 from semiqc.files.predictions import PredictionWriter
 from semiqc.files.store.reader import Store
-from semiqc.nifti.files import write_labels
+from semiqc.nifti.writing import write_labels
 from semiqc.optimise import optimise
 from semiqc.phantom import write_phantoms
 

@@ -13,7 +13,7 @@ from semiqc.exchange.importing import Refusal, import_data, read_images, read_sc
 from semiqc.files.store.reader import Store
 from semiqc.images.preparing import prepared
 from semiqc.images.raw import RawStudy
-from semiqc.nifti.files import write_labels
+from semiqc.nifti.writing import write_labels
 from semiqc.schemes import AORTA, SHORT_AXIS, UNLABELLED, Measure
 
 

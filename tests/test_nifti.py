@@ -10,7 +10,8 @@ from builders import study_of
 from source_builders import AFFINE, FRAMES, SHAPE, pixels, save
 
 from semiqc.images.raw import UnusableError
-from semiqc.nifti.files import difference, read_header, read_voxels, write_labels, write_map
+from semiqc.nifti.files import difference, read_header, read_voxels
+from semiqc.nifti.writing import write_labels, write_map
 from semiqc.schemes import UNLABELLED
 from semiqc.study import Geometry
 

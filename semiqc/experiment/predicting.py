@@ -20,7 +20,7 @@ from semiqc.files.tables import (
     write_rows,
 )
 from semiqc.measuring.measures import ClinicalMeasure, clinical
-from semiqc.nifti.files import write_labels
+from semiqc.nifti.writing import write_labels
 from semiqc.study import Prediction, Study
 from semiqc.work.monitor import Monitor
 

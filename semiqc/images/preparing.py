@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.images.axes import AS_IT_LIES, turned
 from semiqc.images.raw import RawStudy, UnusableError
 from semiqc.images.resampling import resample_image, resample_labels
 from semiqc.study import Geometry, Study
@@ -23,7 +24,7 @@ MOST_PIXELS = 4096
 
 
 def prepared(raw: RawStudy, spacing: float) -> Study:
-    """A raw study resampled in plane and normalised.
+    """A raw study with its slices first, resampled in plane and normalised.
 
     Of several modalities one may be the same everywhere: the study lacks it, and it becomes 0.
 
@@ -35,6 +36,7 @@ def prepared(raw: RawStudy, spacing: float) -> Study:
         UnusableError: If the image is the same everywhere, or would become far too large, as with
             a spacing that is not in mm.
     """
+    raw = turned(raw)
     _check_size(raw, spacing)
     z, y, x = raw.spacing
     image, labels = _resampled(raw, (y, x), (spacing, spacing))
@@ -45,6 +47,8 @@ def prepared(raw: RawStudy, spacing: float) -> Study:
         "study_spacing": [z, spacing, spacing],
         "time_step": raw.time_step,
         "time_unit": raw.time_unit,
+        **({"nifti": dict(raw.form)} if raw.form else {}),
+        **({"axes": list(raw.axes)} if raw.axes != AS_IT_LIES else {}),
     }
     return Study(
         name=raw.name,

@@ -1,7 +1,7 @@
 """What readers give: studies as they lay in their source, or why they cannot be used."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,8 @@ class RawStudy:
         time_step: Between frames, as the header has it, where known.
         time_unit: Of ``time_step``: ``"sec"``, ``"msec"`` or empty.
         warnings: What is odd, in words that studies with the same oddity share.
+        form: Place and time as the header of a NIfTI file has them, see ``semiqc.nifti.forms``.
+        axes: Which axis of the file each of ``[Z, Y, X]`` is, see ``semiqc.images.axes``.
     """
 
     name: str
@@ -63,6 +65,8 @@ class RawStudy:
     time_step: float | None = None
     time_unit: str = ""
     warnings: tuple[str, ...] = ()
+    form: Mapping[str, Any] = field(default_factory=dict)
+    axes: tuple[int, int, int] = (0, 1, 2)
 
 
 @dataclass(frozen=True)

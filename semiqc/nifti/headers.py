@@ -5,6 +5,7 @@ so is one that claims more voxels than its file can hold, before memory is reser
 """
 
 import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -16,6 +17,7 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from semiqc.images.raw import UnusableError
+from semiqc.nifti.forms import form_of, oddities, qform, sform, views
 
 LONGEST = 540
 """Bytes of the longer of the two kinds of header, that of NIfTI-2."""
@@ -49,6 +51,8 @@ class Header:
         dtype: Of the voxels as they are stored.
         scaling: Slope and intercept of the stored values, where they are scaled.
         warnings: What is odd about the header.
+        form: Both transforms and the units as they stand there, see ``semiqc.nifti.forms``.
+        views: Every affine that some program reads from it, likewise.
     """
 
     path: Path
@@ -61,6 +65,8 @@ class Header:
     dtype: np.dtype[Any]
     scaling: tuple[float, float] | None
     warnings: tuple[str, ...]
+    form: Mapping[str, Any]
+    views: tuple[NDArray[np.float64], ...]
 
     @property
     def frames(self) -> int:
@@ -100,7 +106,9 @@ def _parse(path: Path, block: bytes, most: int) -> Header:
     offset = _offset(path, header, length)
     _check_claim(path, shape, offset + prod(shape) * dtype.itemsize, most)
     slope, intercept = header.get_slope_inter()
-    affine = _affine(path, header)
+    form = form_of(header)
+    seen = views(form)
+    affine = _affine(path, form, seen)
     spacing, warnings = _spacing(path, header, affine)
     step = float(header["pixdim"][4])
     return Header(
@@ -110,7 +118,9 @@ def _parse(path: Path, block: bytes, most: int) -> Header:
         spacing=spacing,
         time_step=step if len(shape) == 4 and 0 < step < float("inf") else None,
         time_unit=_time_unit(path, header),
-        warnings=warnings,
+        warnings=warnings or tuple(oddities(form)),
+        form=form,
+        views=seen,
         offset=offset,
         dtype=dtype,
         scaling=None if slope is None or (slope, intercept) == (1, 0) else (slope, intercept),
@@ -178,15 +188,16 @@ def _check_claim(path: Path, shape: tuple[int, ...], claimed: int, most: int) ->
         )
 
 
-def _affine(path: Path, header: Any) -> NDArray[np.float64]:  # noqa: ANN401
-    """From voxel indices to mm in RAS+, by whichever form the header prefers.
+def _affine(
+    path: Path, form: Mapping[str, Any], seen: Sequence[NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """From voxel indices to mm in RAS+, by the sform, else the qform, else nibabel's convention.
 
     Raises:
         UnusableError: If it cannot be inverted.
     """
-    if header["pixdim"][0] not in (-1, 1):
-        header["pixdim"][0] = 1  # The standard's meaning of 0, which nibabel does not accept.
-    affine = np.asarray(header.get_best_affine(), dtype=np.float64)
+    counts = form["sform_code"] > 0, form["qform_code"] > 0
+    affine = sform(form) if counts[0] else qform(form) if counts[1] else seen[0]
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-9:
         raise UnusableError(f"{path.name}: affine cannot be inverted: {affine[:3].tolist()}")
     return affine

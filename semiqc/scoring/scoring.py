@@ -19,7 +19,7 @@ from semiqc.exchange.readers.pairs import find_pairs
 from semiqc.files.atomic import require_folder
 from semiqc.images.preparing import prepared
 from semiqc.images.raw import Entry, Listing, Refusal, UnusableError, safe_name
-from semiqc.nifti.files import write_map
+from semiqc.nifti.writing import write_map
 from semiqc.scoring.page import write_page
 from semiqc.scoring.pictures import WorstSlices, worst_slice
 from semiqc.scoring.scores import ScoreReport, StudyScore, is_flagged, those_who_count

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.images.axes import axes_of
 from semiqc.images.raw import RawStudy, UnusableError
 from semiqc.nifti.files import difference, read_header, read_voxels
 from semiqc.nifti.headers import Header
@@ -109,7 +110,9 @@ def in_plane_mm(path: Path) -> tuple[float, float]:
     Raises:
         UnusableError: If the header cannot be read.
     """
-    return read_header(path).spacing[1:]
+    spacing = read_header(path).spacing
+    _, y, x = axes_of(spacing)
+    return spacing[y], spacing[x]
 
 
 def stacked(paths: Sequence[Path]) -> tuple[Header, NDArray[Any]]:
@@ -186,7 +189,10 @@ def raw_study(
     labels: NDArray[np.int8],
     *,
     warnings: Sequence[str] = (),
-    **fields: str,
+    group: str = "",
+    subject: str = "",
+    split: str = "",
+    source: str = "",
 ) -> RawStudy:
     """A raw study on the grid of ``image``.
 
@@ -196,7 +202,10 @@ def raw_study(
         voxels: Of each modality, ``[T, Z, Y, X]``.
         labels: ``[T, Z, Y, X]``.
         warnings: Besides those of the header.
-        fields: Group, subject, split and source.
+        group: Disease group or other stratum.
+        subject: Whom the study is of.
+        split: That the data set itself assigns.
+        source: File or folder.
     """
     return RawStudy(
         name=name,
@@ -207,7 +216,11 @@ def raw_study(
         time_step=image.time_step,
         time_unit=image.time_unit,
         warnings=(*image.warnings, *warnings),
-        **fields,
+        form=image.form,
+        group=group,
+        subject=subject,
+        split=split,
+        source=source,
     )
 
 
