@@ -1,5 +1,6 @@
 """Plain functions that write small data sets in the layouts that readers know."""
 
+import json
 from pathlib import Path
 
 import nibabel as nib
@@ -51,4 +52,16 @@ def acdc(
         save(folder / f"{name}_frame{frame:02d}.nii.gz", cycle[..., frame - 1])
         if labels:
             save(folder / f"{name}_frame{frame:02d}_gt.nii.gz", heart())
+    return folder
+
+
+def nnunet(folder: Path, names: list[str], *, image: str = "{}_0000.nii.gz") -> Path:
+    """Training cases of nnU-Net with one channel; each has other pixels."""
+    labels = {"background": 0, "RV": 1, "MYO": 2, "LV": 3}
+    description = {"channel_names": {"0": "MRI"}, "labels": labels, "file_ending": ".nii.gz"}
+    folder.mkdir(parents=True)
+    (folder / "dataset.json").write_text(json.dumps(description))
+    for seed, name in enumerate(names):
+        save(folder / "imagesTr" / image.format(name), pixels(seed)[..., 0])
+        save(folder / "labelsTr" / f"{name}.nii.gz", heart())
     return folder

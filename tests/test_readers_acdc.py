@@ -160,3 +160,10 @@ def test_folders_of_something_else_are_passed_over(tmp_path):
     shutil.copy(tmp_path / "patient001" / "Info.cfg", tmp_path / "readme.txt")
 
     assert len(reader.find(tmp_path).entries) == 1
+
+
+def test_a_flat_folder_of_several_patients_frames_is_no_patient(tmp_path):
+    for name in ("case1_frame01", "case2_frame01"):
+        save(tmp_path / "flat" / f"{name}.nii.gz", pixels()[..., 0])
+
+    assert not READERS["acdc"].recognises(tmp_path / "flat")

@@ -106,13 +106,6 @@ def test_another_scheme_may_be_named(tmp_path):
     assert find(dataset(tmp_path, description), scheme=SHORT_AXIS).scheme is SHORT_AXIS
 
 
-def test_frames_of_one_patient_are_of_one_subject(tmp_path):
-    folder = dataset(tmp_path, case="patient001_frame12")
-
-    assert entries(folder)["patient001_frame12"].read(True).subject == "patient001"
-    assert entries(dataset(tmp_path / "b"))["BRATS_01"].read(True).subject == ""
-
-
 def test_a_missing_channel_is_named(tmp_path):
     folder = dataset(tmp_path)
     (folder / "imagesTr" / "BRATS_01_0001.nii.gz").unlink()

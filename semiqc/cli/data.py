@@ -24,6 +24,10 @@ Scheme = Annotated[
 Spacing = Annotated[
     float | None, typer.Option(help="In-plane spacing in mm; default the data's median.")
 ]
+Subjects = Annotated[
+    Path | None,
+    typer.Option(help="CSV of study and subject; default: told by DICOM or the names."),
+]
 Frames = Annotated[
     int | None, typer.Option(min=1, help="Of the cardiac cycle; default 20, aorta 100.")
 ]
@@ -51,6 +55,7 @@ def import_(
     layout: Layout = "auto",
     scheme: Scheme = None,
     spacing: Spacing = None,
+    subjects: Subjects = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Import studies into one store, and tell what was left out and why."""
@@ -63,6 +68,7 @@ def import_(
             layout=layout,
             scheme=read_scheme(scheme) if scheme else None,
             spacing=spacing,
+            subjects=subjects,
             overwrite=overwrite,
             on_progress=tick,
         )
@@ -74,12 +80,14 @@ def import_(
 
 def _print_imported(studies: "tuple[Imported, ...]", store: Path) -> None:
     """A table of the studies in a store; sizes in voxels, spacing in mm, ordered z, y, x."""
+    columns = ("study", "subject", "group", "frames", "labelled", "slices", "rows x columns")
     print_table(
         f"imported {len(studies)} studies into {store}",
-        ("study", "group", "frames", "labelled", "slices", "rows x columns", "spacing (mm)"),
+        (*columns, "spacing (mm)"),
         [
             (
                 row.name,
+                row.subject,
                 row.group,
                 row.frames,
                 len(row.labelled_frames),

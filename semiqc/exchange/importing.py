@@ -1,6 +1,5 @@
 """From a folder in any layout to a store, and from new images to studies a segmenter takes."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from semiqc.exchange.duplicates import Pixels
 from semiqc.exchange.readers import find, find_images
+from semiqc.exchange.subjects import Subjects, find_subjects
 from semiqc.files.store.writer import StoreWriter
 from semiqc.images.preparing import prepared
-from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError
+from semiqc.images.raw import Entry, Listing, Refusal, UnusableError
 from semiqc.schemes import LabelScheme, read_scheme
 from semiqc.study import Study
 from semiqc.work.progress import Progress, untold
@@ -28,6 +29,7 @@ class Imported:
 
     Args:
         name: Of the study.
+        subject: Whom it is of.
         group: Disease group or other stratum.
         split: That the data set itself assigns.
         frames: Number of frames.
@@ -38,6 +40,7 @@ class Imported:
     """
 
     name: str
+    subject: str
     group: str
     split: str
     frames: int
@@ -63,6 +66,7 @@ def import_data(
     layout: str = "auto",
     scheme: LabelScheme | None = None,
     spacing: float | None = None,
+    subjects: Path | None = None,
     overwrite: bool = False,
     on_progress: Progress = untold,
 ) -> ImportReport:
@@ -77,6 +81,8 @@ def import_data(
         layout: One of ``semiqc.exchange.readers.READERS``, or ``"auto"``.
         scheme: Of the labels; by default what the layout says.
         spacing: In plane, in mm; by default the median of the data. Slices stay as they are.
+        subjects: CSV of ``study`` and ``subject``; what it does not name is told by its reader or
+            else by its name, see ``semiqc.exchange.subjects``.
         overwrite: Replace a store that exists.
         on_progress: Told the number of studies dealt with, and of all, after each.
 
@@ -88,10 +94,11 @@ def import_data(
     listing = find(Path(source), layout, scheme)
     writer = StoreWriter(output, listing.scheme, listing.modalities, overwrite=overwrite)
     entries, left_out = _without_namesakes(listing)
+    assigned = find_subjects([entry.name for entry in entries], subjects)
     if spacing is None:
         entries, spacing = _with_median_spacing(entries, left_out)
     with writer as store:
-        intake = _Intake(store, spacing, left_out)
+        intake = _Intake(store, spacing, assigned, left_out)
         intake.take_all(entries, on_progress)
         if not intake.imported:
             raise ValueError(_nothing(source, left_out))
@@ -109,16 +116,20 @@ class _Intake:
     Args:
         store: To write to.
         spacing: In plane, in mm.
+        subjects: Tells whom each study is of.
         left_out: What was left out already; it is added to.
     """
 
-    def __init__(self, store: StoreWriter, spacing: float, left_out: list[Refusal]) -> None:
+    def __init__(
+        self, store: StoreWriter, spacing: float, subjects: Subjects, left_out: list[Refusal]
+    ) -> None:
         self.store = store
         self.spacing = spacing
+        self.subjects = subjects
         self.left_out = left_out
         self.imported: list[Imported] = []
         self._oddities: dict[str, list[str]] = defaultdict(list)
-        self._pixels = _Pixels()
+        self._pixels = Pixels()
 
     def take_all(self, entries: Sequence[Entry], on_progress: Progress) -> None:
         """Take one study after the other; those that cannot be used are left out."""
@@ -135,7 +146,7 @@ class _Intake:
         Raises:
             UnusableError: If it cannot be read or used.
         """
-        raw = entry.read(True)
+        raw = self.subjects.assigned(entry.read(True))
         self._pixels.check(raw)
         study = prepared(raw, self.spacing)
         self.store.add(study)
@@ -146,7 +157,27 @@ class _Intake:
 
     def report(self) -> ImportReport:
         """All that became of the studies."""
-        return ImportReport(tuple(self.imported), tuple(self.left_out), _summed_up(self._oddities))
+        notes = [
+            *self.subjects.notes({row.name: row.subject for row in self.imported}),
+            *split_notes(self.imported),
+            *_summed_up(self._oddities),
+        ]
+        return ImportReport(tuple(self.imported), tuple(self.left_out), tuple(notes))
+
+
+def split_notes(imported: Sequence[Imported]) -> list[str]:
+    """Says of subjects that the data set's own split has on several sides."""
+    splits: dict[str, set[str]] = defaultdict(set)
+    for row in imported:
+        if row.split:
+            splits[row.subject].add(row.split)
+    on_both = sorted(subject for subject, found in splits.items() if len(found) > 1)
+    if not on_both:
+        return []
+    return [
+        f"the data's own split has {len(on_both)} subjects on several sides, such as {on_both[0]}"
+        f" in {' and '.join(sorted(splits[on_both[0]]))}"
+    ]
 
 
 def read_images(
@@ -172,61 +203,26 @@ def read_images(
     listing = find_images(Path(source), layout, scheme, modalities)
     entries, left_out = _without_namesakes(listing)
     yield from left_out
+    subjects = find_subjects([entry.name for entry in entries], None)
     for entry in entries:
         try:
-            yield _unlabelled(entry, modalities, spacing)
+            yield _unlabelled(entry, subjects, modalities, spacing)
         except UnusableError as error:
             yield Refusal(entry.name, str(error))
 
 
-def _unlabelled(entry: Entry, modalities: int, spacing: float) -> Study:
+def _unlabelled(entry: Entry, subjects: Subjects, modalities: int, spacing: float) -> Study:
     """A study without its labels, prepared.
 
     Raises:
         UnusableError: If it cannot be read, or has other modalities.
     """
-    raw = entry.read(False)
+    raw = subjects.assigned(entry.read(False))
     if len(raw.image) != modalities:
         raise UnusableError(
             f"{entry.source.name}: {len(raw.image)} modalities, expected {modalities}"
         )
     return prepared(raw, spacing)
-
-
-class _Pixels:
-    """Remembers the frames of all studies, to know one that comes under a second name."""
-
-    def __init__(self) -> None:
-        self._owners: dict[bytes, str] = {}
-
-    def check(self, raw: RawStudy) -> None:
-        """Remember the frames of a study, unless one of them is another study's.
-
-        Frames that are the same everywhere do not count.
-
-        Raises:
-            UnusableError: If so.
-        """
-        digests = _digests(raw)
-        for digest, frame in digests.items():
-            if digest in self._owners:
-                raise UnusableError(
-                    f"frame {frame} has the same pixels as a frame of {self._owners[digest]}"
-                )
-        self._owners.update(dict.fromkeys(digests, raw.name))
-
-
-def _digests(raw: RawStudy) -> dict[bytes, int]:
-    """Each frame that is not the same everywhere, by the hash of its shape and pixels."""
-    digests = {}
-    for frame in range(raw.image.shape[1]):
-        pixels = np.ascontiguousarray(raw.image[:, frame], dtype=np.float32)
-        if pixels.min() == pixels.max():
-            continue
-        hashed = hashlib.sha256(repr(pixels.shape).encode())
-        hashed.update(pixels.data)
-        digests[hashed.digest()] = frame
-    return digests
 
 
 def _without_namesakes(listing: Listing) -> tuple[list[Entry], list[Refusal]]:
@@ -260,6 +256,7 @@ def _row(study: Study) -> Imported:
     frames, slices, rows, columns = study.labels.shape
     return Imported(
         name=study.name,
+        subject=study.subject,
         group=study.group,
         split=study.split,
         frames=frames,

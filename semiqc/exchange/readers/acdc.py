@@ -38,6 +38,7 @@ from semiqc.exchange.readers.nifti import (
     read_image,
     stacked,
 )
+from semiqc.files.walking import children, folders_within
 from semiqc.images.raw import Entry, Listing, RawStudy, UnusableError, safe_name
 from semiqc.nifti.files import ENDINGS, difference, read_voxels
 from semiqc.nifti.headers import Header
@@ -63,10 +64,10 @@ class Info:
 
 
 def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
-    """Patients of a folder, or of its ``training`` and ``testing``, which give the split.
+    """Patients of a folder; ``training`` and ``testing`` above them give the split.
 
     Args:
-        source: A patient's folder, a folder of patients, or the parent of such folders.
+        source: A patient's folder, or one that holds folders of patients at any depth.
         scheme: Of the labels; by default ``SHORT_AXIS``, whose values are ACDC's.
     """
     scheme = scheme or SHORT_AXIS
@@ -86,29 +87,20 @@ def recognises(source: Path) -> bool:
 
 
 def is_patient(folder: Path) -> bool:
-    """Whether a folder looks like that of a patient."""
-    return folder.is_dir() and (
-        (folder / INFO).exists()
-        or _existing(folder, f"{folder.name}_4d") is not None
-        or any(_FRAME.search(file.name) for file in folder.iterdir())
-    )
+    """Whether a folder looks like that of a patient: its files bear the folder's name."""
+    if not folder.is_dir():
+        return False
+    if (folder / INFO).exists() or _existing(folder, f"{folder.name}_4d") is not None:
+        return True
+    own = re.compile(re.escape(folder.name) + _FRAME.pattern)
+    return any(own.match(file.name) for file in children(folder))
 
 
 def _patients(source: Path) -> list[Path]:
-    """Folders of patients in a folder and in its ``training`` and ``testing``, sorted."""
+    """Folders of patients at any depth of a folder, sorted."""
     if is_patient(source):
         return [source]
-    parents = [
-        source,
-        *(child for child in sorted(source.iterdir()) if child.name.lower() in SPLITS),
-    ]
-    return [
-        child
-        for parent in parents
-        if parent.is_dir()
-        for child in sorted(parent.iterdir())
-        if is_patient(child)
-    ]
+    return [folder for folder in folders_within(source) if is_patient(folder)]
 
 
 def _existing(folder: Path, name: str) -> Path | None:

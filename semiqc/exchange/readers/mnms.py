@@ -48,6 +48,7 @@ from semiqc.exchange.readers.nifti import (
     stacked,
     unlabelled,
 )
+from semiqc.files.walking import children, files_within
 from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError, safe_name
 from semiqc.nifti.files import is_nifti, read_voxels, stem
 from semiqc.nifti.headers import Header
@@ -60,6 +61,7 @@ SPLITS = {"training": "train", "validation": "validation", "testing": "test"}
 CODE_COLUMNS = ("external code", "subject_code")
 GROUP_COLUMNS = ("pathology", "disease")
 
+_TABLE = re.compile(r"(information|dataset_info).*\.csv$", re.IGNORECASE)
 _IMAGE = re.compile(r"^(?P<code>.+)_sa(?P<part>_ed|_es|_cine|)$", re.IGNORECASE)
 
 
@@ -111,7 +113,7 @@ def _entry(
 
 def _image_files(source: Path) -> Iterator[tuple[Path, str, str]]:
     """Each image with its code and part: ``""``, ``"ed"``, ``"es"`` or ``"cine"``."""
-    for path in sorted(source.rglob("*.nii*")):
+    for path in files_within(source):
         named = _IMAGE.match(stem(path))
         if named and is_nifti(path):
             yield path, named["code"], named["part"].lower().lstrip("_")
@@ -244,8 +246,8 @@ def _tables(source: Path) -> tuple[dict[str, Row], list[Refusal]]:
     found: dict[str, Row] = {}
     refusals = []
     for folder in (source, source.parent):
-        for path in sorted(folder.glob("*.csv")):
-            if re.search(r"information|dataset_info", path.name, re.IGNORECASE):
+        for path in children(folder):
+            if _TABLE.search(path.name):
                 try:
                     found = {**_table(path), **found}
                 except UnusableError as error:

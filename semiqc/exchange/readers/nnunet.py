@@ -14,8 +14,7 @@ Reference:
 
 ``dataset.json`` names the channels and the labels; a label that is a list of values is a region,
 and the voxels of ``ignore`` become ``UNLABELLED``. Files of the first version, in which labels
-are given by value and channels as ``modality``, are read too. Cases named ``SUBJECT_frameNN`` are
-of one subject.
+are given by value and channels as ``modality``, are read too.
 """
 
 import json
@@ -34,6 +33,7 @@ from semiqc.exchange.readers.nifti import (
     read_channels,
     unlabelled,
 )
+from semiqc.files.walking import children
 from semiqc.images.raw import Entry, Listing, RawStudy, UnusableError, safe_name
 from semiqc.nifti.files import ENDINGS
 from semiqc.schemes import MOST_CLASSES, UNLABELLED, LabelScheme, Measure, Structure
@@ -41,9 +41,6 @@ from semiqc.schemes import MOST_CLASSES, UNLABELLED, LabelScheme, Measure, Struc
 DESCRIPTION = "dataset.json"
 IGNORE = "ignore"
 PARTS = {"train": ("imagesTr", "labelsTr"), "test": ("imagesTs", "labelsTs")}
-
-_SUBJECT = re.compile(r"^(?P<subject>.+)_frame\d+$")
-"""As the ACDC data set names the frames of one patient."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +67,6 @@ def recognises(source: Path) -> bool:
 
 def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
     """Studies of ``imagesTr``, split "train", and of ``imagesTs``, split "test".
-
-    Cases named ``SUBJECT_frameNN`` are of the same subject.
 
     Args:
         source: Folder of the data set, or one that holds only this data set.
@@ -141,7 +136,7 @@ def _dataset(source: Path) -> Path:
 
 def _datasets(source: Path) -> list[Path]:
     """The source itself, where it is a data set, or else those right within it."""
-    folders = [source, *sorted(child for child in source.iterdir() if child.is_dir())]
+    folders = [source, *(child for child in children(source) if child.is_dir())]
     found = [f for f in folders if (f / DESCRIPTION).is_file() and (f / "imagesTr").is_dir()]
     return found[:1] if source in found else found
 
@@ -150,7 +145,7 @@ def _cases(folder: Path, ending: str) -> dict[str, dict[int, Path]]:
     """Files of each case by the number of the channel."""
     named = re.compile(rf"^(?P<case>.+)_(?P<channel>\d{{4}}){re.escape(ending)}$")
     cases: dict[str, dict[int, Path]] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for path in children(folder):
         found = named.match(path.name)
         if found:
             cases.setdefault(found["case"], {})[int(found["channel"])] = path
@@ -174,16 +169,9 @@ def _read(
         voxels,
         labels,
         warnings=warnings,
-        subject=_subject(name),
         split=case.split,
         source=str(paths[0]),
     )
-
-
-def _subject(case: str) -> str:
-    """The subject of a case that is named like a frame; empty where it is not."""
-    named = _SUBJECT.match(case)
-    return named["subject"] if named else ""
 
 
 def read_description(path: Path) -> Description:

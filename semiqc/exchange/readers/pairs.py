@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from semiqc.exchange.readers.listing import listing_of
 from semiqc.exchange.readers.nifti import LabelValues, in_plane_mm, raw_study, read_channels
 from semiqc.exchange.readers.plain_nifti import CHANNEL
+from semiqc.files.walking import files_within
 from semiqc.images.raw import Entry, Listing, RawStudy, UnusableError, safe_name
 from semiqc.nifti.files import is_nifti, stem
 from semiqc.nifti.headers import Header
@@ -132,7 +133,7 @@ def _files(source: Path, without: Path | None) -> dict[Path, Path]:
         within = [Path(source.name)] if is_nifti(source) else []
         root = source.parent.resolve()
     else:
-        within = sorted(file.relative_to(source) for file in source.rglob("*") if is_nifti(file))
+        within = [file.relative_to(source) for file in files_within(source) if is_nifti(file)]
         root = source.resolve()
     # A file that is a link keeps its own name; only folders are resolved.
     found = {root / file: file for file in within}

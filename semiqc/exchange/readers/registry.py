@@ -5,11 +5,13 @@ look for files of a kind: a data set of nnU-Net holds NIfTI files with ``_frame`
 too.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from semiqc.exchange.readers import acdc, dicom, manifest, mnms, nnunet, plain_nifti
+from semiqc.files.walking import children
 from semiqc.images.raw import Listing
 from semiqc.schemes import LabelScheme
 
@@ -50,7 +52,7 @@ def find(source: Path, layout: str = "auto", scheme: LabelScheme | None = None) 
     Raises:
         ValueError: If there is no such source, or no reader knows its layout.
     """
-    _check_exists(source)
+    source = _whole(source)
     return _reader(source, layout).find(source, scheme)
 
 
@@ -68,20 +70,21 @@ def find_images(source: Path, layout: str, scheme: LabelScheme, modalities: int)
     Raises:
         ValueError: If there is no such source, or no reader knows its layout.
     """
-    _check_exists(source)
+    source = _whole(source)
     if layout == "auto" and _layout(source) is None and plain_nifti.recognises(source):
         return plain_nifti.find(source, scheme, modalities)
     return find(source, layout, scheme)
 
 
-def _check_exists(source: Path) -> None:
-    """Refuse a path at which nothing stands, before a reader is asked.
+def _whole(source: Path) -> Path:
+    """The path with all its folders, which may name the split; a link keeps its own name.
 
     Raises:
-        ValueError: If so.
+        ValueError: If nothing stands there.
     """
     if not source.exists():
         raise ValueError(f"{source}: no such file or folder")
+    return Path(os.path.abspath(source))
 
 
 def _reader(source: Path, layout: str) -> Reader:
@@ -105,7 +108,7 @@ def _reader(source: Path, layout: str) -> Reader:
 
 def _not_known(source: Path) -> str:
     """Message for a source that no reader recognises."""
-    is_empty = source.is_dir() and not any(source.iterdir())
+    is_empty = source.is_dir() and not any(children(source))
     return (
         f"{source}: {'an empty folder' if is_empty else 'no known layout'},"
         f" expected one of {', '.join(READERS)}"

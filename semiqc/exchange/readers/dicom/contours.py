@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semiqc.exchange.readers.dicom.stack import CineStack
+from semiqc.files.walking import files_within
 from semiqc.images.raw import UnusableError
 from semiqc.schemes import UNLABELLED, LabelScheme
 
@@ -113,9 +114,9 @@ def _number(path: Path) -> int:
 def _contours(beside: Path) -> Mapping[int, Contours]:
     """Contours at any depth of a folder, by the number of their DICOM file."""
     found: dict[int, Contours] = {}
-    for path in sorted(beside.rglob("*.txt")):
+    for path in files_within(beside):
         named = _CONTOUR.search(path.name)
-        if named:
+        if named and path.suffix.lower() == ".txt":
             contours = found.setdefault(int(named["number"]), Contours())
             if named["kind"].lower() == "i":
                 contours.inner = path

@@ -5,6 +5,7 @@ pixels; ``RescaleSlope`` and ``RescaleIntercept`` are applied when pixels are re
 mm and directions in DICOM's LPS: towards left, posterior and superior.
 """
 
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,19 +18,27 @@ from numpy.typing import NDArray
 from pydicom.errors import InvalidDicomError
 
 from semiqc.exchange.readers.dicom.stack import Slice
+from semiqc.files.walking import files_within
 from semiqc.images.raw import UnusableError
 
 TAGS = [
     "AcquisitionTime", "BitsAllocated", "CardiacNumberOfImages", "Columns", "ContentTime",
     "ImageOrientationPatient", "ImagePositionPatient", "InstanceNumber", "NumberOfFrames",
     "PatientID", "PhotometricInterpretation", "PixelSpacing", "Rows", "SamplesPerPixel",
-    "SeriesInstanceUID", "SeriesNumber", "SliceThickness", "SpacingBetweenSlices", "TriggerTime",
+    "SeriesInstanceUID", "SeriesNumber", "SliceThickness", "SOPInstanceUID",
+    "SpacingBetweenSlices", "StudyInstanceUID", "TriggerTime",
 ]  # fmt: skip
 REQUIRED = (
     "Columns", "ImageOrientationPatient", "ImagePositionPatient", "PhotometricInterpretation",
     "PixelSpacing", "Rows", "SamplesPerPixel", "SeriesInstanceUID",
 )  # fmt: skip
 NO_IMAGES = {"DICOMDIR"}
+FILLERS = frozenset(
+    {"anon", "anonymous", "anonymized", "anonymised", "unknown", "none", "na", "null", "noid",
+     "removed", "deidentified", "patient", "patientid", "subject", "id", "test", "default"}
+)  # fmt: skip
+"""What anonymisers write as everybody's PatientID."""
+
 BROKEN = (
     AttributeError, EOFError, InvalidDicomError, KeyError, IndexError, NotImplementedError,
     OSError, RuntimeError, TypeError, ValueError,
@@ -41,7 +50,7 @@ MARK = b"DICM"
 
 def files_in(source: Path) -> list[Path]:
     """All files of a folder at any depth, sorted, but for tables of contents."""
-    return sorted(p for p in source.rglob("*") if p.is_file() and p.name not in NO_IMAGES)
+    return [path for path in files_within(source) if path.name not in NO_IMAGES]
 
 
 def is_dicom(path: Path) -> bool:
@@ -139,12 +148,22 @@ def _as_slice(path: Path, dataset: pydicom.Dataset) -> Slice:
         instance=int(dataset.get("InstanceNumber") or 0),
         thickness=float(dataset.get("SpacingBetweenSlices") or dataset.get("SliceThickness") or 0),
         announced=int(dataset.get("CardiacNumberOfImages") or 0),
+        patient=_patient(str(dataset.get("PatientID") or "")),
+        exam=str(dataset.get("StudyInstanceUID") or ""),
+        uid=str(dataset.get("SOPInstanceUID") or ""),
     )
     if min(piece.size) < 1 or min(piece.spacing) <= 0:
         raise UnusableError(
             f"{path.name}: spacing and size must be positive, got {piece.spacing}, {piece.size}"
         )
     return piece
+
+
+def _patient(written: str) -> str:
+    """A PatientID; empty for what anonymisers write in its place."""
+    patient = " ".join(written.split())
+    is_filler = re.sub(r"[^a-z0-9]", "", patient.lower()) in FILLERS
+    return "" if is_filler or set(patient.lower()) <= set("0x -_*^.") else patient
 
 
 def _numbers(values: Sequence[Any], count: int) -> tuple[float, ...]:

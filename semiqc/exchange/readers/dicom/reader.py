@@ -9,14 +9,14 @@
                              ``semiqc.exchange.readers.dicom.contours``
 
 Files are grouped by series. Slices are sorted along their common normal, the phases of each by
-trigger time, or else by acquisition time or instance number. A series in which a slice or phase
-is missing or doubled is refused, since nobody could tell which frame is which. The slice distance
-is that of the positions; ``SliceThickness`` says nothing of gaps. Series that put each slice into
-a series of its own become a study each.
+trigger time, or else by acquisition time or instance number. A stack in which
+a slice or phase is missing or doubled is refused, since nobody could tell which frame is which.
+The slice distance is that of the positions; ``SliceThickness`` says nothing of gaps. Which series
+are one stack, see ``semiqc.exchange.readers.dicom.grouping``. The subject is the PatientID.
 """
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -32,32 +32,12 @@ from semiqc.exchange.readers.dicom.files import (
     read_pixels,
     read_slice,
 )
+from semiqc.exchange.readers.dicom.grouping import Group, put_together
 from semiqc.exchange.readers.dicom.stack import CineStack, Slice, stack_slices
 from semiqc.exchange.readers.listing import listing_of
 from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError, safe_name
 from semiqc.nifti.headers import MOST_VOXELS
 from semiqc.schemes import SHORT_AXIS, UNLABELLED, LabelScheme
-
-
-@dataclass(frozen=True)
-class Series:
-    """The files of a series.
-
-    Args:
-        folder: In which they lie.
-        slices: What their headers say, in no order.
-        broken: Names of files beside them that cannot be read.
-    """
-
-    folder: Path
-    slices: tuple[Slice, ...]
-    broken: tuple[str, ...] = ()
-
-    @property
-    def in_plane_mm(self) -> tuple[float, float]:
-        """Spacing ``(y, x)`` of its first file."""
-        y, x = self.slices[0].spacing
-        return y, x
 
 
 def recognises(source: Path) -> bool:
@@ -73,29 +53,33 @@ def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
         scheme: Of labels from contours; by default ``SHORT_AXIS``.
     """
     scheme = scheme or SHORT_AXIS
-    found, broken = _gathered(source)
-    together = Counter(folder for folder, _, _ in found)
-    series = [
+    gathered, broken = _gathered(source)
+    groups = put_together(gathered)
+    together = Counter(group.folder for group in groups)
+    named = [
         (
-            folder.resolve().name if together[folder] == 1 else f"{folder.name}-{number}",
-            Series(folder, tuple(slices), tuple(p.name for p in broken if p.parent == folder)),
+            group.folder.resolve().name
+            if together[group.folder] == 1
+            else f"{group.folder.name}-{group.number}",
+            group,
         )
-        for (folder, _, number), slices in found.items()
+        for group in groups
     ]
     refusals = [Refusal(path.parent.name, reason) for path, reason in broken.items()]
-    return listing_of(series, partial(_entry, scheme), scheme, refusals=refusals)
+    return listing_of(named, partial(_entry, scheme, list(broken)), scheme, refusals=refusals)
 
 
-def _entry(scheme: LabelScheme, text: str, series: Series) -> Entry:
+def _entry(scheme: LabelScheme, broken: Sequence[Path], text: str, group: Group) -> Entry:
     name = safe_name(text)
-    read = partial(_read, name, series, scheme)
-    return Entry(name, series.folder, lambda: series.in_plane_mm, read)
+    folders = {piece.path.parent for piece in group.slices}
+    beside = [path.name for path in broken if path.parent in folders]
+    y, x = group.slices[0].spacing
+    read = partial(_read, name, group, beside, scheme)
+    return Entry(name, group.folder, lambda: (y, x), read)
 
 
-def _gathered(
-    source: Path,
-) -> tuple[dict[tuple[Path, str, str], list[Slice]], dict[Path, str]]:
-    """Slices by folder, series and its number; and files that cannot be read, with the reason."""
+def _gathered(source: Path) -> tuple[list[Group], dict[Path, str]]:
+    """Files by folder and series; and files that cannot be read, with the reason."""
     found: dict[tuple[Path, str, str], list[Slice]] = defaultdict(list)
     broken: dict[Path, str] = {}
     for path in files_in(source):
@@ -106,22 +90,25 @@ def _gathered(
                 broken[path] = str(error)
         else:
             found[path.parent, series, number].append(piece)
-    return found, broken
+    groups = [Group(folder, uid, n, tuple(s)) for (folder, uid, n), s in found.items()]
+    return groups, broken
 
 
-def _read(name: str, series: Series, scheme: LabelScheme, with_labels: bool) -> RawStudy:
-    """The stack of a series, with labels where contours lie beside it.
+def _read(
+    name: str, group: Group, broken: Sequence[str], scheme: LabelScheme, with_labels: bool
+) -> RawStudy:
+    """The stack of a group of files, with labels where contours lie beside it.
 
     Raises:
         UnusableError: If the stack is incomplete or too large, or a file cannot be read.
     """
-    stack = stack_slices(series.slices, series.broken)
+    stack = stack_slices(group.slices, broken)
     if prod(stack.shape) > MOST_VOXELS:
         raise UnusableError(
-            f"{series.folder.name}: shape {stack.shape}, more than {MOST_VOXELS} voxels"
+            f"{group.folder.name}: shape {stack.shape}, more than {MOST_VOXELS} voxels"
         )
     image = _image(stack)
-    beside = contours_beside(series.folder) if with_labels else None
+    beside = contours_beside(group.folder) if with_labels else None
     labels = (
         contour_labels(beside, stack, scheme)
         if beside
@@ -133,11 +120,18 @@ def _read(name: str, series: Series, scheme: LabelScheme, with_labels: bool) -> 
         labels=labels,
         spacing=stack.spacing,
         affine=stack.affine,
-        source=str(series.folder),
+        subject=_subject(group.slices),
+        source=str(group.folder),
         time_step=stack.time_step_ms,
         time_unit="msec" if stack.time_step_ms else "",
-        warnings=_oddities(stack),
+        warnings=(*group.notes, *_oddities(stack)),
     )
+
+
+def _subject(slices: Sequence[Slice]) -> str:
+    """The one PatientID of all files; empty where there is none, or several."""
+    patients = {piece.patient for piece in slices}
+    return patients.pop() if len(patients) == 1 else ""
 
 
 def _image(stack: CineStack) -> NDArray[np.float32]:

@@ -42,6 +42,9 @@ class Slice:
         instance: Number of the file in its series.
         thickness: Slice distance or thickness in mm, as the header says; 0 where unknown.
         announced: Number of phases that the header announces; 0 where unknown.
+        patient: PatientID; empty where there is none, or it is an anonymiser's filler.
+        exam: StudyInstanceUID; empty where unknown.
+        uid: SOPInstanceUID; empty where unknown.
     """
 
     path: Path
@@ -54,6 +57,9 @@ class Slice:
     instance: int
     thickness: float
     announced: int
+    patient: str = ""
+    exam: str = ""
+    uid: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +106,7 @@ def stack_slices(slices: Sequence[Slice], broken: Sequence[str] = ()) -> CineSta
     _check_alike(slices)
     phases = tuple(_in_order(group) for group in _by_position(slices))
     _check_complete(phases, broken)
-    positions = np.array([_along_normal(group[0], slices[0]) for group in phases])
+    positions = np.array([along_normal(group[0], slices[0]) for group in phases])
     distance = _distance(positions, phases)
     (dy, dx) = slices[0].spacing
     return CineStack(
@@ -112,7 +118,7 @@ def stack_slices(slices: Sequence[Slice], broken: Sequence[str] = ()) -> CineSta
     )
 
 
-def _along_normal(piece: Slice, first: Slice) -> float:
+def along_normal(piece: Slice, first: Slice) -> float:
     """Where a slice lies along the normal of the ``first`` of its series, in mm."""
     return float(np.dot(_normal(first), piece.position))
 
@@ -122,7 +128,7 @@ def _by_position(slices: Sequence[Slice]) -> list[list[Slice]]:
     groups: list[list[Slice]] = []
     begin = 0.0
     for along, _, piece in sorted(
-        (_along_normal(piece, slices[0]), number, piece) for number, piece in enumerate(slices)
+        (along_normal(piece, slices[0]), number, piece) for number, piece in enumerate(slices)
     ):
         if groups and along - begin <= SAME_POSITION_MM:
             groups[-1].append(piece)
