@@ -2,12 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from semiqc.exchange.duplicates import Pixels
+from semiqc.exchange.import_report import (
+    Imported,
+    ImportReport,
+    row_of,
+    split_notes,
+    summed_up,
+    why_nothing,
+)
 from semiqc.exchange.readers import find, find_images
 from semiqc.exchange.subjects import Subjects, find_subjects
 from semiqc.files.store.writer import StoreWriter
@@ -18,45 +25,6 @@ from semiqc.study import Study
 from semiqc.work.progress import Progress, untold
 
 __all__ = ["ImportReport", "Imported", "Refusal", "import_data", "read_images", "read_scheme"]
-
-NAMED = 3
-"""Studies and reasons that a message lists."""
-
-
-@dataclass(frozen=True)
-class Imported:
-    """A study as it stands in the store.
-
-    Args:
-        name: Of the study.
-        subject: Whom it is of.
-        group: Disease group or other stratum.
-        split: That the data set itself assigns.
-        frames: Number of frames.
-        slices: Number of slices.
-        size: Rows and columns.
-        spacing: In mm, ordered ``(z, y, x)``.
-        labelled_frames: Frames with a label, in order.
-    """
-
-    name: str
-    subject: str
-    group: str
-    split: str
-    frames: int
-    slices: int
-    size: tuple[int, int]
-    spacing: tuple[float, float, float]
-    labelled_frames: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class ImportReport:
-    """What came in, what was left out, and what is odd about what came in."""
-
-    imported: tuple[Imported, ...]
-    left_out: tuple[Refusal, ...]
-    warnings: tuple[str, ...]
 
 
 def import_data(
@@ -81,8 +49,7 @@ def import_data(
         layout: One of ``semiqc.exchange.readers.READERS``, or ``"auto"``.
         scheme: Of the labels; by default what the layout says.
         spacing: In plane, in mm; by default the median of the data. Slices stay as they are.
-        subjects: CSV of ``study`` and ``subject``; what it does not name is told by its reader or
-            else by its name, see ``semiqc.exchange.subjects``.
+        subjects: CSV of ``study`` and ``subject``; see ``semiqc.exchange.subjects``.
         overwrite: Replace a store that exists.
         on_progress: Told the number of studies dealt with, and of all, after each.
 
@@ -90,24 +57,26 @@ def import_data(
         FileExistsError: If the store exists and may not be replaced.
         ValueError: If nothing in ``source`` can be used, or it is of no known layout.
     """
-    _check_spacing(spacing)
     listing = find(Path(source), layout, scheme)
     writer = StoreWriter(output, listing.scheme, listing.modalities, overwrite=overwrite)
     entries, left_out = _without_namesakes(listing)
     assigned = find_subjects([entry.name for entry in entries], subjects)
-    if spacing is None:
-        entries, spacing = _with_median_spacing(entries, left_out)
+    readable, spacing = _with_spacing(entries, left_out, spacing)
     with writer as store:
         intake = _Intake(store, spacing, assigned, left_out)
-        intake.take_all(entries, on_progress)
-        if not intake.imported:
-            raise ValueError(_nothing(source, left_out))
+        intake.take_all(readable, on_progress)
+        _check_any(source, intake)
     return intake.report()
 
 
-def _check_spacing(spacing: float | None) -> None:
-    if spacing is not None and not 0 < spacing < float("inf"):
-        raise ValueError(f"spacing must be positive mm, got {spacing}")
+def _check_any(source: Path, intake: "_Intake") -> None:
+    """Refuse to make a store of nothing.
+
+    Raises:
+        ValueError: With the first few reasons.
+    """
+    if not intake.imported:
+        raise ValueError(why_nothing(source, intake.left_out))
 
 
 class _Intake:
@@ -150,7 +119,7 @@ class _Intake:
         self._pixels.check(raw)
         study = prepared(raw, self.spacing)
         self.store.add(study)
-        row = _row(study)
+        row = row_of(study)
         self.imported.append(row)
         for oddity in raw.warnings:
             self._oddities[oddity].append(row.name)
@@ -160,24 +129,9 @@ class _Intake:
         notes = [
             *self.subjects.notes({row.name: row.subject for row in self.imported}),
             *split_notes(self.imported),
-            *_summed_up(self._oddities),
+            *summed_up(self._oddities),
         ]
         return ImportReport(tuple(self.imported), tuple(self.left_out), tuple(notes))
-
-
-def split_notes(imported: Sequence[Imported]) -> list[str]:
-    """Says of subjects that the data set's own split has on several sides."""
-    splits: dict[str, set[str]] = defaultdict(set)
-    for row in imported:
-        if row.split:
-            splits[row.subject].add(row.split)
-    on_both = sorted(subject for subject, found in splits.items() if len(found) > 1)
-    if not on_both:
-        return []
-    return [
-        f"the data's own split has {len(on_both)} subjects on several sides, such as {on_both[0]}"
-        f" in {' and '.join(sorted(splits[on_both[0]]))}"
-    ]
 
 
 def read_images(
@@ -238,10 +192,21 @@ def _without_namesakes(listing: Listing) -> tuple[list[Entry], list[Refusal]]:
     return list(taken.values()), left_out
 
 
-def _with_median_spacing(
-    entries: Sequence[Entry], left_out: list[Refusal]
-) -> tuple[list[Entry], float]:
-    """The entries whose headers can be read, and their median in-plane spacing in mm."""
+def _with_spacing(
+    entries: Sequence[Entry], left_out: list[Refusal], spacing: float | None
+) -> tuple[Sequence[Entry], float]:
+    """The entries, and the in-plane spacing in mm that all get.
+
+    Where it is not given, it is the median of the entries whose headers can be read; the others
+    are left out.
+
+    Raises:
+        ValueError: If what is given is no spacing.
+    """
+    if spacing is not None:
+        if not 0 < spacing < float("inf"):
+            raise ValueError(f"spacing must be positive mm, got {spacing}")
+        return entries, spacing
     readable, spacings = [], []
     for entry in entries:
         try:
@@ -250,34 +215,3 @@ def _with_median_spacing(
         except UnusableError as error:
             left_out.append(Refusal(entry.name, str(error)))
     return readable, float(np.median(spacings)) if spacings else 1.0
-
-
-def _row(study: Study) -> Imported:
-    frames, slices, rows, columns = study.labels.shape
-    return Imported(
-        name=study.name,
-        subject=study.subject,
-        group=study.group,
-        split=study.split,
-        frames=frames,
-        slices=slices,
-        size=(rows, columns),
-        spacing=study.spacing,
-        labelled_frames=study.labelled_frames,
-    )
-
-
-def _nothing(source: Path, left_out: Sequence[Refusal]) -> str:
-    """Why a source gives no study at all, with the first few reasons."""
-    reasons = "; ".join(f"{refusal.name}: {refusal.reason}" for refusal in left_out[:NAMED])
-    more = f"; and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
-    return f"{source}: nothing can be imported{reasons and ': '}{reasons}{more}"
-
-
-def _summed_up(oddities: dict[str, list[str]]) -> tuple[str, ...]:
-    """Each oddity once, with the first few studies that have it."""
-    return tuple(
-        f"{', '.join(names[:NAMED])}"
-        f"{f' and {len(names) - NAMED} more' if len(names) > NAMED else ''}: {oddity}"
-        for oddity, names in oddities.items()
-    )
