@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from qc.base import Quality
+from semiqc.doors.json_file import read_json
+from semiqc.doors.regular import refusing
 from semiqc.files.atomic import write_text
 
 QUALITIES = "qualities.json"
@@ -21,8 +23,10 @@ def write_qualities(folder: Path, qualities: Sequence[Quality]) -> None:
 
 def read_qualities(folder: Path) -> list[Quality]:
     """What ``write_qualities`` kept."""
-    rows = json.loads((folder / QUALITIES).read_text(encoding="utf-8"))
-    return [quality_from_json(row) for row in rows]
+    path = folder / QUALITIES
+    rows = read_json(path)
+    with refusing(path, "qualities as a run writes them"):
+        return [quality_from_json(row) for row in rows]
 
 
 def quality_to_json(quality: Quality) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from semiqc.doors.json_file import parse_json
+from semiqc.doors.regular import refusing
+from semiqc.doors.tensors import read_tensors
 from semiqc.files.atomic import whole_file
 from semiqc.schemes import LabelScheme
 
@@ -79,7 +81,8 @@ def load_estimator(
             f"{path}: unknown estimator '{header['kind']}'; known: {', '.join(by_class)}"
         )
     kind = by_class[header["kind"]]
-    stored = LabelScheme.from_json(header["scheme"])
+    with refusing(path, "a label scheme in its header"):
+        stored = LabelScheme.from_json(header["scheme"])
     if scheme is not None and stored != scheme:
         raise ValueError(
             f"{path}: the estimator judges {_in_words(stored)}, the data has {_in_words(scheme)}"
@@ -91,10 +94,8 @@ def load_estimator(
     settings: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in header["settings"].items()
     }
-    try:
+    with refusing(path, f"what {header['kind']} learned"):
         return kind(stored, **settings).with_arrays(arrays)  # type: ignore[call-arg]
-    except (KeyError, RuntimeError) as error:
-        raise ValueError(f"{path}: not what {header['kind']} learned ({error})") from error
 
 
 def arrays_below(
@@ -106,19 +107,17 @@ def arrays_below(
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, np.dtype[Any]]]]:
-    try:
-        with safe_open(path, framework="np") as file:
-            stored = (file.metadata() or {}).get(HEADER)
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file") from None
-    except (OSError, SafetensorError) as error:
-        raise ValueError(f"{path}: not a readable safetensors file ({error})") from error
-    if stored is None:
+    arrays, metadata = read_tensors(path, "np")
+    if HEADER not in metadata:
         raise ValueError(f"{path}: a safetensors file, but not one that holds an estimator")
-    header: dict[str, Any] = json.loads(stored)
-    if header["version"] != VERSION:
-        raise ValueError(f"{path}: estimator of version {header['version']}, expected {VERSION}")
+    header = parse_json(metadata[HEADER], str(path))
+    kinds = {"kind": str, "scheme": dict, "settings": dict}
+    if not isinstance(header, dict) or header.get("version") != VERSION:
+        found = header.get("version") if isinstance(header, dict) else None
+        raise ValueError(f"{path}: estimator of version {found}, expected {VERSION}")
+    wrong = [name for name, kind in kinds.items() if not isinstance(header.get(name), kind)]
+    if wrong:
+        raise ValueError(f"{path}: damaged, its header lacks {', '.join(wrong)}")
     return header, arrays
 
 

@@ -1,6 +1,5 @@
 """Verdicts on predictions: a reader's, or a simulated reader's who looks at the reference."""
 
-import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.base import Graded
+from semiqc.doors.csv_table import read_table
+from semiqc.doors.regular import in_short
 from semiqc.measuring.measures import curves, ejection_fraction
 from semiqc.measuring.metrics import dice
 from semiqc.schemes import UNLABELLED, LabelScheme, Measure
@@ -231,33 +232,26 @@ def read_verdicts(path: Path) -> dict[str, bool]:
             a study twice.
     """
     verdicts: dict[str, bool] = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = {"study", "verdict"} - set(reader.fieldnames or ())
-            if missing:
-                raise ValueError(f"{path}: lacks the columns {', '.join(sorted(missing))}")
-            for row in reader:
-                study, is_good = _verdict_of(row, f"{path}, line {reader.line_num}")
-                if study in verdicts:
-                    raise ValueError(
-                        f"{path}, line {reader.line_num}: a second verdict on {study}"
-                    )
-                verdicts[study] = is_good
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: not a CSV file in UTF-8 ({error})") from error
+    table = read_table(path)
+    table.require(path, ("study", "verdict"))
+    for line, row in zip(table.lines, table.rows, strict=True):
+        study, is_good = _verdict_of(row, f"{path}, line {line}")
+        if study in verdicts:
+            raise ValueError(f"{path}, line {line}: a second verdict on {in_short(study)}")
+        verdicts[study] = is_good
     if not verdicts:
         raise ValueError(f"{path}: holds no verdict")
     return verdicts
 
 
-def _verdict_of(row: Mapping[str, str | None], place: str) -> tuple[str, bool]:
-    study = (row["study"] or "").strip()
-    said = (row["verdict"] or "").strip().lower()
+def _verdict_of(row: Mapping[str, str], place: str) -> tuple[str, bool]:
+    study = row["study"].strip()
+    said = row["verdict"].strip().lower()
     if not study:
         raise ValueError(f"{place}: names no study")
     if said not in VERDICTS:
-        raise ValueError(f"{place}: verdict on {study} must be good or erroneous, got '{said}'")
+        raise ValueError(
+            f"{place}: verdict on {in_short(study)} must be good or erroneous, got"
+            f" '{in_short(said)}'"
+        )
     return study, VERDICTS[said]

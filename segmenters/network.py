@@ -240,7 +240,14 @@ class NetworkSegmenter(ABC):
     def logits(self, network: nn.Module, slices: Tensor) -> Tensor:
         """Logits of slices of any size, ``[Z, M, Y, X]`` to ``[Z, C, Y, X]``."""
         height, width = slices.shape[-2:]
-        padding = (0, -width % self.multiple, 0, -height % self.multiple)
+        # Instance normalisation needs more than one pixel at the coarsest level.
+        least = 2 * self.multiple
+        padding = (
+            0,
+            max(least - width, -width % self.multiple),
+            0,
+            max(least - height, -height % self.multiple),
+        )
         logits: Tensor = network(nn.functional.pad(slices, padding))
         return logits[..., :height, :width]
 

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from semiqc.doors.json_file import parse_json
+from semiqc.doors.regular import in_short
+from semiqc.doors.tensors import read_tensors
 from semiqc.files.atomic import whole_file
 
 HEADER = "semiqc-segmenter"
@@ -28,13 +30,9 @@ def read_weights(path: Path, described: Mapping[str, Any]) -> dict[str, Tensor]:
     Raises:
         ValueError: If the file cannot be read, or holds another network than ``described``.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            stored = json.loads((file.metadata() or {}).get(HEADER, "null"))
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise ValueError(f"{path}: not a readable safetensors file ({error})") from error
+    tensors, metadata = read_tensors(path, "pt")
+    stored = parse_json(metadata.get(HEADER, "null"), str(path))
     expected = json.loads(json.dumps(described))
     if stored != expected:
-        raise ValueError(f"{path}: holds {stored}, expected {expected}")
+        raise ValueError(f"{path}: holds {in_short(stored)}, expected {expected}")
     return tensors

@@ -1,5 +1,6 @@
 """Label schemes: what the label values of a data set mean, by name or from a file."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
+
+from semiqc.doors.regular import in_short
+from semiqc.doors.yaml_file import read_yaml
 
 UNLABELLED = -1
 """Label of a voxel nobody has annotated; every loss and metric ignores it."""
@@ -217,14 +220,12 @@ def read_scheme(text: str) -> LabelScheme:
     if text in SCHEMES:
         return SCHEMES[text]
     path = Path(text)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         known = ", ".join(SCHEMES)
-        raise ValueError(f"unknown label scheme '{text}'; known: {known}, or a file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path}: not a readable YAML or JSON file ({reason})") from error
+        raise ValueError(
+            f"unknown label scheme '{in_short(text)}'; known: {known}, or a file"
+        ) from None
+    content = read_yaml(path)
     try:
         return _scheme(path, content)
     except ValueError as error:
@@ -243,13 +244,13 @@ def _scheme(path: Path, content: object) -> LabelScheme:
     elif isinstance(structures, list):
         found = tuple(_structure(one) for one in structures)
     else:
-        raise ValueError(f"expected 'structures' to be a list, got {structures!r}")
+        raise ValueError(f"expected 'structures' to be a list, got {in_short(structures)}")
     axes = described.get("mirror_axes") or ()
-    if not isinstance(axes, list | tuple) or not set(axes) <= {"y", "x"}:
-        raise ValueError(f"mirror_axes may hold y and x, got {axes!r}")
+    if not isinstance(axes, list | tuple) or any(axis not in ("y", "x") for axis in axes):
+        raise ValueError(f"mirror_axes may hold y and x, got {in_short(axes)}")
     one_piece = described.get("one_piece", False)
     if not isinstance(one_piece, bool):
-        raise ValueError(f"one_piece must be true or false, got {one_piece!r}")
+        raise ValueError(f"one_piece must be true or false, got {in_short(one_piece)}")
     name = str(described.get("name") or path.stem)
     return LabelScheme(name, names, found, tuple(axes), one_piece)
 
@@ -258,10 +259,12 @@ def _structure(content: object) -> Structure:
     described = _mapping(content, STRUCTURE_KEYS, "a structure")
     values = described.get("values")
     if not isinstance(values, list) or not all(type(value) is int for value in values):
-        raise ValueError(f"a structure's 'values' must be a list of integers, got {values!r}")
+        raise ValueError(
+            f"a structure's 'values' must be a list of integers, got {in_short(values)}"
+        )
     measure = described.get("measure")
     if measure is not None and measure not in list(Measure):
-        raise ValueError(f"unknown measure '{measure}'; known: {', '.join(Measure)}")
+        raise ValueError(f"unknown measure '{in_short(measure)}'; known: {', '.join(Measure)}")
     if not described.get("name"):
         raise ValueError(f"structure with values {values} has no name")
     return Structure(str(described["name"]), tuple(values), measure and Measure(measure))

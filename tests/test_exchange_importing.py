@@ -351,7 +351,7 @@ def test_a_scheme_is_a_known_name_or_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[", "not a readable YAML"),
+        ("[", "not readable YAML"),
         ("5", "expected a label scheme"),
         ("classes: [background]", "a list of 2 to 127 names"),
         ("clases: [background, a]", "unknown keys clases; known: classes"),

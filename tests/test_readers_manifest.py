@@ -112,7 +112,7 @@ def test_a_table_of_other_columns_is_refused(table, text, message):
 def test_a_table_that_is_no_text_is_refused(table, tmp_path):
     path = table("")
     path.write_bytes(b"image\n\xff\xfe\0\n")
-    with pytest.raises(ValueError, match="not a readable CSV"):
+    with pytest.raises(ValueError, match="expected text in UTF-8, found the byte 0xff"):
         find(path)
 
 

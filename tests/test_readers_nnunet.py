@@ -161,7 +161,7 @@ def test_a_description_that_is_no_json_is_named(tmp_path):
     folder = dataset(tmp_path)
     (folder / "dataset.json").write_text("{")
 
-    with pytest.raises(ValueError, match=r"dataset\.json: expected channel_names"):
+    with pytest.raises(ValueError, match=r"dataset\.json: not JSON \(Expecting"):
         find(folder)
 
 

@@ -401,7 +401,7 @@ def test_a_mistake_is_named_before_anything_is_made(store, tmp_path, capsys, arg
     ("spoil", "message"),
     [
         (lambda folder: (folder / SUITE).unlink(), "holds no suite"),
-        (lambda folder: (folder / SUITE).write_text("{"), "cannot be read"),
+        (lambda folder: (folder / SUITE).write_text("{"), "not JSON"),
         (lambda folder: (folder / SUITE).write_text('{"version": 99}'), "not a suite of version"),
         (lambda folder: (folder / "cnn.safetensors").unlink(), "no such file"),
         (lambda folder: (folder / "svr.safetensors").write_bytes(b"x" * 99), "not a readable"),

@@ -15,6 +15,8 @@ from qc.consensus.panel import Panel
 from qc.estimators.registry import ESTIMATORS
 from qc.saving import load_estimator, save_estimator
 from qc.suites.domain import TrainingDomain
+from semiqc.doors.json_file import read_object
+from semiqc.doors.regular import in_short
 from semiqc.files.atomic import write_text
 from semiqc.images.preparing import prepared
 from semiqc.images.raw import RawStudy, UnusableError
@@ -93,9 +95,9 @@ class Suite:
             scheme = LabelScheme.from_json(stored["scheme"])
             training = TrainingDomain.from_json(stored["training"])
             names = [str(name) for name in stored["estimators"]]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(
-                f"{folder / SUITE}: not the description of a suite ({error})"
+                f"{folder / SUITE}: not the description of a suite ({in_short(error)})"
             ) from error
         fitted = {n: load_estimator(_file(folder, n), ESTIMATORS, scheme) for n in names}
         if not stored.get("blend"):
@@ -268,12 +270,9 @@ def _read(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: If there is no file, it cannot be read, or it is something else.
     """
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"{path.parent}: holds no suite, for there is no {path.name}") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: cannot be read ({error})") from error
-    if not isinstance(stored, dict) or stored.get("version") != VERSION:
+    if not path.exists():
+        raise ValueError(f"{path.parent}: holds no suite, for there is no {path.name}")
+    stored = read_object(path)
+    if stored.get("version") != VERSION:
         raise ValueError(f"{path}: not a suite of version {VERSION}")
     return stored

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
+from semiqc.doors.json_file import read_object
 from semiqc.files.atomic import write_text
 
 LICENCE = "Apache-2.0"
@@ -53,7 +54,7 @@ class Card:
             ValueError: If it is no card.
         """
         try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
+            stored = read_object(path)
             known = {field.name for field in fields(cls)}
             given = {name: value for name, value in stored.items() if name in known}
             return cls(**{**given, "measured": tuple(stored.get("measured", ()))})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from semiqc.doors.regular import one_study
 from semiqc.exchange.duplicates import Pixels
 from semiqc.exchange.import_report import (
     Imported,
@@ -104,7 +105,8 @@ class _Intake:
         """Take one study after the other; those that cannot be used are left out."""
         for number, entry in enumerate(entries, start=1):
             try:
-                self._take(entry)
+                with one_study(entry.name):
+                    self._take(entry)
             except UnusableError as error:
                 self.left_out.append(Refusal(entry.name, str(error)))
             on_progress(number, len(entries))
@@ -160,9 +162,12 @@ def read_images(
     subjects = find_subjects([entry.name for entry in entries], None)
     for entry in entries:
         try:
-            yield _unlabelled(entry, subjects, modalities, spacing)
+            with one_study(entry.name):
+                study = _unlabelled(entry, subjects, modalities, spacing)
         except UnusableError as error:
             yield Refusal(entry.name, str(error))
+        else:
+            yield study
 
 
 def _unlabelled(entry: Entry, subjects: Subjects, modalities: int, spacing: float) -> Study:
@@ -210,7 +215,8 @@ def _with_spacing(
     readable, spacings = [], []
     for entry in entries:
         try:
-            spacings.append(float(np.mean(entry.in_plane_mm())))
+            with one_study(entry.name):
+                spacings.append(float(np.mean(entry.in_plane_mm())))
             readable.append(entry)
         except UnusableError as error:
             left_out.append(Refusal(entry.name, str(error)))

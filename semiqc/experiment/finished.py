@@ -1,13 +1,15 @@
 """A finished run, read from its folder for the report and for new studies."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from semiqc.doors.json_file import read_object
+from semiqc.doors.regular import UnusableError, in_short
+from semiqc.doors.text import read_text
+from semiqc.doors.yaml_file import read_yaml
 from semiqc.experiment.overlays import read_overlays
 from semiqc.experiment.renamed import as_written_before
 from semiqc.experiment.results import CHECKPOINTS, TABLES
@@ -52,7 +54,7 @@ class Finished:
             what = "an unfinished run" if (folder / SETTINGS).exists() else "not a run folder"
             raise RunError(f"{folder}: {what}; expected the output of `semiqc run`")
         settings = _settings(folder / SETTINGS)
-        return cls(folder, settings, json.loads(described.read_text(encoding="utf-8")))
+        return cls(folder, settings, _described(described))
 
     @property
     def scheme(self) -> LabelScheme:
@@ -88,7 +90,7 @@ class Finished:
             rows["checkpoints"] = read_rows(folder / CHECKPOINTS, CheckpointRow)
         return ReportData(
             title=self.settings.name,
-            settings=(self.folder / SETTINGS).read_text(encoding="utf-8"),
+            settings=read_text(self.folder / SETTINGS),
             environment=read_environment(self.folder),
             scheme=self.scheme,
             scenarios=[(name, one.title) for name, one in self.settings.compared().items()],
@@ -114,14 +116,36 @@ def _settings(path: Path) -> Settings:
         RunError: If this version of semiqc does not know them.
     """
     try:
-        written = yaml.safe_load(path.read_text(encoding="utf-8"))
+        written = read_yaml(path)
+        if not isinstance(written, dict):
+            raise RunError(f"{path}: expected settings, found {type(written).__name__}")
         return Settings.model_validate(as_written_before(written))
-    except (yaml.YAMLError, ValidationError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else None
-        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)
-        raise RunError(
-            f"{path}: not settings of this version of semiqc ({' '.join(reason.split())})"
-        ) from None
+    except UnusableError as error:
+        raise RunError(str(error)) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = in_short(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+        raise RunError(f"{path}: not settings of this version of semiqc ({reason})") from None
+
+
+def _described(path: Path) -> dict[str, Any]:
+    """What ``write_results`` kept of the data, checked.
+
+    Raises:
+        RunError: If the file is damaged, or says less.
+    """
+    try:
+        found = read_object(path)
+        LabelScheme.from_json(found["scheme"])
+        kinds = {"modalities": list, "spacing_mm": float, "left_out": list, "estimators": dict}
+        wrong = [name for name, kind in kinds.items() if not isinstance(found[name], kind)]
+    except KeyError as error:
+        raise RunError(f"{path}: damaged, lacks {error}") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"{path}: damaged ({in_short(error)})") from None
+    if wrong:
+        raise RunError(f"{path}: damaged, {wrong[0]} is {type(found[wrong[0]]).__name__}")
+    return found
 
 
 def write_report(run: Path) -> Path:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from qc import Quality
 from segmenters import segment
+from semiqc.doors.regular import UnusableError, one_study
 from semiqc.exchange.importing import Refusal, read_images
 from semiqc.experiment.correcting import correction_rows, corrector_of
 from semiqc.experiment.evaluation import curve_rows
 from semiqc.experiment.learned import Learned, find_learned
+from semiqc.files.hdf5 import StoreError
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import (
@@ -43,6 +45,13 @@ class Predicted:
     curves: list[CurveRow] = field(default_factory=list)
     qualities: list[QualityRow] = field(default_factory=list)
     corrections: list[CorrectionRow] = field(default_factory=list)
+
+    def forget(self, study: str) -> None:
+        """Drop what was measured of a study."""
+        self.clinical = [row for row in self.clinical if row.study != study]
+        self.curves = [row for row in self.curves if row.study != study]
+        self.qualities = [row for row in self.qualities if row.study != study]
+        self.corrections = [row for row in self.corrections if row.study != study]
 
 
 def predict_images(
@@ -78,7 +87,7 @@ def predict_images(
             if isinstance(study, Refusal):
                 found.left_out.append((study.name, study.reason))
             else:
-                predictor.predict(study)
+                predictor.predict_or_leave_out(study)
             tick(number, {})
     if not found.rows:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in found.left_out[:3])
@@ -106,9 +115,15 @@ def _studies(learned: Learned, images: Path, layout: str) -> Iterator[Study | Re
             images, spacing=spacing, modalities=modalities, scheme=learned.scheme, layout=layout
         )
         return
-    for study in Store(images):
+    store = Store(images)
+    for name in store.names:
+        try:
+            study = store.study(name)
+        except StoreError as error:
+            yield Refusal(name, str(error))
+            continue
         reason = refusal_of(study, spacing, modalities)
-        yield Refusal(study.name, reason) if reason else study.without_labels()
+        yield Refusal(name, reason) if reason else study.without_labels()
 
 
 def refusal_of(study: Study, spacing_mm: float, modalities: int) -> str:
@@ -140,6 +155,16 @@ class _Predictor:
         self.scenario = learned.scenario
         self.output = output
         self.found = Predicted()
+
+    def predict_or_leave_out(self, study: Study) -> None:
+        """As ``predict``; a study that cannot be segmented or judged leaves no row and no file."""
+        try:
+            with one_study(study.name):
+                self.predict(study)
+        except UnusableError as error:
+            self.found.forget(study.name)
+            (self.output / f"{study.name}.nii.gz").unlink(missing_ok=True)
+            self.found.left_out.append((study.name, str(error)))
 
     def predict(self, study: Study) -> None:
         """Write the labels of a study, and add its rows to ``found``."""

@@ -2,6 +2,7 @@
 
 import os
 from contextlib import ExitStack
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,19 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.doors.regular import UnusableError, check_regular, in_short, refusing
 from semiqc.files.atomic import whole_file
 
 
-class StoreError(ValueError):
+class StoreError(UnusableError):
     """The file is not a store, or lacks what was asked of it."""
 
 
 Version = tuple[int, int]
 """Time of change and inode of a file: what tells one that was replaced."""
+
+LARGEST_PART = 2**30
+"""Bytes of one frame or modality of an array, and of a chunk."""
 
 _open_files: dict[tuple[int, Path], tuple[Version, h5py.File]] = {}
 
@@ -29,11 +34,9 @@ def file_version(path: Path) -> Version:
         StoreError: If there is no such file.
     """
     try:
-        state = path.stat()
-    except FileNotFoundError:
-        raise StoreError(f"{path}: no such file") from None
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
+        state = check_regular(path)
+    except UnusableError as error:
+        raise StoreError(str(error)) from None
     return state.st_mtime_ns, state.st_ino
 
 
@@ -65,8 +68,37 @@ def _opened(path: Path) -> h5py.File:
     try:
         # Chunks are slices drawn at random: a cache would keep 1 MiB of each array in vain.
         return h5py.File(path, "r", rdcc_nbytes=0)
-    except OSError as error:
-        raise StoreError(f"{path}: not a readable HDF5 file ({error})") from error
+    except Exception as error:
+        if "unable to lock" in str(error):
+            # Reading needs no lock, which some file systems refuse and others may hold.
+            with refusing(path, "a readable HDF5 file"):
+                return h5py.File(path, "r", rdcc_nbytes=0, locking=False)
+        raise StoreError(f"{path}: not a readable HDF5 file ({in_short(error)})") from error
+
+
+def sound_array(path: Path, name: str, found: Any) -> h5py.Dataset:  # noqa: ANN401
+    """An array of numbers whose parts fit in memory and lie in the file itself.
+
+    Args:
+        path: Of the file.
+        name: Of what was found in it.
+        found: What stands there.
+
+    Raises:
+        StoreError: If it is something else.
+    """
+    if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "biuf":
+        raise StoreError(f"{path}: '{name}' is no array of numbers")
+    if found.is_virtual or found.external:
+        raise StoreError(f"{path}: '{name}' lies in another file")
+    frame = prod(found.shape[1:]) * found.dtype.itemsize
+    chunk = prod(found.chunks or (1,)) * found.dtype.itemsize
+    if max(frame, chunk) > LARGEST_PART:
+        raise StoreError(
+            f"{path}: '{name}' claims shape {found.shape} in chunks of {found.chunks}, expected"
+            f" {LARGEST_PART >> 20} MiB at most for each of the first axis"
+        )
+    return found
 
 
 class H5Voxels:
@@ -116,16 +148,24 @@ class H5Voxels:
         # A handle must not cross a fork: two processes would share one file position.
         if self._handle is None or self._handle[0] != os.getpid():
             file = open_h5(self.path, self.version)
-            if self.name not in file:
+            try:
+                found = file.get(self.name)
+            except Exception as error:
+                raise StoreError(
+                    f"{self.path}: '{self.name}' is damaged ({in_short(error)})"
+                ) from error
+            if found is None:
                 raise StoreError(f"{self.path}: holds no '{self.name}'")
-            self._handle = (os.getpid(), file[self.name])
+            self._handle = (os.getpid(), sound_array(self.path, self.name, found))
         return self._handle[1]
 
     def __getitem__(self, key: Any) -> NDArray[Any]:  # noqa: ANN401
         try:
             found = np.asarray(self._dataset[key], dtype=self.dtype)
-        except OSError as error:
-            raise StoreError(f"{self.path}: '{self.name}' is damaged ({error})") from error
+        except (OSError, RuntimeError, MemoryError) as error:
+            raise StoreError(
+                f"{self.path}: '{self.name}' is damaged ({in_short(error)})"
+            ) from error
         return found if self.scale == 1 else found * self.dtype.type(self.scale)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from semiqc.doors.csv_table import harmless, read_table
+from semiqc.doors.regular import in_short, refusing
 from semiqc.files.atomic import whole_file
 from semiqc.files.earlier import in_current_columns
 
@@ -16,6 +18,9 @@ PREFIX = "prefix"
 
 REQUIRED = "required"
 """Key in a field's metadata: keys of its mapping that a table must have."""
+
+LARGEST_TABLE = 2**30
+"""Bytes of a table of thousands of studies."""
 
 BOOLEANS = {"True": True, "False": False, "": None}
 
@@ -68,16 +73,19 @@ def read_rows(path: Path, kind: type[Row]) -> list[Row]:
     if not path.exists():
         return []
     names = {one.name for one in _fields(kind)}
-    written = pd.read_csv(path, dtype=str, na_filter=False, index_col=False)
-    table = in_current_columns(written, names)
+    read = read_table(path, most=LARGEST_TABLE)
+    cells = [[row.get(name, "") for name in read.columns] for row in read.rows]
+    written = pd.DataFrame(cells, columns=list(read.columns), dtype=str)
+    with refusing(path, "a table of this kind"):
+        table = in_current_columns(written, names)
     types: dict[str, Any] = typing.get_type_hints(kind)
     missing = {name for one in _fields(kind) for name in _required(one)} - set(table.columns)
     if missing:
         raise ValueError(f"{path}: lacks the columns {', '.join(sorted(missing))}")
     try:
         columns = {one.name: _read(table, one, types[one.name], names) for one in _fields(kind)}
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{path}: {in_short(error)}") from error
     rows = zip(*columns.values(), strict=True)
     return [kind(**dict(zip(columns, row, strict=True))) for row in rows]
 
@@ -89,7 +97,7 @@ def _cells(row: object) -> dict[str, Any]:
         value = getattr(row, one.name)
         prefix = one.metadata.get(PREFIX)
         if prefix is None:
-            cells[one.name] = "" if value is None else value
+            cells[one.name] = _plain_cell(value)
         else:
             cells |= {f"{prefix}{key}": _spread_cell(cell) for key, cell in value.items()}
     return cells
@@ -97,9 +105,12 @@ def _cells(row: object) -> dict[str, Any]:
 
 def _spread_cell(cell: Any) -> Any:  # noqa: ANN401
     """A cell of a key that the row has: NaN is said, for a row without the key is left empty."""
-    if cell is None:
-        return ""
-    return "nan" if cell != cell else cell
+    return "nan" if cell != cell else _plain_cell(cell)
+
+
+def _plain_cell(cell: Any) -> Any:  # noqa: ANN401
+    """A cell of a key; names and groups come from outside, and are not to be computed."""
+    return "" if cell is None else harmless(cell) if isinstance(cell, str) else cell
 
 
 def _columns(one: "Field[Any]", present: Iterable[str], taken: Container[str]) -> list[str]:

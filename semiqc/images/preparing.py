@@ -1,5 +1,6 @@
 """A raw study as segmenters and estimators take it: resampled in plane and normalised."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from semiqc.images.axes import AS_IT_LIES, turned
 from semiqc.images.raw import RawStudy, UnusableError
 from semiqc.images.resampling import resample_image, resample_labels
+from semiqc.images.sizes import MOST_VOXELS, check_spacing
 from semiqc.study import Geometry, Study
 
 PERCENTILES = (1.0, 99.0)
@@ -18,6 +20,12 @@ CLIPPED = (-1.0, 3.0)
 
 SAMPLED_VOXELS = 2_000_000
 """Of a study, from which percentiles are taken."""
+
+FEWEST_PIXELS = 16
+"""Rows or columns of an image that was much shrunk; likewise."""
+
+SHRUNK = 5
+"""Times that an image is much shrunk by."""
 
 MOST_PIXELS = 4096
 """Rows or columns of a resampled image; what asks for more has a spacing that is not in mm."""
@@ -69,13 +77,21 @@ def _check_size(raw: RawStudy, spacing: float) -> None:
     Raises:
         UnusableError: Naming the spacing, which is hardly in mm then.
     """
-    for mm, length in zip(raw.spacing[1:], raw.image.shape[-2:], strict=True):
-        wanted = length * mm / spacing
-        if wanted > MOST_PIXELS:
+    check_spacing(raw.spacing, raw.name)
+    *others, height, width = raw.image.shape
+    pixels = (height * raw.spacing[1] / spacing, width * raw.spacing[2] / spacing)
+    for mm, length, wanted in zip(raw.spacing[1:], (height, width), pixels, strict=True):
+        if wanted > MOST_PIXELS or wanted < min(FEWEST_PIXELS, length / SHRUNK):
             raise UnusableError(
                 f"{raw.name}: {length} pixels of {mm:g} mm would become {wanted:.0f} of"
                 f" {spacing:g} mm; is the spacing in mm?"
             )
+    voxels = prod(others) * prod(pixels)
+    if voxels > MOST_VOXELS:
+        raise UnusableError(
+            f"{raw.name}: shape {tuple(raw.image.shape)} would become {voxels:.3g} voxels at"
+            f" {spacing:g} mm, expected {MOST_VOXELS} at most; is the spacing in mm?"
+        )
 
 
 def _resampled(

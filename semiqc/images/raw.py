@@ -9,14 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.doors.regular import UnusableError as UnusableError
 from semiqc.schemes import LabelScheme
 
 LONGEST_NAME = 100
 """So that a name with a prefix and a suffix still names a file everywhere."""
-
-
-class UnusableError(ValueError):
-    """A file or a study that cannot be used; the message names the file and says why."""
 
 
 @dataclass(frozen=True)

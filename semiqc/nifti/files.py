@@ -3,12 +3,15 @@
 import gzip
 import io
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.doors.regular import check_regular, in_short, open_regular
 from semiqc.images.raw import UnusableError
 from semiqc.nifti.forms import SAME_PLACE, apart_mm
 from semiqc.nifti.headers import LONGEST, Header, parse_header
@@ -41,17 +44,12 @@ def read_header(path: Path) -> Header:
         UnusableError: If it is empty or not a NIfTI file, has no positive spacing, claims what
             the file cannot hold, or cannot be opened.
     """
-    try:
-        size = path.stat().st_size
-        if size == 0:
-            raise UnusableError(f"{path.name}: empty file")
-        is_packed = _is_packed(path)
-        with _open(path, is_packed) as file:
-            block = file.read(LONGEST)
-    except FileNotFoundError:
-        raise UnusableError(f"{path.name}: no such file") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise _unreadable(path, error) from error
+    size = check_regular(path, called=path.name).st_size
+    if size == 0:
+        raise UnusableError(f"{path.name}: empty file")
+    is_packed = _is_packed(path)
+    with _reading(path), _open(path, is_packed) as file:
+        block = file.read(LONGEST)
     return parse_header(path, block, size=size, is_packed=is_packed)
 
 
@@ -62,14 +60,11 @@ def read_voxels(header: Header) -> NDArray[Any]:
         UnusableError: If the file is cut short or damaged, or a voxel is not finite.
     """
     stored = np.empty(header.shape[::-1], header.dtype)
-    try:
-        with _open(header.path, _is_packed(header.path)) as file:
-            file.seek(header.offset)
-            _fill(file, stored, header.path)
-            # Only at the end of a gzip file is its checksum compared.
-            rest = len(file.read(LONGEST_REST))
-    except (OSError, EOFError, zlib.error) as error:
-        raise _unreadable(header.path, error) from error
+    with _reading(header.path), _open(header.path, _is_packed(header.path)) as file:
+        file.seek(header.offset)
+        _fill(file, stored, header.path)
+        # Only at the end of a gzip file is its checksum compared.
+        rest = len(file.read(LONGEST_REST))
     if rest == LONGEST_REST:
         raise UnusableError(f"{header.path.name}: goes on for {rest} bytes after its voxels")
     voxels = _as_numbers(stored, header.scaling)
@@ -107,21 +102,30 @@ def difference(image: Header, other: Header) -> str:
 def _is_packed(path: Path) -> bool:
     """Whether a file is compressed."""
     # Told by its first bytes: files lose and gain the ending .gz when they are passed on.
-    with path.open("rb") as file:
+    with open_regular(path, called=path.name) as file:
         return file.read(2) == b"\x1f\x8b"
 
 
-def _open(path: Path, is_packed: bool) -> Binary:
-    return gzip.GzipFile(path, "rb") if is_packed else path.open("rb")
+@contextmanager
+def _open(path: Path, is_packed: bool) -> Iterator[Binary]:
+    """A file, unpacked where it is compressed."""
+    with open_regular(path, called=path.name) as file:
+        if not is_packed:
+            yield file
+        else:
+            with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
+                yield unpacked
 
 
-def _unreadable(path: Path, error: Exception) -> UnusableError:
-    """The error to raise for whatever went wrong while a file was read."""
-    if isinstance(error, PermissionError):
-        return UnusableError(f"{path.name}: no permission to read it")
-    if isinstance(error, IsADirectoryError):
-        return UnusableError(f"{path.name}: a folder, expected a file")
-    return UnusableError(f"{path.name}: cut short or damaged ({error})")
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while voxels are read into one ``UnusableError``."""
+    try:
+        yield
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnusableError(f"{path.name}: cut short or damaged ({in_short(error)})") from error
+    except MemoryError:
+        raise UnusableError(f"{path.name}: needs more memory than there is") from None
 
 
 def _fill(file: Binary, array: NDArray[Any], path: Path) -> None:

@@ -16,20 +16,28 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
+from semiqc.doors.regular import in_short
 from semiqc.images.raw import UnusableError
+from semiqc.images.sizes import check_spacing
 from semiqc.nifti.forms import form_of, oddities, qform, sform, views
 
 LONGEST = 540
 """Bytes of the longer of the two kinds of header, that of NIfTI-2."""
 
-MOST_VOXELS = 2**30
-"""Of one file: a cine of 50 frames, 20 slices and 1024 x 1024 pixels."""
+MOST_VOXELS = 2**28
+"""Of one file: a cine of 50 frames, 20 slices and 512 x 512 pixels."""
+
+MOST_BYTES = 2**30
+"""Of the voxels of one file as they are stored."""
 
 MOST_DEFLATED = 1032
 """Bytes that one byte of a deflate stream can stand for; see https://zlib.net/zlib_tech.html."""
 
 FURTHEST_OFFSET = 2**24
 """Of the first voxel; header extensions lie before it."""
+
+FLATTEST = 1e-3
+"""Volume that three axes of length 1 span, below which they lie in one plane."""
 
 _HEADERS: dict[int, Any] = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _SPATIAL_UNITS = {1: "metres", 3: "microns"}
@@ -87,9 +95,13 @@ def parse_header(path: Path, block: bytes, *, size: int, is_packed: bool) -> Hea
         UnusableError: If they are no header, or an unsound one.
     """
     try:
-        return _parse(path, block, size * MOST_DEFLATED if is_packed else size)
-    except (HeaderDataError, KeyError, OverflowError, np.linalg.LinAlgError) as error:
-        raise UnusableError(f"{path.name}: unsound NIfTI header ({error})") from error
+        # What overflows is refused for what it becomes.
+        with np.errstate(all="ignore"):
+            return _parse(path, block, size * MOST_DEFLATED if is_packed else size)
+    except UnusableError:
+        raise
+    except (ValueError, KeyError, ArithmeticError, HeaderDataError) as error:
+        raise UnusableError(f"{path.name}: unsound NIfTI header ({in_short(error)})") from error
 
 
 def _parse(path: Path, block: bytes, most: int) -> Header:
@@ -181,6 +193,11 @@ def _check_claim(path: Path, shape: tuple[int, ...], claimed: int, most: int) ->
     """Refuse a header that claims what the file cannot hold, before memory is reserved."""
     if prod(shape) > MOST_VOXELS:
         raise UnusableError(f"{path.name}: claims shape {shape}, more than {MOST_VOXELS} voxels")
+    if claimed > MOST_BYTES:
+        raise UnusableError(
+            f"{path.name}: claims shape {shape}, {claimed >> 20} MiB, expected"
+            f" {MOST_BYTES >> 20} MiB at most"
+        )
     if claimed > most:
         raise UnusableError(
             f"{path.name}: cut short; shape {shape} takes {claimed} bytes,"
@@ -198,7 +215,12 @@ def _affine(
     """
     counts = form["sform_code"] > 0, form["qform_code"] > 0
     affine = sform(form) if counts[0] else qform(form) if counts[1] else seen[0]
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-9:
+    scale = np.linalg.norm(affine[:3, :3], axis=0)
+    # Of lengths whatever they are, the determinant tells only whether directions differ.
+    if (
+        not np.isfinite(affine).all()
+        or not abs(np.linalg.det(affine[:3, :3] / np.where(scale > 0, scale, 1))) > FLATTEST
+    ):
         raise UnusableError(f"{path.name}: affine cannot be inverted: {affine[:3].tolist()}")
     return affine
 
@@ -221,6 +243,7 @@ def _spacing(
         warnings = (f"header's voxel size and affine contradict each other; the {taken} is taken",)
         voxel_mm = scale if taken == "affine" else voxel_mm
     x, y, z = (round(float(mm), 6) for mm in voxel_mm)
+    check_spacing((z, y, x), path.name)
     return (z, y, x), warnings
 
 

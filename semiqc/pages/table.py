@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from semiqc.doors.csv_table import harmless
 from semiqc.files.atomic import write_text
 
 Cell = str | int | float
@@ -80,7 +81,10 @@ class Table:
         writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
         if names:
             writer.writeheader()
-        writer.writerows(self.rows)
+        writer.writerows(
+            {name: harmless(c) if isinstance(c, str) else c for name, c in row.items()}
+            for row in self.rows
+        )
         return text.getvalue()
 
 

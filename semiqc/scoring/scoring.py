@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from qc.base import Quality
 from qc.estimators.network.estimator import NetworkEstimator
 from qc.suites.suite import Scored, Suite
+from semiqc.doors.regular import one_study
 from semiqc.exchange.readers.pairs import find_pairs
 from semiqc.files.atomic import require_folder
 from semiqc.images.preparing import prepared
@@ -141,7 +142,8 @@ class _Scorer:
         self.left_out += listing.refusals
         for number, entry in enumerate(listing.entries, start=1):
             try:
-                self.studies.append(self._study(entry))
+                with one_study(entry.name):
+                    self.studies.append(self._study(entry))
             except UnusableError as error:
                 self.left_out.append(Refusal(entry.name, str(error)))
             on_progress(number, len(listing.entries))

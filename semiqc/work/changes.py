@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
+from semiqc.doors.regular import UnusableError, in_short
+from semiqc.doors.yaml_file import parse_yaml, read_yaml
 
 
 class SettingsError(ValueError):
@@ -17,9 +18,9 @@ def load_yaml(path: Path) -> dict[str, Any]:
         SettingsError: If it cannot be read, or holds something else.
     """
     try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"{path}: {' '.join(str(error).split())}") from error
+        table = read_yaml(path)
+    except UnusableError as error:
+        raise SettingsError(str(error)) from error
     if not isinstance(table, dict | None):
         raise SettingsError(
             f"{path}: expected settings as 'key: value', got {type(table).__name__}"
@@ -43,6 +44,6 @@ def apply_change(table: dict[str, Any], change: str) -> None:
             raise SettingsError(f"--set {change}: '{section}' is not a section")
         table = inner
     try:
-        table[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise SettingsError(f"--set {change}: {' '.join(str(error).split())}") from error
+        table[last] = parse_yaml(value, f"--set {in_short(change, 60)}")
+    except UnusableError as error:
+        raise SettingsError(str(error)) from error

@@ -14,6 +14,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from semiqc import __version__
+from semiqc.doors.json_file import read_object
 from semiqc.files.atomic import write_text
 
 SETTINGS = "settings.yaml"
@@ -78,5 +79,4 @@ def environment() -> dict[str, str]:
 
 def read_environment(folder: Path) -> dict[str, str]:
     """What ``claim`` wrote down of the environment."""
-    stored: dict[str, str] = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
-    return stored
+    return read_object(folder / ENVIRONMENT)

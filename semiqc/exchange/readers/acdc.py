@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.doors.text import read_text
 from semiqc.exchange.readers.listing import listing_of
 from semiqc.exchange.readers.nifti import (
     LabelValues,
@@ -129,10 +130,7 @@ def read_info(path: Path) -> Info:
 
 def _info_lines(path: Path) -> dict[str, str]:
     """What stands behind the colon of each line, by what stands before it."""
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise UnusableError(f"{path.name}: cannot be read ({error.strerror})") from error
+    lines = read_text(path, called=path.name).splitlines()
     parts = (line.partition(":") for line in lines)
     return {key.strip(): value.strip() for key, colon, value in parts if colon}
 

@@ -14,7 +14,6 @@ A study may have several rows: either all name the same 4-D image, and each the 
 nobody annotated.
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.doors.csv_table import REST, read_table
+from semiqc.doors.regular import in_short
 from semiqc.exchange.readers.listing import listing_of
 from semiqc.exchange.readers.nifti import (
     LabelValues,
@@ -41,6 +42,9 @@ from semiqc.nifti.headers import Header
 from semiqc.schemes import SHORT_AXIS, LabelScheme
 
 COLUMNS = ("study", "image", "labels", "frame", "group", "split", "subject")
+LONGEST_NUMBER = 9
+"""Digits of a frame."""
+
 SHARED = ("group", "split", "subject")
 """Columns in which all rows of a study must agree."""
 
@@ -116,17 +120,13 @@ def _lines(source: Path) -> list[dict[str, str]]:
     Raises:
         ValueError: If the file is no CSV, lacks the column ``image``, or has unknown columns.
     """
-    try:
-        with source.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restkey="", restval="")
-            columns = [column.strip().lower() for column in reader.fieldnames or ()]
-            reader.fieldnames = columns
-            lines = [{**row, "line": str(reader.line_num)} for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{source}: not a readable CSV file ({error})") from error
-    _check_columns(source, columns)
+    table = read_table(source)
+    _check_columns(source, [column.lower() for column in table.columns])
     blank = dict.fromkeys(COLUMNS, "")
-    return [{**blank, **{k: v.strip() for k, v in line.items() if k}} for line in lines]
+    return [
+        {**blank, **{key.lower(): cell.strip() for key, cell in row.items()}, "line": str(line)}
+        for line, row in zip(table.lines, table.rows, strict=True)
+    ]
 
 
 def _check_columns(source: Path, columns: Sequence[str]) -> None:
@@ -139,7 +139,7 @@ def _check_columns(source: Path, columns: Sequence[str]) -> None:
     if "image" not in columns or unknown:
         raise ValueError(
             f"{source}: expected columns out of {', '.join(COLUMNS)} with image among them,"
-            f" got {', '.join(columns)}"
+            f" got {in_short(', '.join(columns))}"
         )
 
 
@@ -150,17 +150,22 @@ def _row(cells: dict[str, str], source: Path) -> Row:
         UnusableError: If it names no image, or its frame is not a number from 0.
     """
     line = int(cells["line"])
+    if REST in cells:
+        raise UnusableError(
+            f"{source.name} line {line}: more cells than columns; a comma in a path needs quotes"
+        )
     if not cells["image"]:
         raise UnusableError(f"{source.name} line {line}: names no image")
-    if cells["frame"] and not cells["frame"].isdecimal():
+    frame = cells["frame"]
+    if frame and not (frame.isascii() and frame.isdecimal() and len(frame) <= LONGEST_NUMBER):
         raise UnusableError(
-            f"{source.name} line {line}: frame must be a number from 0, got {cells['frame']!r}"
+            f"{source.name} line {line}: frame must be a number from 0, got '{in_short(frame)}'"
         )
     return Row(
         line=line,
         image=source.parent / cells["image"],
         labels=source.parent / cells["labels"] if cells["labels"] else None,
-        frame=int(cells["frame"]) if cells["frame"] else None,
+        frame=int(frame) if frame else None,
         shared=tuple(cells[column] for column in SHARED),
     )
 

@@ -26,7 +26,6 @@ Labels are LV 1, myocardium 2, RV 3, and are turned into those of ``SHORT_AXIS``
 lie in the folder or beside it.
 """
 
-import csv
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -37,6 +36,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.doors.csv_table import read_table
 from semiqc.exchange.readers.listing import listing_of
 from semiqc.exchange.readers.nifti import (
     LabelValues,
@@ -62,6 +62,7 @@ CODE_COLUMNS = ("external code", "subject_code")
 GROUP_COLUMNS = ("pathology", "disease")
 
 _TABLE = re.compile(r"(information|dataset_info).*\.csv$", re.IGNORECASE)
+_FRAME = re.compile(r"^[0-9]{1,6}$")
 _IMAGE = re.compile(r"^(?P<code>.+)_sa(?P<part>_ed|_es|_cine|)$", re.IGNORECASE)
 
 
@@ -266,7 +267,7 @@ def _table(path: Path) -> dict[str, Row]:
         code = _first(line, CODE_COLUMNS)
         marked = [line.get("ed", ""), line.get("es", "")]
         if code:
-            frames = tuple(sorted({int(cell) for cell in marked if cell.isdecimal()}))
+            frames = tuple(sorted({int(cell) for cell in marked if _FRAME.match(cell)}))
             rows[_key(code)] = Row(_first(line, GROUP_COLUMNS), frames)
     if not rows:
         raise UnusableError(f"{path.name}: expected a column {' or '.join(CODE_COLUMNS)}")
@@ -275,14 +276,8 @@ def _table(path: Path) -> dict[str, Row]:
 
 def _lines(path: Path) -> list[dict[str, str]]:
     """Cells of each line by the name of the column in lower case."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return [
-                {(key or "").strip().lower(): str(cell or "").strip() for key, cell in row.items()}
-                for row in csv.DictReader(file)
-            ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UnusableError(f"{path.name}: cannot be read ({error})") from error
+    rows = read_table(path, called=path.name).rows
+    return [{key.lower(): cell.strip() for key, cell in row.items()} for row in rows]
 
 
 def _first(line: Mapping[str, str], columns: tuple[str, ...]) -> str:

@@ -17,7 +17,6 @@ and the voxels of ``ignore`` become ``UNLABELLED``. Files of the first version, 
 are given by value and channels as ``modality``, are read too.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from semiqc.doors.json_file import read_json
 from semiqc.exchange.readers.listing import listing_of
 from semiqc.exchange.readers.nifti import (
     LabelValues,
@@ -195,13 +195,13 @@ def read_description(path: Path) -> Description:
 def _understood(path: Path) -> tuple[tuple[str, ...], str, dict[str, tuple[int, ...]]]:
     """Names of the channels in order, ending of the files, and values of each label."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         channels = content.get("channel_names", content.get("modality"))
         names = tuple(str(channels[key]) for key in sorted(channels, key=int))
         ending = str(content.get("file_ending", ".nii.gz"))
         return names, ending, _labels(content["labels"])
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: cannot be read ({error})") from error
+    except UnusableError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path}: expected channel_names, labels and file_ending as nnU-Net writes them"

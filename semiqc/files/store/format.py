@@ -12,11 +12,12 @@ Frames nobody labelled take no room: HDF5 stores no chunk that was never written
 ``UNLABELLED`` there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from semiqc.doors.regular import in_short
 from semiqc.study import Geometry, Study
 
 FORMAT = "semiqc-store"
@@ -59,3 +60,47 @@ def geometry_of(header: Mapping[str, Any]) -> Geometry | None:
     return stored and Geometry(
         np.array(stored["affine"]), tuple(stored["shape"]), stored["source"], stored["to_source"]
     )
+
+
+def checked_header(found: Any, name: str) -> dict[str, Any]:  # noqa: ANN401
+    """A study's header as it was written, with every key of the kind that it must be.
+
+    Raises:
+        ValueError: Naming study and key, where one is missing or something else.
+    """
+    if not isinstance(found, dict):
+        raise ValueError(f"header of {name} is {type(found).__name__}, expected an object")
+    for key, is_sound in _SOUND.items():
+        if key not in found or not is_sound(found[key]):
+            what = f"is {in_short(found[key], 60)!r}" if key in found else "is missing"
+            raise ValueError(f"header of {name}: {key} {what}")
+    if found["geometry"]:
+        geometry_of(found)
+    return found
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_spacing(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 3
+        and all(isinstance(mm, int | float) and 0 < mm < float("inf") for mm in value)
+    )
+
+
+def _are_frames(value: object) -> bool:
+    return isinstance(value, list) and all(type(frame) is int and frame >= 0 for frame in value)
+
+
+_SOUND: Mapping[str, Callable[[Any], bool]] = {
+    "spacing": _is_spacing,
+    "group": _is_text,
+    "subject": _is_text,
+    "split": _is_text,
+    "labelled_frames": _are_frames,
+    "sha256": _is_text,
+    "geometry": lambda value: value is None or isinstance(value, dict),
+}

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from semiqc.doors.regular import in_short
 from semiqc.files.hdf5 import H5Voxels, StoreError, file_version, open_h5
-from semiqc.files.store.format import FORMAT, VERSION, geometry_of
+from semiqc.files.store.format import FORMAT, VERSION, checked_header, geometry_of
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
 
@@ -32,12 +33,16 @@ class Store:
         try:
             self._scheme_as_written: dict[str, Any] = json.loads(file.attrs["scheme"])
             self.scheme = LabelScheme.from_json(self._scheme_as_written)
-            self.modalities: tuple[str, ...] = tuple(json.loads(file.attrs["modalities"]))
+            self.modalities: tuple[str, ...] = tuple(
+                map(str, json.loads(file.attrs["modalities"]))
+            )
             self._headers: dict[str, dict[str, Any]] = {
-                name: json.loads(group.attrs["header"]) for name, group in file["studies"].items()
+                name: checked_header(json.loads(group.attrs["header"]), name)
+                for name, group in file["studies"].items()
             }
-        except (KeyError, TypeError, ValueError, OSError) as error:
-            raise StoreError(f"{path}: damaged store ({error})") from error
+        except Exception as error:
+            said = in_short(error)
+            raise StoreError(f"{path}: damaged store ({type(error).__name__}: {said})") from error
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -60,17 +65,22 @@ class Store:
             raise StoreError(f"{self.path}: no study '{name}' among {len(self)}")
         header = self._headers[name]
         labelled = tuple(header["labelled_frames"])
-        return Study(
-            name=name,
-            image=self._voxels(f"{name}/image", np.float32),
-            labels=self._voxels(f"{name}/labels", np.int8, labelled_frames=labelled),
-            spacing=tuple(header["spacing"]),
-            group=header["group"],
-            subject=header["subject"],
-            split=header["split"],
-            geometry=geometry_of(header),
-            source_labels=self._source_labels(name),
-        )
+        try:
+            return Study(
+                name=name,
+                image=self._voxels(f"{name}/image", np.float32),
+                labels=self._voxels(f"{name}/labels", np.int8, labelled_frames=labelled),
+                spacing=tuple(header["spacing"]),
+                group=header["group"],
+                subject=header["subject"],
+                split=header["split"],
+                geometry=geometry_of(header),
+                source_labels=self._source_labels(name),
+            )
+        except StoreError:
+            raise
+        except ValueError as error:
+            raise StoreError(f"{self.path}: damaged study ({in_short(error)})") from error
 
     def _source_labels(self, name: str) -> H5Voxels | None:
         """Labels of a study on the grid of its source; None where the store keeps none."""

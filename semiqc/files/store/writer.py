@@ -65,6 +65,14 @@ class StoreWriter:
             ValueError: If the name is taken or unfit, or the study does not suit the store.
         """
         self._check(study)
+        try:
+            self._add(study)
+        except BaseException:
+            # What was begun must not stand in the way of a study of that name.
+            self._file["studies"].pop(study.name, None)
+            raise
+
+    def _add(self, study: Study) -> None:
         group = self._file["studies"].create_group(study.name)
         image, labels, drawn = _create_arrays(group, study)
         digest = hashlib.sha256()

@@ -27,6 +27,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.doors.regular import in_short
+from semiqc.doors.text import read_text
 from semiqc.exchange.readers.dicom.stack import CineStack
 from semiqc.files.walking import files_within
 from semiqc.images.raw import UnusableError
@@ -147,10 +149,12 @@ def _points(path: Path) -> NDArray[np.float64]:
         UnusableError: If the file cannot be read, or lines hold anything else.
     """
     try:
-        text = path.read_text(encoding="ascii")
+        text = read_text(path, called=path.name)
         return np.array([[float(n) for n in line.split()] for line in text.splitlines() if line])
-    except (OSError, ValueError) as error:
-        raise UnusableError(f"{path.name}: not a list of points ({error})") from error
+    except UnusableError:
+        raise
+    except ValueError as error:
+        raise UnusableError(f"{path.name}: not a list of points ({in_short(error)})") from error
 
 
 def _inside(points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.bool_]:

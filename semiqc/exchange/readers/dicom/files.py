@@ -7,19 +7,25 @@ mm and directions in DICOM's LPS: towards left, posterior and superior.
 
 import re
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from semiqc.doors.regular import open_regular, refusing
 from semiqc.exchange.readers.dicom.stack import Slice
 from semiqc.files.walking import files_within
 from semiqc.images.raw import UnusableError
+from semiqc.images.sizes import LARGEST_MM, SMALLEST_MM, check_spacing
 
 TAGS = [
     "AcquisitionTime", "BitsAllocated", "CardiacNumberOfImages", "Columns", "ContentTime",
@@ -39,11 +45,20 @@ FILLERS = frozenset(
 )  # fmt: skip
 """What anonymisers write as everybody's PatientID."""
 
-BROKEN = (
-    AttributeError, EOFError, InvalidDicomError, KeyError, IndexError, NotImplementedError,
-    OSError, RuntimeError, TypeError, ValueError,
-)  # fmt: skip
-"""What pydicom answers damaged files with."""
+LARGEST = 2**30
+"""Bytes of a file, packed or not: a slice has a few megabytes."""
+
+LARGEST_UNPACKED = 2**28
+"""Bytes of a deflated file once it is unpacked."""
+
+PIECE = 2**20
+"""Bytes that are unpacked at a time."""
+
+GROUP_LENGTH = 12
+"""Bytes of the element that tells the length of the file's meta information."""
+
+MOST_PIXELS = 2**26
+"""Of a slice: 8192 x 8192."""
 
 MARK = b"DICM"
 
@@ -56,9 +71,9 @@ def files_in(source: Path) -> list[Path]:
 def is_dicom(path: Path) -> bool:
     """Whether a file has DICOM's mark behind its preamble of 128 bytes."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(132)[128:] == MARK
-    except OSError:
+    except (UnusableError, OSError):
         return False
 
 
@@ -73,30 +88,47 @@ def _refusing(path: Path, reason: str) -> Iterator[None]:
 
     Args:
         path: The file.
-        reason: What the message says of it.
+        reason: What it should have been.
     """
     with warnings.catch_warnings():
         # Identifiers that break the standard are common, and matter to nobody here.
         warnings.simplefilter("ignore")
-        try:
-            yield
-        except UnusableError:
-            raise
-        except PermissionError:
-            raise UnusableError(f"{path.name}: no permission to read it") from None
-        except InvalidDicomError:
-            raise UnusableError(f"{path.name}: not a DICOM file") from None
-        except BROKEN as error:
-            said = " ".join(str(error).split())
-            raise UnusableError(f"{path.name}: {reason} ({said})") from error
+        with refusing(path.name, reason):
+            try:
+                yield
+            except InvalidDicomError:
+                raise UnusableError(f"{path.name}: not a DICOM file") from None
 
 
 def _dataset(path: Path, tags: list[str] | None) -> pydicom.Dataset:
     """The elements named ``tags``; all, with pixels, where that is None."""
-    with _refusing(path, "not a readable DICOM file"):
+    with (
+        open_regular(path, most=LARGEST, called=path.name) as file,
+        _refusing(path, "a readable DICOM file"),
+    ):
         if path.stat().st_size == 0:
             raise UnusableError(f"{path.name}: empty file")
-        return pydicom.dcmread(path, stop_before_pixels=bool(tags), specific_tags=tags)
+        _check_deflated(path, file)
+        return pydicom.dcmread(file, stop_before_pixels=bool(tags), specific_tags=tags)
+
+
+def _check_deflated(path: Path, file: BinaryIO) -> None:
+    """Refuse a deflated file that would become far too large; pydicom unpacks it in one piece.
+
+    Raises:
+        UnusableError: If so, or if it cannot be unpacked.
+    """
+    head = file.read(132)
+    meta: Any = read_file_meta_info(path) if head[128:] == MARK else {}
+    if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        file.seek(len(head) + GROUP_LENGTH + int(meta["FileMetaInformationGroupLength"].value))
+        unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+        left = LARGEST_UNPACKED
+        while left > 0 and (part := unpacker.unconsumed_tail or file.read(PIECE)):
+            left -= len(unpacker.decompress(part, PIECE))
+        if left <= 0:
+            raise UnusableError(f"{path.name}: unpacks to {LARGEST_UNPACKED >> 20} MiB or more")
+    file.seek(0)
 
 
 def read_slice(path: Path) -> tuple[str, str, Slice]:
@@ -106,7 +138,7 @@ def read_slice(path: Path) -> tuple[str, str, Slice]:
         UnusableError: If the file cannot be read, or is not an image of a series.
     """
     dataset = _dataset(path, TAGS)
-    with _refusing(path, "not an image of a series"):
+    with _refusing(path, "an image of a series"):
         _check_image(path, dataset)
         piece = _as_slice(path, dataset)
         return str(dataset.SeriesInstanceUID), str(dataset.get("SeriesNumber") or ""), piece
@@ -146,16 +178,17 @@ def _as_slice(path: Path, dataset: pydicom.Dataset) -> Slice:
         trigger_ms=None if trigger in (None, "") else float(trigger),
         acquired=str(acquired or dataset.get("ContentTime") or ""),
         instance=int(dataset.get("InstanceNumber") or 0),
-        thickness=float(dataset.get("SpacingBetweenSlices") or dataset.get("SliceThickness") or 0),
+        thickness=_slice_distance(dataset),
         announced=int(dataset.get("CardiacNumberOfImages") or 0),
         patient=_patient(str(dataset.get("PatientID") or "")),
         exam=str(dataset.get("StudyInstanceUID") or ""),
         uid=str(dataset.get("SOPInstanceUID") or ""),
     )
-    if min(piece.size) < 1 or min(piece.spacing) <= 0:
+    if min(piece.size) < 1 or prod(piece.size) > MOST_PIXELS:
         raise UnusableError(
-            f"{path.name}: spacing and size must be positive, got {piece.spacing}, {piece.size}"
+            f"{path.name}: size must be positive, {MOST_PIXELS} pixels at most, got {piece.size}"
         )
+    check_spacing(piece.spacing, path.name)
     return piece
 
 
@@ -164,6 +197,21 @@ def _patient(written: str) -> str:
     patient = " ".join(written.split())
     is_filler = re.sub(r"[^a-z0-9]", "", patient.lower()) in FILLERS
     return "" if is_filler or set(patient.lower()) <= set("0x -_*^.") else patient
+
+
+def _slice_distance(dataset: pydicom.Dataset) -> float:
+    """What the header says of the distance between slices, in mm; 0 where it says nothing usable.
+
+    Some scanners write it with the sign of the direction in which the slices lie.
+    """
+    for element in ("SpacingBetweenSlices", "SliceThickness"):
+        try:
+            mm = abs(float(dataset.get(element) or 0))
+        except (TypeError, ValueError):
+            continue
+        if SMALLEST_MM <= mm <= LARGEST_MM:
+            return mm
+    return 0.0
 
 
 def _numbers(values: Sequence[Any], count: int) -> tuple[float, ...]:
@@ -181,7 +229,7 @@ def read_pixels(piece: Slice) -> NDArray[np.float32]:
         UnusableError: If they cannot be read, are not finite, or are of another shape.
     """
     dataset = _dataset(piece.path, None)
-    with _refusing(piece.path, "pixels cannot be read"):
+    with _refusing(piece.path, "an image whose pixels can be read"):
         pixels = np.asarray(dataset.pixel_array, dtype=np.float32)
         slope = float(dataset.get("RescaleSlope", 1))
         intercept = float(dataset.get("RescaleIntercept", 0))

@@ -1,0 +1,46 @@
+"""The door of JSON files and of JSON in the headers of other files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from semiqc.doors.regular import UnusableError, refusing
+from semiqc.doors.text import read_text
+
+LONGEST_JSON = 2**28
+"""Bytes; what is judged of thousands of studies is kept as JSON."""
+
+
+def read_json(path: Path, *, most: int = LONGEST_JSON, called: str = "") -> Any:  # noqa: ANN401
+    """What a JSON file holds.
+
+    Raises:
+        UnusableError: If it cannot be read, or is not JSON.
+    """
+    called = called or str(path)
+    return parse_json(read_text(path, most=most, called=called), called)
+
+
+def parse_json(text: object, called: str) -> Any:  # noqa: ANN401
+    """What a text in JSON says.
+
+    Raises:
+        UnusableError: If it is not JSON, or is nested too deeply.
+    """
+    if not isinstance(text, str | bytes):
+        raise UnusableError(f"{called}: expected JSON, found {type(text).__name__}")
+    with refusing(called, "JSON"):
+        return json.loads(text)
+
+
+def read_object(path: Path, *, most: int = LONGEST_JSON, called: str = "") -> dict[str, Any]:
+    """The JSON object that a file holds.
+
+    Raises:
+        UnusableError: If it cannot be read, or holds anything else.
+    """
+    called = called or str(path)
+    found = read_json(path, most=most, called=called)
+    if not isinstance(found, dict):
+        raise UnusableError(f"{called}: expected a JSON object, found {type(found).__name__}")
+    return found
