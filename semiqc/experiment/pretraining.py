@@ -53,7 +53,7 @@ class PretrainingSettings(Section):
     """Of the phantoms; the training has a seed of its own."""
     segmenter: SegmenterSettings = SegmenterSettings()
     """The network."""
-    training: TrainingSettings = TrainingSettings(steps=4000, foreground=0.6)
+    training: TrainingSettings = TrainingSettings(steps=5000, foreground=0.6)
     """How it is trained; phantoms start from random weights. More crops than usual lie away from
     the structures, so that what is far from them is learned too."""
 
