@@ -249,8 +249,9 @@ class OnlineSettings(Section):
     """Steps of the optimizer."""
     batch_size: Annotated[int, Field(ge=1)] = 12
     """Slices in a step, labelled and unlabelled ones together."""
-    learning_rate: Annotated[float, Field(gt=0)] | None = None
-    """Learning rate at the start; that of ``training`` where not given."""
+    learning_rate: Annotated[float, Field(gt=0)] | None = 0.0005
+    """Learning rate at the start, low since the training goes on from good weights; null takes
+    that of ``training``."""
     refreshes: Annotated[int, Field(ge=1)] = 3
     """How often a gate's label bank is made: before the training, and then after stretches of
     equal length. A gate may have its own ``rounds``. Without a gate there is no such bank."""
