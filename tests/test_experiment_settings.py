@@ -472,4 +472,4 @@ def test_parameters_of_one_name_must_agree(monkeypatch):
 def test_the_report_is_about_a_gate_that_judges():
     found = Finished(Path("run"), read_settings(None), {}).reference
 
-    assert found == "gate-fixmatch-consensus"
+    assert found == "gate-bcp-consensus"
