@@ -4,8 +4,8 @@ r"""What an online loop gains with no label of a patient: phantoms are the label
     python benchmarks/zero_labels.py acdc_full.h5 runs/zero_labels --phantoms 100
     python benchmarks/zero_labels.py acdc_full.h5 runs/zero_validation --tested unused
 
-The patients that the standard split trains on are the unlabelled studies, without their labels. The
-loop goes on from the shipped weights, which phantoms taught; the table has them, too (`few`).
+The patients that the standard split trains on are the unlabelled studies, without their labels.
+The loop goes on from the shipped weights, which phantoms taught; the table has them, too (`few`).
 Dice of each volume in the geometry of the source.
 """
 
