@@ -66,6 +66,15 @@ class Augmentation:
                 raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
         if not 0 <= self.aspect < 1:
             raise ValueError(f"aspect must lie in [0, 1), got {self.aspect}")
+        if not 0 < self.low_resolution <= 1:
+            raise ValueError(f"low_resolution must lie in (0, 1], got {self.low_resolution}")
+        for name in ("scale", "gamma", "contrast"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high < math.inf:
+                raise ValueError(f"{name} must rise from above 0, got {getattr(self, name)}")
+        for name in ("rotation", "shift", "elastic", "brightness", "bias", "noise", "blur"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
 
     @property
     def is_off(self) -> bool:

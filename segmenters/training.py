@@ -15,6 +15,12 @@ PHANTOM = "phantom"
 STARTS = (AUTO, SCRATCH, PHANTOM)
 """Starts of a training, beside the path of a file with weights."""
 
+DEVICES = ("auto", "cpu", "cuda", "gpu", "mps")
+"""Where networks may run."""
+
+LARGEST_PATCH = 4096
+"""Rows or columns."""
+
 POLYNOMIAL_POWER = 0.9
 """Of the decay, as in nnU-Net: Isensee et al., Nature Methods 2021."""
 
@@ -82,16 +88,28 @@ class TrainingSettings:
         for name in ("steps", "batch_size", "validate_every", "checkpoint_every", "report_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.pseudo_ratio <= 1:
-            raise ValueError(f"pseudo_ratio must lie in [0, 1], got {self.pseudo_ratio}")
+        for name in ("pseudo_ratio", "foreground"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
+        if len(self.patch) != 2 or not all(1 <= n <= LARGEST_PATCH for n in self.patch):
+            raise ValueError(f"patch must be two lengths up to {LARGEST_PATCH}, got {self.patch}")
+        if not all(step >= 1 for step in self.snapshots):
+            raise ValueError(f"snapshots must be steps from 1 on, got {self.snapshots}")
+        if not 0 <= self.seed < 2**62:
+            raise ValueError(f"seed must lie in [0, 2**62), got {self.seed}")
+        if self.device not in DEVICES:
+            raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {self.device}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay must not be negative, got {self.weight_decay}")
         if self.ema is not None and not 0 <= self.ema < 1:
             raise ValueError(f"ema must lie in [0, 1), got {self.ema}")
         if self.checkpoint == "ema" and self.ema is None:
             raise ValueError("checkpoint: ema needs the setting ema, such as 0.99")
         if not self.start:
             raise ValueError("start: say auto, scratch, phantom or a file with weights")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
+        for name in ("learning_rate", "clip"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 
     @property
     def chosen(self) -> Checkpoint:

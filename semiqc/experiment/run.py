@@ -5,6 +5,7 @@ from pathlib import Path
 from semiqc.experiment.data import Data, open_data
 from semiqc.experiment.dirty import with_dirty_pool
 from semiqc.experiment.finished import write_report
+from semiqc.experiment.ready import check_ready
 from semiqc.experiment.results import Results, write_results
 from semiqc.experiment.seed_run import SeedRun
 from semiqc.experiment.settings import Settings
@@ -21,6 +22,7 @@ def run(settings: Settings, monitor: Monitor) -> Path:
     Raises:
         ValueError: If the data or the split do not allow what the settings ask.
     """
+    check_ready(settings)
     with claim(settings.output, settings.model_dump(mode="json")):
         folder = RunFolder(settings.output, monitor.stage)
         data = open_data(settings, folder, monitor)

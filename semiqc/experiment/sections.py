@@ -9,13 +9,20 @@ from pydantic import Field, field_validator, model_validator
 from loops.online.own_frames import FRAME_DECAY
 from qc import ESTIMATORS
 from segmenters import SEGMENTERS
+from semiqc.images.sizes import LARGEST_MM, SMALLEST_MM
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
+from semiqc.phantom import PROFILES
 from semiqc.spoiling import SHARE, SPOILINGS
 from semiqc.work.arguments import checked_arguments, unknown
+from semiqc.work.bounds import SeedNumber
 from semiqc.work.sections import OneOf, Section
 
 ARGUMENTS = {"channels", "dropout", "normalisation", "standardise", "focus", "mirror"}
 """Settings of a segmenter that its constructor takes."""
+
+
+Filters = Annotated[int, Field(ge=1, le=4096)]
+"""Of one resolution level of a network."""
 
 
 class PhantomSettings(Section):
@@ -25,17 +32,17 @@ class PhantomSettings(Section):
     """Beating heart in short axis, or cross-section of the ascending aorta."""
     studies: Annotated[int, Field(ge=1)] = 36
     """How many."""
-    seed: int = 0
+    seed: SeedNumber = 0
     """Of the phantoms; study i is the same however many are asked for."""
-    size: Annotated[int, Field(ge=32)] = 96
+    size: Annotated[int, Field(ge=32, le=4096)] = 96
     """Rows and columns."""
-    slices: Annotated[int, Field(ge=1)] = 6
+    slices: Annotated[int, Field(ge=1, le=1024)] = 6
     """Slices; the aorta has one."""
-    frames: Annotated[int, Field(ge=1)] = 12
+    frames: Annotated[int, Field(ge=1, le=4096)] = 12
     """Frames of the cardiac cycle."""
     artefacts: Annotated[float, Field(ge=0, le=1)] = 0.3
     """How often and how badly images are spoilt by motion, ghosts and misregistration."""
-    profiles: tuple[str, ...] | None = None
+    profiles: Annotated[tuple[str, ...], OneOf(PROFILES)] | None = None
     """Scanner profiles to draw from; all of ``semiqc.phantom.PROFILES`` where not given."""
 
 
@@ -46,7 +53,7 @@ class ImportSettings(Section):
     """Layout of the folder; see ``semiqc import --help``."""
     scheme: str | None = None
     """Label scheme: a known name, or a YAML file with classes and structures."""
-    spacing: Annotated[float, Field(gt=0)] | None = None
+    spacing: Annotated[float, Field(ge=SMALLEST_MM, le=LARGEST_MM)] | None = None
     """In-plane spacing in mm; the median of the data where not given."""
 
 
@@ -66,7 +73,7 @@ class SplitSettings(Section):
     unlabelled: Annotated[int, Field(ge=0)] | None = None
     """Subjects treated as unlabelled; all others where not given. Labels that they may have
     train the full scenario and tell the true quality of what was admitted, nothing else."""
-    seed: int = 0
+    seed: SeedNumber = 0
     """Of the draw. It stays as it is when ``seeds`` change, so that they share the test set."""
     file: Path | None = None
     """CSV with the columns study and role, in place of a draw."""
@@ -83,7 +90,7 @@ class DirtySettings(Section):
     """Of the unlabelled studies, how many are spoilt; 0 for none."""
     kinds: Annotated[tuple[str, ...], OneOf(SPOILINGS), Field(min_length=1)] = tuple(SPOILINGS)
     """How; each as often, as far as the studies allow."""
-    seed: int = 0
+    seed: SeedNumber = 0
     """Of the choice and of what is drawn. It stays as it is when ``seeds`` change."""
 
 
@@ -102,7 +109,13 @@ class SegmenterSettings(Section):
 
     kind: Annotated[str, OneOf(SEGMENTERS)] = "plain_unet"
     """A name in ``segmenters.SEGMENTERS``."""
-    channels: tuple[Annotated[int, Field(ge=1)], ...] = (16, 32, 64, 128, 256)
+    channels: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=2)] = (
+        16,
+        32,
+        64,
+        128,
+        256,
+    )
     """Filters of each resolution level."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of features dropped in training."""
@@ -267,7 +280,7 @@ class EvaluationSettings(Section):
     grid: Grid = "source"
     """``source``: on the grid that the labels were drawn on, where the store keeps them so, with
     predictions brought back to it; ``study``: on the grid that the segmenters work on."""
-    nsd_tolerance_mm: Annotated[float, Field(gt=0)] = NSD_TOLERANCE_MM
+    nsd_tolerance_mm: Annotated[float, Field(gt=0, le=LARGEST_MM)] = NSD_TOLERANCE_MM
     """Distance that the normalised surface Dice forgives."""
 
 

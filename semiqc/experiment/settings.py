@@ -5,15 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator, with_config
+from pydantic import Field, field_validator, model_validator, with_config
 
 from loops import LOOPS
 from loops.online.registry import METHODS
 from qc import CONSENSUS, ESTIMATORS
-from qc.gates import GATES
 from segmenters import Augmentation, TrainingSettings
 from semiqc.experiment.gates.checks import Offer, check_gate
-from semiqc.experiment.gates.settings import GateSettings
+from semiqc.experiment.gates.settings import GateSettings, spelt_out
 from semiqc.experiment.looping import BANK, arguments_of
 from semiqc.experiment.renamed import with_current_names
 from semiqc.experiment.scenarios import SCENARIOS, Scenario
@@ -29,10 +28,11 @@ from semiqc.experiment.sections import (
     SplitSettings,
     check_known,
 )
-from semiqc.work.sections import OneOf, Section
+from semiqc.work.bounds import SeedNumber
+from semiqc.work.sections import STRICT, OneOf, Section
 
 # Settings that stand beside the code they steer are checked like those here.
-_strict = with_config(ConfigDict(extra="forbid", use_attribute_docstrings=True))
+_strict = with_config(STRICT)
 _strict(TrainingSettings)
 _strict(Augmentation)
 
@@ -51,7 +51,7 @@ class Settings(Section):
     """How studies are read where ``data`` is a folder or manifest."""
     output: Path = Path("run")
     """Run folder. What it holds of an earlier run with the same settings is used again."""
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[SeedNumber, ...], Field(min_length=1)] = (0,)
     """Each repeats the trainings and the random choices on the same split."""
     split: SplitSettings = SplitSettings()
     """How many subjects are used for what."""
@@ -99,7 +99,7 @@ class Settings(Section):
         shared = gate.model_dump() if isinstance(gate, GateSettings) else gate
         if not isinstance(shared, Mapping):
             return given
-        return {**given, "gates": [_spelt_out(one, shared) for one in given["gates"]]}
+        return {**given, "gates": [spelt_out(one, shared) for one in given["gates"]]}
 
     def compared(self) -> dict[str, Scenario]:
         """All scenarios of the run by name, in the order of the tables."""
@@ -240,6 +240,10 @@ class Settings(Section):
         if len(self._named_gates()) != len(self.gates):
             named = ", ".join(gate.name for gate in self.gates)
             raise ValueError(f"gates: two are alike: {named}")
+        if not (self.scenarios or self.gates):
+            raise ValueError(
+                "scenarios: none is named, and gates has none; nothing would be trained"
+            )
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds: some are given twice: {', '.join(map(str, self.seeds))}")
         self.qc.check_ladder()
@@ -287,14 +291,3 @@ class Settings(Section):
             rounds,
             any(rung.reaches_end for rung in self.qc.whole),
         )
-
-
-def _spelt_out(gate: Any, shared: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    """Settings of a gate that may be given in short."""
-    if isinstance(gate, GateSettings):
-        return gate
-    if isinstance(gate, str):
-        chooser, _, grain = gate.partition("/")
-        chosen = {"rule": chooser} if chooser in GATES else {"by": chooser}
-        gate = chosen | ({"grain": grain} if grain else {})
-    return {**shared, **gate} if isinstance(gate, Mapping) else gate

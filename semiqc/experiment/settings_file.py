@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from segmenters.training import STARTS
+from semiqc.doors.regular import in_short
 from semiqc.experiment.renamed import current_key, with_current_names
 from semiqc.experiment.settings import Settings
 from semiqc.schemes import SCHEMES
@@ -31,6 +32,12 @@ PATHS = (
 )
 """Settings that name a file; in a settings file they are relative to it."""
 
+
+MOST_MISTAKES = 20
+"""That a message names."""
+
+LONGEST_VALUE = 80
+"""Characters of a value that a message shows."""
 
 DEMO = Path(__file__).with_name("demo.yaml")
 """Settings where neither a file nor data is named."""
@@ -81,8 +88,10 @@ def _validated(model: type[Model], table: Mapping[str, Any], source: str = "") -
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        mistakes = "; ".join(_explain(mistake, model) for mistake in error.errors())
-        raise SettingsError(source + mistakes) from None
+        found = error.errors()
+        mistakes = "; ".join(_explain(mistake, model) for mistake in found[:MOST_MISTAKES])
+        more = f"; and {len(found) - MOST_MISTAKES} more" if found[MOST_MISTAKES:] else ""
+        raise SettingsError(f"{source}{mistakes}{more}") from None
 
 
 class _Once:
@@ -125,10 +134,12 @@ def _explain(error: Mapping[str, Any], model: type[Section]) -> str:
     if error["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
         known = _keys(_schema(model), where[:-1])
         return f"{setting}: {unknown(where[-1], known)}"
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = in_short(str(error["msg"]).removeprefix("Value error, "))
     if error["type"] == "value_error":
         return f"{setting}: {message}" if setting else message
-    return f"{setting}: {message[0].lower()}{message[1:]}, got {error['input']!r}"
+    given = error["input"]
+    shown = in_short(repr(given) if isinstance(given, str) else given, LONGEST_VALUE)
+    return f"{setting}: {message[0].lower()}{message[1:]}, got {shown}"
 
 
 def _keys(schema: dict[str, Any], where: Sequence[str]) -> list[str]:

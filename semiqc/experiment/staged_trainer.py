@@ -16,6 +16,7 @@ from segmenters import (
 )
 from segmenters.starts import digest, start_of
 from segmenters.training import SCRATCH
+from semiqc.experiment.diverging import or_diverged
 from semiqc.experiment.ensemble_prediction import EnsemblePrediction, read_predictions
 from semiqc.experiment.rungs import RungSteps, Snapshot
 from semiqc.experiment.sections import Rung
@@ -186,7 +187,7 @@ class StagedTrainer:
                     log(step, terms)
                     tick(step, {term: v for term, v in terms.items() if "/" not in term})
 
-                fitted = fit(observe=observe, folder=unfinished)
+                fitted = or_diverged(title, lambda: fit(observe=observe, folder=unfinished))
             fitted.save(unfinished / WEIGHTS)
 
         return self.folder.stage(f"train-{name}-seed{self.seed}", depends, make)

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Ge, Interval
 
 from qc.estimators.registry import ESTIMATORS
 from qc.graded import SOURCES, Source
 from semiqc.files.store.reader import Store
+from semiqc.images.sizes import LARGEST_MM
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.work.arguments import checked_arguments, unknown
+from semiqc.work.bounds import SeedNumber, check_bounds
 from semiqc.work.changes import apply_change
 
 DEFAULT_SOURCES = ("ladder", "seggen", "failures")
@@ -48,13 +52,14 @@ class SuiteSettings:
     estimators: tuple[str, ...] = DEFAULT_ESTIMATORS
     sources: tuple[str, ...] = DEFAULT_SOURCES
     changes: tuple[str, ...] = ()
-    calibrate: int = 0
-    test: int = 0
-    folds: int = 4
-    seed: int = 0
-    tolerance_mm: float = NSD_TOLERANCE_MM
+    calibrate: Annotated[int, Ge(0)] = 0
+    test: Annotated[int, Ge(0)] = 0
+    folds: Annotated[int, Ge(2)] = 4
+    seed: SeedNumber = 0
+    tolerance_mm: Annotated[float, Interval(ge=0, le=LARGEST_MM)] = NSD_TOLERANCE_MM
 
     def __post_init__(self) -> None:
+        check_bounds(self)
         for name in self.estimators:
             if name not in known_estimators():
                 raise ValueError(f"estimator {unknown(name, known_estimators())}")

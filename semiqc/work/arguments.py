@@ -9,10 +9,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from semiqc.doors.regular import in_short
 from semiqc.work.descriptions import descriptions
 
 GIVEN = ("self", "scheme", "modalities", "seed")
 """What the program itself says, and settings do not."""
+
+LONGEST_NAME = 80
+"""Characters of a name that is looked at."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +66,18 @@ def checked_arguments(
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{where}: {first['msg'].lower()}, got {first['input']!r}") from None
+        given = first["input"]
+        shown = in_short(repr(given) if isinstance(given, str) else given, LONGEST_NAME)
+        raise ValueError(f"{where}: {first['msg'].lower()}, got {shown}") from None
     return {name: getattr(checked, name) for name in checked.model_fields_set}
 
 
 def unknown(name: str, known: Sequence[str]) -> str:
     """Message for a name that is not among the known ones, with the likeliest meant."""
-    near = get_close_matches(name, known, n=1)
+    # Looking for the nearest takes long for long names.
+    near = get_close_matches(name[:LONGEST_NAME], known, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
-    return f"unknown '{name}'; {hint}"
+    return f"unknown '{in_short(name, 80)}'; {hint}"
 
 
 @lru_cache
@@ -81,6 +88,6 @@ def _model(kind: Callable[..., Any], of_run: tuple[str, ...]) -> type[BaseModel]
         for name, parameter in inspect.signature(kind).parameters.items()
         if name not in of_run
     }
-    config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
     model: type[BaseModel] = create_model("Arguments", __config__=config, **fields)
     return model

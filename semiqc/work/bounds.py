@@ -13,6 +13,8 @@ InnerShare = Annotated[float, Interval(gt=0, lt=1)]
 """From 0 to 1, without both."""
 Count = Annotated[int, Ge(1)]
 """From 1 on."""
+SeedNumber = Annotated[int, Interval(ge=0, lt=2**32)]
+"""What every library takes as a seed."""
 
 
 def check_bounds(one: object) -> None:

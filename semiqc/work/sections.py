@@ -10,11 +10,14 @@ from pydantic_core import CoreSchema, core_schema
 
 from semiqc.work.arguments import unknown
 
+STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+"""Unknown keys are refused, and so are numbers that are none."""
+
 
 class Section(BaseModel):
     """A part of the settings; unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(**STRICT, frozen=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,6 +48,6 @@ def _model(*registries: tuple[tuple[str, Kind], ...]) -> type[BaseModel]:
         for key, one in found.items()
     }
     model: type[BaseModel] = create_model(
-        "GateArguments", __config__=ConfigDict(extra="forbid"), **fields
+        "GateArguments", __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **fields
     )
     return model

@@ -147,3 +147,14 @@ class GateSettings(Section):
         rounds = f", {self.rounds} rounds" if self.rounds else ""
         loop = f", {self.loop}" if self.loop != OFFLINE else ""
         return f"Gate: {chooser}{grain}{best}{repaired}{propagated}{loop}{rounds}"
+
+
+def spelt_out(gate: Any, shared: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Settings of a gate that may be given in short, with what ``shared`` says beside."""
+    if isinstance(gate, GateSettings):
+        return gate
+    if isinstance(gate, str):
+        chooser, _, grain = gate.partition("/")
+        chosen = {"rule": chooser} if chooser in GATES else {"by": chooser}
+        gate = chosen | ({"grain": grain} if grain else {})
+    return {**shared, **gate} if isinstance(gate, Mapping) else gate

@@ -1,0 +1,38 @@
+"""Whether a run can begin: what its settings name is looked at before the first second of work."""
+
+from pathlib import Path
+
+from qc.verdicts import read_verdicts
+from segmenters.device import device_here
+from segmenters.training import STARTS
+from semiqc.doors.csv_table import read_table
+from semiqc.doors.regular import check_regular
+from semiqc.experiment.settings import Settings
+from semiqc.files.atomic import require_folder
+from semiqc.schemes import read_scheme
+
+
+def check_ready(settings: Settings) -> None:
+    """Make sure that files, tables and the device that the settings name are there.
+
+    Raises:
+        ValueError: With the setting, what was expected and what was found.
+        OSError: If nothing can be written into the run folder.
+    """
+    require_folder(settings.output)
+    training = settings.training
+    if device_here(training.device) != training.device:
+        raise ValueError(
+            f"training.device: this machine has no {training.device}; auto takes what there is"
+        )
+    if settings.data is not None and not settings.data.exists():
+        raise ValueError(f"data: {settings.data}: no such file or folder")
+    if settings.qc.verdicts is not None:
+        read_verdicts(settings.qc.verdicts)
+    if settings.split.file is not None:
+        table = read_table(settings.split.file)
+        table.require(settings.split.file, ("study", "role"))
+    if settings.importing.scheme:
+        read_scheme(settings.importing.scheme)
+    if training.start not in STARTS:
+        check_regular(Path(training.start))
