@@ -130,6 +130,11 @@ def take_best(
     return [decide(quality) for quality in qualities]
 
 
+def count_of(k: int | None, candidates: int) -> int:
+    """How many of the candidates are wanted; a third, rounded up, where it is not said."""
+    return -(-candidates // 3) if k is None else k
+
+
 def share_of(share: float, count: int) -> int:
     """A share of ``count``, rounded up."""
     # Rounding keeps .07 * 100 = 7.000000000000001 from becoming 8.

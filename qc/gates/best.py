@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from qc.base import Quality
-from qc.gates.base import Decision, Gate, take_best
+from qc.gates.base import Decision, Gate, count_of, take_best
 from semiqc.work.bounds import Count
 
 
@@ -19,15 +19,17 @@ class BestK(Gate):
         It ranks by probability alone, as is done here unless ``only_good`` is set.
 
     Args:
-        k: How many; 30 in the paper. All where there are fewer.
+        k: How many; by default a third of the candidates. The paper has 30. All where there are
+            fewer.
         only_good: Pass over what the estimator's own verdict calls erroneous, even where fewer
             than ``k`` are then left.
     """
 
     title: ClassVar[str] = "{k} best by {by}"
 
-    k: Count = 30
+    k: Count | None = None
     only_good: bool = False
 
     def __call__(self, qualities: Sequence[Quality]) -> list[Decision]:
-        return take_best(qualities, self.k, f"k = {self.k}", self.only_good)
+        k = count_of(self.k, len(qualities))
+        return take_best(qualities, k, f"k = {k}", self.only_good)

@@ -14,6 +14,7 @@ from qc.gates.base import (
     Gate,
     called_erroneous,
     check_unique,
+    count_of,
     eligible_of,
     shortage,
 )
@@ -48,7 +49,7 @@ class Diverse(Gate):
         Ours: ranks instead of values.
 
     Args:
-        k: How many; all where there are fewer.
+        k: How many; by default a third of the candidates. All where there are fewer.
         descriptors: By name of the study, ``[D]`` finite numbers, as ``descriptors_of`` gives;
             of more studies than are judged, if need be.
         trade_off: From 0, which is ``BestK``, to 1, which looks at scores for the first alone.
@@ -58,7 +59,7 @@ class Diverse(Gate):
     title: ClassVar[str] = "{k} good and diverse by {by}"
     of_run: ClassVar[tuple[str, ...]] = ("descriptors",)
 
-    k: Count = 30
+    k: Count | None = None
     descriptors: Mapping[str, ArrayLike] = field(default_factory=dict, repr=False)
     trade_off: Share = 0.5
     only_good: bool = False
@@ -76,8 +77,9 @@ class Diverse(Gate):
         """
         check_unique(qualities)
         eligible = sorted(eligible_of(qualities, self.only_good), key=lambda q: q.study)
-        chosen = self._chosen(eligible)
-        short = shortage(self.k, len(eligible))
+        k = count_of(self.k, len(qualities))
+        chosen = self._chosen(eligible, k)
+        short = shortage(k, len(eligible))
         names = {quality.study for quality in eligible}
 
         def decide(quality: Quality) -> Decision:
@@ -85,14 +87,14 @@ class Diverse(Gate):
             if quality.study not in names:
                 return called_erroneous(quality)
             if quality.study not in chosen:
-                return Decision(quality.study, False, f"{score}, not among the {self.k} chosen")
+                return Decision(quality.study, False, f"{score}, not among the {k} chosen")
             place, distance = chosen[quality.study]
             apart = f", {distance:.2f} from the nearest before it" if place > 1 else ""
             return Decision(quality.study, True, f"choice {place} by {score}{apart}{short}")
 
         return [decide(quality) for quality in qualities]
 
-    def _chosen(self, eligible: Sequence[Quality]) -> dict[str, tuple[int, float]]:
+    def _chosen(self, eligible: Sequence[Quality], k: int) -> dict[str, tuple[int, float]]:
         """Place in which each was chosen, and how far it was from the nearest before it."""
         if not eligible:
             return {}
@@ -100,7 +102,7 @@ class Diverse(Gate):
         places = _ranks(self._table([quality.study for quality in eligible]))
         nearest = np.full(len(eligible), np.inf)
         chosen: dict[str, tuple[int, float]] = {}
-        for place in range(1, min(self.k, len(eligible)) + 1):
+        for place in range(1, min(k, len(eligible)) + 1):
             values = scores.copy()
             if place > 1:
                 values = (1 - self.trade_off) * scores + self.trade_off * nearest

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from qc.base import Quality
-from qc.gates.base import Decision, Gate, check_unique, ranked_by, shortage
+from qc.gates.base import Decision, Gate, check_unique, count_of, ranked_by, shortage
 from qc.gates.context import GateContext
 from semiqc.work.bounds import Count
 
@@ -16,7 +16,7 @@ class Oracle(Gate):
     """Admits the ``k`` studies whose true quality is highest: what no gate can better.
 
     Args:
-        k: How many; all whose true quality is known, where those are fewer.
+        k: How many; by default a third of the candidates. All where there are fewer.
         true: True quality by name of the study, as only a reference can tell it; NaN where it
             is not defined. Such a study is not admitted.
     """
@@ -25,7 +25,7 @@ class Oracle(Gate):
     of_run: ClassVar[tuple[str, ...]] = ("true",)
     is_control: ClassVar[bool] = True
 
-    k: Count = 30
+    k: Count | None = None
     true: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -46,13 +46,14 @@ class Oracle(Gate):
         known = [q for q in qualities if math.isfinite(self.true[q.study])]
         ranked = ranked_by(known, self.true)
         rank_of = {q.study: rank for rank, q in enumerate(ranked, start=1)}
-        short = shortage(self.k, len(known))
+        k = count_of(self.k, len(qualities))
+        short = shortage(k, len(known))
 
         def decide(study: str) -> Decision:
             rank = rank_of.get(study)
             if rank is None:
                 return Decision(study, False, "its true quality is not defined")
             place = f"rank {rank} of {len(known)} by true quality {self.true[study]:.3f}"
-            return Decision(study, rank <= self.k, f"{place}, k = {self.k}{short}")
+            return Decision(study, rank <= k, f"{place}, k = {k}{short}")
 
         return [decide(quality.study) for quality in qualities]

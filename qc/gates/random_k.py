@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from qc.base import Quality
-from qc.gates.base import Decision, Gate, check_unique, shortage
+from qc.gates.base import Decision, Gate, check_unique, count_of, shortage
 from qc.gates.context import GateContext
 from semiqc.work.bounds import Count
 
@@ -18,7 +18,7 @@ class RandomK(Gate):
     A study's lot depends on its name and the seed alone.
 
     Args:
-        k: How many; all where there are fewer.
+        k: How many; by default a third of the candidates. All where there are fewer.
         seed: Of the choice.
     """
 
@@ -27,7 +27,7 @@ class RandomK(Gate):
     is_control: ClassVar[bool] = True
     chooses_by_chance: ClassVar[bool] = True
 
-    k: Count = 30
+    k: Count | None = None
     seed: int = 0
 
     @classmethod
@@ -36,8 +36,9 @@ class RandomK(Gate):
 
     def __call__(self, qualities: Sequence[Quality]) -> list[Decision]:
         check_unique(qualities)
-        drawn = sorted((quality.study for quality in qualities), key=self._lot)[: self.k]
-        short = shortage(self.k, len(qualities))
+        k = count_of(self.k, len(qualities))
+        drawn = sorted((quality.study for quality in qualities), key=self._lot)[:k]
+        short = shortage(k, len(qualities))
         return [
             Decision(q.study, True, f"drawn by chance{short}")
             if q.study in drawn

@@ -76,6 +76,11 @@ class Finished:
         same = [n for n in judging if (gate := gates[n]) and gate.by == self.settings.gate.by]
         return [*main, *same, *judging, *gated, *compared][0]
 
+    def _choosing(self) -> list[str]:
+        """Scenarios whose gate is to choose, and not to take all."""
+        gates = {name: self.settings.gate_of(name) for name in self.settings.compared()}
+        return [name for name, gate in gates.items() if gate and not gate.rule_kind.admits_all]
+
     def report_data(self) -> ReportData:
         """All that the report shows."""
         folder = self.folder / "results"
@@ -103,6 +108,7 @@ class Finished:
             },
             at_random=[name for name, _ in self.settings.at_random(reference)],
             at_all=self.settings.at_all(reference),
+            choosing=self._choosing(),
             estimator_figures=self.data["estimators"],
             reference_scenario=reference,
             **rows,

@@ -66,7 +66,7 @@ class ScenarioRun:
     def _rounds(self) -> Iterator[Round[TrainedEnsemble]]:
         """The records of the scenario's loop, one a round, each made when it is asked for."""
         studies = self.studies
-        labelled = studies.experts if self.scenario.experts == "few" else studies.all_experts
+        labelled = studies.experts_of(self.scenario.experts)
         return LOOPS[self.scenario.loop](
             self.bench,
             self.first,

@@ -20,8 +20,9 @@ class Scenario:
     Args:
         title: As tables and figures show it.
         loop: One of ``loops.LOOPS``; with a gate, the gate's.
-        experts: Whose expert labels are used: those of the labelled studies, or also those that
-            the data set holds for the unlabelled ones.
+        experts: Whose expert labels are used: those of the labelled studies, also those that
+            the quality estimators are fitted to, or also those that the data set holds for the
+            unlabelled ones.
         gate: What chooses the pseudo-labels: nothing, chance, or the quality score.
         refine: Whether a dense CRF refines the predictions before they become pseudo-labels.
         published: Settings of the gate with which the scenario is the published method, and has
@@ -31,7 +32,7 @@ class Scenario:
 
     title: str
     loop: str = "offline"
-    experts: Literal["few", "all"] = "few"
+    experts: Literal["few", "few and qc", "all"] = "few"
     gate: Literal["none", "random", "quality"] = "none"
     refine: bool = False
     published: Mapping[str, Any] = field(default_factory=dict)
@@ -46,6 +47,9 @@ class Scenario:
 SCENARIOS: dict[str, Scenario] = {
     "full": Scenario("Full data set", "supervised", experts="all"),
     "few": Scenario("Few labels", "supervised"),
+    "few_qc": Scenario(
+        "Few labels and those of QC", "supervised", experts="few and qc", is_usual=False
+    ),
     "random": Scenario("Self-training, no QC", gate="random"),
     "crf": Scenario("Self-training, no QC, CRF", gate="random", refine=True),
     "semiqc": Scenario(
@@ -62,5 +66,6 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     **{name: Scenario(TITLES.get(name, name), name, is_usual=name == BEST) for name in METHODS},
 }
-"""The five scenarios of Ruijsink, Puyol-Antón et al. 2020, in the order of its Table 1; and the
-online loops, which learn from all unlabelled studies without a gate."""
+"""The five scenarios of Ruijsink, Puyol-Antón et al. 2020, in the order of its Table 1; with
+``few_qc``, whose training gets the labels that QC is fitted to, and the online loops, which learn
+from all unlabelled studies without a gate."""

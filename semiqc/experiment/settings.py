@@ -149,7 +149,9 @@ class Settings(Section):
         for gate in self.gates:
             name, title = gate.name, gate.title
             for setting, value in gate:
-                if any(getattr(other, setting) != value for other in alike[gate.name]):
+                if value is not None and any(
+                    getattr(other, setting) != value for other in alike[gate.name]
+                ):
                     name += f"-{setting}-{value}"
                     title += f", {setting} {value}"
             found[name] = (title, gate)
@@ -244,6 +246,9 @@ class Settings(Section):
             raise ValueError(
                 "scenarios: none is named, and gates has none; nothing would be trained"
             )
+        spends = [name for name in self.scenarios if SCENARIOS[name].experts == "few and qc"]
+        if spends and not (self.split.qc or self.split.file):
+            raise ValueError(f"scenarios: {spends[0]} learns from the qc studies; set split.qc")
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds: some are given twice: {', '.join(map(str, self.seeds))}")
         self.qc.check_ladder()

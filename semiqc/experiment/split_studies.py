@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Literal
 
 from semiqc.experiment.data import Data, with_training_frames
 from semiqc.experiment.settings import Settings
@@ -32,6 +33,12 @@ class SplitStudies:
     def all_experts(self) -> list[Study]:
         """With them, those treated as unlabelled for which the data set has labels after all."""
         return self.experts + [s for s in self._training("unlabelled") if s.labelled_frames]
+
+    def experts_of(self, whose: Literal["few", "few and qc", "all"]) -> list[Study]:
+        """Those whose expert labels a scenario learns from; see ``Scenario.experts``."""
+        if whose == "few":
+            return self.experts
+        return self.all_experts if whose == "all" else self.experts + self.spared
 
     @cached_property
     def candidates(self) -> list[Study]:

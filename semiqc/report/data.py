@@ -93,6 +93,7 @@ class ReportData:
         at_random: Scenarios like the one of reference that take pseudo-labels by chance, refined
             or not.
         at_all: Likewise, those that take all unlabelled studies.
+        choosing: Scenarios whose gate is to choose, and not to take all.
         estimator_figures: How each estimator did where the truth was known, by its name.
         reference_scenario: Which the others are compared with.
         baseline_scenario: Against which the change of each study is shown.
@@ -118,6 +119,7 @@ class ReportData:
     by_chance: Mapping[str, str] = field(default_factory=dict)
     at_random: Sequence[str] = ()
     at_all: Sequence[str] = ()
+    choosing: Sequence[str] = ()
     estimator_figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     reference_scenario: str = "semiqc"
     baseline_scenario: str = "few"

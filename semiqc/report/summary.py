@@ -37,6 +37,7 @@ def findings(data: ReportData) -> list[str]:
         _gap(data),
         *(_difference(data, key, "all pseudo-labels, without a choice") for key in at_all),
         *(_difference(data, key, "pseudo-labels chosen at random") for key in at_random),
+        *_without_choice(data),
         *_selection(data),
         *_spoilt(data),
         _caution(data),
@@ -117,6 +118,23 @@ def _gap(data: ReportData) -> str:
         f"{data.scenario_title(keys[0])} closed {number_text(100 * share.mean, 0)} % of {gap}"
         f" (95 % bootstrap interval {interval_text(ends, 0)} %)."
     )
+
+
+def _without_choice(data: ReportData) -> list[str]:
+    """Says of each gate that is to choose whether it took all studies, or none, in some round."""
+    said = []
+    for key in data.choosing:
+        rows = [row for row in gate_table(data).rows if row["scenario"] == key]
+        everything = sum(row["left"] == 0 for row in rows)
+        nothing = sum(row["admitted"] == 0 for row in rows)
+        for count, what in ((everything, "admitted every study"), (nothing, "admitted nothing")):
+            where = f" in {count} of {len(rows)} rounds" if len(rows) > 1 else ""
+            if count:
+                said.append(
+                    f"Warning: the gate of {data.scenario_title(key)} {what}{where}; this was"
+                    " no choice."
+                )
+    return said
 
 
 def _selection(data: ReportData) -> list[str]:

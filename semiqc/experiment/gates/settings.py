@@ -23,6 +23,8 @@ from semiqc.work.sections import OneOf, Section
 BEST = "best"
 OFFLINE = "offline"
 WHOLE_STUDY = "study"
+A_THIRD = "a third,"
+"""Of the candidates, for the title of a gate that is not told how many."""
 RENAMED_LOOPS = {"self_training": OFFLINE}
 """Names of before."""
 
@@ -103,10 +105,13 @@ class GateSettings(Section):
         return {name: getattr(self, name) for name in own_parameters(kind)}
 
     @property
-    def count(self) -> int | None:
-        """How many studies are chosen; None where the rule does not say."""
-        k: int | None = self.arguments(self.rule_kind).get("k")
-        return k
+    def count(self) -> int | str | None:
+        """How many studies are chosen, or in words; None where the rule does not say."""
+        arguments = self.arguments(self.rule_kind)
+        if "k" not in arguments:
+            return None
+        k: int | None = arguments["k"]
+        return A_THIRD if k is None else k
 
     @property
     def name(self) -> str:
@@ -135,9 +140,8 @@ class GateSettings(Section):
     @property
     def title(self) -> str:
         """As tables and figures show it."""
-        chooser = self.rule_kind.title.format(
-            by=self.by, rule=self.rule, **self.arguments(self.rule_kind)
-        )
+        words = self.arguments(self.rule_kind) | {"k": self.count}
+        chooser = self.rule_kind.title.format(by=self.by, rule=self.rule, **words)
         grain = f", by {self.grain}" if self.grain != WHOLE_STUDY else ""
         best = f", best of ({', '.join(self.candidates)})" if self.candidates else ""
         best += f" by {self.unit}" if self.candidates and self.unit != WHOLE_STUDY else ""
