@@ -77,7 +77,7 @@ def test_a_table_says_otherwise(ends, tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("study,person\nP0_ED,Q\n", "expected the columns study and subject, got study, person"),
+        ("study,person\nP0_ED,Q\n", "lacks the columns subject, has study, person"),
         ("study,subject\nP0_ED,\n", "line 2 lacks"),
         ("study,subject\na,b\na,c\n", "a is of both b and c"),
     ],

@@ -11,7 +11,12 @@ from qc.grains.base import Grain
 from qc.grains.registry import GRAINS
 from semiqc.experiment.finished import Finished
 from semiqc.experiment.settings import Settings
-from semiqc.experiment.settings_file import SettingsError, json_schema, read_settings
+from semiqc.experiment.settings_file import (
+    SettingsError,
+    json_schema,
+    read_settings,
+    with_whole_paths,
+)
 from semiqc.work.bounds import Share
 
 NEW = "data=a.h5"
@@ -473,3 +478,14 @@ def test_the_report_is_about_a_gate_that_judges():
     found = Finished(Path("run"), read_settings(None), {}).reference
 
     assert found == "gate-bcp-consensus"
+
+
+def test_a_run_writes_down_where_its_data_are_from_every_folder(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "settings.yaml").write_text("data: x.h5\ntraining: {start: }\n")
+    monkeypatch.chdir(tmp_path)
+    settings = with_whole_paths(read_settings(Path("a/settings.yaml")))
+
+    assert settings.data == tmp_path / "a" / "x.h5"
+    assert settings.training.start == ""
+    assert with_whole_paths(read_settings(None, ["data=x.h5"])).data == tmp_path / "x.h5"

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from semiqc.cli.options import NewStore, Overwrite, Seed
+from semiqc.cli.options import Labels, NewStore, Overwrite, Seed, meaning_of
 from semiqc.cli.output import bar, console, print_left_out, print_table
 
 if TYPE_CHECKING:
     from semiqc.exchange.importing import Imported
 
 Layout = Annotated[
-    str, typer.Option(help="acdc, mnms, nnunet, dicom, manifest, or auto to find out.")
+    str,
+    typer.Option(help="auto, or one of the layouts of docs/data.md, such as acdc or dicom."),
 ]
 Scheme = Annotated[
     str | None,
@@ -54,6 +55,7 @@ def import_(
     store: NewStore,
     layout: Layout = "auto",
     scheme: Scheme = None,
+    labels: Labels = None,
     spacing: Spacing = None,
     subjects: Subjects = None,
     overwrite: Overwrite = False,
@@ -67,6 +69,7 @@ def import_(
             store,
             layout=layout,
             scheme=read_scheme(scheme) if scheme else None,
+            meaning=meaning_of(labels),
             spacing=spacing,
             subjects=subjects,
             overwrite=overwrite,

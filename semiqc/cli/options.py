@@ -11,3 +11,25 @@ RunFolder = Annotated[Path, typer.Argument(help="Folder of a finished run.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of all that is drawn.")]
+Labels = Annotated[
+    str | None,
+    typer.Option(help="What the files' label values are in the scheme, such as 1=3,2=2,3=1."),
+]
+
+
+def meaning_of(labels: str | None) -> dict[int, int] | None:
+    """Label values of a scheme by those of the files, from ``1=3,2=2``."""
+    if labels is None:
+        return None
+    try:
+        pairs = [part.split("=") for part in labels.split(",")]
+        given = [(int(value), int(meaning)) for value, meaning in pairs]
+    except ValueError:
+        raise typer.BadParameter(
+            f"expected value=value, parted by commas, got '{labels}'", param_hint="--labels"
+        ) from None
+    values = [value for value, _ in given]
+    twice = sorted({value for value in values if values.count(value) > 1})
+    if twice:
+        raise typer.BadParameter(f"{twice[0]} is given twice", param_hint="--labels")
+    return dict(given)

@@ -5,16 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semiqc.cli.options import Output, Overwrite, SuiteFolder
+from semiqc.cli.options import Labels, Output, Overwrite, SuiteFolder, meaning_of
 from semiqc.cli.output import bar, console, print_left_out, print_table
 
 if TYPE_CHECKING:
     from semiqc.scoring import ScoreReport
-
-Labels = Annotated[
-    str | None,
-    typer.Option(help="What the files' label values are in the suite, such as 1=3,2=2,3=1."),
-]
 
 
 def score(
@@ -40,7 +35,7 @@ def score(
             images,
             segmentations,
             output,
-            meaning=_meaning(labels),
+            meaning=meaning_of(labels),
             flag_below=flag_below,
             explained=explain,
             overwrite=overwrite,
@@ -70,21 +65,3 @@ def _print_report(report: "ScoreReport") -> None:
         ],
     )
     print_left_out([(refusal.name, refusal.reason) for refusal in report.left_out])
-
-
-def _meaning(labels: str | None) -> dict[int, int] | None:
-    """Label values of a suite by those of the files, from ``1=3,2=2``."""
-    if labels is None:
-        return None
-    try:
-        pairs = [part.split("=") for part in labels.split(",")]
-        given = [(int(value), int(meaning)) for value, meaning in pairs]
-    except ValueError:
-        raise typer.BadParameter(
-            f"expected value=value, parted by commas, got '{labels}'", param_hint="--labels"
-        ) from None
-    values = [value for value, _ in given]
-    twice = sorted({value for value in values if values.count(value) > 1})
-    if twice:
-        raise typer.BadParameter(f"{twice[0]} is given twice", param_hint="--labels")
-    return dict(given)

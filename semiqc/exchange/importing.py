@@ -17,6 +17,7 @@ from semiqc.exchange.import_report import (
     why_nothing,
 )
 from semiqc.exchange.readers import find, find_images
+from semiqc.exchange.readers.nifti import Meaning
 from semiqc.exchange.subjects import Subjects, find_subjects
 from semiqc.files.store.writer import StoreWriter
 from semiqc.images.preparing import prepared
@@ -34,6 +35,7 @@ def import_data(
     *,
     layout: str = "auto",
     scheme: LabelScheme | None = None,
+    meaning: Meaning | None = None,
     spacing: float | None = None,
     subjects: Path | None = None,
     overwrite: bool = False,
@@ -41,14 +43,14 @@ def import_data(
 ) -> ImportReport:
     """Write a store of all studies in ``source`` that can be used.
 
-    Headers are read first, for the spacing; then one study after the other, sorted by name. The
-    first of two studies that share a name or the pixels of a frame is taken.
+    The first, by name, of two studies that share a name or the pixels of a frame is taken.
 
     Args:
         source: Folder, or a manifest CSV.
         output: Store to write, whole or not at all.
         layout: One of ``semiqc.exchange.readers.READERS``, or ``"auto"``.
         scheme: Of the labels; by default what the layout says.
+        meaning: Value of the scheme of each label value, where not as the layout says.
         spacing: In plane, in mm; by default the median of the data. Slices stay as they are.
         subjects: CSV of ``study`` and ``subject``; see ``semiqc.exchange.subjects``.
         overwrite: Replace a store that exists.
@@ -58,26 +60,15 @@ def import_data(
         FileExistsError: If the store exists and may not be replaced.
         ValueError: If nothing in ``source`` can be used, or it is of no known layout.
     """
-    listing = find(Path(source), layout, scheme)
+    listing = find(Path(source), layout, scheme, meaning)
     writer = StoreWriter(output, listing.scheme, listing.modalities, overwrite=overwrite)
     entries, left_out = _without_namesakes(listing)
     assigned = find_subjects([entry.name for entry in entries], subjects)
     readable, spacing = _with_spacing(entries, left_out, spacing)
     with writer as store:
         intake = _Intake(store, spacing, assigned, left_out)
-        intake.take_all(readable, on_progress)
-        _check_any(source, intake)
+        intake.take_all(source, readable, on_progress)
     return intake.report()
-
-
-def _check_any(source: Path, intake: "_Intake") -> None:
-    """Refuse to make a store of nothing.
-
-    Raises:
-        ValueError: With the first few reasons.
-    """
-    if not intake.imported:
-        raise ValueError(why_nothing(source, intake.left_out))
 
 
 class _Intake:
@@ -101,8 +92,12 @@ class _Intake:
         self._oddities: dict[str, list[str]] = defaultdict(list)
         self._pixels = Pixels()
 
-    def take_all(self, entries: Sequence[Entry], on_progress: Progress) -> None:
-        """Take one study after the other; those that cannot be used are left out."""
+    def take_all(self, source: Path, entries: Sequence[Entry], on_progress: Progress) -> None:
+        """Take one study after the other; those that cannot be used are left out.
+
+        Raises:
+            ValueError: If all are, with the first few reasons.
+        """
         for number, entry in enumerate(entries, start=1):
             try:
                 with one_study(entry.name):
@@ -110,6 +105,8 @@ class _Intake:
             except UnusableError as error:
                 self.left_out.append(Refusal(entry.name, str(error)))
             on_progress(number, len(entries))
+        if not self.imported:
+            raise ValueError(why_nothing(source, self.left_out))
 
     def _take(self, entry: Entry) -> None:
         """Bring one study into the store.

@@ -5,13 +5,13 @@ before an ending such as ``_ED``, ``_frame01``, ``_visit2`` or ``_ses-1`` is the
 whose name has no such ending is of a subject of its own.
 """
 
-import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from semiqc.doors.csv_table import read_table
 from semiqc.images.raw import RawStudy
 
 _WORDS = (
@@ -149,16 +149,9 @@ def _pairs(path: Path) -> list[tuple[str, str]]:
     Raises:
         ValueError: If the file cannot be read, or lacks one of the columns.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restkey="", restval="")
-            reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
-            if not {"study", "subject"} <= set(reader.fieldnames):
-                got = ", ".join(reader.fieldnames)
-                raise ValueError(f"{path}: expected the columns study and subject, got {got}")
-            return [(row["study"].strip(), row["subject"].strip()) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: cannot be read ({error})") from error
+    table = read_table(path)
+    table.require(path, ("study", "subject"))
+    return [(row["study"].strip(), row["subject"].strip()) for row in table.rows]
 
 
 def _some(names: Sequence[str]) -> str:

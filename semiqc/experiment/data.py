@@ -7,16 +7,18 @@ read, changed.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from semiqc.exchange.importing import import_data, read_scheme
 from semiqc.exchange.readers.manifest import named_files
-from semiqc.experiment.sections import FramesSettings
+from semiqc.experiment.sections import FramesSettings, ImportSettings
 from semiqc.experiment.settings import Settings
 from semiqc.files.atomic import write_text
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import SpoiltRow
+from semiqc.files.walking import files_within
 from semiqc.measuring.measures import curve
 from semiqc.phantom import write_phantoms
 from semiqc.schemes import LabelScheme
@@ -58,7 +60,7 @@ def open_data(settings: Settings, folder: RunFolder, monitor: Monitor) -> Data:
     if settings.data is None:
         return Data(_phantoms(settings, folder, monitor))
     if settings.data.is_dir() or settings.data.suffix.lower() == ".csv":
-        return _imported(settings, folder)
+        return _imported(settings, folder, monitor)
     return Data(Store(settings.data))
 
 
@@ -79,7 +81,7 @@ def _phantoms(settings: Settings, folder: RunFolder, monitor: Monitor) -> Store:
     return Store(stage.folder / STORE)
 
 
-def _imported(settings: Settings, folder: RunFolder) -> Data:
+def _imported(settings: Settings, folder: RunFolder, monitor: Monitor) -> Data:
     source, importing = settings.data, settings.importing
     if source is None:
         raise ValueError("data: names nothing to import")
@@ -87,10 +89,10 @@ def _imported(settings: Settings, folder: RunFolder) -> Data:
     files = (
         [path for path in named_files(source) if path.is_file()]
         if source.is_file()
-        else sorted(path for path in source.rglob("*") if path.is_file())
+        else files_within(source)
     )
     depends = {
-        "importing": importing.model_dump(mode="json"),
+        "importing": _written(importing),
         "scheme": scheme.to_json() if scheme else None,
         "files": [[str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in files],
     }
@@ -101,15 +103,28 @@ def _imported(settings: Settings, folder: RunFolder) -> Data:
             unfinished / STORE,
             layout=importing.layout,
             scheme=scheme,
+            meaning=importing.labels,
             spacing=importing.spacing,
+            subjects=importing.subjects,
             overwrite=True,
         )
         lines = [f"{one.name}: {one.reason}" for one in report.left_out]
+        for note in report.warnings:
+            monitor.note(note)
         write_text(unfinished / LEFT_OUT, "".join(f"{line}\n" for line in lines))
 
     stage = folder.stage("import", depends, make)
     lines = (stage.folder / LEFT_OUT).read_text(encoding="utf-8").splitlines()
     return Data(Store(stage.folder / STORE), tuple(lines))
+
+
+def _written(importing: ImportSettings) -> dict[str, Any]:
+    """What an import depends on; settings of later versions count only where they are given."""
+    written = importing.model_dump(mode="json")
+    subjects = importing.subjects
+    text = subjects.read_text(encoding="utf-8-sig") if subjects else ""
+    later = {"labels": written.pop("labels"), "subjects": written.pop("subjects") and text}
+    return written | {name: value for name, value in later.items() if value}
 
 
 def training_frames(

@@ -9,6 +9,7 @@ from semiqc.experiment.ready import check_ready
 from semiqc.experiment.results import Results, write_results
 from semiqc.experiment.seed_run import SeedRun
 from semiqc.experiment.settings import Settings
+from semiqc.experiment.settings_file import with_whole_paths
 from semiqc.files.tables import SplitRow
 from semiqc.work.folder import claim
 from semiqc.work.monitor import Monitor
@@ -22,6 +23,7 @@ def run(settings: Settings, monitor: Monitor) -> Path:
     Raises:
         ValueError: If the data or the split do not allow what the settings ask.
     """
+    settings = with_whole_paths(settings)
     check_ready(settings)
     with claim(settings.output, settings.model_dump(mode="json")):
         folder = RunFolder(settings.output, monitor.stage)

@@ -53,8 +53,12 @@ class ImportSettings(Section):
     """Layout of the folder; see ``semiqc import --help``."""
     scheme: str | None = None
     """Label scheme: a known name, or a YAML file with classes and structures."""
+    labels: dict[int, int] = Field(default_factory=dict)
+    """Value of the scheme of each label value of the files, where it is not as the layout says."""
     spacing: Annotated[float, Field(ge=SMALLEST_MM, le=LARGEST_MM)] | None = None
     """In-plane spacing in mm; the median of the data where not given."""
+    subjects: Path | None = None
+    """CSV with the columns study and subject, where names or headers tell subjects wrongly."""
 
 
 class SplitSettings(Section):
@@ -63,8 +67,7 @@ class SplitSettings(Section):
     labelled: Annotated[int, Field(ge=1)] = 4
     """Subjects whose labels train the segmenter of the few-label scenarios."""
     qc: Annotated[int, Field(ge=0)] = 8
-    """Subjects whose labels the quality estimators are fitted to. With 0 the estimators are fitted
-    by cross-fitting over the labelled subjects."""
+    """Subjects to whose labels the estimators are fitted; with 0 by folds of the labelled ones."""
     validation: Annotated[int, Field(ge=0)] = 0
     """Subjects whose loss chooses the best checkpoint (``training.checkpoint``) and ends
     self-training when it rises."""

@@ -26,6 +26,7 @@ PATHS = (
     ("data",),
     ("output",),
     ("importing", "scheme"),
+    ("importing", "subjects"),
     ("split", "file"),
     ("qc", "verdicts"),
     ("training", "start"),
@@ -65,6 +66,15 @@ def read_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
         apply_change(table, "=".join([current_key(key.strip(), notice), *value]))
     table = _renamed(table, path, notice)
     return _validated(Settings, table, f"{path}: " if path else "")
+
+
+def with_whole_paths(settings: Settings) -> Settings:
+    """The settings with absolute paths, so that what they name is found from every folder."""
+    table = settings.model_dump(mode="json")
+    for keys in PATHS:
+        if keys != ("output",):
+            _anchor(table, keys, Path.cwd())
+    return Settings.model_validate(table)
 
 
 def checked_settings(model: type[Model], changes: Sequence[str]) -> Model:

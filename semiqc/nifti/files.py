@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from semiqc.doors.regular import check_regular, in_short, open_regular
 from semiqc.images.raw import UnusableError
+from semiqc.nifti import itk
 from semiqc.nifti.forms import SAME_PLACE, apart_mm
 from semiqc.nifti.headers import LONGEST, Header, parse_header
 
-ENDINGS = (".nii.gz", ".nii")
+ENDINGS = (".nii.gz", ".nii", *itk.ENDINGS)
 
 LONGEST_REST = 2**24
 """Bytes after the voxels, which nobody needs."""
@@ -24,13 +25,13 @@ LONGEST_REST = 2**24
 Binary: TypeAlias = io.BufferedIOBase
 
 
-def is_nifti(path: Path) -> bool:
-    """Whether the name is that of a NIfTI file."""
+def is_image(path: Path) -> bool:
+    """Whether the name is that of a NIfTI file, or of one of ITK's own formats."""
     return path.name.lower().endswith(ENDINGS) and not path.name.startswith(".")
 
 
 def stem(path: Path) -> str:
-    """The file's name without ``.nii`` or ``.nii.gz``."""
+    """The file's name without the ending of its format."""
     for ending in ENDINGS:
         if path.name.lower().endswith(ending):
             return path.name[: -len(ending)]
@@ -44,6 +45,8 @@ def read_header(path: Path) -> Header:
         UnusableError: If it is empty or not a NIfTI file, has no positive spacing, claims what
             the file cannot hold, or cannot be opened.
     """
+    if itk.is_itk(path):
+        return itk.read_itk_header(path)
     size = check_regular(path, called=path.name).st_size
     if size == 0:
         raise UnusableError(f"{path.name}: empty file")
@@ -59,6 +62,10 @@ def read_voxels(header: Header) -> NDArray[Any]:
     Raises:
         UnusableError: If the file is cut short or damaged, or a voxel is not finite.
     """
+    if itk.is_itk(header.path):
+        voxels = itk.read_itk_voxels(header)
+        _check_finite(voxels, header.path)
+        return voxels
     stored = np.empty(header.shape[::-1], header.dtype)
     with _reading(header.path), _open(header.path, _is_packed(header.path)) as file:
         file.seek(header.offset)

@@ -33,6 +33,7 @@ from semiqc.doors.text import read_text
 from semiqc.exchange.readers.listing import listing_of
 from semiqc.exchange.readers.nifti import (
     LabelValues,
+    Meaning,
     in_plane_mm,
     placed,
     raw_study,
@@ -47,7 +48,7 @@ from semiqc.schemes import SHORT_AXIS, LabelScheme
 
 INFO = "Info.cfg"
 SPLITS = {"training": "train", "testing": "test"}
-_FRAME = re.compile(r"_frame(\d+)\.nii(\.gz)?$")
+_FRAME = re.compile(r"_frame(\d+)\.(nii(\.gz)?|nrrd|mh[ad])$")
 
 
 @dataclass(frozen=True)
@@ -64,21 +65,24 @@ class Info:
         return tuple(sorted({self.diastole, self.systole}))
 
 
-def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
+def find(
+    source: Path, scheme: LabelScheme | None = None, meaning: Meaning | None = None
+) -> Listing:
     """Patients of a folder; ``training`` and ``testing`` above them give the split.
 
     Args:
         source: A patient's folder, or one that holds folders of patients at any depth.
         scheme: Of the labels; by default ``SHORT_AXIS``, whose values are ACDC's.
+        meaning: Value of the scheme of each value in the files, where they are not the same.
     """
-    scheme = scheme or SHORT_AXIS
+    values = LabelValues(scheme or SHORT_AXIS, meaning)
     patients = ((folder.name, folder) for folder in _patients(source))
-    return listing_of(patients, partial(_entry, scheme), scheme)
+    return listing_of(patients, partial(_entry, values), values.scheme)
 
 
-def _entry(scheme: LabelScheme, text: str, folder: Path) -> Entry:
+def _entry(values: LabelValues, text: str, folder: Path) -> Entry:
     split = SPLITS.get(folder.parent.name.lower(), "")
-    read = partial(_read, folder, split, scheme)
+    read = partial(_read, folder, split, values)
     return Entry(safe_name(text), folder, partial(_in_plane_mm, folder), read)
 
 
@@ -169,20 +173,22 @@ def _required_frames(folder: Path, info: Info) -> list[Path]:
     return [path for path in files.values() if path]
 
 
-def _read(folder: Path, split: str, scheme: LabelScheme, with_labels: bool) -> RawStudy:
+def _read(folder: Path, split: str, values: LabelValues, with_labels: bool) -> RawStudy:
     """A patient's study; labels are those of ED and ES."""
     info = read_info(folder / INFO)
     image, voxels, places = _images(folder, info)
     files = _label_files(folder, info) if with_labels else {}
     placed_files = {places[frame]: path for frame, path in files.items()}
-    labels = placed(placed_files, image, len(voxels), LabelValues(scheme))
-    is_half = with_labels and len(files) == 1 < len(info.frames)
+    notes: list[str] = []
+    labels = placed(placed_files, image, len(voxels), values, notes)
+    if with_labels and len(files) == 1 < len(info.frames):
+        notes.append("only one of the ED and ES frames has labels")
     return raw_study(
         safe_name(folder.name),
         image,
         [voxels],
         labels,
-        warnings=["only one of the ED and ES frames has labels"] if is_half else [],
+        warnings=notes,
         group=info.group,
         split=split,
         source=str(folder),

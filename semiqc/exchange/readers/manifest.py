@@ -28,6 +28,7 @@ from semiqc.doors.regular import in_short
 from semiqc.exchange.readers.listing import listing_of
 from semiqc.exchange.readers.nifti import (
     LabelValues,
+    Meaning,
     hide_blank_frames,
     in_plane_mm,
     placed,
@@ -73,12 +74,15 @@ def recognises(source: Path) -> bool:
     return source.is_file() and source.suffix.lower() == ".csv"
 
 
-def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
+def find(
+    source: Path, scheme: LabelScheme | None = None, meaning: Meaning | None = None
+) -> Listing:
     """The studies that a table names.
 
     Args:
         source: The CSV file.
         scheme: Of the labels; by default ``SHORT_AXIS``.
+        meaning: Value of the scheme of each value in the files, where they are not the same.
 
     Raises:
         ValueError: If it is not such a table.
@@ -87,7 +91,7 @@ def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
     studies: dict[str, list[dict[str, str]]] = {}
     for cells in _lines(source):
         studies.setdefault(cells["study"] or stem(Path(cells["image"])), []).append(cells)
-    entry = partial(_entry, source, LabelValues(scheme))
+    entry = partial(_entry, source, LabelValues(scheme, meaning))
     return listing_of(studies.items(), entry, scheme)
 
 
@@ -198,11 +202,12 @@ def _read(name: str, rows: Sequence[Row], values: LabelValues, with_labels: bool
         files = [(row.labels, row.frame) for row in rows if row.labels]
     else:
         image, voxels, files = _read_frames(rows, images)
-    labels = unlabelled(image, len(voxels))
+    labels, notes = unlabelled(image, len(voxels)), list[str]()
     if with_labels:
-        labels = _labels(files, image, voxels, values)
+        labels = _labels(files, image, voxels, values, notes)
     fields = dict(zip(SHARED, rows[0].shared, strict=True))
-    return raw_study(name, image, [voxels], labels, source=str(images[0]), **fields)
+    source = str(images[0])
+    return raw_study(name, image, [voxels], labels, warnings=notes, source=source, **fields)
 
 
 def _read_frames(
@@ -224,6 +229,7 @@ def _labels(
     image: Header,
     voxels: NDArray[Any],
     values: LabelValues,
+    notes: list[str],
 ) -> NDArray[np.int8]:
     """Labels ``[T, Z, Y, X]`` of single frames or of all at once.
 
@@ -238,13 +244,15 @@ def _labels(
         )
     whole = [path for path, frame in files if frame is None]
     if whole:
-        return _whole_labels(whole[0], image, len(voxels), values)
-    return placed(single, image, len(voxels), values)
+        return _whole_labels(whole[0], image, len(voxels), values, notes)
+    return placed(single, image, len(voxels), values, notes)
 
 
-def _whole_labels(path: Path, image: Header, frames: int, values: LabelValues) -> NDArray[np.int8]:
+def _whole_labels(
+    path: Path, image: Header, frames: int, values: LabelValues, notes: list[str]
+) -> NDArray[np.int8]:
     """Labels of all frames out of one file; 4-D where there are several frames."""
-    labels = values.read(path, image)
+    labels = values.read(path, image, notes)
     if len(labels) != frames:
         raise UnusableError(
             f"{path.name}: {len(labels)} frames, {image.path.name} has {frames};"

@@ -40,6 +40,8 @@ from semiqc.doors.csv_table import read_table
 from semiqc.exchange.readers.listing import listing_of
 from semiqc.exchange.readers.nifti import (
     LabelValues,
+    Meaning,
+    frame_like,
     hide_blank_frames,
     in_plane_mm,
     placed,
@@ -50,7 +52,7 @@ from semiqc.exchange.readers.nifti import (
 )
 from semiqc.files.walking import children, files_within
 from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError, safe_name
-from semiqc.nifti.files import is_nifti, read_voxels, stem
+from semiqc.nifti.files import ENDINGS, is_image, read_voxels, stem
 from semiqc.nifti.headers import Header
 from semiqc.schemes import SHORT_AXIS, LabelScheme
 
@@ -79,19 +81,22 @@ def recognises(source: Path) -> bool:
     return source.is_dir() and any(True for _ in _image_files(source))
 
 
-def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
+def find(
+    source: Path, scheme: LabelScheme | None = None, meaning: Meaning | None = None
+) -> Listing:
     """Studies at any depth of a folder.
 
     Args:
         source: The folder.
         scheme: Of the labels as they will be, with the values of ``SHORT_AXIS``, the default.
+        meaning: Value of the scheme of each value in the files, where not ``MEANING``.
     """
     scheme = scheme or SHORT_AXIS
     table, refusals = _tables(source)
     studies: dict[tuple[Path, str], dict[str, Path]] = {}
     for path, code, part in _image_files(source):
         studies.setdefault((path.parent, code), {})[part] = path
-    entry = partial(_entry, source, table, LabelValues(scheme, MEANING))
+    entry = partial(_entry, source, table, LabelValues(scheme, meaning or MEANING))
     candidates = ((code, (folder, parts)) for (folder, code), parts in studies.items())
     return listing_of(candidates, entry, scheme, refusals=refusals)
 
@@ -116,7 +121,7 @@ def _image_files(source: Path) -> Iterator[tuple[Path, str, str]]:
     """Each image with its code and part: ``""``, ``"ed"``, ``"es"`` or ``"cine"``."""
     for path in files_within(source):
         named = _IMAGE.match(stem(path))
-        if named and is_nifti(path):
+        if named and is_image(path):
             yield path, named["code"], named["part"].lower().lstrip("_")
 
 
@@ -143,7 +148,7 @@ def _split(folder: Path, source: Path) -> str:
 
 def _labels_of(path: Path) -> Path | None:
     """The file of labels beside an image, if there is one."""
-    beside = (path.with_name(f"{stem(path)}_gt{ending}") for ending in (".nii.gz", ".nii"))
+    beside = (path.with_name(f"{stem(path)}_gt{ending}") for ending in ENDINGS)
     return next((labels for labels in beside if labels.exists()), None)
 
 
@@ -171,7 +176,7 @@ def _read_ends(
     """A study of M&Ms-2: the ED and ES frames, within their cine where it holds them."""
     ends = [parts["ed"], parts["es"]]
     image, voxels = stacked(ends)
-    frames, warnings = [0, 1], []
+    frames, warnings = [0, 1], list[str]()
     if "cine" in parts:
         cycle = _cycle_with(parts["cine"], image, voxels)
         if cycle is None:
@@ -180,7 +185,7 @@ def _read_ends(
             image, voxels, frames = cycle
     beside = {frame: _labels_of(end) for frame, end in zip(frames, ends, strict=True)}
     files = {frame: path for frame, path in beside.items() if path} if with_labels else {}
-    labels = placed(files, image, len(voxels), values)
+    labels = placed(files, image, len(voxels), values, warnings)
     source = str(ends[0].parent)
     return raw_study(name, image, [voxels], labels, warnings=warnings, source=source, **fields)
 
@@ -191,7 +196,7 @@ def _cycle_with(
     """A cine, and which of its frames the volumes ``ends`` are; None where it lacks one."""
     cine = read_image(path, axes=4)
     cycle = read_voxels(cine)
-    frames = [frame for frame in (_frame_like(end, cycle) for end in ends) if frame is not None]
+    frames = [frame for frame in (frame_like(end, cycle) for end in ends) if frame is not None]
     if len(frames) < len(ends) or cine.shape[:3] != image.shape[:3]:
         return None
     return cine, cycle, frames
@@ -208,33 +213,30 @@ def _read_cycle(
     """A study of M&Ms: a 4-D image, and 4-D labels where there are some."""
     image = read_image(path, axes=4)
     beside = _labels_of(path) if with_labels else None
-    labels = _cycle_labels(beside, image, values) if beside else unlabelled(image, image.frames)
+    warnings: list[str] = []
+    labels = unlabelled(image, image.frames)
+    if beside:
+        labels = _cycle_labels(beside, image, values, warnings)
     annotated = {t for t in range(image.frames) if (labels[t] >= 0).any()}
-    warnings = []
     if marked and annotated and not set(marked) <= annotated:
         warnings.append("the table's ED and ES are not the frames that are annotated")
     voxels = [read_voxels(image)]
     return raw_study(name, image, voxels, labels, warnings=warnings, source=str(path), **fields)
 
 
-def _cycle_labels(path: Path, image: Header, values: LabelValues) -> NDArray[np.int8]:
+def _cycle_labels(
+    path: Path, image: Header, values: LabelValues, notes: list[str]
+) -> NDArray[np.int8]:
     """Labels of every frame, ``[T, Z, Y, X]``; frames nobody annotated are ``UNLABELLED``.
 
     Raises:
         UnusableError: If the file is not 4-D or has other frames than the image.
     """
     read_image(path, axes=4)
-    labels = values.read(path, image)
+    labels = values.read(path, image, notes)
     if len(labels) != image.frames:
         raise UnusableError(f"{path.name}: {len(labels)} frames, the image {image.frames}")
     return hide_blank_frames(labels)
-
-
-def _frame_like(volume: NDArray[Any], cycle: NDArray[Any]) -> int | None:
-    """The frame of a cine ``[T, Z, Y, X]`` that equals a volume, if one does."""
-    if volume.shape != cycle.shape[1:]:
-        return None
-    return next((t for t, frame in enumerate(cycle) if np.array_equal(frame, volume)), None)
 
 
 def _key(code: str) -> str:

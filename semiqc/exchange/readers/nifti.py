@@ -8,7 +8,7 @@ name of the file.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,13 @@ from semiqc.nifti.files import difference, read_header, read_voxels
 from semiqc.nifti.headers import Header
 from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
 
+Meaning: TypeAlias = Mapping[int, int]
+"""Value of a scheme, or ``UNLABELLED``, of each value in a file."""
+
+NEARLY = 1e-3
+"""By which a label may differ from an integer: programs that resample or divide write such."""
+
+ROUNDED = "label values that are nearly integers are rounded"
 LISTED = 8
 """Unknown label values that a message lists."""
 
@@ -34,10 +41,12 @@ class LabelValues:
     """
 
     scheme: LabelScheme
-    meaning: Mapping[int, int] | None = None
+    meaning: Meaning | None = None
 
-    def read(self, path: Path, image: Header) -> NDArray[np.int8]:
+    def read(self, path: Path, image: Header, notes: list[str]) -> NDArray[np.int8]:
         """Labels of a file on the grid of ``image``, ``[T, Z, Y, X]``; T may be 1.
+
+        What is odd about them is added to ``notes``.
 
         Raises:
             UnusableError: If the file is broken, lies on another grid, or holds values that are
@@ -47,34 +56,36 @@ class LabelValues:
         differs = difference(image, header)
         if differs:
             raise UnusableError(f"{path.name}: {differs}")
-        return self.understood(read_voxels(header), path.name)
+        return self.understood(read_voxels(header), path.name, notes)
 
-    def read_frame(self, path: Path, image: Header) -> NDArray[np.int8]:
+    def read_frame(self, path: Path, image: Header, notes: list[str]) -> NDArray[np.int8]:
         """Labels of a file that is one frame, ``[Z, Y, X]``.
 
         Raises:
             UnusableError: As ``read`` does, or if the file has several frames.
         """
-        labels = self.read(path, image)
+        labels = self.read(path, image, notes)
         if len(labels) != 1:
             raise UnusableError(f"{path.name}: expected 3-D, got {len(labels)} frames")
         return np.asarray(labels[0])
 
-    def understood(self, voxels: NDArray[Any], file: str) -> NDArray[np.int8]:
-        """The values of a file as those of the scheme.
+    def understood(self, voxels: NDArray[Any], file: str, notes: list[str]) -> NDArray[np.int8]:
+        """The values of a file as those of the scheme; nearly integers are rounded, with a note.
 
         Raises:
             UnusableError: If a value is not an integer, or has no meaning.
         """
         found = np.unique(voxels).tolist()
-        broken = [value for value in found if value != int(value)]
+        broken = [value for value in found if abs(value - round(value)) > NEARLY]
         if broken:
             raise UnusableError(f"{file}: labels must be integers, got {_some(broken)}")
+        if any(value != round(value) for value in found) and ROUNDED not in notes:
+            notes.append(ROUNDED)
         meaning = self.meaning or {value: value for value in range(len(self.scheme.classes))}
-        self._check_known([int(value) for value in found], meaning, file)
+        self._check_known(sorted({round(value) for value in found}), meaning, file)
         labels = np.empty(voxels.shape, np.int8)
         for value in found:
-            labels[voxels == value] = meaning[int(value)]
+            labels[voxels == value] = meaning[round(value)]
         return labels
 
     @staticmethod
@@ -90,6 +101,25 @@ class LabelValues:
             raise UnusableError(
                 f"{file}: unknown label values {_some(unknown)}; known are {known}"
             )
+
+
+def checked_meaning(meaning: Meaning | None, scheme: LabelScheme) -> dict[int, int] | None:
+    """The meaning of label values, with 0 as the background; None where they mean themselves.
+
+    Raises:
+        ValueError: If a value does not stand in the scheme, or 0 is to mean another.
+    """
+    if not meaning:
+        return None
+    unknown = sorted(set(meaning.values()) - set(range(len(scheme.classes))))
+    if unknown:
+        raise ValueError(
+            f"label values cannot mean {', '.join(map(str, unknown))}; {scheme.name} has"
+            f" {', '.join(f'{n} {name}' for n, name in enumerate(scheme.classes))}"
+        )
+    if meaning.get(BACKGROUND, BACKGROUND) != BACKGROUND:
+        raise ValueError(f"label value 0 is the background and cannot mean {meaning[BACKGROUND]}")
+    return dict(meaning) | {BACKGROUND: BACKGROUND}
 
 
 def read_image(path: Path, *, axes: int | None = None) -> Header:
@@ -147,7 +177,11 @@ def read_channels(
 
 
 def placed(
-    labels: Mapping[int, Path], image: Header, frames: int, values: LabelValues
+    labels: Mapping[int, Path],
+    image: Header,
+    frames: int,
+    values: LabelValues,
+    notes: list[str],
 ) -> NDArray[np.int8]:
     """Labels of single frames, ``[T, Z, Y, X]``; ``UNLABELLED`` everywhere else.
 
@@ -156,19 +190,27 @@ def placed(
         image: Whose grid they lie on.
         frames: Number of frames of the study.
         values: How the files are to be understood.
+        notes: Get what is odd about the files.
 
     Raises:
         UnusableError: If a file is not 3-D, lies on another grid, or holds unknown values.
     """
     result = unlabelled(image, frames)
     for frame, path in labels.items():
-        result[frame] = values.read_frame(path, image)
+        result[frame] = values.read_frame(path, image, notes)
     return result
 
 
 def unlabelled(image: Header, frames: int) -> NDArray[np.int8]:
     """Labels of a study that nobody has annotated, ``[T, Z, Y, X]``."""
     return np.full((frames, *image.shape[2::-1]), UNLABELLED, np.int8)
+
+
+def frame_like(volume: NDArray[Any], cycle: NDArray[Any]) -> int | None:
+    """The frame of a cine ``[T, Z, Y, X]`` that equals a volume, if one does."""
+    if volume.shape != cycle.shape[1:]:
+        return None
+    return next((t for t, frame in enumerate(cycle) if np.array_equal(frame, volume)), None)
 
 
 def hide_blank_frames(labels: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -226,5 +268,5 @@ def raw_study(
 
 def _some(values: Sequence[float]) -> str:
     """The first few values, and how many more there are."""
-    listed = ", ".join(f"{value:g}" for value in values[:LISTED])
+    listed = ", ".join(f"{value:.9g}" for value in values[:LISTED])
     return f"{listed} and {len(values) - LISTED} more" if len(values) > LISTED else listed

@@ -28,6 +28,7 @@ from semiqc.doors.json_file import read_json
 from semiqc.exchange.readers.listing import listing_of
 from semiqc.exchange.readers.nifti import (
     LabelValues,
+    Meaning,
     in_plane_mm,
     raw_study,
     read_channels,
@@ -62,24 +63,27 @@ class Description:
 
 def recognises(source: Path) -> bool:
     """Whether a folder, or one folder in it, holds ``dataset.json`` and ``imagesTr``."""
-    return source.is_dir() and bool(_datasets(source))
+    return source.is_dir() and bool(datasets(source))
 
 
-def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
+def find(
+    source: Path, scheme: LabelScheme | None = None, meaning: Meaning | None = None
+) -> Listing:
     """Studies of ``imagesTr``, split "train", and of ``imagesTs``, split "test".
 
     Args:
         source: Folder of the data set, or one that holds only this data set.
         scheme: Of the labels; by default what ``dataset.json`` says: every label and region is
             a structure, measured as a volume.
+        meaning: Value of the scheme of each value in the files, where ``dataset.json`` is wrong.
 
     Raises:
         ValueError: If ``dataset.json`` cannot be understood, or there are several data sets.
     """
-    folder = _dataset(source)
+    folder = dataset(source)
     described = read_description(folder / DESCRIPTION)
     scheme = scheme or described.scheme
-    values = LabelValues(scheme, described.meaning)
+    values = LabelValues(scheme, meaning or described.meaning)
     cases = [
         (name, _Case(split, channels, folder / labels / f"{name}{described.ending}"))
         for split, (images, labels) in PARTS.items()
@@ -119,13 +123,13 @@ def _entry(described: Description, values: LabelValues, text: str, case: _Case) 
     return Entry(name, paths[0], partial(in_plane_mm, paths[0]), read)
 
 
-def _dataset(source: Path) -> Path:
+def dataset(source: Path) -> Path:
     """The one folder of a data set that a source is or holds.
 
     Raises:
         ValueError: If there are several, or none.
     """
-    found = _datasets(source)
+    found = datasets(source)
     if len(found) != 1:
         names = ", ".join(folder.name for folder in found)
         raise ValueError(
@@ -134,7 +138,7 @@ def _dataset(source: Path) -> Path:
     return found[0]
 
 
-def _datasets(source: Path) -> list[Path]:
+def datasets(source: Path) -> list[Path]:
     """The source itself, where it is a data set, or else those right within it."""
     folders = [source, *(child for child in children(source) if child.is_dir())]
     found = [f for f in folders if (f / DESCRIPTION).is_file() and (f / "imagesTr").is_dir()]
@@ -158,9 +162,9 @@ def _read(
     """A case with its labels, where there is a file of them."""
     image, voxels = read_channels(paths, axes=3)
     labels = unlabelled(image, image.frames)
-    warnings = []
+    warnings: list[str] = []
     if with_labels and case.labels.exists():
-        labels = values.read(case.labels, image)
+        labels = values.read(case.labels, image, warnings)
     elif with_labels and case.split == "train":
         warnings.append("a training case without a file in labelsTr, taken as unlabelled")
     return raw_study(
@@ -178,7 +182,7 @@ def read_description(path: Path) -> Description:
     """Read ``dataset.json``.
 
     Raises:
-        ValueError: If it is not one, or of files that are not NIfTI.
+        ValueError: If it is not one, or of files of another format.
     """
     names, ending, labels = _understood(path)
     if ending not in ENDINGS:

@@ -26,13 +26,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semiqc.exchange.readers.listing import listing_of
-from semiqc.exchange.readers.nifti import LabelValues, in_plane_mm, raw_study, read_channels
+from semiqc.exchange.readers.nifti import (
+    LabelValues,
+    checked_meaning,
+    in_plane_mm,
+    raw_study,
+    read_channels,
+)
 from semiqc.exchange.readers.plain_nifti import CHANNEL
 from semiqc.files.walking import files_within
 from semiqc.images.raw import Entry, Listing, RawStudy, UnusableError, safe_name
-from semiqc.nifti.files import is_nifti, stem
+from semiqc.nifti.files import is_image, stem
 from semiqc.nifti.headers import Header
-from semiqc.schemes import BACKGROUND, LabelScheme
+from semiqc.schemes import LabelScheme
 
 ENDING = re.compile(r"_(gt|seg|pred|mask)$", re.IGNORECASE)
 """Of a segmentation's name, where its image's has none."""
@@ -73,7 +79,7 @@ def find_pairs(
         ValueError: If there is no such file or folder, it holds no NIfTI file, or ``meaning``
             has a value that the scheme does not have.
     """
-    values = LabelValues(scheme, _checked(meaning, scheme))
+    values = LabelValues(scheme, checked_meaning(meaning, scheme))
     of_images, of_segmentations = _parted(Path(images), Path(segmentations), without)
     if images.is_file() and segmentations.is_file():
         cases = {stem(images).removesuffix(FIRST): _Case([images], [segmentations])}
@@ -82,25 +88,6 @@ def find_pairs(
     names = tuple(f"modality {number}" for number in range(modalities))
     entry = _Namer(modalities, values).entry
     return listing_of(sorted(cases.items()), entry, scheme, modalities=names)
-
-
-def _checked(meaning: Mapping[int, int] | None, scheme: LabelScheme) -> dict[int, int] | None:
-    """The meaning of label values, with 0 as the background; None where they mean themselves.
-
-    Raises:
-        ValueError: If a value does not stand in the scheme, or 0 is to mean another.
-    """
-    if not meaning:
-        return None
-    unknown = sorted(set(meaning.values()) - set(range(len(scheme.classes))))
-    if unknown:
-        raise ValueError(
-            f"label values cannot mean {', '.join(map(str, unknown))}; {scheme.name} has"
-            f" {', '.join(f'{n} {name}' for n, name in enumerate(scheme.classes))}"
-        )
-    if meaning.get(BACKGROUND, BACKGROUND) != BACKGROUND:
-        raise ValueError(f"label value 0 is the background and cannot mean {meaning[BACKGROUND]}")
-    return dict(meaning) | {BACKGROUND: BACKGROUND}
 
 
 def _parted(
@@ -130,10 +117,10 @@ def _files(source: Path, without: Path | None) -> dict[Path, Path]:
     if not source.exists():
         raise ValueError(f"{source}: no such file or folder")
     if source.is_file():
-        within = [Path(source.name)] if is_nifti(source) else []
+        within = [Path(source.name)] if is_image(source) else []
         root = source.parent.resolve()
     else:
-        within = [file.relative_to(source) for file in files_within(source) if is_nifti(file)]
+        within = [file.relative_to(source) for file in files_within(source) if is_image(file)]
         root = source.resolve()
     # A file that is a link keeps its own name; only folders are resolved.
     found = {root / file: file for file in within}
@@ -141,7 +128,7 @@ def _files(source: Path, without: Path | None) -> dict[Path, Path]:
         left_out = without.resolve()
         found = {path: file for path, file in found.items() if left_out not in path.parents}
     if not found:
-        raise ValueError(f"{source}: no NIfTI file (.nii or .nii.gz)")
+        raise ValueError(f"{source}: no NIfTI, NRRD or MetaImage file")
     return found
 
 
@@ -287,8 +274,9 @@ def _read(
 ) -> RawStudy:
     """An image and its segmentation, which must lie on one grid and have as many frames."""
     image, voxels = channels.read()
+    notes: list[str] = []
     try:
-        labels = values.read(segmentation, image)
+        labels = values.read(segmentation, image, notes)
         if len(labels) != image.frames:
             raise UnusableError(
                 f"{segmentation.name}: {len(labels)} frames, {image.path.name} has {image.frames}"
@@ -296,4 +284,4 @@ def _read(
     except UnusableError as error:
         # It may have the same name as its image.
         raise UnusableError(f"segmentation {error}") from error
-    return raw_study(name, image, voxels, labels, source=str(channels.paths[0]))
+    return raw_study(name, image, voxels, labels, warnings=notes, source=str(channels.paths[0]))

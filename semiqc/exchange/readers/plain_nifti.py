@@ -17,7 +17,7 @@ from semiqc.exchange.readers.listing import listing_of
 from semiqc.exchange.readers.nifti import in_plane_mm, raw_study, read_channels, unlabelled
 from semiqc.files.walking import children
 from semiqc.images.raw import Entry, Listing, RawStudy, UnusableError, safe_name
-from semiqc.nifti.files import is_nifti, stem
+from semiqc.nifti.files import is_image, stem
 from semiqc.schemes import LabelScheme
 
 CHANNEL = re.compile(r"^(?P<study>.+)_(?P<channel>\d{4})$")
@@ -26,7 +26,7 @@ CHANNEL = re.compile(r"^(?P<study>.+)_(?P<channel>\d{4})$")
 
 def recognises(source: Path) -> bool:
     """Whether it is a NIfTI file or a folder that holds some."""
-    return is_nifti(source) or (source.is_dir() and any(map(is_nifti, children(source))))
+    return is_image(source) or (source.is_dir() and any(map(is_image, children(source))))
 
 
 def find(source: Path, scheme: LabelScheme, modalities: int) -> Listing:
@@ -37,7 +37,7 @@ def find(source: Path, scheme: LabelScheme, modalities: int) -> Listing:
         scheme: Of the listing; there are no labels.
         modalities: Files that make up a study.
     """
-    files = [source] if source.is_file() else list(filter(is_nifti, children(source)))
+    files = [source] if source.is_file() else list(filter(is_image, children(source)))
     studies = _by_study(files, with_channels=modalities > 1)
     names = tuple(f"modality {number}" for number in range(modalities))
     entry = partial(_entry, modalities)

@@ -10,7 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from semiqc.exchange.readers import acdc, dicom, manifest, mnms, nnunet, plain_nifti
+from semiqc.exchange.readers import (
+    acdc,
+    decathlon,
+    dicom,
+    manifest,
+    mnms,
+    nnunet,
+    plain_nifti,
+    ssl4mis,
+    ukbb,
+)
+from semiqc.exchange.readers.nifti import Meaning, checked_meaning
 from semiqc.files.walking import children
 from semiqc.images.raw import Listing
 from semiqc.schemes import LabelScheme
@@ -22,38 +33,53 @@ class Reader:
 
     Args:
         recognises: Whether a file or folder has the layout.
-        find: Lists the studies; given a scheme, their labels are understood as of that scheme.
+        find: Lists the studies of a path; given a scheme, their labels are understood as of that
+            scheme, and given ``meaning``, by that.
         is_file: Whether the layout is of a file and not of a folder.
     """
 
     recognises: Callable[[Path], bool]
-    find: Callable[[Path, LabelScheme | None], Listing]
+    find: Callable[..., Listing]
     is_file: bool = False
 
 
 READERS: dict[str, Reader] = {
     "manifest": Reader(manifest.recognises, manifest.find, is_file=True),
+    "decathlon": Reader(decathlon.recognises, decathlon.find),
     "nnunet": Reader(nnunet.recognises, nnunet.find),
     "acdc": Reader(acdc.recognises, acdc.find),
+    "ukbb": Reader(ukbb.recognises, ukbb.find),
     "mnms": Reader(mnms.recognises, mnms.find),
+    "ssl4mis": Reader(ssl4mis.recognises, ssl4mis.find),
     "dicom": Reader(dicom.recognises, dicom.find),
 }
 """Layouts that a command may name, in the order in which they are tried."""
 
 
-def find(source: Path, layout: str = "auto", scheme: LabelScheme | None = None) -> Listing:
+def find(
+    source: Path,
+    layout: str = "auto",
+    scheme: LabelScheme | None = None,
+    meaning: Meaning | None = None,
+) -> Listing:
     """The studies of a source.
 
     Args:
         source: File or folder.
         layout: Name of a reader, or ``"auto"``.
         scheme: Of the labels; by default what the layout says.
+        meaning: Value of the scheme of each value in the files; by default what the layout says.
 
     Raises:
-        ValueError: If there is no such source, or no reader knows its layout.
+        ValueError: If there is no such source, no reader knows its layout, or ``meaning`` has a
+            value that the scheme does not have.
     """
     source = _whole(source)
-    return _reader(source, layout).find(source, scheme)
+    reader = _reader(source, layout)
+    if not meaning:
+        return reader.find(source, scheme)
+    scheme = scheme or reader.find(source, None).scheme
+    return reader.find(source, scheme, meaning=checked_meaning(meaning, scheme))
 
 
 def find_images(source: Path, layout: str, scheme: LabelScheme, modalities: int) -> Listing:

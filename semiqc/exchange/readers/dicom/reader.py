@@ -35,6 +35,7 @@ from semiqc.exchange.readers.dicom.files import (
 from semiqc.exchange.readers.dicom.grouping import Group, put_together
 from semiqc.exchange.readers.dicom.stack import CineStack, Slice, stack_slices
 from semiqc.exchange.readers.listing import listing_of
+from semiqc.exchange.readers.nifti import Meaning
 from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError, safe_name
 from semiqc.nifti.headers import MOST_VOXELS
 from semiqc.schemes import SHORT_AXIS, UNLABELLED, LabelScheme
@@ -45,13 +46,21 @@ def recognises(source: Path) -> bool:
     return source.is_dir() and any(is_dicom(path) for path in files_in(source))
 
 
-def find(source: Path, scheme: LabelScheme | None = None) -> Listing:
+def find(
+    source: Path, scheme: LabelScheme | None = None, meaning: Meaning | None = None
+) -> Listing:
     """Series at any depth of a folder, named by their folder, and number where it has several.
 
     Args:
         source: The folder.
         scheme: Of labels from contours; by default ``SHORT_AXIS``.
+        meaning: Must not be given: contours have no values.
+
+    Raises:
+        ValueError: If it is.
     """
+    if meaning:
+        raise ValueError(f"{source}: DICOM has no label values that could mean others")
     scheme = scheme or SHORT_AXIS
     gathered, broken = _gathered(source)
     groups = put_together(gathered)
