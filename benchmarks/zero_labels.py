@@ -23,7 +23,13 @@ from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter
 from semiqc.files.tables import OverlapRow, read_rows
 
-FROM_PHANTOMS = ("training.start=phantom", "training.steps=1", "segmenter.members=1", "gates=[]")
+FROM_PHANTOMS = (
+    "training.start=phantom",
+    "training.steps=1",
+    "training.learning_rate=1e-9",
+    "segmenter.members=1",
+    "gates=[]",
+)
 """The first training changes nothing: the shipped weights are what the loop goes on from."""
 
 
