@@ -10,7 +10,8 @@ from typing import Any
 
 from rich.console import Console
 
-console = Console()
+console = Console(markup=False)
+"""Without markup: names and paths may have brackets."""
 
 
 @contextmanager

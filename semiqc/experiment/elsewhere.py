@@ -41,8 +41,7 @@ def evaluate_elsewhere(run: Path, store: Path, output: Path, monitor: Monitor) -
     require_folder(output)
     if output.exists() and any(output.iterdir()):
         raise FileExistsError(f"{output}: not empty; name another folder")
-    studies = _studies(finished, Store(store))
-    _refuse_known(run, studies)
+    studies = _unknown(run, _studies(finished, Store(store)), monitor)
     rows = _all_rows(finished, studies, monitor)
     write_rows(output / "overlap.csv", OverlapRow, rows)
     data = replace(finished.report_data(), overlap=rows)
@@ -84,17 +83,26 @@ def _studies(finished: Finished, store: Store) -> list[Study]:
     return found
 
 
-def _refuse_known(run: Path, studies: Iterable[Study]) -> None:
-    """Refuse subjects that the run used, its test subjects excepted.
+def _unknown(run: Path, studies: Sequence[Study], monitor: Monitor) -> list[Study]:
+    """The studies of subjects that the run did not use, its test subjects among them.
+
+    Two hospitals may give two patients one name; such studies are left out, with a note.
 
     Raises:
-        ValueError: With the name of the first of them.
+        ValueError: If none is left, with the name of the first of them.
     """
     rows = read_rows(run / "results" / "split.csv", SplitRow)
     known = {row.subject for row in rows if row.role not in ("test", "unused")}
     seen = sorted({study.subject for study in studies} & known)
-    if seen:
+    left = [study for study in studies if study.subject not in known]
+    if not left:
         raise ValueError(f"{seen[0]}: took part in the run; evaluate it on other subjects")
+    for subject in seen:
+        monitor.note(
+            f"left out: {subject} has the name of a subject that took part in the run; rename it"
+            " if it is another"
+        )
+    return left
 
 
 def _rows(finished: Finished, studies: Iterable[Study], name: str, seed: int) -> list[OverlapRow]:

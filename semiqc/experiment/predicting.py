@@ -11,7 +11,7 @@ from semiqc.exchange.importing import Refusal, read_images
 from semiqc.experiment.correcting import correction_rows, corrector_of
 from semiqc.experiment.evaluation import curve_rows
 from semiqc.experiment.learned import Learned, find_learned
-from semiqc.files.hdf5 import StoreError
+from semiqc.files.hdf5 import StoreError, is_hdf5
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import (
@@ -110,7 +110,7 @@ def _studies(learned: Learned, images: Path, layout: str) -> Iterator[Study | Re
     What does not suit the segmenter is yielded as a ``Refusal`` in its place.
     """
     spacing, modalities = learned.spacing_mm, learned.modalities
-    if images.suffix != ".h5":
+    if not is_hdf5(images):
         yield from read_images(
             images, spacing=spacing, modalities=modalities, scheme=learned.scheme, layout=layout
         )

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from semiqc.experiment.finished import Finished
 from semiqc.report import Table as ReportTable
@@ -25,16 +25,18 @@ def write_summary(run: Path, console: Console) -> None:
             show(table, console)
     for finding in findings(data):
         console.print(finding, markup=False, highlight=False)
+    for line in data.left_out:
+        console.print(f"left out: {line}", markup=False, highlight=False)
 
 
 def show(table: ReportTable, console: Console) -> None:
     """Print a table of a report, unless it is empty."""
     if not table.body:
         return
-    shown = Table(title=escape(table.title), title_justify="left")
+    shown = Table(title=Text(table.title), title_justify="left")
     kept = [n for n, title in enumerate(table.header) if title not in ON_THE_PAGE]
     for column in kept:
-        shown.add_column(escape(table.header[column]), overflow="fold")
+        shown.add_column(Text(table.header[column]), overflow="fold")
     for row in table.body:
-        shown.add_row(*(escape(row[column]) for column in kept))
+        shown.add_row(*(Text(row[column]) for column in kept))
     console.print(shown)

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.doors.regular import UnusableError, check_regular, in_short, refusing
+from semiqc.doors.regular import UnusableError, check_regular, in_short, open_regular, refusing
 from semiqc.files.atomic import whole_file
 
 
@@ -20,6 +20,8 @@ class StoreError(UnusableError):
 
 Version = tuple[int, int]
 """Time of change and inode of a file: what tells one that was replaced."""
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 LARGEST_PART = 2**30
 """Bytes of one frame or modality of an array, and of a chunk."""
@@ -38,6 +40,15 @@ def file_version(path: Path) -> Version:
     except UnusableError as error:
         raise StoreError(str(error)) from None
     return state.st_mtime_ns, state.st_ino
+
+
+def is_hdf5(path: Path) -> bool:
+    """Whether a regular file begins as HDF5 does, whatever its name ends with."""
+    try:
+        with open_regular(path) as file:
+            return file.read(len(SIGNATURE)) == SIGNATURE
+    except (UnusableError, OSError):
+        return False
 
 
 def open_h5(path: Path, version: Version | None = None) -> h5py.File:

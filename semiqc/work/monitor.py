@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -59,12 +60,13 @@ class Terminal:
         self.console = console
 
     def stage(self, name: str, found: bool) -> None:
-        self.console.print(f"[dim]found[/] {name}" if found else f"[bold]stage[/] {name}")
+        said = "[dim]found[/]" if found else "[bold]stage[/]"
+        self.console.print(f"{said} {escape(name)}", markup=True)
 
     @contextmanager
     def progress(self, title: str, total: int) -> Iterator[Tick]:
         columns = (
-            TextColumn("  {task.description}"),
+            TextColumn("  {task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -82,4 +84,4 @@ class Terminal:
             yield tick
 
     def note(self, message: str) -> None:
-        self.console.print(f"[yellow]note[/] {message}", highlight=False, markup=True)
+        self.console.print(f"[yellow]note[/] {escape(message)}", highlight=False, markup=True)

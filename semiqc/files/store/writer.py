@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semiqc.files.atomic import require_space
-from semiqc.files.hdf5 import new_file
+from semiqc.files.hdf5 import is_hdf5, new_file
 from semiqc.files.store.format import FORMAT, VERSION, header_of
 from semiqc.schemes import UNLABELLED, LabelScheme
 from semiqc.study import Study
@@ -28,7 +28,7 @@ class StoreWriter:
         modalities: Names of the modalities, in the order of the image's first axis.
 
     Raises:
-        FileExistsError: If the file is there and ``overwrite`` is not set.
+        FileExistsError: If the file is there and ``overwrite`` is not set, or it is no HDF5 file.
     """
 
     def __init__(
@@ -42,6 +42,8 @@ class StoreWriter:
         self.path = Path(path)
         if self.path.exists() and not overwrite:
             raise FileExistsError(f"{path}: exists already; say --overwrite to replace it")
+        if self.path.exists() and not is_hdf5(self.path):
+            raise FileExistsError(f"{path}: stands there and is no store; name another file")
         self.scheme = scheme
         self.modalities = modalities
         self._stack = ExitStack()

@@ -1,0 +1,119 @@
+"""Bad inputs of all kinds: refused in one line that names the file, and no sound study is lost."""
+
+import pytest
+from corpus.cases import all_cases
+from corpus.images import SOUND, write_images
+from corpus.running import answered
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from semiqc.cli.app import main
+from semiqc.doors.csv_table import as_meant, harmless
+from semiqc.doors.regular import UnusableError
+from semiqc.doors.yaml_file import parse_yaml
+from semiqc.exchange.importing import import_data
+from semiqc.nifti.files import read_header, read_voxels
+
+CASES = all_cases()
+QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+LONG = settings(
+    max_examples=20_000,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def test_the_corpus_is_large():
+    assert len(CASES) >= 400
+
+
+@pytest.mark.parametrize("door", sorted({case.door for case in CASES}))
+def test_every_bad_input_is_answered_in_one_line(door, tmp_path):
+    wrong = {}
+    for number, case in enumerate(case for case in CASES if case.door == door):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        if fault := answered(case, folder).fault:
+            wrong[case.name] = fault
+
+    assert wrong == {}
+
+
+def test_bad_images_are_left_out_and_no_sound_one_is_lost(tmp_path):
+    bad = write_images(tmp_path)
+
+    report = import_data(tmp_path / "t.csv", tmp_path / "s.h5")
+
+    assert {row.name for row in report.imported} >= set(SOUND)
+    assert {one.name for one in report.left_out} >= set(bad) - {"plane"}
+    assert all("\n" not in one.reason and len(one.reason) < 500 for one in report.left_out)
+
+
+def test_a_table_is_not_replaced_by_the_store_of_its_studies(tmp_path, capsys):
+    table = tmp_path / "t.csv"
+    write_images(tmp_path)
+    before = table.read_bytes()
+
+    assert main(["import", str(table), str(table), "--overwrite"]) == 2
+    assert table.read_bytes() == before
+    assert "is no store; name another file" in " ".join(capsys.readouterr().err.split())
+
+
+def test_brackets_in_a_path_are_no_markup(tmp_path, capsys):
+    folder = tmp_path / "[" / "red]"
+    folder.mkdir(parents=True)
+
+    assert main(["phantom", str(folder / "s.h5"), "--studies", "1", "--size", "32"]) == 0
+    assert "red]" in "".join(capsys.readouterr().out.split())
+
+
+@given(st.text(max_size=30))
+@QUICK
+def test_a_cell_that_would_be_computed_comes_back_as_it_was(text):
+    assert as_meant(harmless(text)) == text
+    assert not harmless(text).startswith(("=", "+", "-", "@"))
+
+
+def _yaml_is_read_or_refused(text):
+    said = "a.yaml"
+    try:
+        parse_yaml(text, "a.yaml")
+    except UnusableError as error:
+        said = str(error)
+    assert "a.yaml" in said
+    assert "\n" not in said
+
+
+yaml_like = st.text(st.sampled_from("ab:-[]{}&*!|>'\"#,? \n01.<=~\t%@"), max_size=60)
+
+
+@given(yaml_like)
+@QUICK
+def test_any_yaml_is_read_or_refused(text):
+    _yaml_is_read_or_refused(text)
+
+
+@pytest.mark.slow
+@given(yaml_like)
+@LONG
+def test_any_yaml_is_read_or_refused_for_long(text):
+    _yaml_is_read_or_refused(text)
+
+
+@pytest.mark.slow
+@given(st.integers(0, 347), st.binary(min_size=1, max_size=8))
+@LONG
+def test_any_header_is_read_or_refused_for_long(tmp_path, place, value):
+    if not (tmp_path / "a_sound.nii").exists():
+        write_images(tmp_path)
+    content = bytearray((tmp_path / "a_sound.nii").read_bytes())
+    content[place : place + len(value)] = value
+    path = tmp_path / "x.nii"
+    path.write_bytes(content)
+    said = "x.nii"
+    try:
+        read_voxels(read_header(path))
+    except UnusableError as error:
+        said = str(error)
+    assert "x.nii" in said
