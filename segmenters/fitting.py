@@ -16,7 +16,7 @@ from segmenters.held import held
 from segmenters.method import Method, Part, Setup, TrainingData, TrainingStep
 from segmenters.starts import digest, start_of, start_weights
 from segmenters.step import SupervisedMethod
-from segmenters.training import TrainingSettings
+from segmenters.training import WITHOUT_EFFECT, TrainingSettings
 from segmenters.watcher import Watched, Watcher
 from semiqc.optimise import LoopState, optimise
 from semiqc.study import Study
@@ -136,7 +136,8 @@ def _identity(owner: Trainable, data: TrainingData, method: Method) -> str:
     names = [[study.name, study.labelled_frames] for study in data.all]
     # What a start holds, not where its file lies.
     start = digest(start_of(owner, data.studies))
-    network = [owner.described(), owner.dropout, asdict(owner.training) | {"start": start}]
+    training = {k: v for k, v in asdict(owner.training).items() if k not in WITHOUT_EFFECT}
+    network = [owner.described(), owner.dropout, training | {"start": start}]
     return json.dumps([*network, names, method.identity()])
 
 

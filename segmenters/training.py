@@ -21,6 +21,9 @@ DEVICES = ("auto", "cpu", "cuda", "gpu", "mps")
 LARGEST_PATCH = 4096
 """Rows or columns."""
 
+WITHOUT_EFFECT = ("checkpoint_every", "device", "report_every")
+"""Settings of a training that its weights do not depend on, but for rounding."""
+
 POLYNOMIAL_POWER = 0.9
 """Of the decay, as in nnU-Net: Isensee et al., Nature Methods 2021."""
 

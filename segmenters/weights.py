@@ -28,11 +28,15 @@ def read_weights(path: Path, described: Mapping[str, Any]) -> dict[str, Tensor]:
     """The weights of a file, by the name of their layer.
 
     Raises:
-        ValueError: If the file cannot be read, or holds another network than ``described``.
+        ValueError: If the file cannot be read, holds another network than ``described``, or
+            weights that are not finite.
     """
     tensors, metadata = read_tensors(path, "pt")
     stored = parse_json(metadata.get(HEADER, "null"), str(path))
     expected = json.loads(json.dumps(described))
     if stored != expected:
         raise ValueError(f"{path}: holds {in_short(stored)}, expected {expected}")
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise ValueError(f"{path}: damaged, weights of {name} are not finite numbers")
     return tensors

@@ -2,31 +2,28 @@
 
 A method is a step: named loss terms, and what to do once the weights have moved. Everything random
 is a function of the seed and the number of the iteration, and the state of an unfinished loop is
-kept on disk, so that a loop that was killed ends with the same weights as one that was not.
+kept on disk, so that a loop that was killed ends with the same weights as one that was not; see
+``semiqc.loop_state``.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from semiqc.files.atomic import whole_file
+from semiqc.loop_state import LoopState
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+__all__ = ["LoopState", "Report", "Step", "optimise"]
+
 Batch = TypeVar("Batch", contravariant=True)
 BatchOf = TypeVar("BatchOf")
 Report = Callable[[int, Mapping[str, float]], None]
-IDENTITY = "semiqc-loop"
-STATE = "state.safetensors"
 PATIENCE = 5
 """Gradients in a row that may be lost."""
 
@@ -129,104 +126,6 @@ class _Update(Generic[BatchOf]):
                 f"{self.lost} gradients in a row are not finite, the last at iteration {iteration}"
             )
         return not self.lost
-
-
-@dataclass(frozen=True)
-class LoopState(Generic[BatchOf]):
-    """What a loop needs to go on: modules, optimizer and the number of iterations done.
-
-    Args:
-        folder: Where the state is kept.
-        identity: Of the loop; a state of another identity is passed over.
-        modules: By name, the network and what goes with it.
-        optimizer: Whose moments are kept.
-    """
-
-    folder: Path
-    identity: str
-    modules: Mapping[str, nn.Module]
-    optimizer: torch.optim.Optimizer
-
-    @property
-    def path(self) -> Path:
-        """File that holds the state."""
-        return self.folder / STATE
-
-    def save(self, iteration: int) -> None:
-        """Keep the state after an iteration, whole or not at all."""
-        self.save_as(self.path, iteration)
-
-    def save_as(self, path: Path, iteration: int) -> None:
-        """Keep the state after an iteration in another file, for a loop that goes on from it."""
-        described = json.dumps([self.identity, iteration])
-        with whole_file(path) as temporary:
-            save_file(self._tensors(), temporary, metadata={IDENTITY: described})
-
-    def _tensors(self) -> dict[str, Tensor]:
-        """All that is kept, by module or ``optimizer`` and the name within it."""
-        tensors = {
-            f"{name}/{key}": tensor.detach().cpu().contiguous().clone()
-            for name, module in self.modules.items()
-            for key, tensor in module.state_dict().items()
-        }
-        for number, moments in self.optimizer.state_dict()["state"].items():
-            for key, value in moments.items():
-                moment = torch.as_tensor(value).detach().cpu().contiguous().clone()
-                tensors[f"optimizer/{number}/{key}"] = moment
-        return tensors
-
-    def restore(self) -> int:
-        """Take back the kept state; the number of iterations it has done, 0 without one."""
-        if not self.path.exists():
-            return 0
-        try:
-            identity, iteration, tensors = _read(self.path)
-        except (OSError, SafetensorError):
-            return 0
-        if identity != self.identity:
-            return 0
-        self._take_back(tensors)
-        return iteration
-
-    def take_over(self, path: Path) -> int:
-        """Go on from the state that another loop left; the number of iterations it has done.
-
-        Raises:
-            ValueError: If the file cannot be read or is of other modules.
-        """
-        try:
-            _, iteration, tensors = _read(path)
-            self._take_back(tensors)
-        except (OSError, SafetensorError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
-            raise ValueError(f"{path}: not the state of such a training ({reason})") from error
-        return iteration
-
-    def _take_back(self, tensors: Mapping[str, Tensor]) -> None:
-        for name, module in self.modules.items():
-            module.load_state_dict(_below(tensors, f"{name}/"))
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in _below(tensors, "optimizer/").items():
-            number, moment = key.split("/")
-            state.setdefault(int(number), {})[moment] = tensor
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
-
-    def forget(self) -> None:
-        """Remove the kept state."""
-        self.path.unlink(missing_ok=True)
-
-
-def _read(path: Path) -> tuple[str, int, dict[str, Tensor]]:
-    """Identity, iteration and tensors of a state."""
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    identity, iteration = json.loads(metadata.get(IDENTITY, '["", 0]'))
-    return identity, int(iteration), tensors
-
-
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

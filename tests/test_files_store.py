@@ -13,6 +13,7 @@ from builders import study_of
 
 from semiqc.files.hdf5 import StoreError
 from semiqc.files.predictions import PredictionWriter, predicted_labels
+from semiqc.files.seal import seal
 from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter
 from semiqc.schemes import SHORT_AXIS, UNLABELLED
@@ -140,6 +141,7 @@ def test_a_damaged_store_or_one_of_another_version_is_refused(tmp_path, attribut
     path = write(tmp_path / "s.h5", study_of("a"))
     with h5py.File(path, "r+") as file:
         file.attrs[attribute] = value
+    seal(path)
     with pytest.raises(StoreError, match=message):
         Store(path)
 
@@ -161,6 +163,7 @@ def test_a_damaged_chunk_is_named(tmp_path):
     with path.open("r+b") as file:
         file.seek(chunk.byte_offset)
         file.write(bytes(chunk.size))
+    seal(path)
 
     with pytest.raises(StoreError, match="'studies/a/image' is damaged"):
         Store(path).study("a").image[:]

@@ -9,8 +9,9 @@ import pytest
 
 from segmenters import SEGMENTERS
 from segmenters.pretrained import Card, card_of, pretrained_weights, shipped, shipped_cards
-from segmenters.pretrained.card import card_file, sha256_of
+from segmenters.pretrained.card import card_file
 from segmenters.weights import read_weights
+from semiqc.files.checksums import sha256_of
 
 DESCRIBED = {"kind": "Some", "classes": ["a", "b"], "modalities": 1, "channels": [4, 8]}
 LARGEST_BYTES = 10_000_000

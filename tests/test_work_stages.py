@@ -68,3 +68,56 @@ def test_stages_are_announced(tmp_path):
         )
 
     assert heard == [("train", False), ("train", True)]
+
+
+@pytest.mark.parametrize("damage", ["removed", "emptied", "flipped", "without manifest"])
+def test_a_damaged_stage_is_put_aside_and_made_anew(tmp_path, damage):
+    heard = []
+    folder = RunFolder(tmp_path, note=heard.append)
+    stage = folder.stage("train", {}, Maker())
+    path = stage.folder / ("manifest.json" if damage == "without manifest" else "result")
+    path.write_text({"flipped": "nade"}.get(damage, ""))
+    if damage in ("removed", "without manifest"):
+        path.unlink()
+    again = folder.stage("train", {}, Maker())
+
+    assert (again.folder / "result").read_text() == "made"
+    assert (tmp_path / "damaged" / stage.folder.name).is_dir()
+    assert [f"{path}: damaged" in said for said in heard] == [True]
+
+
+def test_what_no_command_reads_makes_no_stage_anew(tmp_path):
+    make = Maker()
+    stage = RunFolder(tmp_path).stage("train", {}, make)
+    (stage.folder / "tensorboard").mkdir()
+    assert RunFolder(tmp_path).stage("train", {}, make) == stage
+    assert make.calls == 1
+
+
+def test_an_attempt_that_cannot_be_gone_on_from_is_put_aside(tmp_path):
+    left, heard = [], []
+
+    def stopped(folder):
+        (folder / "state").write_text("half")
+        raise RuntimeError("killed")
+
+    folder = RunFolder(tmp_path, note=heard.append)
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            folder.stage("train", {}, stopped)
+        folder.stage(
+            "train", {}, lambda f: left.extend(f.iterdir()), lambda f: f"{f}: damaged, by hand"
+        )
+        (folder.used[-1] / "manifest.json").unlink()
+
+    assert left == []
+    assert len(list((tmp_path / "damaged").iterdir())) == 3
+    assert "by hand" in heard[0]
+
+
+@pytest.mark.parametrize("name", ["../../out", "a/b", "..", "x" * 300])
+def test_a_stage_stays_in_its_run_folder_whatever_it_is_called(tmp_path, name):
+    stage = RunFolder(tmp_path / "run").stage(name, {}, Maker())
+
+    assert stage.folder.resolve().parent == tmp_path / "run" / "stages"
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qc.base import Graded
 from qc.graded.writer import FORMAT, VERSION, GradedWriter
-from semiqc.files.hdf5 import H5Voxels, StoreError, file_version, open_h5
+from semiqc.files.hdf5 import H5Voxels, StoreError, check_whole, file_version, open_h5
 from semiqc.files.store.reader import Store
 from semiqc.files.uncertainty import GROUP, MAPS
 from semiqc.images.frames import OneFrame
@@ -70,6 +70,7 @@ class GradedSet(Sequence[Graded]):
         self.path = Path(path)
         self.store = store
         self._version = file_version(self.path)
+        check_whole(self.path)
         file = open_h5(self.path, self._version)
         try:
             self._check(file.attrs)

@@ -1,6 +1,5 @@
 """What is written beside weights: how they were made, and what they were measured on."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any, Self
 
 from semiqc.doors.json_file import read_object
 from semiqc.files.atomic import write_text
+from semiqc.files.checksums import sha256_of
 
 LICENCE = "Apache-2.0"
 PATIENTS = "none: every image and label was drawn from a seed"
@@ -77,12 +77,6 @@ class Card:
             raise ValueError(
                 f"{weights}: damaged, its SHA-256 is not that of its card; install semiqc anew"
             )
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def card_file(weights: Path) -> Path:

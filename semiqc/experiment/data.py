@@ -1,7 +1,7 @@
 """The data of a run: a store, what is imported into one, or phantoms.
 
-Imports and phantoms are stages: they are made anew where their settings, or any file that was
-read, changed.
+Imports and phantoms are stages: they are made anew where their settings, or what stands in any
+file that was read, changed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from semiqc.exchange.readers.manifest import named_files
 from semiqc.experiment.sections import FramesSettings, ImportSettings
 from semiqc.experiment.settings import Settings
 from semiqc.files.atomic import write_text
+from semiqc.files.checksums import sha256_of
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import SpoiltRow
 from semiqc.files.walking import files_within
@@ -94,7 +95,7 @@ def _imported(settings: Settings, folder: RunFolder, monitor: Monitor) -> Data:
     depends = {
         "importing": _written(importing),
         "scheme": scheme.to_json() if scheme else None,
-        "files": [[str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in files],
+        "files": [[str(path), sha256_of(path)] for path in files],
     }
 
     def make(unfinished: Path) -> None:

@@ -15,6 +15,7 @@ from semiqc.experiment.data import Data, open_data, with_training_frames
 from semiqc.experiment.dirty import with_dirty_pool
 from semiqc.experiment.finished import Finished, RunError
 from semiqc.experiment.settings import Settings
+from semiqc.files.checksums import MANIFEST, DamagedError, refuse_damaged
 from semiqc.files.hdf5 import StoreError
 from semiqc.files.predictions import predicted_labels
 from semiqc.files.tables import JudgementRow, PseudoRow, Row, SplitRow, read_rows
@@ -46,14 +47,16 @@ def export_run(
         monitor: Told if the run's data has to be imported anew.
 
     Raises:
-        RunError: If ``run`` is not a finished run, the scenario has no pseudo-labels, or the
-            run's stages were deleted.
+        RunError: If ``run`` is not a finished run, its data was replaced, the scenario has no
+            pseudo-labels, or these were deleted or damaged.
         FileExistsError: If the folder is not empty and may not be replaced.
     """
-    settings = Finished.read(run).settings.model_copy(update={"output": run})
+    finished = Finished.read(run)
+    settings = finished.settings.model_copy(update={"output": run})
     chosen = _Chosen.of(run, settings, scenario, settings.seeds[0] if seed is None else seed)
-    stages = RunFolder(run)
+    stages = RunFolder(run, note=monitor.note)
     data = open_data(settings, stages, monitor)
+    finished.refuse_other_data(data.store)
     data = with_dirty_pool(settings, data, _rows(run, "split", SplitRow), stages, monitor)
     cases, store = chosen.cases(data, settings), data.store
     return export_nnunet(cases, folder, store.scheme, store.modalities, overwrite=overwrite)
@@ -136,10 +139,15 @@ def _propagated(run: Path, study: Study, rows: Sequence[PseudoRow]) -> ExportCas
 def _labels(run: Path, rows: Sequence[PseudoRow]) -> OnlyFrames:
     """The pseudo-labels of a study, of which each row names a frame."""
     row = rows[0]
+    path = run / row.file
     try:
-        labels = predicted_labels(run / row.file, row.study)
+        if path.exists() and ((run / MANIFEST).exists() or (path.parent / MANIFEST).exists()):
+            refuse_damaged(path)
+        labels = predicted_labels(path, row.study)
+    except DamagedError as error:
+        raise RunError(str(error)) from None
     except (OSError, KeyError, StoreError) as error:
-        raise RunError(f"{run / row.file}: the pseudo-labels are gone ({error})") from error
+        raise RunError(f"{path}: the pseudo-labels are gone ({error})") from error
     return OnlyFrames(labels, tuple(one.frame for one in rows))
 
 

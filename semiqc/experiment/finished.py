@@ -1,7 +1,7 @@
 """A finished run, read from its folder for the report and for new studies."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,14 +15,32 @@ from semiqc.experiment.renamed import as_written_before
 from semiqc.experiment.results import CHECKPOINTS, TABLES
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.training_log import read_log
+from semiqc.files.checksums import MANIFEST, damages, entries_of, entry_of, write_entries
+from semiqc.files.store.reader import Store
 from semiqc.files.tables import CheckpointRow, read_rows
 from semiqc.report import ReportData, build_report, summary_tables
 from semiqc.schemes import LabelScheme
-from semiqc.work.folder import SETTINGS, read_environment
+from semiqc.work.folder import RESULT, read_environment
+from semiqc.work.publishing import REPORT, SETTINGS, settle
+
+TABLES_FOLDER = "results/tables"
+DERIVED = (REPORT, TABLES_FOLDER)
+"""Files and folders that ``semiqc report`` makes of the others."""
+REMEDY = "`semiqc run` with the same settings makes it anew"
 
 
 class RunError(ValueError):
     """The folder is not a finished run."""
+
+
+def refuse_damaged_run(folder: Path) -> None:
+    """Make sure that the files of a run are what its manifest says.
+
+    Raises:
+        RunError: Naming the first that is not.
+    """
+    if found := damages(folder, without=DERIVED):
+        raise RunError(f"{found[0]}; {REMEDY}")
 
 
 @dataclass(frozen=True)
@@ -47,14 +65,55 @@ class Finished:
         """The run in a folder.
 
         Raises:
+            RunError: If there is none, it is not finished, one of its files is damaged, or its
+                data was replaced since.
+        """
+        settle(folder)
+        if (folder / MANIFEST).exists():
+            refuse_damaged_run(folder)
+        found = cls.in_folder(folder)
+        if found.data.get("format", 1) > 1 and not (folder / MANIFEST).exists():
+            raise RunError(f"{folder / MANIFEST}: damaged, it is missing; {REMEDY}")
+        found.refuse_other_data()
+        return found
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> "Finished":
+        """The run in a folder, whose files are not checked.
+
+        Raises:
             RunError: If there is none, or it is not finished.
         """
-        described = folder / "results" / "data.json"
+        described = folder / RESULT
         if not described.exists():
-            what = "an unfinished run" if (folder / SETTINGS).exists() else "not a run folder"
+            known = any((folder / name).exists() for name in (SETTINGS, "stages"))
+            what = "an unfinished run" if known else "not a run folder"
             raise RunError(f"{folder}: {what}; expected the output of `semiqc run`")
-        settings = _settings(folder / SETTINGS)
-        return cls(folder, settings, _described(described))
+        return cls(folder, _settings(folder / SETTINGS), _described(described))
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether its files have checksums; those of earlier versions have none."""
+        return (self.folder / MANIFEST).exists()
+
+    def refuse_other_data(self, store: Store | None = None) -> None:
+        """Make sure that the data is what the run worked on.
+
+        Args:
+            store: That is looked at; by default the one that the settings name, where it is there.
+
+        Raises:
+            RunError: If it is not.
+        """
+        path = self.settings.data
+        if store is None and path and path.is_file() and path.suffix.lower() != ".csv":
+            store = Store(path, is_checked=False)
+        known = self.data.get("fingerprint")
+        if store and known and store.fingerprint() != known:
+            raise RunError(
+                f"{store.path}: not the data that {self.folder} was made of, it was replaced"
+                " since; put the former data back, or do the run again with `semiqc run`"
+            )
 
     @property
     def scheme(self) -> LabelScheme:
@@ -160,13 +219,36 @@ def write_report(run: Path) -> Path:
     Raises:
         RunError: If the folder is not that of a finished run.
     """
-    path = run / "report.html"
-    data = Finished.read(run).report_data()
+    finished = Finished.read(run)
+    if not finished.is_checked:
+        return build_pages(finished)
+    # What a killed command leaves has no checksum, rather than a wrong one.
+    entries = {k: v for k, v in entries_of(run).items() if not _is_derived(k)}
+    write_entries(run, entries)
+    path = build_pages(finished)
+    derived = [path, *_tables(run)]
+    write_entries(run, entries | {p.relative_to(run).as_posix(): entry_of(p) for p in derived})
+    return path
+
+
+def _is_derived(name: str) -> bool:
+    """Whether a file of a run is made of others by ``semiqc report``."""
+    return any(PurePosixPath(name).is_relative_to(one) for one in DERIVED)
+
+
+def _tables(run: Path) -> list[Path]:
+    return sorted((run / TABLES_FOLDER).glob("*.csv"))
+
+
+def build_pages(finished: Finished) -> Path:
+    """Write the report of a run and the tables in it into its folder; the report's path."""
+    path, data = finished.folder / REPORT, finished.report_data()
     build_report(data, path)
-    folder = run / "results" / "tables"
+    folder = finished.folder / TABLES_FOLDER
     tables = summary_tables(data)
     for table in tables:
         table.write(folder)
-    for stale in set(folder.glob("*.csv")) - {folder / f"{table.name}.csv" for table in tables}:
+    written = {folder / f"{table.name}.csv" for table in tables}
+    for stale in set(_tables(finished.folder)) - written:
         stale.unlink()
     return path

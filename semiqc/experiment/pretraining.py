@@ -13,12 +13,15 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from segmenters import SEGMENTERS, NetworkSegmenter, TrainingSettings
-from segmenters.pretrained.card import Card, card_file, sha256_of
+from segmenters.pretrained.card import Card, card_file
+from segmenters.training import WITHOUT_EFFECT
 from semiqc.experiment.sections import SegmenterSettings
 from semiqc.experiment.settings_file import checked_settings
 from semiqc.experiment.trained import WEIGHTS
 from semiqc.experiment.training_log import TrainingLog
+from semiqc.files.checksums import sha256_of
 from semiqc.files.store.reader import Store
+from semiqc.loop_state import damage_of_state, empty_without_state
 from semiqc.phantom.dataset import CONTENTS, PhantomRecipe
 from semiqc.phantom.scanner import PROFILES
 from semiqc.phantom.variety import RANDOM, USUAL
@@ -122,7 +125,7 @@ def pretrain(
         raise FileExistsError(f"{weights}: exists; say --overwrite to replace it")
     folder = weights.with_suffix(".unfinished")
     with claim(folder, settings.model_dump(mode="json")):
-        work = RunFolder(folder, monitor.stage)
+        work = RunFolder(folder, monitor.stage, monitor.note)
         trained = _trained(settings, _phantoms(settings, work, monitor), work, monitor)
         segmenter = settings.blank().load(trained)
         segmenter.save(weights)
@@ -160,6 +163,7 @@ def _trained(
     """The file with the weights that a training on the phantoms leaves."""
 
     def make(unfinished: Path) -> None:
+        empty_without_state(unfinished)
         with (
             TrainingLog(unfinished, "pretraining") as log,
             monitor.progress("pretraining", settings.training.steps) as tick,
@@ -172,7 +176,10 @@ def _trained(
             fitted = settings.blank().fit(studies, observe=observe, folder=unfinished)
         fitted.save(unfinished / WEIGHTS)
 
-    stage = work.stage("pretraining", settings.model_dump(mode="json"), make)
+    depends = settings.model_dump(mode="json")
+    for setting in WITHOUT_EFFECT:
+        del depends["training"][setting]
+    stage = work.stage("pretraining", depends, make, damage_of_state)
     return stage.folder / WEIGHTS
 
 

@@ -21,6 +21,7 @@ from semiqc.experiment.overlays import write_overlays
 from semiqc.experiment.trained import Trained
 from semiqc.experiment.training_log import FILE, read_log
 from semiqc.files.atomic import whole_file, write_text
+from semiqc.files.names import as_file_name
 from semiqc.files.tables import (
     CheckpointRow,
     ClinicalRow,
@@ -49,6 +50,9 @@ TABLES: dict[str, type[Any]] = {
     "training": TrainingRow,
 }
 """Tables of a run by the name of their file in ``results/``."""
+
+FORMAT = 2
+"""Of runs; since 2 each has a manifest, and says which data it is of."""
 
 CHECKPOINTS = "checkpoints.csv"
 """Table of the weights, in ``results/`` where there are several kinds of them."""
@@ -95,16 +99,16 @@ class Results:
 
 def model_file(run: Path, scenario: str, seed: int) -> Path:
     """Where a run keeps the weights of a scenario's final segmenter."""
-    return run / "models" / f"{scenario}-seed{seed}.safetensors"
+    return run / "models" / f"{as_file_name(scenario)}-seed{seed}.safetensors"
 
 
 def estimator_file(run: Path, estimator: str, seed: int) -> Path:
     """Where a run keeps a fitted quality estimator."""
-    return run / "qc" / f"{estimator}-seed{seed}.safetensors"
+    return run / "qc" / f"{as_file_name(estimator)}-seed{seed}.safetensors"
 
 
 def write_results(results: Results, run: Path) -> None:
-    """Leave tables, overlays, models and estimators in the run folder."""
+    """Leave tables, overlays, models and estimators in the folder ``run``."""
     folder = run / "results"
     for name, kind in TABLES.items():
         write_rows(folder / f"{name}.csv", kind, getattr(results, name))
@@ -131,6 +135,8 @@ def _described(data: Data, figures: Mapping[str, Mapping[str, float]]) -> dict[s
     """
     store = data.store
     return {
+        "format": FORMAT,
+        "fingerprint": store.fingerprint(),
         "scheme": store.scheme.to_json(),
         "modalities": list(store.modalities),
         "spacing_mm": next(iter(store)).spacing[1],

@@ -4,15 +4,16 @@ from pathlib import Path
 
 from semiqc.experiment.data import Data, open_data
 from semiqc.experiment.dirty import with_dirty_pool
-from semiqc.experiment.finished import write_report
+from semiqc.experiment.finished import Finished, build_pages
 from semiqc.experiment.ready import check_ready
 from semiqc.experiment.results import Results, write_results
 from semiqc.experiment.seed_run import SeedRun
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.settings_file import with_whole_paths
 from semiqc.files.tables import SplitRow
-from semiqc.work.folder import claim
+from semiqc.work.folder import claim, write_provenance
 from semiqc.work.monitor import Monitor
+from semiqc.work.publishing import REPORT, publish
 from semiqc.work.split import check_split, draw_split, read_split
 from semiqc.work.stages import RunFolder
 
@@ -26,7 +27,7 @@ def run(settings: Settings, monitor: Monitor) -> Path:
     settings = with_whole_paths(settings)
     check_ready(settings)
     with claim(settings.output, settings.model_dump(mode="json")):
-        folder = RunFolder(settings.output, monitor.stage)
+        folder = RunFolder(settings.output, monitor.stage, monitor.note)
         data = open_data(settings, folder, monitor)
         for line in data.left_out:
             monitor.note(f"left out: {line}")
@@ -35,8 +36,15 @@ def run(settings: Settings, monitor: Monitor) -> Path:
         results = Results(data, split)
         for seed in settings.seeds:
             SeedRun(settings, data, split, folder, monitor, seed, results).work()
-        write_results(results, settings.output)
-        return write_report(settings.output)
+        publish(settings.output, lambda unfinished: _write(results, settings, unfinished))
+    return settings.output / REPORT
+
+
+def _write(results: Results, settings: Settings, folder: Path) -> None:
+    """Everything that a run leaves, and its report."""
+    write_provenance(folder, settings.model_dump(mode="json"))
+    write_results(results, folder)
+    build_pages(Finished.in_folder(folder))
 
 
 def make_split(settings: Settings, data: Data) -> list[SplitRow]:

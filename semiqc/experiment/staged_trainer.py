@@ -15,7 +15,7 @@ from segmenters import (
     loss_term,
 )
 from segmenters.starts import digest, start_of
-from segmenters.training import SCRATCH
+from segmenters.training import SCRATCH, WITHOUT_EFFECT
 from semiqc.experiment.diverging import or_diverged
 from semiqc.experiment.ensemble_prediction import EnsemblePrediction, read_predictions
 from semiqc.experiment.rungs import RungSteps, Snapshot
@@ -24,6 +24,7 @@ from semiqc.experiment.settings import Settings
 from semiqc.experiment.trained import PREDICTIONS, WEIGHTS, Trained, TrainedEnsemble, label_file
 from semiqc.experiment.training_log import FILE, TrainingLog, last_value
 from semiqc.files.store.reader import Store
+from semiqc.loop_state import damage_of_state, empty_without_state
 from semiqc.study import Prediction, Study
 from semiqc.work.monitor import Monitor
 from semiqc.work.stages import RunFolder, Stage
@@ -177,6 +178,7 @@ class StagedTrainer:
         """
 
         def make(unfinished: Path) -> None:
+            empty_without_state(unfinished)
             title = f"{name}, seed {self.seed}"
             with (
                 TrainingLog(unfinished, name) as log,
@@ -190,7 +192,8 @@ class StagedTrainer:
                 fitted = or_diverged(title, lambda: fit(observe=observe, folder=unfinished))
             fitted.save(unfinished / WEIGHTS)
 
-        return self.folder.stage(f"train-{name}-seed{self.seed}", depends, make)
+        named = f"train-{name}-seed{self.seed}"
+        return self.folder.stage(named, depends, make, damage_of_state)
 
     @property
     def used_weights(self) -> str:
@@ -205,12 +208,12 @@ class StagedTrainer:
     ) -> dict[str, Any]:
         """What a training depends on beside its start.
 
-        Which of its weights are used later is no part of it.
+        Which of its weights are used later is no part of it, nor what changes no weights.
         """
-        training = asdict(blank.training)
+        left_out = {*WITHOUT_EFFECT, "checkpoint", "start"}
         return {
             "segmenter": self.settings.segmenter.model_dump(mode="json", exclude=OF_PREDICTING),
-            "training": {k: v for k, v in training.items() if k not in ("checkpoint", "start")},
+            "training": {k: v for k, v in asdict(blank.training).items() if k not in left_out},
             "experts": [self.identity_of(study) for study in experts],
             "pseudo": [self.identity_of(study) for study in pseudo],
             "validation": [self.identity_of(study) for study in self.validation],

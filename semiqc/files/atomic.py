@@ -21,16 +21,16 @@ def whole_file(path: Path) -> Iterator[Path]:
     crash. A block that fails leaves nothing behind; what a killed process left is removed by the
     next that writes ``path``.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     _remove_leftovers(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
         # Some libraries write files that nobody else may read.
         temporary.chmod(0o666 & ~_umask())
-        _sync(temporary)
+        sync_file(temporary)
         temporary.replace(path)
-        _sync(path.parent)
+        sync_file(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -67,26 +67,58 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def unfinished_folder(path: Path) -> Path:
+    """Where ``whole_folder`` keeps what is to become ``path``."""
+    return path.with_name(f".{path.name}.part")
+
+
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """A temporary folder that becomes ``path`` once the block ends well.
 
     What an earlier attempt left in the temporary folder is still there, so that work which can
-    go on does; a block that fails leaves it for the next attempt.
+    go on does; a block that fails leaves it for the next attempt. A folder that stands at
+    ``path`` is there until the new one is on disk; what a crash between the two renames left
+    aside is put back by the next attempt.
     """
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.mkdir(parents=True, exist_ok=True)
+    temporary, before = unfinished_folder(path), path.with_name(f".{path.name}.old")
+    if before.exists() and not path.exists():
+        move(before, path)
+    make_folder(temporary)
     yield temporary
-    for file in sorted(temporary.rglob("*")):
-        _sync(file)
-    _sync(temporary)
+    sync_folder(temporary)
     if path.exists():
-        shutil.rmtree(path)
-    temporary.replace(path)
-    _sync(path.parent)
+        shutil.rmtree(before, ignore_errors=True)
+        move(path, before)
+    move(temporary, path)
+    if before.exists():
+        shutil.rmtree(before)
 
 
-def _sync(path: Path) -> None:
+def make_folder(path: Path) -> None:
+    """Make a folder and those that it lies in, so that they are there after a power cut."""
+    missing = [one for one in (path, *path.parents) if not one.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for one in missing:
+        sync_file(one.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Wait until a folder and all that is in it are on disk."""
+    for file in sorted(path.rglob("*")):
+        sync_file(file)
+    sync_file(path)
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename a file or folder on the same disk, so that its name outlives a power cut."""
+    source.replace(target)
+    sync_file(target.parent)
+    if source.parent != target.parent:
+        sync_file(source.parent)
+
+
+def sync_file(path: Path) -> None:
     """Wait until a file or folder is on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -1,7 +1,8 @@
 """Arrays in HDF5 files: opened once in each process, read as they are indexed."""
 
 import os
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,15 @@ from numpy.typing import NDArray
 
 from semiqc.doors.regular import UnusableError, check_regular, in_short, open_regular, refusing
 from semiqc.files.atomic import whole_file
+from semiqc.files.seal import BLOCK, MARK, broken_seal, seal
 
 
 class StoreError(UnusableError):
     """The file is not a store, or lacks what was asked of it."""
 
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+"""First bytes of a file without a seal."""
 
 Version = tuple[int, int]
 """Time of change and inode of a file: what tells one that was replaced."""
@@ -184,9 +189,30 @@ class H5Voxels:
 
 
 def new_file(stack: ExitStack, path: Path) -> h5py.File:
-    """A file that takes its place at ``path`` once ``stack`` is left without a failure."""
+    """A sealed file that takes its place at ``path`` once ``stack`` is left without a failure."""
     with ExitStack() as entered:
         temporary = entered.enter_context(whole_file(path))
-        file = entered.enter_context(h5py.File(temporary, "w"))
+        entered.enter_context(_sealed(temporary))
+        file = entered.enter_context(h5py.File(temporary, "w", userblock_size=BLOCK))
         stack.push(entered.pop_all())
     return file
+
+
+@contextmanager
+def _sealed(path: Path) -> Iterator[None]:
+    """Seal a file once it was written and closed."""
+    yield
+    seal(path)
+
+
+def check_whole(path: Path) -> None:
+    """Make sure that a file is as ``new_file`` closed it; one of an earlier version has no seal.
+
+    Raises:
+        StoreError: If it is not.
+    """
+    with path.open("rb") as file:
+        start = file.read(BLOCK + len(SIGNATURE))
+    is_sealed = start.startswith(MARK) or start[BLOCK:] == SIGNATURE
+    if is_sealed and (reason := broken_seal(path)):
+        raise StoreError(f"{path}: not a readable HDF5 file: damaged, {reason}")

@@ -49,7 +49,7 @@ class SuiteMaker:
         self.output = output
         self.settings = settings
         self.monitor = monitor
-        self.folder = RunFolder(output, monitor.stage)
+        self.folder = RunFolder(output, monitor.stage, monitor.note)
 
     def make(self) -> Suite:
         """The suite, saved.

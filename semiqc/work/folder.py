@@ -16,10 +16,10 @@ from filelock import FileLock, Timeout
 from semiqc import __version__
 from semiqc.doors.json_file import read_object
 from semiqc.files.atomic import write_text
+from semiqc.work.publishing import ENVIRONMENT, LOCK, SETTINGS, carry_on
 
-SETTINGS = "settings.yaml"
-ENVIRONMENT = "environment.json"
-LOCK = ".lock"
+RESULT = "results/data.json"
+"""What a finished run has."""
 PACKAGES = ("torch", "monai", "lightning-fabric", "numpy", "scipy", "scikit-learn", "h5py")
 
 
@@ -27,7 +27,8 @@ PACKAGES = ("torch", "monai", "lightning-fabric", "numpy", "scipy", "scikit-lear
 def claim(output: Path, settings: Mapping[str, Any]) -> Iterator[None]:
     """Keep other processes out of the run folder, and write down settings and environment.
 
-    The claim ends with the process, however that ends.
+    Those of a finished run stay until its results are replaced, too; see ``publishing``. The claim
+    ends with the process, however that ends.
 
     Args:
         output: The run folder; made where there is none.
@@ -39,14 +40,25 @@ def claim(output: Path, settings: Mapping[str, Any]) -> Iterator[None]:
     """
     _refuse_foreign(output)
     output.mkdir(parents=True, exist_ok=True)
-    with _locked(output):
-        write_text(output / SETTINGS, yaml.safe_dump(dict(settings), sort_keys=False))
-        write_text(output / ENVIRONMENT, json.dumps(environment(), indent=1) + "\n")
+    with locked(output):
+        carry_on(output)
+        if not (output / RESULT).exists():
+            write_provenance(output, settings)
         yield
 
 
-def _locked(output: Path) -> AbstractContextManager[object]:
-    """Lock a run folder for this process until the context is left."""
+def write_provenance(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Write settings and environment into a folder."""
+    write_text(folder / SETTINGS, yaml.safe_dump(dict(settings), sort_keys=False))
+    write_text(folder / ENVIRONMENT, json.dumps(environment(), indent=1) + "\n")
+
+
+def locked(output: Path) -> AbstractContextManager[object]:
+    """Lock a run folder for this process until the context is left.
+
+    Raises:
+        BlockingIOError: If another process works in it.
+    """
     try:
         return FileLock(output / LOCK, blocking=False).acquire()
     except Timeout:

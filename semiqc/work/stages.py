@@ -4,11 +4,19 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from semiqc import __version__
-from semiqc.files.atomic import whole_folder
+from semiqc.files.atomic import make_folder, move, unfinished_folder, whole_folder
+from semiqc.files.checksums import AIDS, damages, write_manifest
+from semiqc.files.names import as_file_name
+
+FORMAT = 2
+"""Of stages; since 2 each has a manifest, so that one without is damaged."""
+DAMAGED = "damaged"
+"""Folder of a run for stages that were put aside."""
 
 
 @dataclass(frozen=True)
@@ -28,23 +36,35 @@ class RunFolder:
     """Runs stages, each at most once.
 
     A stage's folder carries the hash of its name and of all it depends on, and takes its name
-    only when everything in it is on disk. So what stands there is complete and up to date: a
-    killed run goes on behind the last finished stage, and a changed setting redoes only the
-    stages it touches.
+    only when everything in it is on disk, with a manifest of its files. So what stands there is
+    complete and up to date: a killed run goes on behind the last finished stage, and a changed
+    setting redoes only the stages it touches. A stage that was damaged since is put aside, into
+    the folder ``damaged``, and made anew.
 
     Args:
         path: Created with its first stage.
         announce: Told the name of each stage, and whether it was found or has to be made.
+        note: Told of what was damaged.
     """
 
     def __init__(
-        self, path: Path, announce: Callable[[str, bool], None] = lambda name, found: None
+        self,
+        path: Path,
+        announce: Callable[[str, bool], None] = lambda name, found: None,
+        note: Callable[[str], None] = lambda message: None,
     ) -> None:
         self.path = path
         self.announce = announce
+        self.note = note
         self.used: list[Path] = []
 
-    def stage(self, name: str, depends: Mapping[str, Any], make: Callable[[Path], None]) -> Stage:
+    def stage(
+        self,
+        name: str,
+        depends: Mapping[str, Any],
+        make: Callable[[Path], None],
+        resumable: Callable[[Path], str] = lambda unfinished: "",
+    ) -> Stage:
         """The result of ``make``, which is called only if it is not there yet.
 
         Args:
@@ -52,14 +72,40 @@ class RunFolder:
             depends: All that the result depends on, as JSON can write it.
             make: Fills the folder it is given. The folder of an attempt that was killed is
                 given to the next one as it was left.
+            resumable: Why what a killed attempt left cannot be gone on from, in words; empty
+                where it can.
         """
-        described = json.dumps([name, __version__, depends], sort_keys=True)
+        described = json.dumps([FORMAT, name, __version__, depends], sort_keys=True)
         key = hashlib.sha256(described.encode()).hexdigest()[:16]
-        folder = self.path / "stages" / f"{name}-{key}"
+        folder = self.path / "stages" / f"{as_file_name(name)}-{key}"
         self.used.append(folder)
+        if folder.exists():
+            self._keep_sound(folder)
         found = folder.exists()
         self.announce(name, found)
         if not found:
+            left = unfinished_folder(folder)
+            if left.exists() and (reason := resumable(left)):
+                self._put_aside(left, reason)
             with whole_folder(folder) as unfinished:
                 make(unfinished)
+                write_manifest(unfinished)
         return Stage(folder, key)
+
+    def _keep_sound(self, folder: Path) -> None:
+        """Put a finished stage aside if any of its files is not what was written."""
+        if found := damages(folder, without=AIDS):
+            self._put_aside(folder, str(found[0]))
+
+    def _put_aside(self, folder: Path, reason: str) -> None:
+        """Move a damaged folder to where no stage is looked for, and say so."""
+        aside = self.path / DAMAGED
+        make_folder(aside)
+        name = folder.name.lstrip(".")
+        target = next(
+            path
+            for number in count(1)
+            if not (path := aside / (f"{name}-{number}" if number > 1 else name)).exists()
+        )
+        move(folder, target)
+        self.note(f"{reason}; kept as {target}, made anew")

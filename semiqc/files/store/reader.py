@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from semiqc.doors.regular import in_short
-from semiqc.files.hdf5 import H5Voxels, StoreError, file_version, open_h5
+from semiqc.files.hdf5 import H5Voxels, StoreError, check_whole, file_version, open_h5
 from semiqc.files.store.format import FORMAT, VERSION, checked_header, geometry_of
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
@@ -20,14 +20,18 @@ class Store:
 
     Args:
         path: File that ``StoreWriter`` wrote.
+        is_checked: Whether the file's checksum is worked out, where voxels will be read.
 
     Raises:
-        StoreError: If the file is not such a store.
+        StoreError: If the file is not such a store, or not as it was written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_checked: bool = True) -> None:
         self.path = Path(path)
         self._version = file_version(self.path)
+        # A damaged file may make HDF5 hang; so its seal is looked at before.
+        if is_checked:
+            check_whole(self.path)
         file = open_h5(self.path, self._version)
         _check_format(path, file.attrs)
         try:
@@ -43,6 +47,21 @@ class Store:
         except Exception as error:
             said = in_short(error)
             raise StoreError(f"{path}: damaged store ({type(error).__name__}: {said})") from error
+
+    def digest_of(self, name: str) -> str:
+        """SHA-256 of a study's voxels as they stand in the file; see ``StoreWriter.add``.
+
+        Raises:
+            StoreError: If they cannot be read.
+        """
+        study, digest = self.study(name), hashlib.sha256()
+        for frame in range(study.frames):
+            digest.update(study.image[:, frame].astype(np.float16).tobytes())
+            if frame in study.labelled_frames:
+                digest.update(study.labels[frame].tobytes())
+                if study.source_labels is not None:
+                    digest.update(study.source_labels[frame].tobytes())
+        return digest.hexdigest()
 
     @property
     def names(self) -> tuple[str, ...]:

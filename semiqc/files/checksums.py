@@ -1,0 +1,165 @@
+"""Checksums: what a folder held when it was written, and whether it still does.
+
+``manifest.json`` lists every file of a folder with its size and its SHA-256. It is written last,
+within the same publishing of the folder, so that whatever was changed since is noticed when the
+folder is read: sizes at once, contents by hashing each file once in a process.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from semiqc.files.atomic import write_text
+
+MANIFEST = "manifest.json"
+VERSION = 1
+AIDS = ("tensorboard",)
+"""Folders that no command reads; they are listed, and what reads a folder lets them pass."""
+SETTLED_S = 2.0
+"""Age from which the time of change tells a file from what was written over it since."""
+
+Identity = tuple[int, int, int, int]
+
+_known: dict[Identity, str] = {}
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A file that is not what was written.
+
+    Args:
+        path: Of the file.
+        reason: In words.
+    """
+
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: damaged, {self.reason}"
+
+
+class DamagedError(ValueError):
+    """A file is not what was written."""
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal; worked out once in a process while the file stays."""
+    state = path.stat()
+    identity = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
+    if identity not in _known:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if time.time() - state.st_mtime < SETTLED_S:
+            return found
+        _known[identity] = found
+    return _known[identity]
+
+
+def write_manifest(folder: Path, files: Iterable[str] | None = None) -> None:
+    """List files of a folder with their sizes and checksums.
+
+    Args:
+        folder: The manifest is written into it.
+        files: Relative to the folder, parted by slashes; by default all that stand in it.
+    """
+    names = _files_in(folder) if files is None else sorted(files)
+    entries = {name: entry_of(folder / name) for name in names}
+    write_entries(folder, entries)
+
+
+def write_entries(folder: Path, entries: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write a manifest of entries as ``entry_of`` makes them."""
+    listed = {"version": VERSION, "files": dict(entries)}
+    write_text(folder / MANIFEST, json.dumps(listed, indent=1) + "\n")
+
+
+def entry_of(content: Path | bytes) -> dict[str, Any]:
+    """What a manifest says of a file, or of one with this content."""
+    if isinstance(content, bytes):
+        return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    return {"size": content.stat().st_size, "sha256": sha256_of(content)}
+
+
+def _files_in(folder: Path) -> list[str]:
+    """All files of a folder but its manifest, as a manifest names them."""
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in found if name != MANIFEST)
+
+
+def entries_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """What a folder's manifest says, by the names of files.
+
+    Raises:
+        DamagedError: If there is no manifest, or it cannot be read.
+    """
+    path = folder / MANIFEST
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        files: dict[str, dict[str, Any]] = stored["files"]
+        is_sound = stored["version"] == VERSION and all(
+            isinstance(one["sha256"], str) and isinstance(one["size"], int)
+            for one in files.values()
+        )
+    except FileNotFoundError:
+        raise DamagedError(str(Damage(path, "it is missing"))) from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedError(str(Damage(path, f"cannot be read ({error})"))) from error
+    if not is_sound:
+        raise DamagedError(str(Damage(path, f"expected version {VERSION} with sizes and SHA-256")))
+    return files
+
+
+def damages(
+    folder: Path, *, without: Collection[str] = (), only: Collection[str] | None = None
+) -> list[Damage]:
+    """Files of a folder that are not what its manifest says; a sound folder has none.
+
+    Args:
+        folder: With a manifest; that there is none is a damage.
+        without: Folders and files that are passed over.
+        only: Names of the files that are looked at; by default all.
+    """
+    try:
+        entries = entries_of(folder)
+    except DamagedError as error:
+        return [Damage(folder / MANIFEST, str(error).partition(": damaged, ")[2])]
+    found = []
+    for name, entry in sorted(entries.items()):
+        passed = any(PurePosixPath(name).is_relative_to(one) for one in without)
+        if not passed and (only is None or name in only):
+            reason = damage_of(folder / name, entry)
+            found += [Damage(folder / name, reason)] if reason else []
+    return found
+
+
+def damage_of(path: Path, entry: Mapping[str, Any]) -> str:
+    """How a file differs from what a manifest says of it, in words; empty where it does not."""
+    try:
+        if not path.is_file():
+            return "it is missing"
+        size = path.stat().st_size
+        if size != entry["size"]:
+            return f"expected {entry['size']} bytes, got {size}"
+        return (
+            "" if sha256_of(path) == entry["sha256"] else "its SHA-256 is not that of its manifest"
+        )
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+
+
+def refuse_damaged(path: Path) -> None:
+    """Make sure that a file is what the manifest of its folder says.
+
+    Raises:
+        DamagedError: Naming the file, or the manifest where that is the damaged one.
+    """
+    found = damages(path.parent, only=[path.name])
+    if not found and path.name not in entries_of(path.parent):
+        found = [Damage(path, "its manifest does not list it")]
+    if found:
+        raise DamagedError(str(found[0]))
