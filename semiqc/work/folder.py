@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from semiqc import __version__
 from semiqc.doors.json_file import read_object
 from semiqc.files.atomic import write_text
+from semiqc.files.checksums import MANIFEST
 from semiqc.work.publishing import ENVIRONMENT, LOCK, SETTINGS, carry_on
 
 RESULT = "results/data.json"
@@ -42,7 +43,7 @@ def claim(output: Path, settings: Mapping[str, Any]) -> Iterator[None]:
     output.mkdir(parents=True, exist_ok=True)
     with locked(output):
         carry_on(output)
-        if not (output / RESULT).exists():
+        if not any((output / name).exists() for name in (RESULT, MANIFEST)):
             write_provenance(output, settings)
         yield
 
