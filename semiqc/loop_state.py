@@ -51,7 +51,7 @@ class Kept:
         found = hashlib.sha256(_as_json([self.identity, self.iteration, self.beside]))
         for name, tensor in sorted(self.tensors.items()):
             found.update(_as_json([name, str(tensor.dtype), list(tensor.shape)]))
-            found.update(tensor.reshape(-1).view(torch.uint8).numpy())
+            found.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
         return found.hexdigest()
 
     def write(self, path: Path) -> None:

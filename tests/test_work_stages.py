@@ -98,21 +98,19 @@ def test_an_attempt_that_cannot_be_gone_on_from_is_put_aside(tmp_path):
     left, heard = [], []
 
     def stopped(folder):
-        (folder / "state").write_text("half")
+        (folder / "state.safetensors").write_text("half")
         raise RuntimeError("killed")
 
     folder = RunFolder(tmp_path, note=heard.append)
     for _ in range(2):
         with pytest.raises(RuntimeError):
             folder.stage("train", {}, stopped)
-        folder.stage(
-            "train", {}, lambda f: left.extend(f.iterdir()), lambda f: f"{f}: damaged, by hand"
-        )
+        folder.stage("train", {}, lambda f: left.extend(f.iterdir()))
         (folder.used[-1] / "manifest.json").unlink()
 
     assert left == []
     assert len(list((tmp_path / "damaged").iterdir())) == 3
-    assert "by hand" in heard[0]
+    assert "state.safetensors: damaged, cannot be read" in heard[0]
 
 
 @pytest.mark.parametrize("name", ["../../out", "a/b", "..", "x" * 300])

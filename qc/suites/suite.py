@@ -17,7 +17,8 @@ from qc.saving import load_estimator, save_estimator
 from qc.suites.domain import TrainingDomain
 from semiqc.doors.json_file import read_object
 from semiqc.doors.regular import in_short
-from semiqc.files.atomic import write_text
+from semiqc.files.atomic import make_folder, write_text
+from semiqc.files.checksums import MANIFEST, DamagedError, damages, entry_of, write_entries
 from semiqc.images.preparing import prepared
 from semiqc.images.raw import RawStudy, UnusableError
 from semiqc.schemes import BACKGROUND, LabelScheme
@@ -25,6 +26,8 @@ from semiqc.study import Prediction, Study
 
 SUITE = "suite.json"
 VERSION = 1
+LISTED = (".safetensors", ".csv", ".h5")
+"""Suffixes of files that a suite's manifest lists, beside its description."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +103,11 @@ class Suite:
                 f"{folder / SUITE}: not the description of a suite ({in_short(error)})"
             ) from error
         fitted = {n: load_estimator(_file(folder, n), ESTIMATORS, scheme) for n in names}
-        if not stored.get("blend"):
-            return cls(scheme, fitted, training)
-        blend = load_estimator(_file(folder, CONSENSUS), {CONSENSUS: Blend}, scheme)
+        blend = None
+        if stored.get("blend"):
+            blend = load_estimator(_file(folder, CONSENSUS), {CONSENSUS: Blend}, scheme)
+        if (folder / MANIFEST).exists() or "has_manifest" in stored:
+            _refuse_damaged(folder, [SUITE, *(_file(folder, n).name for n in (*names, CONSENSUS))])
         return cls(scheme, fitted, training, blend)
 
     def save(self, folder: Path | str) -> None:
@@ -113,7 +118,7 @@ class Suite:
         """
         folder = Path(folder)
         refuse_suite(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         for name, estimator in self.estimators.items():
             save_estimator(estimator, _file(folder, name))
         if self.blend:
@@ -124,8 +129,13 @@ class Suite:
             "training": asdict(self.training),
             "estimators": sorted(self.estimators),
             "blend": self.blend is not None,
+            "has_manifest": True,
         }
-        write_text(folder / SUITE, json.dumps(described, indent=1))
+        text = json.dumps(described, indent=1)
+        files = [path for path in folder.iterdir() if path.suffix in LISTED]
+        entries = {path.name: entry_of(path) for path in sorted(files)}
+        write_entries(folder, entries | {SUITE: entry_of(text.encode())})
+        write_text(folder / SUITE, text)
 
     def score(
         self,
@@ -258,6 +268,16 @@ def _check_axes(name: str, of_image: int, of_labels: int) -> None:
         raise UnusableError(
             f"{name}: segmentation must have axes [Z, Y, X] or [T, Z, Y, X], got {of_labels} axes"
         )
+
+
+def _refuse_damaged(folder: Path, names: Sequence[str]) -> None:
+    """Refuse a suite of which one of these files is not what was saved.
+
+    Raises:
+        DamagedError: Naming the file.
+    """
+    if found := damages(folder, only=names):
+        raise DamagedError(f"{found[0]}; fit the suite anew")
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from semiqc import __version__
-from semiqc.cli import data, pretraining, qc, runs, score
+from semiqc.cli import data, pretraining, qc, runs, score, verify
 from semiqc.cli.mistakes import can_be_mended, in_one_line
 from semiqc.cli.output import console
 
@@ -33,6 +33,7 @@ app.command()(runs.predict)
 app.command()(runs.evaluate)
 app.command()(pretraining.pretrain)
 app.command()(runs.export)
+app.command()(verify.verify)
 app.command()(runs.schema)
 app.add_typer(qc.app, name="qc")
 

@@ -21,7 +21,7 @@ from semiqc.experiment.trained import WEIGHTS
 from semiqc.experiment.training_log import TrainingLog
 from semiqc.files.checksums import sha256_of
 from semiqc.files.store.reader import Store
-from semiqc.loop_state import damage_of_state, empty_without_state
+from semiqc.loop_state import empty_without_state
 from semiqc.phantom.dataset import CONTENTS, PhantomRecipe
 from semiqc.phantom.scanner import PROFILES
 from semiqc.phantom.variety import RANDOM, USUAL
@@ -179,7 +179,7 @@ def _trained(
     depends = settings.model_dump(mode="json")
     for setting in WITHOUT_EFFECT:
         del depends["training"][setting]
-    stage = work.stage("pretraining", depends, make, damage_of_state)
+    stage = work.stage("pretraining", depends, make)
     return stage.folder / WEIGHTS
 
 

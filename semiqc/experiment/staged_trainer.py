@@ -24,7 +24,7 @@ from semiqc.experiment.settings import Settings
 from semiqc.experiment.trained import PREDICTIONS, WEIGHTS, Trained, TrainedEnsemble, label_file
 from semiqc.experiment.training_log import FILE, TrainingLog, last_value
 from semiqc.files.store.reader import Store
-from semiqc.loop_state import damage_of_state, empty_without_state
+from semiqc.loop_state import empty_without_state
 from semiqc.study import Prediction, Study
 from semiqc.work.monitor import Monitor
 from semiqc.work.stages import RunFolder, Stage
@@ -192,8 +192,7 @@ class StagedTrainer:
                 fitted = or_diverged(title, lambda: fit(observe=observe, folder=unfinished))
             fitted.save(unfinished / WEIGHTS)
 
-        named = f"train-{name}-seed{self.seed}"
-        return self.folder.stage(named, depends, make, damage_of_state)
+        return self.folder.stage(f"train-{name}-seed{self.seed}", depends, make)
 
     @property
     def used_weights(self) -> str:

@@ -205,14 +205,23 @@ def _sealed(path: Path) -> Iterator[None]:
     seal(path)
 
 
+def is_sealed(path: Path) -> bool:
+    """Whether ``new_file`` wrote a file, however damaged; those of earlier versions have no seal.
+
+    Raises:
+        StoreError: If it cannot be read.
+    """
+    file_version(path)
+    with path.open("rb") as file:
+        start = file.read(BLOCK + len(SIGNATURE))
+    return start.startswith(MARK) or start[BLOCK:] == SIGNATURE
+
+
 def check_whole(path: Path) -> None:
     """Make sure that a file is as ``new_file`` closed it; one of an earlier version has no seal.
 
     Raises:
         StoreError: If it is not.
     """
-    with path.open("rb") as file:
-        start = file.read(BLOCK + len(SIGNATURE))
-    is_sealed = start.startswith(MARK) or start[BLOCK:] == SIGNATURE
-    if is_sealed and (reason := broken_seal(path)):
+    if is_sealed(path) and (reason := broken_seal(path)):
         raise StoreError(f"{path}: not a readable HDF5 file: damaged, {reason}")

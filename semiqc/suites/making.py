@@ -15,10 +15,11 @@ from qc.graded import GradedSet, grade, grade_held_out
 from qc.saving import load_estimator, save_estimator
 from qc.suites.domain import TrainingDomain
 from qc.suites.suite import Suite, refuse_suite
-from semiqc.files.atomic import whole_file
+from semiqc.files.atomic import make_folder, whole_file
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import SplitRow, write_rows
 from semiqc.suites.settings import SuiteSettings
+from semiqc.work.folder import locked
 from semiqc.work.monitor import Monitor, Tick
 from semiqc.work.split import draw_split
 from semiqc.work.stages import RunFolder
@@ -52,15 +53,24 @@ class SuiteMaker:
         self.folder = RunFolder(output, monitor.stage, monitor.note)
 
     def make(self) -> Suite:
-        """The suite, saved.
+        """The suite, saved; no other process makes one in the same folder meanwhile.
 
         Raises:
+            BlockingIOError: If another process works in ``output``.
             FileExistsError: If ``output`` holds a suite.
             ValueError: If the store has too few labelled subjects.
         """
         refuse_suite(self.output)
         for name in self.settings.estimators:
             self._check(name)
+        make_folder(self.output)
+        with locked(self.output):
+            # Who waited at the door may find one that was made meanwhile.
+            refuse_suite(self.output)
+            return self._made()
+
+    def _made(self) -> Suite:
+        """The suite, saved, once the folder is this process's."""
         train, calibrate, test = self._split()
         graded, key = self._graded(FITTED_TO, train)
         if test:

@@ -12,6 +12,7 @@ from semiqc import __version__
 from semiqc.files.atomic import make_folder, move, unfinished_folder, whole_folder
 from semiqc.files.checksums import AIDS, damages, write_manifest
 from semiqc.files.names import as_file_name
+from semiqc.loop_state import damage_of_state
 
 FORMAT = 2
 """Of stages; since 2 each has a manifest, so that one without is damaged."""
@@ -58,22 +59,14 @@ class RunFolder:
         self.note = note
         self.used: list[Path] = []
 
-    def stage(
-        self,
-        name: str,
-        depends: Mapping[str, Any],
-        make: Callable[[Path], None],
-        resumable: Callable[[Path], str] = lambda unfinished: "",
-    ) -> Stage:
+    def stage(self, name: str, depends: Mapping[str, Any], make: Callable[[Path], None]) -> Stage:
         """The result of ``make``, which is called only if it is not there yet.
 
         Args:
             name: Of the stage and, with the hash, of its folder.
             depends: All that the result depends on, as JSON can write it.
             make: Fills the folder it is given. The folder of an attempt that was killed is
-                given to the next one as it was left.
-            resumable: Why what a killed attempt left cannot be gone on from, in words; empty
-                where it can.
+                given to the next one as it was left, if the state in it is sound.
         """
         described = json.dumps([FORMAT, name, __version__, depends], sort_keys=True)
         key = hashlib.sha256(described.encode()).hexdigest()[:16]
@@ -85,7 +78,7 @@ class RunFolder:
         self.announce(name, found)
         if not found:
             left = unfinished_folder(folder)
-            if left.exists() and (reason := resumable(left)):
+            if reason := damage_of_state(left):
                 self._put_aside(left, reason)
             with whole_folder(folder) as unfinished:
                 make(unfinished)

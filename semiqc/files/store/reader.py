@@ -63,6 +63,10 @@ class Store:
                     digest.update(study.source_labels[frame].tobytes())
         return digest.hexdigest()
 
+    def has_digest(self, name: str) -> bool:
+        """Whether a study's voxels are those that its header tells of."""
+        return self.digest_of(name) == self._headers[name].get("sha256")
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the studies, sorted."""
