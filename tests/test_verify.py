@@ -44,10 +44,12 @@ def of_all(*patterns):
     return [(one, kind) for one in patterns for kind in SOUND]
 
 
-RESULTS = of_all(
-    "settings.yaml", "results/data.json", "results/overlap.csv", "models/semiqc-seed0.safetensors",
-    "qc/curve-seed0.safetensors",
-) + [("models/few-seed0.safetensors", "NaN"), ("manifest.json", "emptied")]  # fmt: skip
+RESULTS = [
+    *of_all("settings.yaml", "results/data.json", "results/overlap.csv"),
+    *of_all("models/semiqc-seed0.safetensors", "qc/curve-seed0.safetensors"),
+    ("models/few-seed0.safetensors", "NaN"),
+    ("manifest.json", "emptied"),
+]
 STAGES = [
     *of_all("train-few-*/weights.safetensors", "judge-curve*/qualities.json"),
     ("train-few-*/training.csv", "truncated"),
