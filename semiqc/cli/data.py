@@ -62,6 +62,7 @@ def import_(
 ) -> None:
     """Import studies into one store, and tell what was left out and why."""
     from semiqc.exchange.importing import import_data, read_scheme
+    from semiqc.exchange.readers.registry import recognised
 
     with bar("import") as tick:
         report = import_data(
@@ -75,6 +76,8 @@ def import_(
             overwrite=overwrite,
             on_progress=tick,
         )
+    if layout == "auto":
+        console.print(f"layout: {recognised(source)}", markup=False, highlight=False)
     _print_imported(report.imported, store)
     for warning in report.warnings:
         console.print(f"note: {warning}", markup=False, highlight=False)

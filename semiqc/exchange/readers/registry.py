@@ -35,23 +35,29 @@ class Reader:
         recognises: Whether a file or folder has the layout.
         find: Lists the studies of a path; given a scheme, their labels are understood as of that
             scheme, and given ``meaning``, by that.
+        evidence: By what it is recognised, in words.
         is_file: Whether the layout is of a file and not of a folder.
     """
 
     recognises: Callable[[Path], bool]
     find: Callable[..., Listing]
+    evidence: str = "as its reader recognises it"
     is_file: bool = False
 
 
 READERS: dict[str, Reader] = {
-    "manifest": Reader(manifest.recognises, manifest.find, is_file=True),
-    "decathlon": Reader(decathlon.recognises, decathlon.find),
-    "nnunet": Reader(nnunet.recognises, nnunet.find),
-    "acdc": Reader(acdc.recognises, acdc.find),
-    "ukbb": Reader(ukbb.recognises, ukbb.find),
-    "mnms": Reader(mnms.recognises, mnms.find),
-    "ssl4mis": Reader(ssl4mis.recognises, ssl4mis.find),
-    "dicom": Reader(dicom.recognises, dicom.find),
+    "manifest": Reader(manifest.recognises, manifest.find, "a CSV file", is_file=True),
+    "decathlon": Reader(
+        decathlon.recognises, decathlon.find, "dataset.json, and files in imagesTr without _0000"
+    ),
+    "nnunet": Reader(nnunet.recognises, nnunet.find, "dataset.json beside imagesTr"),
+    "acdc": Reader(
+        acdc.recognises, acdc.find, "folders with Info.cfg, or files named like their folder"
+    ),
+    "ukbb": Reader(ukbb.recognises, ukbb.find, "folders with sa, sa_ED or sa_ES files"),
+    "mnms": Reader(mnms.recognises, mnms.find, "files named CODE_sa or CODE_SA_ED"),
+    "ssl4mis": Reader(ssl4mis.recognises, ssl4mis.find, "HDF5 files that hold an image"),
+    "dicom": Reader(dicom.recognises, dicom.find, "files with DICOM's mark"),
 }
 """Layouts that a command may name, in the order in which they are tried."""
 
@@ -97,7 +103,7 @@ def find_images(source: Path, layout: str, scheme: LabelScheme, modalities: int)
         ValueError: If there is no such source, or no reader knows its layout.
     """
     source = _whole(source)
-    if layout == "auto" and _layout(source) is None and plain_nifti.recognises(source):
+    if layout == "auto" and layout_of(source) is None and plain_nifti.recognises(source):
         return plain_nifti.find(source, scheme, modalities)
     return find(source, layout, scheme)
 
@@ -120,7 +126,7 @@ def _reader(source: Path, layout: str) -> Reader:
         ValueError: If the layout is unknown, or is one of files and the source is a folder, or
             the other way round.
     """
-    found = _layout(source) if layout == "auto" else layout
+    found = layout_of(source) if layout == "auto" else layout
     if found is None:
         raise ValueError(_not_known(source))
     if found not in READERS:
@@ -141,6 +147,12 @@ def _not_known(source: Path) -> str:
     )
 
 
-def _layout(source: Path) -> str | None:
+def layout_of(source: Path) -> str | None:
     """Name of the first layout that the source has; None where it has none that is known."""
     return next((name for name, reader in READERS.items() if reader.recognises(source)), None)
+
+
+def recognised(source: Path) -> str:
+    """The layout that a source has, and by what it is known, in words."""
+    layout = layout_of(_whole(source))
+    return f"{layout}: {READERS[layout].evidence}" if layout else "none that is known"

@@ -1,0 +1,126 @@
+"""Checks a folder: recognises its layout, surveys its studies, writes drafts."""
+
+import os
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from semiqc.checking.drafting import Draft, draft, settings_text
+from semiqc.checking.plain import draft_manifest
+from semiqc.checking.survey import Survey, survey
+from semiqc.exchange.readers.nifti import Meaning
+from semiqc.exchange.readers.registry import READERS, layout_of
+from semiqc.files.atomic import write_text
+from semiqc.schemes import LabelScheme
+from semiqc.work.progress import Progress, untold
+
+FEWEST_LABELLED = 2
+MANIFEST, SETTINGS = "manifest.csv", "settings.yaml"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found and wrote.
+
+    Args:
+        layout: That was recognised, and by what, in words.
+        survey: Of the studies.
+        draft: What the data suggest; None where nothing can be used.
+        written: Files that were drafted.
+    """
+
+    layout: str
+    survey: Survey
+    draft: Draft | None
+    written: tuple[Path, ...]
+
+
+def check_folder(
+    source: Path,
+    output: Path,
+    *,
+    scheme: LabelScheme | None = None,
+    meaning: Meaning | None = None,
+    subjects: Path | None = None,
+    overwrite: bool = False,
+    on_progress: Progress = untold,
+) -> Checked:
+    """Survey a source in any layout, or a plain folder of images, and draft what a run needs.
+
+    Args:
+        source: Folder, or a manifest.
+        output: Folder for ``settings.yaml`` and, of a plain folder, ``manifest.csv``.
+        scheme: Of the labels; by default what the layout says.
+        meaning: Value of the scheme of each label value, where not as the layout says.
+        subjects: Table of ``study`` and ``subject``.
+        overwrite: Replace drafts that are there.
+        on_progress: Told the number of studies dealt with, and of all, after each.
+
+    Raises:
+        FileExistsError: If a draft is there and may not be replaced.
+        ValueError: If the source is of no known layout and holds no image.
+    """
+    source, output = Path(os.path.abspath(source)), Path(output)
+    _check_free(output, overwrite)
+    source, layout, words, written = _recognised(source, output)
+    found = survey(source, layout, scheme, meaning, subjects, on_progress)
+    found.notes += [*_splits(found), *_classes(found)]
+    drafted = draft(found.studies) if found.studies else None
+    if drafted:
+        text = settings_text(drafted, os.path.relpath(source, output), layout)
+        write_text(output / SETTINGS, text)
+        written.append(output / SETTINGS)
+    return Checked(words, found, drafted, tuple(written))
+
+
+def _recognised(source: Path, output: Path) -> tuple[Path, str, str, list[Path]]:
+    """What is read, its layout, by what that is known, and the manifest if one was drafted.
+
+    Raises:
+        ValueError: If it is of no known layout and holds no image.
+    """
+    layout = layout_of(source)
+    if layout:
+        return source, layout, f"{layout}: {READERS[layout].evidence}", []
+    text = draft_manifest(source, output) if source.is_dir() else ""
+    if not text:
+        raise ValueError(f"{source}: no known layout, and no image file")
+    manifest = output / MANIFEST
+    write_text(manifest, text)
+    words = f"a plain folder of images; {MANIFEST} is drafted from their names"
+    return manifest, "manifest", words, [manifest]
+
+
+def _check_free(output: Path, overwrite: bool) -> None:
+    """Refuse to replace drafts, and make the folder.
+
+    Raises:
+        FileExistsError: Naming the draft.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    for name in (MANIFEST, SETTINGS):
+        if (output / name).exists() and not overwrite:
+            raise FileExistsError(f"{output / name}: is there; say --overwrite to replace it")
+
+
+def _splits(found: Survey) -> list[str]:
+    """Says of subjects on several sides of the data's own split."""
+    splits: dict[str, set[str]] = defaultdict(set)
+    for one in found.studies:
+        splits[one.subject].add(one.split)
+    leaks = [s for s, of in splits.items() if len(of - {""}) > 1]
+    return [f"leak: {s} is in {' and '.join(sorted(splits[s] - {''}))}" for s in sorted(leaks)]
+
+
+def _classes(found: Survey) -> list[str]:
+    """Says of classes that no study, or not every labelled one, has."""
+    labelled = [one for one in found.studies if one.labelled]
+    notes = []
+    if len({one.subject for one in labelled}) < FEWEST_LABELLED:
+        notes.append(f"a run needs {FEWEST_LABELLED} labelled subjects: to train and to test on")
+    for value, name in enumerate(found.scheme.classes[1:], start=1):
+        lacking = [one.name for one in labelled if not one.volumes_ml[value]]
+        if lacking:
+            named = ", ".join(lacking[:3])
+            notes.append(f"no label {value} ({name}) in {len(lacking)} studies, such as {named}")
+    return notes

@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+from source_builders import acdc, heart, nnunet, pixels, save
+from test_readers_dicom import series
+from test_readers_formats import h5, ukbb
+
+from semiqc.checking import check_folder
+from semiqc.checking.drafting import draft
+from semiqc.checking.survey import UNKNOWN_MM, Found
+from semiqc.cli.app import main
+from semiqc.exchange.importing import import_data
+from semiqc.experiment.settings_file import read_settings
+
+
+def plain(folder):
+    for number in (1, 2):
+        save(folder / f"case{number}_frame01.nii.gz", pixels(number)[..., 0])
+        save(folder / f"case{number}_frame01_gt.nii.gz", heart())
+
+
+def mnms(folder):
+    save(folder / "A1" / "A1_sa.nii.gz", pixels())
+
+
+def dicom(folder):
+    series(folder / "P1")
+
+
+LAYOUTS = {
+    "acdc": acdc,
+    "mnms": mnms,
+    "ukbb": lambda folder: ukbb(folder / "7"),
+    "nnunet": lambda folder: nnunet(folder / "Dataset001_X", ["P1_ED", "P1_ES"]),
+    "decathlon": lambda folder: nnunet(folder / "Task02_X", ["la_1"], image="{}.nii.gz"),
+    "ssl4mis": lambda folder: h5(folder / "p1_frame01.h5", pixels()[..., 0].T, heart().T),
+    "dicom": dicom,
+    "a plain folder": plain,
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_is_drafted_of_a_layout_can_be_imported(layout, tmp_path):
+    (tmp_path / "data").mkdir()
+    LAYOUTS[layout](tmp_path / "data")
+    found = check_folder(tmp_path / "data", tmp_path / "out")
+    settings = read_settings(tmp_path / "out" / "settings.yaml")
+
+    assert found.layout.startswith(layout)
+    assert found.survey.left_out == []
+    report = import_data(
+        settings.data, tmp_path / "x.h5",
+        layout=settings.importing.layout, spacing=settings.importing.spacing,
+    )  # fmt: skip
+    assert {row.name for row in report.imported} == {one.name for one in found.survey.studies}
+
+
+def test_a_plain_folder_gets_a_manifest_with_its_labels(tmp_path):
+    plain(tmp_path / "data")
+    found = check_folder(tmp_path / "data", tmp_path / "out")
+
+    assert [one.labelled for one in found.survey.studies] == [1, 1]
+    assert (tmp_path / "out" / "manifest.csv").read_text().splitlines()[:2] == [
+        "study,image,labels",
+        "case1_frame01,../data/case1_frame01.nii.gz,../data/case1_frame01_gt.nii.gz",
+    ]
+
+
+def test_oddities_duplicates_and_leaks_are_told(tmp_path):
+    folder = nnunet(tmp_path / "Dataset001_X", ["P1_ED", "P2_ED", "P3_ED"])
+    save(folder / "imagesTs" / "P1_ES_0000.nii.gz", pixels(8)[..., 0])
+    save(folder / "imagesTs" / "copy_0000.nii.gz", pixels(1)[..., 0])
+    save(folder / "imagesTr" / "P3_ED_0000.nii.gz", pixels(2)[..., 0], np.eye(4))
+    save(folder / "labelsTr" / "P3_ED.nii.gz", heart((0, 2, 3)), np.eye(4))
+    found = check_folder(folder, tmp_path / "out").survey
+
+    assert "same pixels as a frame of P2_ED" in found.left_out[0].reason
+    assert f"P3_ED: {UNKNOWN_MM}" in found.notes
+    assert "leak: P1 is in test and train" in found.notes
+    assert "no label 1 (RV) in 1 studies, such as P3_ED" in found.notes
+
+
+def study(number, labelled=1, **changes):
+    fields = {"shape": (10, 8, 200, 240), "spacing": (8.0, 1.5, 1.5), "volumes_ml": (0, 1, 1, 1)}
+    fields |= {"extent_mm": (90.0, 120.0), "subject": f"s{number}", "name": f"s{number}"}
+    return Found(**fields | changes, group="", split="", labelled=labelled)
+
+
+def test_the_draft_follows_the_data():
+    drafted = draft([*map(study, range(10)), *(study(n, 0) for n in range(10, 40))])
+
+    assert (drafted.labelled, drafted.qc, drafted.test, drafted.unlabelled) == (5, 2, 3, 30)
+    assert drafted.k == 10
+    assert drafted.patch == (96, 128)
+    assert drafted.store_bytes == 40 * 10 * 8 * 200 * 240 * 3
+
+
+def test_drafts_are_not_replaced_unasked(tmp_path):
+    plain(tmp_path / "data")
+    check_folder(tmp_path / "data", tmp_path / "out")
+
+    with pytest.raises(FileExistsError, match=r"manifest\.csv: is there"):
+        check_folder(tmp_path / "data", tmp_path / "out")
+
+
+def test_the_command_says_what_there_is(tmp_path, capsys):
+    acdc(tmp_path / "data", labels=True)
+
+    assert main(["check", str(tmp_path / "data"), "-o", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    for expected in ("layout: acdc: folders with Info.cfg", "1 studies can be used", "RV", "GB"):
+        assert expected in said
+
+
+def test_too_few_labels_for_a_run_are_said(tmp_path):
+    acdc(tmp_path / "data")
+
+    notes = check_folder(tmp_path / "data", tmp_path / "out").survey.notes
+    assert "a run needs 2 labelled subjects: to train and to test on" in notes
+
+
+def test_a_folder_without_images_is_refused(tmp_path):
+    (tmp_path / "a.txt").touch()
+
+    with pytest.raises(ValueError, match="no known layout, and no image file"):
+        check_folder(tmp_path, tmp_path / "out")
