@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from semiqc.cli.output import console, print_table
+from semiqc.cli.output import console
 
 DAMAGED = 2
 """Exit code where something is damaged, as of a command that refuses it."""
@@ -18,12 +18,10 @@ def verify(
     from semiqc.experiment.verifying import verify as verified
 
     found = verified(path)
+    for one in found.damaged:
+        console.print(str(one), markup=False, highlight=False, soft_wrap=True)
     if found.damaged:
-        print_table(
-            f"damaged {len(found.damaged)}",
-            ("what", "why"),
-            [(one.path, one.reason) for one in found.damaged],
-        )
         raise typer.Exit(DAMAGED)
     said = "sound" if found.files else "no checksums, for it was written by version 0.1"
-    console.print(f"{path}: {found.kind}, {found.files} files: {said}", markup=False)
+    line = f"{path}: {found.kind}, {found.files} files: {said}"
+    console.print(line, markup=False, highlight=False, soft_wrap=True)

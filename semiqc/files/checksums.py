@@ -22,7 +22,7 @@ AIDS = ("tensorboard",)
 SETTLED_S = 2.0
 """Age from which the time of change tells a file from what was written over it since."""
 
-Identity = tuple[int, int, int, int]
+Identity = tuple[int, int, int, int, int]
 
 _known: dict[Identity, str] = {}
 
@@ -49,15 +49,26 @@ class DamagedError(ValueError):
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal; worked out once in a process while the file stays."""
-    state = path.stat()
-    identity = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
+    identity = identity_of(path)
     if identity not in _known:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
-        if time.time() - state.st_mtime < SETTLED_S:
+        if not is_settled(identity):
             return found
         _known[identity] = found
     return _known[identity]
+
+
+def identity_of(path: Path) -> Identity:
+    """What tells a file from what was written over it since, once it is settled."""
+    state = path.stat()
+    # Programs can set the time of a file's content, but not that of its last change.
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
+def is_settled(identity: Identity) -> bool:
+    """Whether a file was changed so long ago that another change would show."""
+    return time.time() - max(identity[3:]) / 1e9 >= SETTLED_S
 
 
 def write_manifest(folder: Path, files: Iterable[str] | None = None) -> None:

@@ -26,7 +26,6 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 Version = tuple[int, int]
 """Time of change and inode of a file: what tells one that was replaced."""
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 LARGEST_PART = 2**30
 """Bytes of one frame or modality of an array, and of a chunk."""
@@ -51,9 +50,10 @@ def is_hdf5(path: Path) -> bool:
     """Whether a regular file begins as HDF5 does, whatever its name ends with."""
     try:
         with open_regular(path) as file:
-            return file.read(len(SIGNATURE)) == SIGNATURE
+            start = file.read(BLOCK + len(SIGNATURE))
     except (UnusableError, OSError):
         return False
+    return start.startswith((SIGNATURE, MARK)) or start[BLOCK:] == SIGNATURE
 
 
 def open_h5(path: Path, version: Version | None = None) -> h5py.File:

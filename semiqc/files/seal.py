@@ -7,10 +7,9 @@ moves, sends or renames still tells whether it is whole.
 
 import hashlib
 import re
-import time
 from pathlib import Path
 
-from semiqc.files.checksums import SETTLED_S
+from semiqc.files.checksums import Identity, identity_of, is_settled
 
 BLOCK = 512
 """Bytes of the user block, the smallest that HDF5 takes."""
@@ -18,7 +17,7 @@ MARK = b"semiqc-sha256 "
 """Beginning of a sealed file."""
 SEAL = re.compile(MARK + rb"([0-9]+) ([0-9a-f]{64})\n\0+")
 
-_sound: set[tuple[int, int, int, int]] = set()
+_sound: set[Identity] = set()
 
 
 def seal(path: Path) -> None:
@@ -36,19 +35,18 @@ def broken_seal(path: Path) -> str:
 
     Each file is hashed once in a process while it stays.
     """
-    state = path.stat()
-    identity = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
+    identity = identity_of(path)
     if identity in _sound:
         return ""
     with path.open("rb") as file:
         found = SEAL.fullmatch(file.read(BLOCK))
         if not found:
             return "the checksum at its beginning cannot be read"
-        size = state.st_size - BLOCK
+        size = path.stat().st_size - BLOCK
         if size != int(found[1]):
             return f"expected {found[1].decode()} bytes behind the first {BLOCK}, got {size}"
         if hashlib.file_digest(file, "sha256").hexdigest() != found[2].decode():
             return "its SHA-256 is not the one that was written with it"
-    if time.time() - state.st_mtime >= SETTLED_S:
+    if is_settled(identity):
         _sound.add(identity)
     return ""
