@@ -117,3 +117,32 @@ def test_a_test_study_without_labels_is_refused(tmp_path):
 
     with pytest.raises(ValueError, match="b is in test but has no label"):
         read_split(path, studies)
+
+
+def test_the_first_fold_of_nnunet_is_a_split(tmp_path):
+    path = tmp_path / "splits_final.json"
+    path.write_text('[{"train": ["s00", "s01"], "val": ["s02"]}, {"train": ["s02"], "val": []}]')
+    bare = [study_of("u", labelled=()), study_of("v", labelled=(), subject="s02")]
+    found = roles(read_split(path, [*STUDIES[:4], *bare]))
+
+    assert found == {
+        "s00": "labelled", "s01": "labelled", "s02": "test",
+        "s03": "unused", "u": "unlabelled", "v": "unused",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '[{"train": ["s00"]}]'])
+def test_other_json_is_no_split(text, tmp_path):
+    (tmp_path / "a.json").write_text(text)
+
+    with pytest.raises(ValueError, match="expected folds with train and val"):
+        read_split(tmp_path / "a.json", STUDIES)
+
+
+def test_a_fold_that_parts_a_subject_is_refused(tmp_path):
+    path = tmp_path / "splits_final.json"
+    path.write_text('[{"train": ["P1_ED"], "val": ["P1_ES"]}]')
+    studies = [study_of("P1_ED", subject="P1"), study_of("P1_ES", subject="P1")]
+
+    with pytest.raises(ValueError, match="subject P1 is in labelled"):
+        read_split(path, studies)

@@ -79,7 +79,7 @@ class SplitSettings(Section):
     seed: SeedNumber = 0
     """Of the draw. It stays as it is when ``seeds`` change, so that they share the test set."""
     file: Path | None = None
-    """CSV with the columns study and role, in place of a draw."""
+    """CSV of study and role, or nnU-Net's splits_final.json (first fold), in place of a draw."""
 
 
 class DirtySettings(Section):

@@ -7,11 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
+from semiqc.doors.json_file import read_json
+from semiqc.doors.regular import UnusableError
 from semiqc.files.tables import SplitRow, read_rows
 from semiqc.study import Study
 
 ROLES = ("test", "labelled", "validation", "qc", "unlabelled")
 """In the order in which they are filled."""
+
+FOLD_ROLES = {"train": "labelled", "val": "test"}
+"""Of the parts of a fold of nnU-Net's."""
 
 SPARE = "unused"
 """Role of a study that a smaller split leaves over."""
@@ -119,7 +124,8 @@ def _deal(queues: dict[str, list[str]], count: int, role: str) -> list[str]:
 def read_split(path: Path, studies: Sequence[Study]) -> list[SplitRow]:
     """A split that the user gives: a CSV with the columns ``study`` and ``role``.
 
-    Studies that it does not name are unused.
+    Studies that it does not name are unused. Of nnU-Net's ``splits_final.json`` the first fold is
+    taken: its ``train`` is labelled, its ``val`` the test, and subjects without labels unlabelled.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -130,7 +136,7 @@ def read_split(path: Path, studies: Sequence[Study]) -> list[SplitRow]:
         raise FileNotFoundError(f"{path}: no such file")
     known = {study.name: study for study in studies}
     roles: dict[str, str] = {}
-    for row in read_rows(path, GivenRole):
+    for row in _of_fold(path, studies) or read_rows(path, GivenRole):
         if row.study not in known:
             raise ValueError(f"{path}: no study '{row.study}' in the data")
         if row.role not in (*ROLES, SPARE):
@@ -142,6 +148,25 @@ def read_split(path: Path, studies: Sequence[Study]) -> list[SplitRow]:
     rows = [_row(study, roles.get(study.name, SPARE)) for study in studies]
     check_split(rows, studies, str(path))
     return rows
+
+
+def _of_fold(path: Path, studies: Sequence[Study]) -> list[GivenRole]:
+    """The first fold of nnU-Net's ``splits_final.json``; nothing of another kind of file.
+
+    Raises:
+        UnusableError: If a file of that ending is not like nnU-Net's.
+    """
+    if path.suffix.lower() != ".json":
+        return []
+    folds = read_json(path)
+    fold = folds[0] if isinstance(folds, list) and folds else None
+    if not isinstance(fold, dict) or not all(isinstance(fold.get(k), list) for k in FOLD_ROLES):
+        raise UnusableError(f"{path}: expected folds with train and val, as nnU-Net writes them")
+    given = [GivenRole(str(name), role) for k, role in FOLD_ROLES.items() for name in fold[k]]
+    named = {row.study for row in given}
+    used = {study.subject for study in studies if study.name in named or study.labelled_frames}
+    bare = [study.name for study in studies if study.subject not in used]
+    return [*given, *(GivenRole(name, "unlabelled") for name in bare)]
 
 
 def check_split(rows: Sequence[SplitRow], studies: Sequence[Study], source: str) -> None:
