@@ -69,6 +69,11 @@ def test_a_store_is_read():
     assert np.isfinite(store.study("phantom-0001").image[:]).all()
 
 
+def test_it_is_said_that_a_run_has_no_checksums(run, capsys):
+    assert main(["report", str(run)]) == 0
+    assert f"note {run}: written without checksums" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_a_run_is_reported_with_the_same_figures(run, name):
     found = run / "results" / "tables" / name

@@ -45,6 +45,7 @@ def report(run: RunFolder) -> None:
     """Build the report of a run anew."""
     from semiqc.experiment import write_report
 
+    _tell_if_unchecked(run)
     console.print(f"report: {write_report(run)}", highlight=False)
 
 
@@ -61,6 +62,7 @@ def predict(
     """Segment new studies, with curves, measures and a verdict on each."""
     from semiqc.experiment import Terminal, predict_images
 
+    _tell_if_unchecked(run)
     found = predict_images(
         run, images, output, scenario=scenario, layout=layout, overwrite=overwrite,
         monitor=Terminal(console),
@@ -88,6 +90,7 @@ def evaluate(
     """Compare the scenarios of a run on another data set."""
     from semiqc.experiment import Terminal, evaluate_elsewhere, show
 
+    _tell_if_unchecked(run)
     for table in evaluate_elsewhere(run, store, output, Terminal(console)):
         show(table, console)
     console.print(f"tables: {output}", highlight=False)
@@ -105,10 +108,21 @@ def export(
     """Write what a scenario learned from as an nnU-Net data set, with its lineage."""
     from semiqc.experiment import Terminal, export_run
 
+    _tell_if_unchecked(run)
     rows = export_run(
         run, folder, scenario=scenario, seed=seed, overwrite=overwrite, monitor=Terminal(console)
     )
     console.print(_exported(Counter(row.source for row in rows), folder), highlight=False)
+
+
+def _tell_if_unchecked(run: Path) -> None:
+    """Say that the files of a run of version 0.1 have no checksums."""
+    from semiqc.files.checksums import MANIFEST
+    from semiqc.work.folder import RESULT
+
+    if (run / RESULT).exists() and not (run / MANIFEST).exists():
+        said = f"note {run}: written without checksums, so it is read as it is"
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 def _exported(frames: Counter[str], folder: Path) -> str:
