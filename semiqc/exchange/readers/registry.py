@@ -143,7 +143,8 @@ def _not_known(source: Path) -> str:
     is_empty = source.is_dir() and not any(children(source))
     return (
         f"{source}: {'an empty folder' if is_empty else 'no known layout'},"
-        f" expected one of {', '.join(READERS)}"
+        f" expected one of {', '.join(READERS)};"
+        " `semiqc check` drafts a manifest of a plain folder of images"
     )
 
 
