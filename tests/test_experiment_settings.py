@@ -482,10 +482,10 @@ def test_the_report_is_about_a_gate_that_judges():
 
 def test_a_run_writes_down_where_its_data_are_from_every_folder(tmp_path, monkeypatch):
     (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "settings.yaml").write_text("data: x.h5\ntraining: {start: }\n")
+    (tmp_path / "a" / "settings.yaml").write_text("data: x.h5\ntraining: {start: phantom}\n")
     monkeypatch.chdir(tmp_path)
     settings = with_whole_paths(read_settings(Path("a/settings.yaml")))
 
     assert settings.data == tmp_path / "a" / "x.h5"
-    assert settings.training.start == ""
+    assert settings.training.start == "phantom"
     assert with_whole_paths(read_settings(None, ["data=x.h5"])).data == tmp_path / "x.h5"
