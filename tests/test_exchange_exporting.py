@@ -10,6 +10,7 @@ from builders import SPACING, study_of
 from semiqc.exchange.exporting import export_nnunet, subject_folds
 from semiqc.exchange.lineage import EXPERT, PSEUDO, ExportCase, Lineage, LineageRow
 from semiqc.exchange.readers import find
+from semiqc.exchange.subjects import find_subjects
 from semiqc.files.tables import read_rows
 from semiqc.nifti.frames import grid_affine, read_note, write_frame
 from semiqc.schemes import (
@@ -80,7 +81,7 @@ def test_what_was_exported_is_read_back_as_it_was(tmp_path):
         np.testing.assert_array_equal(raw.labels[0], study.labels[frame])
         np.testing.assert_array_equal(raw.image[:, 0], study.image[:, frame])
         assert raw.spacing == SPACING
-        assert raw.subject == "a"
+        assert find_subjects(sorted(found), None).assigned(raw).subject == "a"
         assert raw.warnings == ()
     assert find(tmp_path).scheme.structures[-1] == Structure("LV", (3,), "volume")
     assert find(tmp_path).modalities == ("cine",)

@@ -27,14 +27,14 @@ STUDY_MM = 1.3
 LV = SHORT_AXIS.structure("LV")
 
 
-def drawn(name="a", *, labelled=(0, 2)):
+def drawn(name="a", *, labelled=(0, 2), mm=DRAWN_MM):
     """A phantom of three frames as a reader gives it, on a grid with pixels that are oblong."""
     phantom = short_axis_study(seed=3, size=48, slices=3, frames=3)
     labels = np.array(phantom.labels[:, :, :40])
     for frame in set(range(3)) - set(labelled):
         labels[frame] = UNLABELLED
-    affine = np.diag([DRAWN_MM[2], DRAWN_MM[1], DRAWN_MM[0], 1.0])
-    return RawStudy(name, np.array(phantom.image[..., :40, :]), labels, DRAWN_MM, affine)
+    affine = np.diag([mm[2], mm[1], mm[0], 1.0])
+    return RawStudy(name, np.array(phantom.image[..., :40, :]), labels, mm, affine)
 
 
 def said(study, labels):
@@ -131,7 +131,7 @@ def store_of(path, *studies):
 
 def test_evaluate_measures_what_predict_writes(finished_run, tmp_path):
     spacing = next(iter(Store(next(finished_run.glob("stages/phantom-*/store.h5"))))).spacing[1]
-    raw = drawn()
+    raw = drawn(mm=(DRAWN_MM[0], 0.9 * spacing, 0.7 * spacing))
     store_of(tmp_path / "s.h5", prepared(raw, spacing))
 
     store, out, files = (str(tmp_path / name) for name in ("s.h5", "out", "files"))

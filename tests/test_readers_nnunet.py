@@ -141,7 +141,7 @@ def test_a_case_that_cannot_be_used_is_told_in_one_line(tmp_path, name, voxels, 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"file_ending": ".mha"}, "files end in .mha, expected .nii.gz or .nii"),
+        ({"file_ending": ".png"}, "files end in .png, expected .nii.gz or .nii"),
         ({"labels": {"background": 0, "a": "x"}}, "expected channel_names, labels"),
         ({"labels": 5}, "expected channel_names, labels"),
         ({"labels": {"background": 0, "far": 200}}, "labels must lie between 1 and 126"),

@@ -247,7 +247,7 @@ def test_a_source_without_files_and_a_meaning_beyond_the_scheme_are_refused(tmp_
 
     with pytest.raises(ValueError, match="none: no such file or folder"):
         found(tmp_path / "i", tmp_path / "none")
-    with pytest.raises(ValueError, match="s: no NIfTI file"):
+    with pytest.raises(ValueError, match="s: no NIfTI, NRRD or MetaImage file"):
         found(tmp_path / "i", tmp_path / "s")
     with pytest.raises(ValueError, match="cannot mean 5; short-axis has 0 background, 1 RV"):
         found(tmp_path / "i", tmp_path / "i", meaning={1: 5})

@@ -14,6 +14,7 @@ from semiqc.cli.app import main
 from semiqc.experiment import Silent, read_settings
 from semiqc.experiment.data import open_data, training_frames
 from semiqc.experiment.sections import FramesSettings
+from semiqc.files.checksums import entries_of, write_manifest
 from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter
 from semiqc.phantom import write_phantoms
@@ -297,6 +298,7 @@ def test_a_run_of_another_version_is_told_in_one_line(finished, tmp_path, capsys
     shutil.copytree(finished, other, ignore=shutil.ignore_patterns("stages"))
     settings = other / "settings.yaml"
     settings.write_text(settings.read_text() + "colour: blue\n")
+    write_manifest(other, entries_of(other))
 
     assert main(["report", str(other)]) == 2
 

@@ -15,6 +15,7 @@ from semiqc.experiment import Silent, read_settings, run
 from semiqc.files.hdf5 import open_h5
 from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter
+from semiqc.files.tables import OverlapRow, SplitRow, read_rows
 from semiqc.phantom import write_phantoms
 
 
@@ -302,12 +303,29 @@ def in_plane(run_folder):
     return described["spacing_mm"], described["spacing_mm"]
 
 
-def test_a_run_is_not_evaluated_on_its_own_subjects(finished, tmp_path, capsys):
+def test_a_run_is_evaluated_on_none_of_the_subjects_it_learned_from(finished, tmp_path, capsys):
     own = next((finished / "stages").glob("phantom-*/store.h5"))
+    used = read_rows(finished / "results" / "split.csv", SplitRow)
+    test = {row.subject for row in used if row.role == "test"}
 
-    assert main(["evaluate", str(finished), str(own), "-o", str(tmp_path / "out")]) == 2
+    assert main(["evaluate", str(finished), str(own), "-o", str(tmp_path / "out")]) == 0
 
-    assert "took part in the run" in capsys.readouterr().err
+    told = " ".join(capsys.readouterr().out.split())
+    assert "has the name of a subject that took part in the run" in told
+    found = read_rows(tmp_path / "out" / "overlap.csv", OverlapRow)
+    assert {row.study for row in found} == test
+
+
+def test_a_store_of_subjects_that_a_run_learned_from_is_refused(finished, tmp_path, capsys):
+    own = Store(next((finished / "stages").glob("phantom-*/store.h5")))
+    used = read_rows(finished / "results" / "split.csv", SplitRow)
+    with StoreWriter(tmp_path / "known.h5", own.scheme, own.modalities) as writer:
+        writer.add(own.study(next(row.study for row in used if row.role == "labelled")).load())
+
+    known, out = str(tmp_path / "known.h5"), str(tmp_path / "out")
+    assert main(["evaluate", str(finished), known, "-o", out]) == 2
+
+    assert "took part in the run" in said(capsys)
 
 
 def test_a_run_is_not_evaluated_on_other_labels(finished, tmp_path, capsys):

@@ -181,7 +181,7 @@ def test_an_online_gate_is_compared_with_a_choice_by_chance_in_the_same_loop():
     }
     titles = {name: one.title for name, one in settings.compared().items()}
     assert titles["bcp"] == "BCP"
-    assert titles["gate-bcp-random"] == "Gate: 30 at random, bcp"
+    assert titles["gate-bcp-random"] == "Gate: a third, at random, bcp"
     assert settings.rounds_of("gate-bcp-all") == 3
     assert settings.rounds_of("gate-svr") == 1
 
@@ -197,11 +197,12 @@ def test_a_gate_with_candidates_is_compared_with_a_choice_by_chance_that_has_the
     assert found["gate-svr"] == found["gate-svr-best-views"] == "gate-random"
     assert found["gate-svr-best-crf"] == "gate-random-best-crf"
     titles = [one.title for one in settings.compared().values()]
-    assert "Gate: 30 best by svr, best of (views)" in titles
+    assert "Gate: a third, best by svr, best of (views)" in titles
 
 
-def test_online_loops_run_only_where_they_are_named():
-    assert read_settings(None, [NEW]).scenarios == ("full", "few", "random", "crf", "semiqc")
+def test_of_online_loops_only_the_best_runs_where_none_is_named():
+    usual = ("full", "few", "random", "crf", "semiqc", "fixmatch")
+    assert read_settings(None, [NEW]).scenarios == usual
 
 
 def test_the_loop_of_the_usual_gate_is_that_of_the_gated_scenarios():
@@ -214,6 +215,7 @@ def test_the_loop_of_the_usual_gate_is_that_of_the_gated_scenarios():
         "random": "fixmatch",
         "crf": "fixmatch",
         "semiqc": "fixmatch",
+        "fixmatch": "fixmatch",
     }
     assert settings.compared()["semiqc"].title == "QC gate: curve"
 
