@@ -78,6 +78,7 @@ class Study:
         source_labels: Labels on the grid of the source, as they were drawn, ``[T, Z, Y, X]``;
             None where ``labels`` lie on that grid, or only they are known.
         weight: How often training draws it beside others; 1 for an expert's labels.
+        notes: What is odd about its file, in words.
 
     Raises:
         ValueError: If shapes disagree, or a spacing or the weight is not positive.
@@ -93,6 +94,7 @@ class Study:
     geometry: Geometry | None = None
     source_labels: Voxels | None = None
     weight: float = 1.0
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.weight > 0:

@@ -74,10 +74,11 @@ def _print_predicted(found: "Predicted", output: Path) -> None:
     """Tables of the studies that were segmented, and of what was left out."""
     print_table(
         f"segmented {len(found.rows)} studies into {output}",
-        ("study", "verdict", "score", "measures"),
+        ("study", "", "verdict", "score", "measures", "why"),
         found.rows,
     )
     print_left_out(found.left_out)
+    console.print(f"report: {output / 'report.html'}", highlight=False)
 
 
 def evaluate(

@@ -1,7 +1,7 @@
 """What an import tells: the studies that came in, what was left out, and what is odd."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,12 +84,3 @@ def why_nothing(source: Path, left_out: Sequence[Refusal]) -> str:
     reasons = "; ".join(f"{refusal.name}: {refusal.reason}" for refusal in left_out[:NAMED])
     more = f"; and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
     return f"{source}: nothing can be imported{reasons and ': '}{reasons}{more}"
-
-
-def summed_up(oddities: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Each oddity once, with the first few studies that have it."""
-    return tuple(
-        f"{', '.join(names[:NAMED])}"
-        f"{f' and {len(names) - NAMED} more' if len(names) > NAMED else ''}: {oddity}"
-        for oddity, names in oddities.items()
-    )

@@ -1,6 +1,5 @@
 """From a folder in any layout to a store, and from new images to studies a segmenter takes."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,13 +12,13 @@ from semiqc.exchange.import_report import (
     ImportReport,
     row_of,
     split_notes,
-    summed_up,
     why_nothing,
 )
 from semiqc.exchange.readers import find, find_images
 from semiqc.exchange.readers.nifti import Meaning
 from semiqc.exchange.subjects import Subjects, find_subjects
 from semiqc.files.store.writer import StoreWriter
+from semiqc.images.notes import summed_up
 from semiqc.images.preparing import prepared
 from semiqc.images.raw import Entry, Listing, Refusal, UnusableError
 from semiqc.schemes import LabelScheme, read_scheme
@@ -89,7 +88,7 @@ class _Intake:
         self.subjects = subjects
         self.left_out = left_out
         self.imported: list[Imported] = []
-        self._oddities: dict[str, list[str]] = defaultdict(list)
+        self._noted: list[tuple[str, tuple[str, ...]]] = []
         self._pixels = Pixels()
 
     def take_all(self, source: Path, entries: Sequence[Entry], on_progress: Progress) -> None:
@@ -120,15 +119,14 @@ class _Intake:
         self.store.add(study)
         row = row_of(study)
         self.imported.append(row)
-        for oddity in raw.warnings:
-            self._oddities[oddity].append(row.name)
+        self._noted.append((study.name, study.notes))
 
     def report(self) -> ImportReport:
         """All that became of the studies."""
         notes = [
             *self.subjects.notes({row.name: row.subject for row in self.imported}),
             *split_notes(self.imported),
-            *summed_up(self._oddities),
+            *summed_up(self._noted),
         ]
         return ImportReport(tuple(self.imported), tuple(self.left_out), tuple(notes))
 

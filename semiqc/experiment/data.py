@@ -20,6 +20,7 @@ from semiqc.files.checksums import sha256_of
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import SpoiltRow
 from semiqc.files.walking import files_within
+from semiqc.images.notes import summed_up
 from semiqc.measuring.measures import curve
 from semiqc.phantom import write_phantoms
 from semiqc.schemes import LabelScheme
@@ -46,6 +47,11 @@ class Data:
     left_out: tuple[str, ...] = ()
     spoilt: Mapping[str, Study] = field(default_factory=dict)
     dirty: tuple[SpoiltRow, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is odd about the studies' files, a line each."""
+        return summed_up((study.name, study.notes) for study in self.store)
 
     def study(self, name: str) -> Study:
         """The study of that name as the run uses it."""

@@ -160,6 +160,7 @@ class Finished:
             scenarios=[(name, one.title) for name, one in self.settings.compared().items()],
             overlays=read_overlays(folder / "overlays.h5"),
             left_out=self.data["left_out"],
+            notes=self.data.get("notes", ()),
             by_chance={
                 name: control
                 for name in self.settings.compared()

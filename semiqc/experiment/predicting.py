@@ -10,6 +10,7 @@ from semiqc.doors.regular import UnusableError, one_study
 from semiqc.exchange.importing import Refusal, read_images
 from semiqc.experiment.correcting import correction_rows, corrector_of
 from semiqc.experiment.evaluation import curve_rows
+from semiqc.experiment.flagging import Flagging
 from semiqc.experiment.learned import Learned, find_learned
 from semiqc.files.hdf5 import StoreError, is_hdf5
 from semiqc.files.predictions import PredictionWriter, predicted_labels
@@ -23,6 +24,7 @@ from semiqc.files.tables import (
 )
 from semiqc.measuring.measures import ClinicalMeasure, clinical
 from semiqc.nifti.writing import write_labels
+from semiqc.scoring.scores import StudyScore
 from semiqc.study import Prediction, Study
 from semiqc.work.monitor import Monitor
 
@@ -35,11 +37,12 @@ class Predicted:
     """What became of the images.
 
     Args:
-        rows: Study, verdict, score and measures, as a table shows them.
+        rows: Study, whether it is flagged, verdict, score, measures and why to look at it, as a
+            table shows them.
         left_out: Name and reason of what could not be read.
     """
 
-    rows: list[tuple[str, str, str, str]] = field(default_factory=list)
+    rows: list[tuple[str, str, str, str, str, str]] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
     clinical: list[ClinicalRow] = field(default_factory=list)
     curves: list[CurveRow] = field(default_factory=list)
@@ -67,8 +70,8 @@ def predict_images(
     """Write ``NAME.nii.gz`` in each study's own geometry, and tables of what was measured.
 
     The tables are ``measures.csv``, ``curves.csv``, ``quality.csv`` and, where an estimator of
-    the run judges slices, ``corrections.csv``: measures with failed slices replaced. Several
-    seeds of a run are not combined: the first one's segmenter and estimators are used.
+    the run judges slices, ``corrections.csv``: measures with failed slices replaced; those of
+    ``semiqc score`` and its page tell what to look at and why. Of several seeds the first is used.
 
     Raises:
         RunError: If ``run`` is neither ``phantom`` nor a finished run that trained the scenario.
@@ -92,12 +95,13 @@ def predict_images(
     if not found.rows:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in found.left_out[:3])
         raise ValueError(f"{images}: no image could be segmented{reasons and ': ' + reasons}")
-    _write(found, output)
+    _write(found, predictor.flagging, output)
     return found
 
 
-def _write(found: Predicted, output: Path) -> None:
-    """Write the four tables; one without rows gets no file."""
+def _write(found: Predicted, flagging: Flagging, output: Path) -> None:
+    """Write the page and all tables; of the four of measures one without rows gets no file."""
+    flagging.write(output, found.left_out)
     write_rows(output / "measures.csv", ClinicalRow, found.clinical)
     write_rows(output / "curves.csv", CurveRow, found.curves)
     write_rows(output / "quality.csv", QualityRow, found.qualities)
@@ -155,6 +159,7 @@ class _Predictor:
         self.scenario = learned.scenario
         self.output = output
         self.found = Predicted()
+        self.flagging = Flagging(learned)
 
     def predict_or_leave_out(self, study: Study) -> None:
         """As ``predict``; a study that cannot be segmented or judged leaves no row and no file."""
@@ -175,12 +180,13 @@ class _Predictor:
             measured = clinical(prediction.labels, study.spacing, self.scheme)
             self._measure(study, prediction, measured)
             qualities = self._qualities(prediction)
+            score = self.flagging.add(study, prediction, qualities, measured)
         finally:
             file.unlink(missing_ok=True)
         if qualities:
             self.found.qualities.append(_quality_row(qualities, self.scenario, self.seed))
         self._correct(prediction, qualities)
-        self.found.rows.append((study.name, *_verdict_of(qualities), _in_words(measured)))
+        self.found.rows.append(_row(score, qualities, measured))
 
     def _segmented(self, study: Study, file: Path) -> Prediction:
         """Write a study's labels to NIfTI, and give them back as voxels of ``file``."""
@@ -217,6 +223,15 @@ class _Predictor:
                 scenario=self.scenario,
                 seed=self.seed,
             )
+
+
+def _row(
+    score: StudyScore, qualities: Mapping[str, Quality], measured: Sequence[ClinicalMeasure]
+) -> tuple[str, str, str, str, str, str]:
+    """A study's line of the table that is printed."""
+    flagged = "flagged" if score.flagged else ""
+    why = "; ".join((*score.warnings, *score.reasons))
+    return (score.study, flagged, *_verdict_of(qualities), _in_words(measured), why)
 
 
 def _verdict_of(qualities: Mapping[str, Quality]) -> tuple[str, str]:

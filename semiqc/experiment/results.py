@@ -141,6 +141,7 @@ def _described(data: Data, figures: Mapping[str, Mapping[str, float]]) -> dict[s
         "modalities": list(store.modalities),
         "spacing_mm": next(iter(store)).spacing[1],
         "left_out": list(data.left_out),
+        "notes": list(data.notes),
         "estimators": figures,
     }
 

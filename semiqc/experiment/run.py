@@ -31,6 +31,8 @@ def run(settings: Settings, monitor: Monitor) -> Path:
         data = open_data(settings, folder, monitor)
         for line in data.left_out:
             monitor.note(f"left out: {line}")
+        for line in data.notes:
+            monitor.note(line)
         split = make_split(settings, data)
         data = with_dirty_pool(settings, data, split, folder, monitor)
         results = Results(data, split)

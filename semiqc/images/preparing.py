@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semiqc.images.axes import AS_IT_LIES, turned
+from semiqc.images.plausible import oddities
 from semiqc.images.raw import RawStudy, UnusableError
 from semiqc.images.resampling import resample_image, resample_labels
 from semiqc.images.sizes import MOST_VOXELS, check_spacing
@@ -68,6 +69,7 @@ def prepared(raw: RawStudy, spacing: float) -> Study:
         split=raw.split,
         geometry=Geometry(raw.affine, (width, height, depth), raw.source, recorded),
         source_labels=None if (y, x) == (spacing, spacing) else raw.labels,
+        notes=(*raw.warnings, *oddities(raw)),
     )
 
 

@@ -89,6 +89,7 @@ class ReportData:
         training: Loss terms and figures of the trainings.
         overlays: Best, median and worst test study of each scenario.
         left_out: What the run left out, and why; a line each.
+        notes: What is odd about the files of the studies; a line each.
         by_chance: Of scenarios that choose pseudo-labels, the one that takes them by chance.
         at_random: Scenarios like the one of reference that take pseudo-labels by chance, refined
             or not.
@@ -116,6 +117,7 @@ class ReportData:
     training: Sequence[TrainingRow] = ()
     overlays: Sequence[Overlay] = ()
     left_out: Sequence[str] = ()
+    notes: Sequence[str] = ()
     by_chance: Mapping[str, str] = field(default_factory=dict)
     at_random: Sequence[str] = ()
     at_all: Sequence[str] = ()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from qc.suites.domain import TrainingDomain
 from semiqc.files.atomic import write_text
 from semiqc.pages.drawing import Picture, structure_colours
 from semiqc.pages.table import NOTHING, interval_text, number_text
@@ -129,12 +130,18 @@ def trained_on(report: ScoreReport) -> list[tuple[str, str]]:
 
     Lines on what is not known, such as pixel sizes of a suite of before, are left out.
     """
-    training = report.training
+    return [
+        ("Estimators", ", ".join(report.estimators) or "none"),
+        ("Labels", f"{report.scheme.name}: {', '.join(report.scheme.classes)}"),
+        *(_learned_from(report.training) if report.training else ()),
+    ]
+
+
+def _learned_from(training: TrainingDomain) -> list[tuple[str, str]]:
+    """What the estimators of a suite learned from."""
     low, high = training.slice_mm
     sources = ", ".join(f"{name or 'unnamed'} {n}" for name, n in sorted(training.sources.items()))
     return [
-        ("Estimators", ", ".join(report.estimators)),
-        ("Labels", f"{report.scheme.name}: {', '.join(report.scheme.classes)}"),
         ("Modalities", str(training.modalities)),
         ("Studies learned from", str(training.studies)),
         ("Segmentations learned from", f"{training.segmentations} ({sources})"),

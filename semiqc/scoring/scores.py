@@ -1,7 +1,8 @@
 """What was said of each segmentation, and which are to be looked at."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Literal
 
 import numpy as np
@@ -57,7 +58,7 @@ class ScoreReport:
         studies: Flagged first, the worst score first among both.
         left_out: Why; a line each.
         scheme: Of the suite.
-        training: What the suite learned from.
+        training: What the suite learned from; None where no suite judged but a run.
         estimators: Names of those who judged, in the suite's order.
         flag_below: Score below which a study is flagged.
         silent: Names of those who could not, for files have no uncertainty maps.
@@ -67,7 +68,7 @@ class ScoreReport:
     studies: Sequence[StudyScore]
     left_out: Sequence[Refusal]
     scheme: LabelScheme
-    training: TrainingDomain
+    training: TrainingDomain | None
     estimators: Sequence[str]
     flag_below: float
     silent: Sequence[str] = ()
@@ -77,6 +78,16 @@ class ScoreReport:
     def flagged(self) -> Sequence[StudyScore]:
         """Studies that somebody should look at, the worst score first."""
         return [one for one in self.studies if one.flagged]
+
+
+def in_order(studies: Iterable[StudyScore]) -> list[StudyScore]:
+    """Flagged studies first, the lowest score first among both; those without a score last."""
+
+    def place(one: StudyScore) -> tuple[bool, bool, float, str]:
+        unknown = isnan(one.score)
+        return not one.flagged, unknown, 0.0 if unknown else one.score, one.study
+
+    return sorted(studies, key=place)
 
 
 def verdict_of(qualities: Mapping[str, Quality]) -> str:

@@ -20,10 +20,12 @@ from semiqc.exchange.readers.pairs import find_pairs
 from semiqc.files.atomic import require_folder
 from semiqc.images.preparing import prepared
 from semiqc.images.raw import Entry, Listing, Refusal, UnusableError, safe_name
+from semiqc.measuring.measures import clinical
+from semiqc.measuring.plausible import implausible
 from semiqc.nifti.writing import write_map
 from semiqc.scoring.page import write_page
 from semiqc.scoring.pictures import WorstSlices, worst_slice
-from semiqc.scoring.scores import ScoreReport, StudyScore, is_flagged, those_who_count
+from semiqc.scoring.scores import ScoreReport, StudyScore, in_order, is_flagged, those_who_count
 from semiqc.scoring.tables import write_tables
 from semiqc.study import Study
 from semiqc.work.progress import Progress, untold
@@ -154,13 +156,11 @@ class _Scorer:
         Raises:
             UnusableError: If it cannot be read or judged.
         """
-        raw = entry.read(True)
-        study = prepared(raw, self.suite.training.spacing_mm)
-        warnings = raw.warnings
-        del raw
+        study = prepared(entry.read(True), self.suite.training.spacing_mm)
         scored = _scored(self.suite, study)
         error_maps = mean_error_maps(scored.qualities)
-        flagged = is_flagged(scored.score, scored.qualities, self.flag_below)
+        odd = implausible(clinical(scored.prediction.labels, study.spacing, self.suite.scheme))
+        flagged = is_flagged(scored.score, scored.qualities, self.flag_below) or bool(odd)
         if flagged:
             worst = worst_slice(scored, error_maps, self.networks)
             self.worst.add(study.name, scored.score, worst)
@@ -169,7 +169,7 @@ class _Scorer:
             score=scored.score,
             flagged=flagged,
             qualities={n: replace(q, error_maps={}) for n, q in scored.qualities.items()},
-            warnings=(*warnings, *scored.warnings),
+            warnings=(*study.notes, *odd, *scored.warnings),
             error_maps=self._write_error_maps(study, error_maps),
         )
 
@@ -205,7 +205,7 @@ class _Scorer:
         suite = self.suite
         spoke = {name for one in self.studies for name in one.qualities}
         return ScoreReport(
-            studies=sorted(self.studies, key=lambda one: (not one.flagged, one.score, one.study)),
+            studies=in_order(self.studies),
             left_out=self.left_out,
             scheme=suite.scheme,
             training=suite.training,

@@ -103,7 +103,7 @@ def as_json(report: ScoreReport) -> dict[str, Any]:
         {
             "suite": {
                 "scheme": report.scheme.to_json(),
-                "training": asdict(report.training),
+                "training": asdict(report.training) if report.training else None,
                 "estimators": list(report.estimators),
             },
             "flag_below": report.flag_below,

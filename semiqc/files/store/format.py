@@ -41,6 +41,7 @@ def header_of(study: Study, labelled: Sequence[int], digest: str) -> dict[str, A
         "has_source_labels": study.source_labels is not None,
         "sha256": digest,
         "geometry": study.geometry and _geometry_as_json(study.geometry),
+        **({"notes": list(study.notes)} if study.notes else {}),
     }
 
 

@@ -99,6 +99,7 @@ class Store:
                 split=header["split"],
                 geometry=geometry_of(header),
                 source_labels=self._source_labels(name),
+                notes=tuple(header.get("notes", ())),
             )
         except StoreError:
             raise
