@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -60,3 +63,13 @@ def test_an_interrupted_run_says_how_to_go_on(monkeypatch, capsys):
 def test_the_schema_is_json(capsys):
     assert main(["schema"]) == 0
     assert "gate" in json.loads(capsys.readouterr().out)["properties"]
+
+
+def test_names_that_a_terminal_cannot_show_do_not_end_the_work(tmp_path):
+    command = [sys.executable, "-m", "semiqc", "import", str(tmp_path / "M\u00fcller"), "x.h5"]
+    found = subprocess.run(
+        command, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}, check=False
+    )
+
+    assert found.returncode == 2
+    assert b"M\\xfcller" in found.stderr

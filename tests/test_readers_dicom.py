@@ -311,3 +311,23 @@ def test_a_real_file_that_is_lost_is_noticed(tmp_path):
 
     with pytest.raises(UnusableError, match="has 19 phases, the others 20"):
         only(copy)
+
+
+def test_phases_that_jitter_by_a_tenth_of_a_mm_are_one_slice(tmp_path):
+    place = lambda z, t: list(ORIGIN + 9.0 * z * NORMAL + (0.1 * (t % 2)) * NORMAL)  # noqa: E731
+    study = only(series(tmp_path / "a", lambda z, t: {"ImagePositionPatient": place(z, t)}))
+
+    assert study.image.shape == (1, PHASES, SLICES, ROWS, COLUMNS)
+    assert study.warnings == (
+        "positions of one slice differ by up to 0.1 mm; the first phase's is taken",
+    )
+
+
+def test_a_slice_that_lies_aside_is_told(tmp_path):
+    place = lambda z: list(ORIGIN + 9.0 * z * NORMAL + 5.0 * (z == 1) * ALONG_ROW)  # noqa: E731
+    study = only(series(tmp_path / "a", lambda z, t: {"ImagePositionPatient": place(z)}))
+
+    assert study.warnings == (
+        "slices are shifted in plane by up to 5 mm against each other; they are taken as a"
+        " straight stack",
+    )

@@ -251,3 +251,12 @@ def test_a_source_without_files_and_a_meaning_beyond_the_scheme_are_refused(tmp_
         found(tmp_path / "i", tmp_path / "s")
     with pytest.raises(ValueError, match="cannot mean 5; short-axis has 0 background, 1 RV"):
         found(tmp_path / "i", tmp_path / "i", meaning={1: 5})
+
+
+def test_a_name_with_marks_is_one_however_it_is_written(tmp_path):
+    image(tmp_path / "i" / "Mu\u0308ller.nii.gz")
+    segmentation(tmp_path / "s" / "M\u00fcller_seg.nii.gz")
+
+    listing = found(tmp_path / "i", tmp_path / "s")
+    assert names(listing) == ["M\u00fcller"]
+    assert listing.entries[0].read(True).labels.any()

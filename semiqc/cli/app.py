@@ -6,6 +6,7 @@ What is heavy to import is imported inside the commands, so that help is there a
 import logging
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -57,6 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns 0 when done, 2 after a mistake of the user's, told in one line, 130 after Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that knows no umlauts must not end the work on a study that has one.
+            stream.reconfigure(errors="backslashreplace")
     # What Fabric says of each network's precision is of no use beside a progress bar.
     logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
     try:

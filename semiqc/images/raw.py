@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,10 +106,12 @@ class Listing:
 def safe_name(text: str) -> str:
     """``text`` with whatever does not fit a file's name replaced by an underscore.
 
+    Letters with marks are composed: macOS writes them in two parts, and both are one name.
+
     Raises:
         UnusableError: If nothing is left, or it is too long.
     """
-    name = re.sub(r"[^\w.+-]+", "_", text.strip()).strip("._")
+    name = re.sub(r"[^\w.+-]+", "_", normalize("NFC", text.strip())).strip("._")
     if not name:
         raise UnusableError(f"study name {text!r} has no letter or digit")
     if len(name.encode()) > LONGEST_NAME:

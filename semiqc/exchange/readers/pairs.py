@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +83,7 @@ def find_pairs(
     values = LabelValues(scheme, checked_meaning(meaning, scheme))
     of_images, of_segmentations = _parted(Path(images), Path(segmentations), without)
     if images.is_file() and segmentations.is_file():
-        cases = {stem(images).removesuffix(FIRST): _Case([images], [segmentations])}
+        cases = {_stem(images).removesuffix(FIRST): _Case([images], [segmentations])}
     else:
         cases = _matched(of_images, of_segmentations, modalities)
     names = tuple(f"modality {number}" for number in range(modalities))
@@ -96,7 +97,7 @@ def _parted(
     """Files of both, each with its path within its folder; no file is in both."""
     of_images, of_segmentations = _files(images, without), _files(segmentations, without)
     if set(of_images) == set(of_segmentations):
-        endings = {file for file in of_images if ENDING.search(stem(file))}
+        endings = {file for file in of_images if ENDING.search(_stem(file))}
         return (
             {file: within for file, within in of_images.items() if file not in endings},
             {file: within for file, within in of_images.items() if file in endings},
@@ -136,14 +137,14 @@ def _matched(
     images: Mapping[Path, Path], segmentations: Mapping[Path, Path], modalities: int
 ) -> dict[str, _Case]:
     """Images and segmentations by what they have in common of their names."""
-    exact = {stem(file) for file in segmentations} if modalities == 1 else set()
+    exact = {_stem(file) for file in segmentations} if modalities == 1 else set()
     named = {
-        file: stem(file) if stem(file) in exact else _without_channel(stem(file))
+        file: _stem(file) if _stem(file) in exact else _without_channel(_stem(file))
         for file in images
     }
     known = set(named.values())
     named_segmentations = {
-        file: stem(file) if stem(file) in known else ENDING.sub("", stem(file))
+        file: _stem(file) if _stem(file) in known else ENDING.sub("", _stem(file))
         for file in segmentations
     }
     cases: dict[str, _Case] = {}
@@ -155,6 +156,11 @@ def _matched(
         key = _key(name, segmentations[file], ambiguous)
         cases.setdefault(key, _Case()).segmentations.append(file)
     return cases
+
+
+def _stem(path: Path) -> str:
+    """A file's name without its ending; letters with marks as one, however they are written."""
+    return normalize("NFC", stem(path))
 
 
 def _without_channel(name: str) -> str:
@@ -210,7 +216,7 @@ def _entry(text: str, case: _Case, modalities: int, values: LabelValues) -> Entr
         UnusableError: If its files do not make up one.
     """
     _check_case(case)
-    name, paths = safe_name(text), sorted(case.images, key=stem)
+    name, paths = safe_name(text), sorted(case.images, key=_stem)
     channels = _Channels(paths, _places(Path(text).name, paths, modalities), modalities)
     read = partial(_read, name, channels, case.segmentations[0], values)
     return Entry(name, paths[0], partial(in_plane_mm, paths[0]), read)
@@ -232,7 +238,7 @@ def _places(base: str, paths: Sequence[Path], modalities: int) -> list[int]:
     Raises:
         UnusableError: If a file has none of the names that modalities have, or two have one.
     """
-    found = [stem(path) for path in paths]
+    found = [_stem(path) for path in paths]
     wanted = [f"{base}_{number:04d}" for number in range(modalities)]
     if modalities == 1:
         if found not in ([base], wanted):

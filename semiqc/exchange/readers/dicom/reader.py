@@ -34,6 +34,7 @@ from semiqc.exchange.readers.dicom.files import (
 )
 from semiqc.exchange.readers.dicom.grouping import Group, put_together
 from semiqc.exchange.readers.dicom.stack import CineStack, Slice, stack_slices
+from semiqc.exchange.readers.dicom.steadiness import unsteady
 from semiqc.exchange.readers.listing import listing_of
 from semiqc.exchange.readers.nifti import Meaning
 from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError, safe_name
@@ -153,8 +154,8 @@ def _image(stack: CineStack) -> NDArray[np.float32]:
 
 
 def _oddities(stack: CineStack) -> tuple[str, ...]:
-    """What a header announces and the series does not hold."""
+    """What a header announces and the series does not hold, and places that do not agree."""
     announced = stack.slices[0][0].announced
-    if announced and announced != stack.frames:
-        return (f"{stack.frames} phases, CardiacNumberOfImages says {announced}",)
-    return ()
+    missing = (f"{stack.frames} phases, CardiacNumberOfImages says {announced}",)
+    is_complete = not announced or announced == stack.frames
+    return (*(() if is_complete else missing), *unsteady(stack))

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from semiqc.images.raw import UnusableError
 
-SAME_POSITION_MM = 0.05
+SAME_POSITION_MM = 0.25
+"""Along the normal, of the phases of one slice; scanners jitter by a tenth of a mm."""
 SAME_TRIGGER_MS = 0.01
 SAME_DIRECTION = 1e-3
 DECIMALS = 3
