@@ -8,7 +8,9 @@ import pytest
 import SimpleITK
 from source_builders import pixels
 
+from semiqc.exchange.exporting import export_nnunet
 from semiqc.exchange.importing import read_images
+from semiqc.exchange.lineage import ExportCase
 from semiqc.exchange.readers.pairs import find_pairs
 from semiqc.images.raw import Refusal
 from semiqc.nifti.files import difference, read_header
@@ -210,6 +212,17 @@ def test_a_quaternion_that_is_rounded_is_read(tmp_path):
     image.write_bytes(content)
 
     assert np.isfinite(read_header(image).affine).all()
+
+
+@pytest.mark.parametrize("name", ["oblique", "no codes", "rotated", "sheared sform"])
+def test_what_is_exported_on_its_own_grid_lies_where_its_source_does(tmp_path, name):
+    image = write(tmp_path / "in" / "a.nii", name)
+    study = only(image)
+    study = study.with_labels(np.zeros(study.labels.shape, np.int8))
+    export_nnunet([ExportCase(study)], tmp_path / "Dataset501_A", SHORT_AXIS, ("cine",))
+
+    for file in ("imagesTr/a_frame00_0000.nii.gz", "labelsTr/a_frame00.nii.gz"):
+        assert_same_place(image, tmp_path / "Dataset501_A" / file)
 
 
 def turned_file(path, axes):

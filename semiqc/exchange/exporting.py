@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from semiqc.exchange.lineage import EXPERT, ExportCase, LineageRow, lineage_row, summary_of
 from semiqc.files.atomic import whole_folder, write_text
 from semiqc.files.rows import write_rows
-from semiqc.nifti.frames import grid_affine, write_frame
+from semiqc.nifti.frames import grid_affine, own_form, write_frame
 from semiqc.schemes import UNLABELLED, LabelScheme
 
 ENDING = ".nii.gz"
@@ -183,15 +183,16 @@ def _write_frame(folder: Path, case: ExportCase, frame: int, ignore: int) -> Lin
     labels = np.asarray(study.labels[frame])
     _check_labels(study.name, frame, labels, ignore)
     row = lineage_row(case, frame, float(np.mean(labels != UNLABELLED)))
-    affine = grid_affine(study)
+    affine, form = grid_affine(study), own_form(study)
     for number in range(study.image.shape[0]):
         path = folder / "imagesTr" / f"{row.case}_{number:04d}{ENDING}"
         image = np.asarray(study.image[number, frame], dtype=np.float32)
-        write_frame(path, image, affine)
+        write_frame(path, image, affine, form=form)
     write_frame(
         folder / "labelsTr" / f"{row.case}{ENDING}",
         np.where(labels == UNLABELLED, ignore, labels).astype(np.uint8),
         affine,
+        form=form,
         summary=summary_of(row),
         note=json.dumps(asdict(row)),
     )

@@ -1,6 +1,7 @@
 """Single frames as NIfTI files in a study's own grid, which any reader of NIfTI takes."""
 
 import gzip
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from nibabel.nifti1 import Nifti1Extension
 from numpy.typing import NDArray
 
 from semiqc.files.atomic import whole_file
+from semiqc.nifti.forms import put
 from semiqc.study import Study
 
 SCANNER = 1
@@ -40,11 +42,22 @@ def grid_affine(study: Study) -> NDArray[np.float64]:
     return affine
 
 
+def own_form(study: Study) -> Mapping[str, Any] | None:
+    """Both transforms of the source's header, where the study lies on the source's own grid."""
+    recorded = study.geometry.to_source if study.geometry else {}
+    same_grid = recorded.get("source_spacing") == recorded.get("study_spacing")
+    if not same_grid or "axes" in recorded or len(recorded.get("nifti", {}).get("dim", ())) < 3:
+        return None
+    form: Mapping[str, Any] = recorded["nifti"]
+    return form
+
+
 def write_frame(
     path: Path,
     voxels: NDArray[np.generic],
     affine: NDArray[np.float64],
     *,
+    form: Mapping[str, Any] | None = None,
     summary: str = "",
     note: str = "",
 ) -> None:
@@ -54,14 +67,18 @@ def write_frame(
         path: A ``.nii.gz`` file.
         voxels: ``[Z, Y, X]`` of the type that is stored.
         affine: As ``grid_affine`` gives it.
+        form: Place as ``own_form`` gives it, in the stead of the affine.
         summary: For the header's field of description; cut to ``DESCRIPTION_BYTES``.
         note: Any text, kept in the header as a comment, see ``read_note``.
     """
     image = nib.Nifti1Image(np.asarray(voxels).T, None)
     header: Any = image.header
-    image.set_qform(affine, SCANNER)
-    image.set_sform(affine, SCANNER)
-    header.set_xyzt_units("mm")
+    if form:
+        put(header, form)
+    else:
+        image.set_qform(affine, SCANNER)
+        image.set_sform(affine, SCANNER)
+        header.set_xyzt_units("mm")
     header["descrip"] = summary.encode("ascii", "replace")[:DESCRIPTION_BYTES]
     if note:
         header.extensions.append(Nifti1Extension(COMMENT, note.encode()))
