@@ -1,16 +1,15 @@
 """Every study of a source, read once: its size, its labels, and what is odd about it."""
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from semiqc.exchange.duplicates import Pixels
-from semiqc.exchange.import_report import summed_up
 from semiqc.exchange.readers import find
 from semiqc.exchange.readers.nifti import Meaning
 from semiqc.exchange.subjects import find_subjects
+from semiqc.images.notes import summed_up
 from semiqc.images.raw import RawStudy, Refusal, UnusableError
 from semiqc.schemes import LabelScheme
 from semiqc.work.progress import Progress, untold
@@ -90,7 +89,7 @@ def survey(
     listing = find(source, layout, scheme, meaning)
     found = Survey(listing.scheme, len(listing.modalities), left_out=list(listing.refusals))
     assigned = find_subjects([entry.name for entry in listing.entries], subjects)
-    pixels, oddities = Pixels(), defaultdict[str, list[str]](list)
+    pixels, noted = Pixels(), list[tuple[str, tuple[str, ...]]]()
     for number, entry in enumerate(listing.entries, start=1):
         try:
             raw = assigned.assigned(entry.read(True))
@@ -99,11 +98,10 @@ def survey(
             found.left_out.append(Refusal(entry.name, str(error)))
         else:
             found.studies.append(_found(raw, len(listing.scheme.classes)))
-            for oddity in (*raw.warnings, *_oddities(raw)):
-                oddities[oddity].append(raw.name)
+            noted.append((raw.name, (*raw.warnings, *_oddities(raw))))
         on_progress(number, len(listing.entries))
     found.notes += assigned.notes({one.name: one.subject for one in found.studies})
-    found.notes += summed_up(oddities)
+    found.notes += summed_up(noted)
     return found
 
 
