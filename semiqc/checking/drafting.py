@@ -23,7 +23,8 @@ CONVOLUTIONS = 22
 4.5, for channels double where pixels become a quarter."""
 
 TRIES = 12
-"""Of the convolution that is timed; the fastest counts, for other programs slow the others."""
+"""Of the convolution that is timed; the fastest counts, in time of the processor: other
+programs slow the others."""
 
 TRAININGS = 12
 """Of a run with the default scenarios and estimators, in units of one of ``training.steps``."""
@@ -113,9 +114,9 @@ def seconds_of_run(drafted: Draft) -> float:
     batch = torch.rand(2, 32, *drafted.patch)
     taken = []
     for _ in range(TRIES):
-        begin = time.perf_counter()
+        begin = time.process_time()
         layer(batch).mean().backward()
-        taken.append(time.perf_counter() - begin)
+        taken.append((time.process_time() - begin) / torch.get_num_threads())
     step = min(taken) / len(batch) * TrainingSettings().batch_size * CONVOLUTIONS
     return step * drafted.steps * TRAININGS
 
