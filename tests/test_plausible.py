@@ -1,5 +1,6 @@
 """What is odd about an image or a segmentation is said by every command."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,9 +107,9 @@ def test_notes_stay_with_a_store_and_a_run_tells_them(tmp_path):
     assert Data(Store(tmp_path / "a.h5")).notes == report.warnings == expected
 
 
-def flagging() -> Flagging:
+def flagging(*threshold: float) -> Flagging:
     learned = Learned(None, Panel({}), SHORT_AXIS, 1.5, 1, True, "", "phantom", 0)
-    return Flagging(learned)
+    return Flagging(learned, *threshold)
 
 
 def judged(name="a", **fields):
@@ -152,3 +153,13 @@ def test_slices_on_the_first_axis_are_told(tmp_path):
     [study] = read_images(tmp_path / "a.nii", spacing=1.5, modalities=1, scheme=SHORT_AXIS)
 
     assert study.notes == ("slices lie along the first axis; turned, and results are turned back",)
+
+
+def test_the_threshold_that_is_asked_for_flags_and_is_told(tmp_path):
+    found = flagging(0.95)
+    found.add(*judged("b"), {"told": Quality("b", 0.9)}, [])
+    found.write(tmp_path, [])
+
+    assert [one.flagged for one in found.scores] == [True]
+    assert json.loads((tmp_path / "quality.json").read_text())["flag_below"] == 0.95
+    assert "scores below 0.95" in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -208,8 +208,10 @@ def test_new_studies_are_segmented_in_their_own_geometry(finished, tmp_path, cap
 def test_a_store_is_segmented_too(finished, tmp_path):
     [store] = finished.glob("stages/phantom-*/store.h5")
 
-    assert main(["predict", str(finished), str(store), "-o", str(tmp_path / "out")]) == 0
+    arguments = ["predict", str(finished), str(store), "--flag-below", "1"]
+    assert main([*arguments, "-o", str(tmp_path / "out")]) == 0
     assert len(list((tmp_path / "out").glob("*.nii.gz"))) == len(Store(store))
+    assert all(row["flagged"] == "True" for row in rows(tmp_path / "out" / "studies.csv"))
 
 
 def test_an_unknown_scenario_is_named_with_the_likeliest_meant(finished, tmp_path, capsys):

@@ -11,6 +11,9 @@ RunFolder = Annotated[Path, typer.Argument(help="Folder of a finished run.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of all that is drawn.")]
+FlagBelow = Annotated[
+    float, typer.Option(min=0, max=1, help="Score below which a study is flagged.")
+]
 Labels = Annotated[
     str | None,
     typer.Option(help="What the files' label values are in the scheme, such as 1=3,2=2,3=1."),

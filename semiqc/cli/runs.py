@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semiqc.cli.options import Output, Overwrite, RunFolder
+from semiqc.cli.options import FlagBelow, Output, Overwrite, RunFolder
 from semiqc.cli.output import console, print_left_out, print_table
+from semiqc.scoring.threshold import FLAG_BELOW
 
 if TYPE_CHECKING:
     from semiqc.experiment.predicting import Predicted
@@ -57,6 +58,7 @@ def predict(
     output: Output,
     scenario: Annotated[str, typer.Option(help="Scenario whose segmenter is used.")] = "semiqc",
     layout: Annotated[str, typer.Option(help="As for import.")] = "auto",
+    flag_below: FlagBelow = FLAG_BELOW,
     overwrite: Overwrite = False,
 ) -> None:
     """Segment new studies, with curves, measures and a verdict on each."""
@@ -64,8 +66,8 @@ def predict(
 
     _tell_if_unchecked(run)
     found = predict_images(
-        run, images, output, scenario=scenario, layout=layout, overwrite=overwrite,
-        monitor=Terminal(console),
+        run, images, output, scenario=scenario, layout=layout, flag_below=flag_below,
+        overwrite=overwrite, monitor=Terminal(console),
     )  # fmt: skip
     _print_predicted(found, output)
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semiqc.cli.options import Labels, Output, Overwrite, SuiteFolder, meaning_of
+from semiqc.cli.options import FlagBelow, Labels, Output, Overwrite, SuiteFolder, meaning_of
 from semiqc.cli.output import bar, console, print_left_out, print_table
+from semiqc.scoring.threshold import FLAG_BELOW
 
 if TYPE_CHECKING:
     from semiqc.scoring import ScoreReport
@@ -18,9 +19,7 @@ def score(
     segmentations: Annotated[Path, typer.Argument(help="Segmentation, or folder of them.")],
     output: Output,
     labels: Labels = None,
-    flag_below: Annotated[
-        float, typer.Option(min=0, max=1, help="Score below which a study is flagged.")
-    ] = 0.7,
+    flag_below: FlagBelow = FLAG_BELOW,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show where networks looked in flagged studies.")
     ] = False,

@@ -13,8 +13,9 @@ from semiqc.measuring.plausible import implausible
 from semiqc.scoring.page import write_page
 from semiqc.scoring.pictures import WorstSlices, worst_slice
 from semiqc.scoring.scores import ScoreReport, StudyScore, in_order, is_flagged
-from semiqc.scoring.scoring import FLAG_BELOW, PAGE, mean_error_maps
+from semiqc.scoring.scoring import PAGE, mean_error_maps
 from semiqc.scoring.tables import write_tables
+from semiqc.scoring.threshold import FLAG_BELOW
 from semiqc.study import Prediction, Study
 
 
@@ -23,13 +24,15 @@ class Flagging:
 
     Args:
         learned: Who judges.
+        flag_below: Score below which a study is flagged.
 
     Attributes:
         scores: Of every study, in the order in which they came.
     """
 
-    def __init__(self, learned: Learned) -> None:
+    def __init__(self, learned: Learned, flag_below: float = FLAG_BELOW) -> None:
         self.learned = learned
+        self.flag_below = flag_below
         self.scores: list[StudyScore] = []
         self._worst = WorstSlices()
 
@@ -51,7 +54,7 @@ class Flagging:
         scored = Scored(study.name, qualities, prediction)
         odd = implausible(measured)
         score = scored.score if qualities else float("nan")
-        flagged = is_flagged(score, qualities, FLAG_BELOW) or bool(odd)
+        flagged = is_flagged(score, qualities, self.flag_below) or bool(odd)
         if flagged:
             found = worst_slice(scored, mean_error_maps(qualities))
             self._worst.add(study.name, score if qualities else 1.0, found)
@@ -81,6 +84,6 @@ class Flagging:
             training=None,
             estimators=[name for name in panel.names if name in spoke],
             silent=[name for name in panel.names if name not in spoke],
-            flag_below=FLAG_BELOW,
+            flag_below=self.flag_below,
             interval_level=panel.blend.level if panel.blend and CONSENSUS in spoke else None,
         )

@@ -25,6 +25,7 @@ from semiqc.files.tables import (
 from semiqc.measuring.measures import ClinicalMeasure, clinical
 from semiqc.nifti.writing import write_labels
 from semiqc.scoring.scores import StudyScore
+from semiqc.scoring.threshold import FLAG_BELOW, check_threshold
 from semiqc.study import Prediction, Study
 from semiqc.work.monitor import Monitor
 
@@ -64,6 +65,7 @@ def predict_images(
     *,
     scenario: str,
     layout: str = "auto",
+    flag_below: float = FLAG_BELOW,
     overwrite: bool = False,
     monitor: Monitor,
 ) -> Predicted:
@@ -71,17 +73,19 @@ def predict_images(
 
     The tables are ``measures.csv``, ``curves.csv``, ``quality.csv`` and, where an estimator of
     the run judges slices, ``corrections.csv``: measures with failed slices replaced; those of
-    ``semiqc score`` and its page tell what to look at and why. Of several seeds the first is used.
+    ``semiqc score`` and its page tell what to look at and why: of a study that scores below
+    ``flag_below`` among others. Of several seeds the first is used.
 
     Raises:
         RunError: If ``run`` is neither ``phantom`` nor a finished run that trained the scenario.
         FileExistsError: If the output folder holds something and ``overwrite`` is not set.
-        ValueError: If no image can be used.
+        ValueError: If no image can be used, or ``flag_below`` is not in [0, 1].
     """
+    check_threshold(flag_below)
     learned = find_learned(run, scenario)
     if output.exists() and any(output.iterdir()) and not overwrite:
         raise FileExistsError(f"{output}: not empty; say --overwrite to write into it")
-    predictor = _Predictor(learned, output)
+    predictor = _Predictor(learned, output, flag_below)
     found = predictor.found
     studies = _studies(learned, images, layout)
     output.mkdir(parents=True, exist_ok=True)
@@ -147,19 +151,20 @@ class _Predictor:
     Args:
         learned: Segmenter and estimators that are used.
         output: Folder for the labels.
+        flag_below: Score below which a study is flagged.
 
     Attributes:
         found: Gets the rows of every study.
     """
 
-    def __init__(self, learned: Learned, output: Path) -> None:
+    def __init__(self, learned: Learned, output: Path, flag_below: float) -> None:
         self.learned = learned
         self.seed = learned.seed
         self.scheme = learned.scheme
         self.scenario = learned.scenario
         self.output = output
         self.found = Predicted()
-        self.flagging = Flagging(learned)
+        self.flagging = Flagging(learned, flag_below)
 
     def predict_or_leave_out(self, study: Study) -> None:
         """As ``predict``; a study that cannot be segmented or judged leaves no row and no file."""

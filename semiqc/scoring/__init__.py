@@ -1,6 +1,6 @@
 """Segmentations that anybody made, judged by a suite: tables, error maps and one page."""
 
-from semiqc.scoring.scores import ScoreReport, StudyScore
-from semiqc.scoring.scoring import score_images
+import lazy_loader
 
-__all__ = ["ScoreReport", "StudyScore", "score_images"]
+# The names are in the stub beside this file; each loads what it needs when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

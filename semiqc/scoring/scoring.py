@@ -27,12 +27,9 @@ from semiqc.scoring.page import write_page
 from semiqc.scoring.pictures import WorstSlices, worst_slice
 from semiqc.scoring.scores import ScoreReport, StudyScore, in_order, is_flagged, those_who_count
 from semiqc.scoring.tables import write_tables
+from semiqc.scoring.threshold import FLAG_BELOW, check_threshold
 from semiqc.study import Study
 from semiqc.work.progress import Progress, untold
-
-FLAG_BELOW = 0.7
-"""Where Robinson et al., "Real-time prediction of segmentation quality", MICCAI 2018, part poor
-from good segmentations by Dice. https://doi.org/10.1007/978-3-030-00937-3_66"""
 
 ERROR_MAPS = "error_maps"
 PAGE = "report.html"
@@ -86,8 +83,7 @@ def _check_output(output: Path, flag_below: float, overwrite: bool) -> None:
         FileExistsError: If the folder holds something and ``overwrite`` is not set.
         OSError: If nothing can be written there.
     """
-    if not 0 <= flag_below <= 1:
-        raise ValueError(f"flag_below must lie in [0, 1], got {flag_below}")
+    check_threshold(flag_below)
     require_folder(output)
     if output.exists() and any(output.iterdir()) and not overwrite:
         raise FileExistsError(f"{output}: not empty; say --overwrite to write into it")
