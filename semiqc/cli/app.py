@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from semiqc import __version__
-from semiqc.cli import check, data, pretraining, qc, runs, score, verify
+from semiqc.cli import check, data, pretraining, qc, review, runs, score, verify
 from semiqc.cli.mistakes import can_be_mended, in_one_line
 from semiqc.cli.output import console
 
@@ -25,6 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(score.score)
+app.command()(review.review)
 app.command()(check.check)
 app.command("import")(data.import_)
 app.command()(data.phantom)

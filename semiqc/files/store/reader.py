@@ -67,6 +67,10 @@ class Store:
         """Whether a study's voxels are those that its header tells of."""
         return self.digest_of(name) == self._headers[name].get("sha256")
 
+    def told_digest(self, name: str) -> str:
+        """SHA-256 of a study's voxels as its header tells it."""
+        return str(self._headers[name]["sha256"])
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the studies, sorted."""

@@ -1,0 +1,263 @@
+// The sitting: one study after another, each verdict kept before the next study shows.
+
+import { get, post } from "./api.js";
+import { Curves } from "./curves.js";
+import { bindKeys } from "./keys.js";
+import { Player } from "./player.js";
+import { Studies } from "./studies.js";
+
+const AHEAD = 2;
+const at = (id) => document.getElementById(id);
+const say = (text) => { at("said").textContent = text; };
+
+class Sitting {
+  constructor() {
+    this.studies = new Studies();
+    this.player = new Player(() => this.marked());
+    this.curves = new Curves(at("curves"), (frame) => this.player.go(frame));
+    this.player.onFrame = (frame) => this.curves.at(frame);
+    this.player.onLook = () => this.study && this.curves.show(this.study, this.player.look.hidden);
+    this.broken = new Set();
+    this.busy = false;
+    this.looked = 0;
+    setInterval(() => { if (!document.hidden && this.study) this.looked += 0.1; }, 100);
+  }
+
+  async start() {
+    const asked = new URLSearchParams(location.search).get("reader");
+    const reader = asked ?? document.body.dataset.reader;
+    at("reader").value = reader;
+    const queue = await get(`queue?reader=${encodeURIComponent(reader)}`);
+    Object.assign(this, queue);
+    await this.next(-1);
+  }
+
+  // The first place after this one without a verdict, then those before it.
+  open(after) {
+    const count = this.places.length;
+    for (let step = 1; step <= count; step++) {
+      const index = (after + step + count) % count;
+      const place = this.places[index];
+      if (!place.said && !this.broken.has(place.item)) return index;
+    }
+    return null;
+  }
+
+  ahead(index) {
+    const found = [index];
+    while (found.length <= AHEAD) {
+      const next = this.open(found.at(-1));
+      if (next === null || found.includes(next)) break;
+      found.push(next);
+    }
+    return found.map((one) => this.places[one].item);
+  }
+
+  async next(after) {
+    const index = this.open(after);
+    if (index === null) this.finish();
+    else await this.show(index);
+  }
+
+  async show(index) {
+    this.index = index;
+    const place = this.places[index];
+    this.told();
+    let study = null;
+    try {
+      study = await this.studies.get(place.item);
+    } catch (error) {
+      if (this.index === index) this.fail(place, error);
+      return;
+    }
+    if (this.index !== index) return;
+    this.study = study;
+    this.graded = null;
+    at("broken").hidden = true;
+    this.fresh(place.said);
+    this.player.show(study);
+    this.curves.frame = this.player.frame;
+    this.curves.show(study, this.player.look.hidden);
+    this.structures();
+    if (!this.blind) this.reveal(study).catch((error) => say(error.message));
+    this.loadGrades(place.item).catch((error) => say(error.message));
+    const kept = [...new Set([...this.ahead(index), this.places[this.before]?.item])];
+    this.studies.keep(kept.filter((item) => item !== undefined));
+  }
+
+  // What the reader chose for the study before is not meant for this one.
+  fresh(said) {
+    this.looked = 0;
+    at("note").value = said?.note ?? "";
+    for (const button of document.querySelectorAll(".reason")) {
+      button.setAttribute("aria-pressed", said?.reasons.includes(button.dataset.reason) ?? false);
+    }
+  }
+
+  fail(place, error) {
+    this.broken.add(place.item);
+    this.study = null;
+    this.player.clear();
+    at("broken").textContent = `This study cannot be shown: ${error.message}. Press l to go on.`;
+    at("broken").hidden = false;
+  }
+
+  finish() {
+    this.study = null;
+    this.index = null;
+    this.player.clear();
+    this.told();
+    const left = this.places.filter((place) => !place.said).length;
+    const broken = left ? ` ${left} could not be shown.` : "";
+    at("broken").textContent = `Done: ${this.places.length - left} of ${this.places.length} judged.${broken} You may close this page.`;
+    at("broken").hidden = false;
+  }
+
+  told() {
+    const done = this.places.filter((place) => place.said).length;
+    const count = this.places.length;
+    at("where").textContent = this.index === null ? `${done} of ${count}` : `Study ${this.index + 1} of ${count}`;
+    at("progress").max = Math.max(1, count);
+    at("progress").value = done;
+    const seconds = this.places.filter((place) => place.said).map((place) => place.said.seconds);
+    const mean = seconds.reduce((sum, one) => sum + one, 0) / Math.max(1, seconds.length);
+    const left = Math.ceil(((count - done) * mean) / 60);
+    at("pace").textContent = done ? `${done} judged, ${mean.toFixed(0)} s each, about ${left} min left` : "";
+  }
+
+  // Do one thing at a time: a key that is held does not judge the next study.
+  async once(what) {
+    if (this.busy) return;
+    this.busy = true;
+    try {
+      await what();
+    } catch (error) {
+      say(`Not saved: ${error.message}`);
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  sent(more = {}) {
+    const { item, showing, said } = this.places[this.index];
+    return { reader: this.reader, item, showing, knew: said?.number ?? 0, ...more };
+  }
+
+  judge(verdict) {
+    return this.once(async () => {
+      if (!this.study) return;
+      const start = performance.now();
+      const pressed = [...document.querySelectorAll('.reason[aria-pressed="true"]')];
+      const reasons = pressed.map((button) => button.dataset.reason);
+      const note = at("note").value;
+      const answer = await post("verdict", this.sent({ verdict, reasons, note, seconds: this.looked }));
+      const place = this.places[this.index];
+      place.said = answer.said;
+      say(answer.other
+        ? `Study ${this.index + 1}: ${verdict}. Another window had said ${answer.other}: yours, the later, counts; undo brings the other back.`
+        : `Study ${this.index + 1}: ${verdict}.`);
+      this.before = this.index;
+      await this.next(this.index);
+      requestAnimationFrame(() => performance.measure("verdict to film", { start, end: performance.now() }));
+    });
+  }
+
+  putOff() {
+    return this.once(async () => {
+      if (this.index === null) return;
+      await post("later", this.sent());
+      const [place] = this.places.splice(this.index, 1);
+      this.places.push(place);
+      this.before = undefined;
+      say("Put off until the end.");
+      await this.next(this.index - 1);
+    });
+  }
+
+  undo() {
+    return this.once(async () => {
+      const { undone } = await post("undo", { reader: this.reader });
+      if (!undone) return say("Nothing to undo.");
+      const index = this.places.findIndex((one) => one.item === undone.item && one.showing === undone.showing);
+      this.places[index].said = undone.said;
+      say(`Took back the verdict on study ${index + 1}.`);
+      await this.show(index);
+    });
+  }
+
+  async loadGrades(item) {
+    const { grades } = await get(`study/${item}/grades?reader=${encodeURIComponent(this.reader)}`);
+    if (this.study?.item !== item) return;
+    this.graded = new Map(grades.map((one) => [`${one.frame} ${one.slice} ${one.structure}`, one.grade]));
+    this.player.draw();
+  }
+
+  grade(grade) {
+    return this.once(async () => {
+      if (!this.study) return;
+      this.player.play(false);
+      const { frame, slice } = this.player;
+      const structure = this.marked();
+      const { item } = this.places[this.index];
+      await post("grade", { reader: this.reader, item, frame, slice, structure, grade });
+      this.graded?.set(`${frame} ${slice} ${structure}`, grade);
+      say(`Slice ${slice + 1}, frame ${frame + 1}, ${structure}: ${grade ? `grade ${grade}` : "no grade"}.`);
+      if (grade && this.mark(1)) this.player.step(0, 1);
+      this.player.draw();
+    });
+  }
+
+  marked() {
+    return this.study?.structures[this.rank ?? 0]?.name;
+  }
+
+  // Mark the next structure; true where that is the first again.
+  mark(step) {
+    if (!this.study) return false;
+    this.rank = ((this.rank ?? 0) + step) % this.study.structures.length;
+    this.structures();
+    return this.rank === 0;
+  }
+
+  structures() {
+    at("structures").replaceChildren(at("structures").querySelector("legend"), ...this.study.structures.map((one, rank) => {
+      const button = document.createElement("button");
+      const swatch = document.createElement("span");
+      const isShown = !this.player.look.hidden.has(one.name);
+      swatch.className = "swatch";
+      swatch.style.background = one.colour;
+      Object.assign(button, { type: "button", className: "structure", title: "show or hide" });
+      button.setAttribute("aria-pressed", isShown);
+      button.dataset.marked = rank === (this.rank ?? 0);
+      button.append(swatch, ` ${one.name}`);
+      button.addEventListener("click", () => {
+        this.player.toggle(one.name);
+        this.structures();
+      });
+      return button;
+    }));
+  }
+
+  async reveal(study) {
+    const found = await study.reveal();
+    if (this.study !== study) return;
+    at("revealed").hidden = false;
+    at("revealed").replaceChildren(table(found));
+    this.curves.show(study, this.player.look.hidden);
+  }
+}
+
+function table(found) {
+  const made = document.createElement("table");
+  const row = (cells) => {
+    const line = made.insertRow();
+    for (const cell of cells) line.insertCell().textContent = cell;
+  };
+  row(["study", found.study]);
+  for (const [name, score] of Object.entries(found.scores)) row([name, score.toFixed(3)]);
+  return made;
+}
+
+const sitting = new Sitting();
+bindKeys(sitting, at, say);
+sitting.start().catch((error) => say(error.message));

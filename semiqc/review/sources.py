@@ -1,0 +1,36 @@
+"""What a path holds to be reviewed."""
+
+from functools import partial
+from pathlib import Path
+
+from semiqc.doors.regular import UnusableError
+from semiqc.files.hdf5 import is_hdf5
+from semiqc.files.store.reader import Store
+from semiqc.review.items import Item, Material
+
+
+def find_items(path: Path) -> list[Item]:
+    """The studies at a path, in its own order.
+
+    Args:
+        path: A store.
+
+    Raises:
+        UnusableError: If there is nothing to review.
+    """
+    if is_hdf5(path):
+        return of_store(path)
+    raise UnusableError(f"{path}: expected a store")
+
+
+def of_store(path: Path) -> list[Item]:
+    """Every study of a store with the labels that it has."""
+    store = Store(path)
+    return [
+        Item(name, store.told_digest(name), partial(_stored, store, name)) for name in store.names
+    ]
+
+
+def _stored(store: Store, name: str) -> Material:
+    study = store.study(name)
+    return Material(study.image, study.labels, study.spacing, store.scheme)
