@@ -7,7 +7,7 @@ WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 COVERAGE := $(if $(CI),--cov --cov-report=term:skip-covered)
 
-.PHONY: demo test slow lint types clean
+.PHONY: demo test units slow lint types clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("semiqc needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
@@ -21,7 +21,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## A dirty pool of phantoms, with quality control and without, in a few minutes
 	$(BIN)/semiqc run --output demo
 
-test: $(STAMP) lint types  ## Lint, type-check and test; where CI is set, with coverage
+test: $(STAMP) lint  ## Lint, then type-check and test side by side; where CI is set, with coverage
+	$(MAKE) --jobs 2 types units
+
+units: $(STAMP)
 	$(PYTEST) $(COVERAGE)
 
 lint: $(STAMP)

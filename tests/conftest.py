@@ -2,7 +2,8 @@
 
 - ``finished_run``: folder of a run of all scenarios, with the settings ``run_settings.TINY``
   and ``KEPT``.
-- ``gates_run``: folder of a run that compares gates, ``run_settings.GATES``.
+- ``gates_run``: folder of a run that compares gates, ``run_settings.GATES``; its report has no
+  pictures.
 - ``suite_store`` and ``fitted_suite``: phantoms, and a suite of four estimators that learned from
   some of them.
 
@@ -11,12 +12,12 @@ result to share is a fixture that calls ``made_once``. A test that does a run an
 picture of its report uses ``undrawn``: drawing takes most of the time of a tiny run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from run_settings import GATES, KEPT, SUITE_OPTIONS, TINY
+from run_settings import GATES, KEPT, SUITE_OPTIONS, TINY, nothing_drawn
 
 MakeOnce = Callable[[str, Callable[[Path], object]], Path]
 
@@ -38,6 +39,14 @@ def made_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> MakeO
     return made
 
 
+@pytest.fixture(scope="session", autouse=True)
+def unsynced() -> Iterator[None]:
+    """No test cuts the power, and waiting for the disk takes a tenth of a tiny run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def finished_run(made_once: MakeOnce) -> Path:
     """A run of all scenarios; see above."""
@@ -47,7 +56,12 @@ def finished_run(made_once: MakeOnce) -> Path:
 @pytest.fixture(scope="session")
 def gates_run(made_once: MakeOnce) -> Path:
     """A run that compares gates; see above."""
-    return made_once("gates", lambda folder: run_into(folder, GATES))
+
+    def make(folder: Path) -> None:
+        with nothing_drawn():
+            run_into(folder, GATES)
+
+    return made_once("gates", make)
 
 
 @pytest.fixture(scope="session")
@@ -75,9 +89,10 @@ def fitted_suite(made_once: MakeOnce, suite_store: Path) -> Path:
 
 
 @pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+def undrawn() -> Iterator[None]:
     """Leaves the pictures of reports empty."""
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: None)
+    with nothing_drawn():
+        yield
 
 
 def run_into(folder: Path, changes: tuple[str, ...]) -> None:

@@ -1,5 +1,10 @@
 """Settings of the smallest runs and the smallest suite that still do everything."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
 TINY = (
     "name=tiny",
     "scenarios=[full, few, random, crf, semiqc]",
@@ -85,3 +90,11 @@ ONLINE = (
     " {rule: all, rounds: 2, candidates: [views, before], choose_by: truth, unit: slice}]",
 )
 """Online loops with gates and without."""
+
+
+@contextmanager
+def nothing_drawn() -> Iterator[None]:
+    """Leaves the pictures of reports empty: drawing takes most of the time of a tiny run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: None)
+        yield

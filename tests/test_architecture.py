@@ -125,6 +125,7 @@ def known(monkeypatch):
     monkeypatch.setitem(READERS, "arrays", reader)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_the_registries_name_is_in_a_run_and_its_report(known, tmp_path, capsys):
     settings = ["qc.estimators=[volumes]", "gate.by=volumes", "segmenter.kind=shallow"]
     settings += ["qc.arguments={volumes: {largest_share: 0.25}}", "scenarios=[few, semiqc, again]"]

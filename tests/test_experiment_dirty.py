@@ -7,7 +7,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from run_settings import KEPT, TINY
+from run_settings import KEPT, TINY, nothing_drawn
 
 from semiqc.cli.app import main
 from semiqc.experiment import Silent, read_settings, run
@@ -99,8 +99,7 @@ def test_a_share_that_no_kind_can_fill_is_refused(store, tmp_path, capsys):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dirty") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: None)
+    with nothing_drawn():
         run(read_settings(None, [*TINY, *DIRTY, f"output={folder}"]), Silent())
     return folder
 

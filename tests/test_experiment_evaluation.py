@@ -129,6 +129,7 @@ def store_of(path, *studies):
     return Store(path)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_evaluate_measures_what_predict_writes(finished_run, tmp_path):
     spacing = next(iter(Store(next(finished_run.glob("stages/phantom-*/store.h5"))))).spacing[1]
     raw = drawn(mm=(DRAWN_MM[0], 0.9 * spacing, 0.7 * spacing))

@@ -279,6 +279,7 @@ def test_what_cannot_work_is_said_before_anything_is_trained(changes, message, c
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_is_evaluated_on_other_data(finished, tmp_path, capsys):
     others = tmp_path / "others.h5"
     write_phantoms(others, studies=3, size=32, slices=3, frames=2, seed=9)
@@ -303,6 +304,7 @@ def in_plane(run_folder):
     return described["spacing_mm"], described["spacing_mm"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_is_evaluated_on_none_of_the_subjects_it_learned_from(finished, tmp_path, capsys):
     own = next((finished / "stages").glob("phantom-*/store.h5"))
     used = read_rows(finished / "results" / "split.csv", SplitRow)

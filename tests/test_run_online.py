@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from run_settings import ONLINE
+from run_settings import ONLINE, nothing_drawn
 
 from semiqc.experiment import Silent, read_settings, run
 from semiqc.experiment.settings_file import SettingsError
@@ -20,7 +20,8 @@ ORACLE = "gate-all-best-views-before-slice-truth-2rounds"
 @pytest.fixture(scope="module")
 def finished(made_once):
     def make(folder):
-        run(read_settings(None, [*ONLINE, f"output={folder}"]), Silent())
+        with nothing_drawn():
+            run(read_settings(None, [*ONLINE, f"output={folder}"]), Silent())
 
     return made_once("online", make)
 
@@ -128,6 +129,7 @@ def test_weights_of_a_label_bank_are_squares_of_scores(finished):
         assert float(row["weight"]) == pytest.approx(float(row["score"]) ** 2, abs=1e-4)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_labels_of_candidates_change_nothing(finished, tmp_path):
     roles = {row["study"]: row["role"] for row in rows(finished, "split")}
     source = Store(next((finished / "stages").glob("phantom-*/store.h5")))
@@ -151,6 +153,7 @@ def test_the_labels_of_candidates_change_nothing(finished, tmp_path):
         assert found == expected
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_loops_without_a_gate_fit_no_estimator(finished, tmp_path):
     output = shutil.copytree(finished, tmp_path / "run")
     shutil.rmtree(output / "qc")

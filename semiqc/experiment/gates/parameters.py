@@ -15,7 +15,8 @@ from semiqc.work.arguments import Parameter, parameters_of
 Kind = type[Gate] | type[Grain] | type[Repair]
 
 
-def own_parameters(kind: Kind) -> dict[str, Parameter]:
+@lru_cache(maxsize=256)
+def own_parameters(kind: Kind) -> Mapping[str, Parameter]:
     """Parameters of a gate, grain or repair by name, without those that a run gives."""
     return parameters_of(kind, kind.of_run)
 
