@@ -4,8 +4,8 @@ import pytest
 from builders import study_of
 
 from semiqc.experiment.ladder import deal
+from semiqc.experiment.qc_settings import QcSettings, Rung
 from semiqc.experiment.rungs import RungSteps, Snapshot
-from semiqc.experiment.sections import QcSettings, Rung
 
 
 def test_every_fold_has_its_share_of_the_groups_that_come_in_blocks():

@@ -225,7 +225,7 @@ def test_one_network_that_samples_or_augments_is_one_member(change):
     settings = read_settings(None, [NEW, "segmenter.dropout=0.1", change])
 
     assert settings.segmenter.members == 1
-    assert settings.has_uncertainty
+    assert settings.segmenter.has_uncertainty
 
 
 def test_a_choice_by_chance_takes_as_many_studies_as_the_gate_it_is_compared_with():

@@ -15,8 +15,8 @@ from qc.suites.domain import TrainingDomain
 from qc.suites.suite import Suite
 from semiqc.experiment.finished import Finished
 from semiqc.experiment.fitting import FittedEstimator
-from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.learned import load_panel
+from semiqc.experiment.own_panel import OwnPanel
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.files.store.reader import Store
 from semiqc.schemes import SHORT_AXIS
@@ -184,7 +184,7 @@ def test_a_run_says_what_the_panel_says_and_keeps_it(judged, finished):
     trainer = SimpleNamespace(
         store=Store(BEFORE / "store.h5"), folder=RunFolder(folder), monitor=Silent(), seed=0
     )
-    run = RunPanel(finished.settings, trainer)
+    run = OwnPanel(finished.settings, trainer)
     run.panel = panel
     run.fitted = {
         name: FittedEstimator(SimpleNamespace(key=name), estimator)

@@ -102,12 +102,14 @@ class Suite:
             raise ValueError(
                 f"{folder / SUITE}: not the description of a suite ({in_short(error)})"
             ) from error
-        fitted = {n: load_estimator(_file(folder, n), ESTIMATORS, scheme) for n in names}
+        fitted = {n: load_estimator(suite_file(folder, n), ESTIMATORS, scheme) for n in names}
         blend = None
         if stored.get("blend"):
-            blend = load_estimator(_file(folder, CONSENSUS), {CONSENSUS: Blend}, scheme)
+            blend = load_estimator(suite_file(folder, CONSENSUS), {CONSENSUS: Blend}, scheme)
         if (folder / MANIFEST).exists() or "has_manifest" in stored:
-            _refuse_damaged(folder, [SUITE, *(_file(folder, n).name for n in (*names, CONSENSUS))])
+            _refuse_damaged(
+                folder, [SUITE, *(suite_file(folder, n).name for n in (*names, CONSENSUS))]
+            )
         return cls(scheme, fitted, training, blend)
 
     def save(self, folder: Path | str) -> None:
@@ -120,9 +122,9 @@ class Suite:
         refuse_suite(folder)
         make_folder(folder)
         for name, estimator in self.estimators.items():
-            save_estimator(estimator, _file(folder, name))
+            save_estimator(estimator, suite_file(folder, name))
         if self.blend:
-            save_estimator(self.blend, _file(folder, CONSENSUS))
+            save_estimator(self.blend, suite_file(folder, CONSENSUS))
         described = {
             "version": VERSION,
             "scheme": self.scheme.to_json(),
@@ -280,7 +282,8 @@ def _refuse_damaged(folder: Path, names: Sequence[str]) -> None:
         raise DamagedError(f"{found[0]}; fit the suite anew")
 
 
-def _file(folder: Path, name: str) -> Path:
+def suite_file(folder: Path, name: str) -> Path:
+    """Where a suite keeps an estimator, or the blend under the name of the consensus."""
     return folder / f"{name}.safetensors"
 
 

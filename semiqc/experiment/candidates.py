@@ -7,8 +7,8 @@ from typing import Any, Protocol
 from segmenters import CRF, NetworkSegmenter
 from segmenters.starts import digest, start_of
 from segmenters.training import PHANTOM
+from semiqc.experiment.qc_settings import Rung
 from semiqc.experiment.rungs import WHOLE
-from semiqc.experiment.sections import Rung
 from semiqc.experiment.trained import Trained, TrainedEnsemble
 from semiqc.study import Prediction, Study
 from semiqc.work.stages import Stage

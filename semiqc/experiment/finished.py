@@ -170,6 +170,7 @@ class Finished:
             at_all=self.settings.at_all(reference),
             choosing=self._choosing(),
             estimator_figures=self.data["estimators"],
+            suite=self.data.get("suite", {}),
             reference_scenario=reference,
             **rows,
         )
@@ -205,6 +206,8 @@ def _described(path: Path) -> dict[str, Any]:
         LabelScheme.from_json(found["scheme"])
         kinds = {"modalities": list, "spacing_mm": float, "left_out": list, "estimators": dict}
         wrong = [name for name, kind in kinds.items() if not isinstance(found[name], kind)]
+        if not isinstance(found.get("suite", {}), dict):
+            wrong.append("suite")
     except KeyError as error:
         raise RunError(f"{path}: damaged, lacks {error}") from None
     except (TypeError, ValueError, AttributeError) as error:

@@ -85,16 +85,9 @@ class HeldOut:
             qualities: Of all graded predictions.
             source: What made the predictions that count.
         """
-        true = true_dice(self.graded, self.scheme)
-        chosen = [
-            (quality.score, mean_dice, one.whose)
-            for one, quality, dice in zip(self.graded, qualities, true, strict=True)
-            if quality is not None
-            and one.source == source
-            and math.isfinite(mean_dice := mean_of_known(dice))
-        ]
-        scores, dices, subjects = zip(*chosen, strict=True) if chosen else ((), (), ())
-        return Calibration(list(scores), list(dices), list(subjects))
+        pairs = zip(self.graded, qualities, strict=True)
+        counted = [pair for pair in pairs if pair[0].source == source]
+        return calibration_of([g for g, _ in counted], [q for _, q in counted], self.scheme)
 
     def _of_fold(self, name: str, number: int, fold: set[int]) -> dict[int, Quality]:
         """Qualities of one fold's predictions, by index among the graded ones.
@@ -121,3 +114,23 @@ class HeldOut:
             {i for i, one in enumerate(self.graded) if one.prediction.study in fold}
             for fold in names
         ]
+
+
+def calibration_of(
+    graded: Sequence[Graded], qualities: Judged, scheme: LabelScheme
+) -> Calibration:
+    """Scores and true mean Dice of predictions, as far as both are known.
+
+    Args:
+        graded: Predictions with their references.
+        qualities: Of these, by estimators that did not learn from them.
+        scheme: Whose structures count.
+    """
+    true = true_dice(graded, scheme)
+    chosen = [
+        (quality.score, mean_dice, one.whose)
+        for one, quality, dice in zip(graded, qualities, true, strict=True)
+        if quality is not None and math.isfinite(mean_dice := mean_of_known(dice))
+    ]
+    scores, dices, subjects = zip(*chosen, strict=True) if chosen else ((), (), ())
+    return Calibration(list(scores), list(dices), list(subjects))

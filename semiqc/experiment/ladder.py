@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from qc import Graded, SimulatedReader, balanced, read_verdicts, with_verdict
 from qc.graded import subject_folds
-from semiqc.experiment.sections import Rung
+from semiqc.experiment.qc_settings import Rung
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.experiment.trained import TrainedEnsemble

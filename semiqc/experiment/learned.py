@@ -138,9 +138,8 @@ def load_segmenter(finished: Finished, scenario: str, seed: int | None = None) -
 def load_panel(finished: Finished) -> Panel:
     """The fitted estimators and the blend of a run's first seed, as far as it has some."""
     scheme, seed = finished.scheme, finished.settings.seeds[0]
-    files = {
-        name: estimator_file(finished.folder, name, seed) for name in finished.settings.estimators
-    }
+    names = finished.settings.estimators
+    files = {name: estimator_file(finished.folder, name, seed) for name in names}
     estimators = {
         name: load_estimator(file, ESTIMATORS, scheme)
         for name, file in files.items()

@@ -2,18 +2,23 @@
 
 from pathlib import Path
 
+from qc.suites.suite import Suite
 from qc.verdicts import read_verdicts
 from segmenters.device import device_here
 from segmenters.training import STARTS
 from semiqc.doors.csv_table import read_table
 from semiqc.doors.regular import check_regular
+from semiqc.experiment.given_suite import given_suite
 from semiqc.experiment.settings import Settings
 from semiqc.files.atomic import require_folder
 from semiqc.schemes import read_scheme
 
 
-def check_ready(settings: Settings) -> None:
+def check_ready(settings: Settings) -> Suite | None:
     """Make sure that files, tables and the device that the settings name are there.
+
+    Returns:
+        The suite that is to judge, where the settings name one.
 
     Raises:
         ValueError: With the setting, what was expected and what was found.
@@ -36,3 +41,4 @@ def check_ready(settings: Settings) -> None:
         read_scheme(settings.importing.scheme)
     if training.start not in STARTS:
         check_regular(Path(training.start))
+    return given_suite(settings)

@@ -65,10 +65,12 @@ class Results:
     Args:
         data: What the run works on.
         split: Who is used for what.
+        suite: By title, what is to be known of the suite that judges; empty without one.
     """
 
     data: Data
     split: list[SplitRow]
+    suite: Mapping[str, str] = field(default_factory=dict)
     overlap: list[OverlapRow] = field(default_factory=list)
     clinical: list[ClinicalRow] = field(default_factory=list)
     corrections: list[CorrectionRow] = field(default_factory=list)
@@ -122,7 +124,7 @@ def write_results(results: Results, run: Path) -> None:
         figures[f"{name}, seed {seed}"] = estimator.measured()
     for seed, blend in results.blends.items():
         save_estimator(blend, estimator_file(run, CONSENSUS, seed))
-    described = _described(results.data, figures)
+    described = _described(results.data, figures) | {"suite": dict(results.suite)}
     write_text(folder / "data.json", json.dumps(described, indent=1) + "\n")
 
 

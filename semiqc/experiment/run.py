@@ -1,10 +1,13 @@
 """The staged run: from a few labelled studies to compared, reported results."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from qc.suites.suite import Suite
 from semiqc.experiment.data import Data, open_data
 from semiqc.experiment.dirty import with_dirty_pool
 from semiqc.experiment.finished import Finished, build_pages
+from semiqc.experiment.given_suite import described_suite, refuse_unfit
 from semiqc.experiment.ready import check_ready
 from semiqc.experiment.results import Results, write_results
 from semiqc.experiment.seed_run import SeedRun
@@ -25,7 +28,7 @@ def run(settings: Settings, monitor: Monitor) -> Path:
         ValueError: If the data or the split do not allow what the settings ask.
     """
     settings = with_whole_paths(settings)
-    check_ready(settings)
+    suite = check_ready(settings)
     with claim(settings.output, settings.model_dump(mode="json")):
         folder = RunFolder(settings.output, monitor.stage, monitor.note)
         data = open_data(settings, folder, monitor)
@@ -34,8 +37,9 @@ def run(settings: Settings, monitor: Monitor) -> Path:
         for line in data.notes:
             monitor.note(line)
         split = make_split(settings, data)
+        judge = _fitting(suite, settings, data, split)
         data = with_dirty_pool(settings, data, split, folder, monitor)
-        results = Results(data, split)
+        results = Results(data, split, judge)
         for seed in settings.seeds:
             SeedRun(settings, data, split, folder, monitor, seed, results).work()
         publish(settings.output, lambda unfinished: _write(results, settings, unfinished))
@@ -47,6 +51,20 @@ def _write(results: Results, settings: Settings, folder: Path) -> None:
     write_provenance(folder, settings.model_dump(mode="json"))
     write_results(results, folder)
     build_pages(Finished.in_folder(folder))
+
+
+def _fitting(
+    suite: Suite | None, settings: Settings, data: Data, split: Sequence[SplitRow]
+) -> dict[str, str]:
+    """What the report says of the suite that judges; nothing where the run fits its own.
+
+    Raises:
+        ValueError: If the suite does not suit the data.
+    """
+    if suite is None or settings.qc.suite is None:
+        return {}
+    refuse_unfit(suite, settings.qc.suite, data, split)
+    return described_suite(suite, settings.qc.suite)
 
 
 def make_split(settings: Settings, data: Data) -> list[SplitRow]:

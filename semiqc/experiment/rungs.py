@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from semiqc.experiment.sections import Rung
+from semiqc.experiment.qc_settings import Rung
 
 WHOLE = Rung(name="whole")
 """The segmenter of the scenarios: nothing held back, no snapshots."""

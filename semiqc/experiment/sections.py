@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from loops.online.own_frames import FRAME_DECAY
-from qc import ESTIMATORS
+from qc import QualityEstimator
 from segmenters import SEGMENTERS
 from semiqc.images.sizes import LARGEST_MM, SMALLEST_MM
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.phantom import PROFILES
 from semiqc.spoiling import SHARE, SPOILINGS
-from semiqc.work.arguments import checked_arguments, unknown
+from semiqc.work.arguments import unknown
 from semiqc.work.bounds import SeedNumber
 from semiqc.work.sections import OneOf, Section
 
@@ -148,110 +148,48 @@ class SegmenterSettings(Section):
         """Of the constructor of the segmenter's class, beside its training."""
         return self.model_dump(include=ARGUMENTS)
 
+    @property
+    def has_uncertainty(self) -> bool:
+        """Whether predictions carry the uncertainty of several segmenters, or of one's samples."""
+        return self.members > 1 or self.samples > 0 or self.tta > 0
+
+    def check_uncertainty(self) -> None:
+        """Make sure that uncertainty comes from one source at most.
+
+        Raises:
+            ValueError: If not.
+        """
+        if self.samples and (self.samples < 2 or not self.dropout):
+            raise ValueError("segmenter.samples: needs at least 2, and segmenter.dropout above 0")
+        several = (self.members > 1, self.samples > 0, self.tta > 0)
+        if sum(several) > 1 or self.tta == 1:
+            raise ValueError(
+                "segmenter: uncertainty comes from members, from samples or from tta (at least 2),"
+                " not from more than one of these"
+            )
+
+    def check_has_uncertainty(self, kinds: Mapping[str, type[QualityEstimator]]) -> None:
+        """Make sure that there are uncertainty maps where an estimator needs them.
+
+        Args:
+            kinds: Classes of the estimators by name.
+
+        Raises:
+            ValueError: Naming the estimator.
+        """
+        blind = [name for name, kind in kinds.items() if kind.needs_uncertainty]
+        if blind and not self.has_uncertainty:
+            raise ValueError(
+                f"qc.estimators: {blind[0]} needs uncertainty maps; set segmenter.members,"
+                " segmenter.samples or segmenter.tta"
+            )
+
     @model_validator(mode="before")
     @classmethod
     def _one_member_has_samples(cls, given: Any) -> Any:  # noqa: ANN401
         if isinstance(given, Mapping) and (given.get("samples") or given.get("tta")):
             return {"members": 1, **given}
         return given
-
-
-class Rung(Section):
-    """One training of the ladder of segmenters that graded predictions come from."""
-
-    name: str
-    """Unique within the ladder."""
-    labelled: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of the labelled studies, at least one."""
-    width: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of the filters, at least two each."""
-    steps: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of the steps."""
-    snapshots: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (1.0,)
-    """When a snapshot is taken, as shares of the rung's steps; 1 is its end."""
-
-    @property
-    def is_full_size(self) -> bool:
-        """Whether it has all filters and steps."""
-        return self.width == self.steps == 1
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it holds nothing back: it is the first segmenter itself."""
-        return self.labelled == 1 and self.is_full_size
-
-    @property
-    def reaches_end(self) -> bool:
-        """Whether a snapshot is taken at its end."""
-        return 1 in self.snapshots
-
-
-class ReaderSettings(Section):
-    """The simulated reader, who decides from the labelled frames."""
-
-    min_dice: Annotated[float, Field(ge=0, lt=1)] = 0.7
-    """Erroneous where the Dice of any structure is below."""
-    max_ef_error: Annotated[float, Field(gt=0)] = 10.0
-    """Erroneous where an ejection fraction is off by more, in percentage points."""
-    min_share: Annotated[float, Field(ge=0, le=0.5)] = 0.3
-    """Share of the predictions that must be found good, and as many erroneous. Where the bounds
-    give fewer they are widened or narrowed, for a classifier cannot learn from one kind; 0 keeps
-    them."""
-
-
-class QcSettings(Section):
-    """The quality estimators, and what they are fitted to."""
-
-    estimators: Annotated[tuple[str, ...], OneOf(ESTIMATORS)] | None = None
-    """Names in ``qc.ESTIMATORS``; all where not given, but those that need uncertainty maps are
-    left out where there is one segmenter only."""
-    reader: ReaderSettings = ReaderSettings()
-    """Gives the verdicts where no file does."""
-    verdicts: Path | None = None
-    """CSV of a reader's verdicts on the first segmenter's predictions of the qc subjects."""
-    ladder: tuple[Rung, ...] = (
-        Rung(name="first", snapshots=(0.15, 0.25, 0.4, 0.6, 0.8, 1.0)),
-        Rung(name="fewer", labelled=0.5, steps=0.5, snapshots=(0.3, 0.6, 1.0)),
-        Rung(name="small", labelled=0.25, width=0.5, steps=0.5, snapshots=(0.3, 0.6, 1.0)),
-    )
-    """Trainings whose snapshots segment the qc subjects, well and badly. A rung with all labels,
-    widths and steps is the first segmenter itself."""
-    folds: Annotated[int, Field(ge=2)] = 4
-    """Of the cross-fitting, where no subject is spared for qc."""
-    arguments: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """By estimator's name, arguments of its constructor that shall not be the defaults, such as
-    ``{cnn: {steps: 1000}}``. Its docstring explains them."""
-
-    @property
-    def whole(self) -> list[Rung]:
-        """Rungs that hold nothing back, those that go to their end first."""
-        whole = [rung for rung in self.ladder if rung.is_whole]
-        return sorted(whole, key=lambda rung: not rung.reaches_end)
-
-    def check_ladder(self) -> None:
-        """Make sure that there are rungs, each with a name of its own.
-
-        Raises:
-            ValueError: If not.
-        """
-        names = [rung.name for rung in self.ladder]
-        if len(set(names)) != len(names):
-            raise ValueError(f"qc.ladder: rungs share a name: {', '.join(names)}")
-        if not names:
-            raise ValueError("qc.ladder: needs at least one rung")
-
-    @field_validator("arguments")
-    @classmethod
-    def _arguments_are_known(
-        cls, arguments: dict[str, dict[str, Any]]
-    ) -> dict[str, dict[str, Any]]:
-        check_known("qc.arguments", list(arguments), ESTIMATORS)
-        for name, given in arguments.items():
-            try:
-                checked_arguments(ESTIMATORS[name], given)
-            except ValueError as error:
-                raise ValueError(f"{name}.{error}") from None
-        return arguments
 
 
 Grid = Literal["source", "study"]

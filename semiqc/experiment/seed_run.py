@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from semiqc.experiment.data import Data
 from semiqc.experiment.evaluator import Evaluator
 from semiqc.experiment.judging import RunPanel
+from semiqc.experiment.own_panel import OwnPanel
 from semiqc.experiment.results import Results
 from semiqc.experiment.rungs import WHOLE
 from semiqc.experiment.scenario_run import ScenarioRun
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.split_studies import SplitStudies
 from semiqc.experiment.staged_trainer import StagedTrainer
+from semiqc.experiment.suite_panel import SuitePanel
 from semiqc.experiment.trained import TrainedEnsemble
 from semiqc.files.tables import SplitRow
 from semiqc.work.monitor import Monitor
@@ -47,7 +49,7 @@ class SeedRun:
         self.trainer = StagedTrainer(
             settings, data.store, folder, monitor, seed=seed, validation=self.studies.validation
         )
-        self.panel = RunPanel(settings, self.trainer)
+        self.panel = self._panel()
         self.evaluator = Evaluator(self.trainer, self.panel, self.studies, results)
 
     def work(self) -> None:
@@ -71,10 +73,17 @@ class SeedRun:
             last = scenario.work(self.results)
             self.evaluator.evaluate(name, TrainedEnsemble((last.first,)))
 
+    def _panel(self) -> RunPanel:
+        """Who judges, not yet fitted."""
+        suite = self.settings.qc.suite
+        if suite is None:
+            return OwnPanel(self.settings, self.trainer)
+        return SuitePanel(self.settings, self.trainer, suite)
+
     def _train_first(self) -> TrainedEnsemble:
         """The segmenters that learn from the few labels alone, and are a rung of the ladder."""
-        ladder = self.settings.qc.ladder
-        whole = [rung for rung in ladder if rung.is_whole]
+        qc = self.settings.qc
+        whole = [rung for rung in qc.ladder if rung.is_whole and qc.suite is None]
         rung = whole[0] if whole else WHOLE
         return self.trainer.train_ensemble("few", rung, self.studies.experts)
 

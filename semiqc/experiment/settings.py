@@ -1,6 +1,6 @@
 """Settings of a run: one documented model, the only place where a default is written."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -9,11 +9,12 @@ from pydantic import Field, field_validator, model_validator, with_config
 
 from loops import LOOPS
 from loops.online.registry import METHODS
-from qc import CONSENSUS, ESTIMATORS
+from qc import CONSENSUS, ESTIMATORS, QualityEstimator
 from segmenters import Augmentation, TrainingSettings
 from semiqc.experiment.gates.checks import Offer, check_gate
 from semiqc.experiment.gates.settings import GateSettings, spelt_out
 from semiqc.experiment.looping import BANK, arguments_of
+from semiqc.experiment.qc_settings import QcSettings
 from semiqc.experiment.renamed import with_current_names
 from semiqc.experiment.scenarios import SCENARIOS, Scenario
 from semiqc.experiment.sections import (
@@ -23,7 +24,6 @@ from semiqc.experiment.sections import (
     ImportSettings,
     OnlineSettings,
     PhantomSettings,
-    QcSettings,
     SegmenterSettings,
     SplitSettings,
     check_known,
@@ -231,10 +231,12 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
-        for gate in (self.gate, *self.gates):
-            check_known("gate.by", [gate.by], [*self.estimators, CONSENSUS])
-            check_gate(gate, self._offer(gate))
-        self._check_uncertainty()
+        self.segmenter.check_uncertainty()
+        self.qc.check_alone()
+        if self.qc.suite is None:
+            kinds = {name: ESTIMATORS[name] for name in self.estimators}
+            self.segmenter.check_has_uncertainty(kinds)
+            self.check_gates((self.gate, *self.gates), kinds)
         if self.training.chosen == "best" and not (self.split.validation or self.split.file):
             raise ValueError(
                 "training.checkpoint: best needs validation studies; set split.validation"
@@ -256,43 +258,35 @@ class Settings(Section):
 
     @property
     def estimators(self) -> tuple[str, ...]:
-        """Names of the estimators of the run."""
+        """Names of the estimators that the run may have; a suite says itself which it holds."""
         if self.qc.estimators is not None:
             return self.qc.estimators
-        able = self.has_uncertainty
+        able = self.segmenter.has_uncertainty or self.qc.suite is not None
         return tuple(n for n in ESTIMATORS if able or not ESTIMATORS[n].needs_uncertainty)
 
-    @property
-    def has_uncertainty(self) -> bool:
-        """Whether predictions carry the uncertainty of several segmenters, or of one's samples."""
-        network = self.segmenter
-        return network.members > 1 or network.samples > 0 or network.tta > 0
+    def check_gates(
+        self, gates: Iterable[GateSettings], kinds: Mapping[str, type[QualityEstimator]]
+    ) -> None:
+        """Make sure that gates can work with these estimators.
 
-    def _check_uncertainty(self) -> None:
-        """Refuse uncertainty of two sources, or of none where an estimator needs it."""
-        network = self.segmenter
-        if network.samples and (network.samples < 2 or not network.dropout):
-            raise ValueError("segmenter.samples: needs at least 2, and segmenter.dropout above 0")
-        several = (network.members > 1, network.samples > 0, network.tta > 0)
-        if sum(several) > 1 or network.tta == 1:
-            raise ValueError(
-                "segmenter: uncertainty comes from members, from samples or from tta (at least 2),"
-                " not from more than one of these"
-            )
-        blind = [name for name in self.estimators if ESTIMATORS[name].needs_uncertainty]
-        if blind and not self.has_uncertainty:
-            raise ValueError(
-                f"qc.estimators: {blind[0]} needs uncertainty maps; set segmenter.members,"
-                " segmenter.samples or segmenter.tta"
-            )
+        Args:
+            gates: Of the run.
+            kinds: Classes of all estimators that judge, by name.
 
-    def _offer(self, gate: GateSettings) -> Offer:
+        Raises:
+            ValueError: Naming the gate, and what it needs.
+        """
+        for gate in gates:
+            check_known("gate.by", [gate.by], [*kinds, CONSENSUS])
+            check_gate(gate, self._offer(gate, kinds))
+
+    def _offer(self, gate: GateSettings, kinds: Mapping[str, type[QualityEstimator]]) -> Offer:
         rounds = self._rounds_of_gate(gate)
         # An online loop goes on with one network; that of several is had before it starts.
         is_lost = gate.loop in METHODS and rounds > 1 and self.segmenter.members > 1
         return Offer(
-            {name: ESTIMATORS[name] for name in self.estimators},
-            self.has_uncertainty and not is_lost,
+            kinds,
+            self.segmenter.has_uncertainty and not is_lost,
             rounds,
-            any(rung.reaches_end for rung in self.qc.whole),
+            self.qc.why_uncalibrated(is_spared=bool(self.split.qc or self.split.file)),
         )

@@ -28,6 +28,7 @@ PATHS = (
     ("importing", "scheme"),
     ("importing", "subjects"),
     ("split", "file"),
+    ("qc", "suite"),
     ("qc", "verdicts"),
     ("training", "start"),
 )

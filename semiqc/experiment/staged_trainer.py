@@ -18,8 +18,8 @@ from segmenters.starts import digest, start_of
 from segmenters.training import SCRATCH, WITHOUT_EFFECT
 from semiqc.experiment.diverging import or_diverged
 from semiqc.experiment.ensemble_prediction import EnsemblePrediction, read_predictions
+from semiqc.experiment.qc_settings import Rung
 from semiqc.experiment.rungs import RungSteps, Snapshot
-from semiqc.experiment.sections import Rung
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.trained import PREDICTIONS, WEIGHTS, Trained, TrainedEnsemble, label_file
 from semiqc.experiment.training_log import FILE, TrainingLog, last_value

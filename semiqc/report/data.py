@@ -96,6 +96,8 @@ class ReportData:
         at_all: Likewise, those that take all unlabelled studies.
         choosing: Scenarios whose gate is to choose, and not to take all.
         estimator_figures: How each estimator did where the truth was known, by its name.
+        suite: By title, what is to be known of the suite that judged; empty where the run fitted
+            its own estimators.
         reference_scenario: Which the others are compared with.
         baseline_scenario: Against which the change of each study is shown.
         best_scenario: What all labels achieve; with the baseline, the gap to be closed.
@@ -123,6 +125,7 @@ class ReportData:
     at_all: Sequence[str] = ()
     choosing: Sequence[str] = ()
     estimator_figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    suite: Mapping[str, str] = field(default_factory=dict)
     reference_scenario: str = "semiqc"
     baseline_scenario: str = "few"
     best_scenario: str = "full"

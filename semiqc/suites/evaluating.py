@@ -13,9 +13,7 @@ from qc.graded.store import store_of
 from qc.suites.suite import Suite
 from semiqc.files.store.reader import Store
 from semiqc.suites.making import HELD_OUT
-
-SAME_SPACING = 0.02
-"""Share by which pixels may differ from the suite's."""
+from semiqc.suites.suiting import refuse_other_data
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +56,7 @@ def evaluate_suite(
     """
     suite = Suite.load(folder)
     held = GradedSet(graded, Store(store or store_of(graded)))
-    _refuse_other_data(suite, held.store)
+    refuse_other_data(suite, held.store, "and grade anew")
     _refuse_other_tolerance(suite, held)
     unseen, seen = _unseen(suite, held)
     population = unseen.mean_dice
@@ -84,48 +82,6 @@ def _unseen(suite: Suite, held: GradedSet) -> tuple[GradedSet, tuple[str, ...]]:
             f" such as {HELD_OUT} that `semiqc qc fit --test` leaves"
         )
     return unseen, tuple(seen)
-
-
-def _refuse_other_data(suite: Suite, store: Store) -> None:
-    """Graded segmentations are judged as they are, on the grid of their store.
-
-    Raises:
-        ValueError: If the suite was not made for such.
-    """
-    _refuse_other_labels(suite, store)
-    if len(store.modalities) != suite.training.modalities:
-        raise ValueError(
-            f"{store.path}: {len(store.modalities)} modalities, the suite was made for"
-            f" {suite.training.modalities}"
-        )
-    learned = suite.training.spacing_mm
-    for study in store:
-        pixel = float(np.mean(study.spacing[1:]))
-        if abs(pixel - learned) > SAME_SPACING * learned:
-            raise ValueError(
-                f"{store.path}: {study.name} has pixels of {pixel:.3g} mm, the suite sees"
-                f" {learned:.3g} mm; import its images with --spacing {learned:g} and grade anew"
-            )
-
-
-def _refuse_other_labels(suite: Suite, store: Store) -> None:
-    """Refuse a store of another scheme.
-
-    Raises:
-        ValueError: If classes, structures or the structures' order differ from the suite's: fitted
-            estimators know structures by their place.
-    """
-    reason = store.scheme.mismatch(suite.scheme)
-    if reason:
-        raise ValueError(f"{store.path}: not the labels that the suite was made for: {reason}")
-    given, known = (
-        [one.name for one in scheme.structures] for scheme in (store.scheme, suite.scheme)
-    )
-    if given != known:
-        raise ValueError(
-            f"{store.path}: has its structures in the order {', '.join(given)}, the suite"
-            f" {', '.join(known)}"
-        )
 
 
 def _refuse_other_tolerance(suite: Suite, held: GradedSet) -> None:

@@ -27,14 +27,14 @@ class Offer:
         has_uncertainty: Whether predictions carry the uncertainty of several segmenters, in all
             rounds.
         rounds: Of self-training with the gate, or refreshes of an online loop.
-        has_calibration: Whether the whole first segmenter segments the studies that estimators
-            are fitted to.
+        lacks_calibration: What is missing for segmentations of the whole first segmenter whose
+            true Dice is known; empty where they are had.
     """
 
     estimators: Mapping[str, type[QualityEstimator]]
     has_uncertainty: bool
     rounds: int
-    has_calibration: bool
+    lacks_calibration: str
 
 
 def check_gate(gate: GateSettings, offer: Offer) -> None:
@@ -81,10 +81,10 @@ def _of_rule(gate: GateSettings, offer: Offer) -> Iterator[str]:
             "the mean Dice is promised of what the first segmenter predicts, not of what is"
             " repaired or of later rounds; choose another rule for these"
         )
-    if kind.needs_calibration and not offer.has_calibration:
+    if kind.needs_calibration and offer.lacks_calibration:
         yield (
-            "the mean Dice is promised of what the whole first segmenter predicts; qc.ladder needs"
-            " a rung that holds nothing back, with a snapshot at 1"
+            "the mean Dice is promised of what the whole first segmenter predicts;"
+            f" {offer.lacks_calibration}"
         )
     try:
         kind.for_run(GateContext(), **gate.arguments(kind))
