@@ -14,6 +14,7 @@ from qc.consensus.blend import Blend
 from qc.consensus.panel import Panel
 from qc.estimators.registry import ESTIMATORS
 from qc.saving import load_estimator, save_estimator
+from qc.suites.arrays import check_axes, check_numbers
 from qc.suites.domain import TrainingDomain
 from semiqc.doors.json_file import read_object
 from semiqc.doors.regular import in_short
@@ -160,8 +161,8 @@ class Suite:
             ValueError: If the arrays are not such, or not what the suite was made for.
         """
         intensities, labels = np.asarray(image), np.asarray(segmentation)
-        _check_numbers(name, intensities, labels, spacing)
-        _check_axes(name, intensities.ndim, labels.ndim)
+        check_numbers(name, intensities, labels, spacing)
+        check_axes(name, intensities.ndim, labels.ndim)
         if intensities.dtype == bool:
             intensities = intensities.astype(np.uint8)
         intensities = intensities[(None,) * (5 - intensities.ndim)]
@@ -235,41 +236,6 @@ def refuse_suite(folder: Path) -> None:
     """
     if (folder / SUITE).exists():
         raise FileExistsError(f"{folder}: holds a suite already; name another folder")
-
-
-def _check_numbers(
-    name: str, image: NDArray[Any], labels: NDArray[Any], spacing: Sequence[float]
-) -> None:
-    """Refuse arrays that are empty or no numbers, and spacings that are no lengths.
-
-    Raises:
-        UnusableError: With what was expected and what came.
-    """
-    for what, array in (("image", image), ("segmentation", labels)):
-        if array.dtype.kind not in "biuf" or not array.size:
-            raise UnusableError(
-                f"{name}: {what} must be an array of numbers, got shape {array.shape} of"
-                f" {array.dtype}"
-            )
-    try:
-        is_usable = len(spacing) == 3 and all(0 < mm < float("inf") for mm in spacing)
-    except TypeError:
-        is_usable = False
-    if not is_usable:
-        raise UnusableError(f"{name}: spacing must be three positive mm (z, y, x), got {spacing}")
-
-
-def _check_axes(name: str, of_image: int, of_labels: int) -> None:
-    """Refuse a single slice above all, for nobody says which axis it lacks."""
-    if not 3 <= of_image <= 5:
-        raise UnusableError(
-            f"{name}: image must have axes [Z, Y, X], [T, Z, Y, X] or [M, T, Z, Y, X],"
-            f" got {of_image} axes"
-        )
-    if not 3 <= of_labels <= 4:
-        raise UnusableError(
-            f"{name}: segmentation must have axes [Z, Y, X] or [T, Z, Y, X], got {of_labels} axes"
-        )
 
 
 def _refuse_damaged(folder: Path, names: Sequence[str]) -> None:
