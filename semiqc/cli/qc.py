@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from semiqc.cli.options import Output, Overwrite, Seed, SuiteFolder
-from semiqc.cli.output import bar, console, print_table
+from semiqc.cli.options import Labels, Output, Overwrite, Seed, SuiteFolder, meaning_of
+from semiqc.cli.output import bar, console, print_left_out, print_table
 
 if TYPE_CHECKING:
     from qc.evaluation import Evaluation
@@ -33,6 +33,9 @@ Changes = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME.KEY=VALUE", help="Such as cnn.steps=900."),
 ]
+GradedFile = Annotated[
+    Path, typer.Option("--output", "-o", help="File of graded segmentations to write.")
+]
 EvaluationFolder = Annotated[
     Path | None, typer.Option("--output", "-o", help="Folder for tables and plots, if wanted.")
 ]
@@ -47,6 +50,10 @@ def fit(
     output: Output,
     estimators: Names = None,
     sources: Names = None,
+    graded: Annotated[
+        list[Path] | None,
+        typer.Option(help="Graded segmentations to learn from; alone, without --sources."),
+    ] = None,
     calibrate: Calibrate = 0,
     test: Annotated[int, typer.Option(min=0, help="Subjects held out for `evaluate`.")] = 0,
     folds: Annotated[int, typer.Option(min=2, help="Of the cross-fitting.")] = 4,
@@ -59,8 +66,10 @@ def fit(
     from semiqc.suites.making import SuiteMaker
     from semiqc.suites.settings import SuiteSettings
 
+    chosen = _chosen(estimators=estimators, sources=sources)
     settings = SuiteSettings(
-        **_chosen(estimators=estimators, sources=sources),
+        **({"sources": ()} if graded else {}) | chosen,
+        graded=tuple(graded or ()),
         changes=tuple(changes or ()),
         calibrate=calibrate,
         test=test,
@@ -91,6 +100,43 @@ def _fitted(suite: "Suite") -> str:
     return (
         f"fitted {', '.join(suite.estimators)} to {learned.segmentations} segmentations of"
         f" {learned.studies} studies{weighed}"
+    )
+
+
+@app.command()
+def grade(
+    store: Annotated[Path, typer.Argument(help="Store with references.")],
+    segmentations: Annotated[
+        list[Path], typer.Argument(help="Folders, each with what one program segmented.")
+    ],
+    output: GradedFile,
+    labels: Labels = None,
+    tolerance: Tolerance = 2.0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Grade segmentations that any program made, to fit and evaluate suites on."""
+    from semiqc.suites.grading import grade_files
+
+    with bar("grade") as tick:
+        found = grade_files(
+            store,
+            segmentations,
+            output,
+            meaning=meaning_of(labels),
+            tolerance_mm=tolerance,
+            overwrite=overwrite,
+            on_progress=tick,
+        )
+    print_left_out([(refusal.name, refusal.reason) for refusal in found.left_out])
+    if found.unsegmented:
+        console.print(
+            f"not segmented: {len(found.unsegmented)} studies with references, such as"
+            f" {found.unsegmented[0]}",
+            highlight=False,
+        )
+    console.print(
+        f"graded {len(found.graded)} segmentations of {len(found.studies)} studies: {output}",
+        highlight=False,
     )
 
 

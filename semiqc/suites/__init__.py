@@ -1,5 +1,6 @@
 """From a store to a fitted suite, and from a suite to how well it estimates.
 
-``making`` is ``semiqc qc fit``, ``evaluating`` is ``semiqc qc evaluate``, ``settings`` what both
-can be told. The suite itself, and all that it needs to be used, is ``qc.suites``.
+``grading`` is ``semiqc qc grade``, ``making`` is ``semiqc qc fit``, ``evaluating`` is ``semiqc qc
+evaluate``, ``settings`` what making can be told. The suite itself, and all that it needs to be
+used, is ``qc.suites``.
 """

@@ -63,6 +63,7 @@ class SuiteMaker:
         refuse_suite(self.output)
         for name in self.settings.estimators:
             self._check(name)
+        self.settings.make_sources(self.store)
         make_folder(self.output)
         with locked(self.output):
             # Who waited at the door may find one that was made meanwhile.
@@ -84,15 +85,15 @@ class SuiteMaker:
     def _split(self) -> tuple[list[str], list[str], list[str]]:
         """Names of the studies to learn from, to weigh by and to hold out; kept as ``split.csv``.
 
-        Only studies with a labelled frame take part. Subjects are drawn, so that all studies of
-        one person have one role; ``test`` and ``calibrate`` count subjects, all others are learned
-        from.
+        Only studies with a labelled frame take part, and where all segmentations are given, only
+        those that were segmented. Subjects are drawn, so that all studies of one person have one
+        role; ``test`` and ``calibrate`` count subjects, all others are learned from.
 
         Raises:
             ValueError: If there are fewer subjects than the two ask for.
         """
         settings = self.settings
-        labelled = [study for study in self.store if study.labelled_frames]
+        labelled = settings.studies_to_learn_from(self.store)
         spared = {"test": settings.test, "qc": settings.calibrate}
         spared["labelled"] = len({study.subject for study in labelled}) - sum(spared.values())
         rows = draw_split(labelled, spared, settings.seed)

@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Ge, Interval
 
 from qc.estimators.registry import ESTIMATORS
-from qc.graded import SOURCES, Source
+from qc.graded import SOURCES, GradedSet, Source
+from qc.graded.given import given_by
+from semiqc.files.checksums import sha256_of
 from semiqc.files.store.reader import Store
 from semiqc.images.sizes import LARGEST_MM
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
+from semiqc.study import Study
 from semiqc.work.arguments import checked_arguments, unknown
 from semiqc.work.bounds import SeedNumber, check_bounds
 from semiqc.work.changes import apply_change
@@ -36,7 +40,9 @@ class SuiteSettings:
 
     Args:
         estimators: Names in ``qc.ESTIMATORS``.
-        sources: Names in ``qc.graded.SOURCES``.
+        sources: Names in ``qc.graded.SOURCES``; may be empty where ``graded`` is not.
+        graded: Files of graded segmentations of the store's studies, which ``semiqc qc grade`` or
+            an earlier suite wrote; learned from beside what the sources make.
         changes: ``name.argument=value`` of an estimator or a source, such as ``cnn.steps=900``.
         calibrate: Subjects that the weights of the estimators are fitted to, and no estimator
             is. Without any there is no consensus.
@@ -51,6 +57,7 @@ class SuiteSettings:
 
     estimators: tuple[str, ...] = DEFAULT_ESTIMATORS
     sources: tuple[str, ...] = DEFAULT_SOURCES
+    graded: tuple[Path, ...] = ()
     changes: tuple[str, ...] = ()
     calibrate: Annotated[int, Ge(0)] = 0
     test: Annotated[int, Ge(0)] = 0
@@ -60,6 +67,8 @@ class SuiteSettings:
 
     def __post_init__(self) -> None:
         check_bounds(self)
+        if not self.sources and not self.graded:
+            raise ValueError("a suite needs sources or graded segmentations to learn from")
         for name in self.estimators:
             if name not in known_estimators():
                 raise ValueError(f"estimator {unknown(name, known_estimators())}")
@@ -102,8 +111,26 @@ class SuiteSettings:
             )
 
     def make_sources(self, store: Store) -> dict[str, Source]:
-        """The sources, by name."""
-        return {name: self._source(name, store) for name in self.sources}
+        """The sources, by name; those of graded sets among them.
+
+        Raises:
+            ValueError: If two have the same name, or a graded set is not of the store.
+        """
+        found = {name: self._source(name, store) for name in self.sources}
+        for path in self.graded:
+            given = given_by(GradedSet(path, store), sha256_of(path))
+            if twice := sorted(found.keys() & given.keys()):
+                raise ValueError(f"{path}: source '{twice[0]}' stands elsewhere, too")
+            found |= given
+        return found
+
+    def studies_to_learn_from(self, store: Store) -> list[Study]:
+        """Studies with a reference; without ``sources`` only those that were segmented."""
+        labelled = [study for study in store if study.labelled_frames]
+        if self.sources:
+            return labelled
+        segmented = {n for path in self.graded for n in GradedSet(path, store).studies.tolist()}
+        return [study for study in labelled if study.name in segmented]
 
     def _source(self, name: str, store: Store) -> Source:
         """A source with the settings' arguments and seed; with the scheme where it takes one."""

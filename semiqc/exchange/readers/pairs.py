@@ -15,18 +15,17 @@ holds both, segmentations are told by the ending of their name. A study may lack
 not all.
 """
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
 
 from semiqc.exchange.readers.listing import listing_of
+from semiqc.exchange.readers.matching import Case, matched, parted, stem_of
 from semiqc.exchange.readers.nifti import (
     LabelValues,
     checked_meaning,
@@ -34,26 +33,12 @@ from semiqc.exchange.readers.nifti import (
     raw_study,
     read_channels,
 )
-from semiqc.exchange.readers.plain_nifti import CHANNEL
-from semiqc.files.walking import files_within
 from semiqc.images.raw import Entry, Listing, RawStudy, UnusableError, safe_name
-from semiqc.nifti.files import is_image, stem
 from semiqc.nifti.headers import Header
 from semiqc.schemes import LabelScheme
 
-ENDING = re.compile(r"_(gt|seg|pred|mask)$", re.IGNORECASE)
-"""Of a segmentation's name, where its image's has none."""
-
 FIRST = "_0000"
 """At the end of the name of a first or only modality."""
-
-
-@dataclass
-class _Case:
-    """What bears one name."""
-
-    images: list[Path] = field(default_factory=list)
-    segmentations: list[Path] = field(default_factory=list)
 
 
 def find_pairs(
@@ -81,105 +66,14 @@ def find_pairs(
             has a value that the scheme does not have.
     """
     values = LabelValues(scheme, checked_meaning(meaning, scheme))
-    of_images, of_segmentations = _parted(Path(images), Path(segmentations), without)
+    of_images, of_segmentations = parted(Path(images), Path(segmentations), without)
     if images.is_file() and segmentations.is_file():
-        cases = {_stem(images).removesuffix(FIRST): _Case([images], [segmentations])}
+        cases = {stem_of(images).removesuffix(FIRST): Case([images], [segmentations])}
     else:
-        cases = _matched(of_images, of_segmentations, modalities)
+        cases = matched(of_images, of_segmentations, modalities)
     names = tuple(f"modality {number}" for number in range(modalities))
     entry = _Namer(modalities, values).entry
     return listing_of(sorted(cases.items()), entry, scheme, modalities=names)
-
-
-def _parted(
-    images: Path, segmentations: Path, without: Path | None
-) -> tuple[dict[Path, Path], dict[Path, Path]]:
-    """Files of both, each with its path within its folder; no file is in both."""
-    of_images, of_segmentations = _files(images, without), _files(segmentations, without)
-    if set(of_images) == set(of_segmentations):
-        endings = {file for file in of_images if ENDING.search(_stem(file))}
-        return (
-            {file: within for file, within in of_images.items() if file not in endings},
-            {file: within for file, within in of_images.items() if file in endings},
-        )
-    # One folder may lie in the other; the inner one says what its files are.
-    inner, outer = sorted((of_images, of_segmentations), key=len)
-    for file in set(inner) & set(outer):
-        del outer[file]
-    return of_images, of_segmentations
-
-
-def _files(source: Path, without: Path | None) -> dict[Path, Path]:
-    """NIfTI files at any depth, sorted, each with its path within the source.
-
-    Raises:
-        ValueError: If there is no such source, or no NIfTI file in it.
-    """
-    if not source.exists():
-        raise ValueError(f"{source}: no such file or folder")
-    if source.is_file():
-        within = [Path(source.name)] if is_image(source) else []
-        root = source.parent.resolve()
-    else:
-        within = [file.relative_to(source) for file in files_within(source) if is_image(file)]
-        root = source.resolve()
-    # A file that is a link keeps its own name; only folders are resolved.
-    found = {root / file: file for file in within}
-    if without:
-        left_out = without.resolve()
-        found = {path: file for path, file in found.items() if left_out not in path.parents}
-    if not found:
-        raise ValueError(f"{source}: no NIfTI, NRRD or MetaImage file")
-    return found
-
-
-def _matched(
-    images: Mapping[Path, Path], segmentations: Mapping[Path, Path], modalities: int
-) -> dict[str, _Case]:
-    """Images and segmentations by what they have in common of their names."""
-    exact = {_stem(file) for file in segmentations} if modalities == 1 else set()
-    named = {
-        file: _stem(file) if _stem(file) in exact else _without_channel(_stem(file))
-        for file in images
-    }
-    known = set(named.values())
-    named_segmentations = {
-        file: _stem(file) if _stem(file) in known else ENDING.sub("", _stem(file))
-        for file in segmentations
-    }
-    cases: dict[str, _Case] = {}
-    ambiguous = _in_several_folders(named) | _in_several_folders(named_segmentations)
-    for file, name in named.items():
-        key = _key(name, images[file], ambiguous)
-        cases.setdefault(key, _Case()).images.append(file)
-    for file, name in named_segmentations.items():
-        key = _key(name, segmentations[file], ambiguous)
-        cases.setdefault(key, _Case()).segmentations.append(file)
-    return cases
-
-
-def _stem(path: Path) -> str:
-    """A file's name without its ending; letters with marks as one, however they are written."""
-    return normalize("NFC", stem(path))
-
-
-def _without_channel(name: str) -> str:
-    """A file's name without the number of the modality, where it ends in one."""
-    found = CHANNEL.match(name)
-    return found["study"] if found else name
-
-
-def _in_several_folders(named: Mapping[Path, str]) -> set[str]:
-    """Names that files in more than one folder have."""
-    folders: dict[str, set[Path]] = {}
-    for file, name in named.items():
-        folders.setdefault(name, set()).add(file.parent)
-    return {name for name, found in folders.items() if len(found) > 1}
-
-
-def _key(name: str, within: Path, ambiguous: Iterable[str]) -> str:
-    """What a case is called: its name, with that of the folder where there are several."""
-    return (within.parent / name).as_posix() if name in ambiguous else name
 
 
 class _Namer:
@@ -195,7 +89,7 @@ class _Namer:
         self.values = values
         self._taken: dict[str, Entry] = {}
 
-    def entry(self, text: str, case: _Case) -> Entry:
+    def entry(self, text: str, case: Case) -> Entry:
         """A study to be read.
 
         Raises:
@@ -209,20 +103,20 @@ class _Namer:
         return entry
 
 
-def _entry(text: str, case: _Case, modalities: int, values: LabelValues) -> Entry:
+def _entry(text: str, case: Case, modalities: int, values: LabelValues) -> Entry:
     """A study to be read.
 
     Raises:
         UnusableError: If its files do not make up one.
     """
     _check_case(case)
-    name, paths = safe_name(text), sorted(case.images, key=_stem)
+    name, paths = safe_name(text), sorted(case.images, key=stem_of)
     channels = _Channels(paths, _places(Path(text).name, paths, modalities), modalities)
     read = partial(_read, name, channels, case.segmentations[0], values)
     return Entry(name, paths[0], partial(in_plane_mm, paths[0]), read)
 
 
-def _check_case(case: _Case) -> None:
+def _check_case(case: Case) -> None:
     """Refuse what is not images and one segmentation of them."""
     if not case.images:
         raise UnusableError(f"{_names(case.segmentations)}: a segmentation without an image")
@@ -238,7 +132,7 @@ def _places(base: str, paths: Sequence[Path], modalities: int) -> list[int]:
     Raises:
         UnusableError: If a file has none of the names that modalities have, or two have one.
     """
-    found = [_stem(path) for path in paths]
+    found = [stem_of(path) for path in paths]
     wanted = [f"{base}_{number:04d}" for number in range(modalities)]
     if modalities == 1:
         if found not in ([base], wanted):

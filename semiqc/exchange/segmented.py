@@ -1,0 +1,214 @@
+"""Segmentations in files, of studies that a store holds.
+
+A file is matched to a study by its name, as ``readers.matching`` does. One of a whole study is
+named like the study; one of a single frame is named ``NAME_frameTT``, as ACDC, nnU-Net data sets
+and ``semiqc export`` do. Programs count frames from 0 or from 1, and where only ED and ES were
+imported, ACDC's numbers are those of a cine that is not there: see ``frame_numbers``. A file lies
+on the grid of the study's source or on the study's own.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semiqc.exchange.readers.matching import segmentations_by_name
+from semiqc.exchange.readers.nifti import LabelValues
+from semiqc.files.store.reader import Store
+from semiqc.images.raw import Refusal, UnusableError, safe_name
+from semiqc.images.resampling import resample_labels
+from semiqc.nifti.files import difference, read_header
+from semiqc.nifti.grids import own_grid, source_grid
+from semiqc.study import Study
+
+_OF_FRAME = re.compile(r"^(?P<study>.+)_frame(?P<number>\d{1,4})$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class SegmentedFile:
+    """A file that segments a study of a store.
+
+    Args:
+        path: Of the file.
+        study: Name of the study.
+        frame: Which of the study's frames, from 0; None of a file that holds all.
+    """
+
+    path: Path
+    study: str
+    frame: int | None
+
+
+def find_segmented(source: Path, store: Store) -> tuple[list[SegmentedFile], list[Refusal]]:
+    """Files of studies of a store that have a reference, and what is left out.
+
+    Args:
+        source: A file or a folder of files.
+        store: Of the studies.
+
+    Raises:
+        ValueError: If there is no such file or folder, it holds no image, or nobody can tell
+            whether frames are counted from 0 or from 1.
+    """
+    names = set(store.names)
+    whole, single, left_out = [], [], []
+    for text, files in segmentations_by_name(source, names).items():
+        try:
+            name = safe_name(text)
+            path = _only(files)
+            found = _OF_FRAME.match(name)
+            if name in names:
+                whole.append(SegmentedFile(path, name, None))
+            elif found and found["study"] in names:
+                single.append(SegmentedFile(path, found["study"], int(found["number"])))
+            else:
+                raise UnusableError(f"{path.name}: {store.path.name} has no study {name}")
+        except UnusableError as error:
+            left_out.append(Refusal(text, str(error)))
+    return [*whole, *_counted_from_0(single, store, source)], left_out
+
+
+def _only(files: Sequence[Path]) -> Path:
+    """The one file of a name.
+
+    Raises:
+        UnusableError: If there are several.
+    """
+    if len(files) > 1:
+        listed = ", ".join(file.name for file in files)
+        raise UnusableError(f"{listed}: several segmentations of one image")
+    return files[0]
+
+
+def _counted_from_0(
+    files: Sequence[SegmentedFile], store: Store, source: Path
+) -> list[SegmentedFile]:
+    """The same files with frames as the store counts them."""
+    numbers: dict[str, list[int]] = {}
+    for file in files:
+        numbers.setdefault(file.study, []).append(file.frame or 0)
+    meaning = {
+        (name, number): frame
+        for name, of_study in frame_numbers(numbers, store, source).items()
+        for number, frame in of_study.items()
+    }
+    return [
+        SegmentedFile(file.path, file.study, meaning[file.study, file.frame or 0])
+        for file in files
+    ]
+
+
+def frame_numbers(
+    numbers: Mapping[str, Sequence[int]], store: Store, source: Path
+) -> dict[str, dict[int, int]]:
+    """Frame of the store for each number that files of its studies bear.
+
+    All files of a folder count alike, from 0 or from 1: so that no number is beyond a study's
+    frames, and most labelled frames are met. Where a study holds nothing but labelled frames, as
+    many as there are files, and the numbers are beyond them, the files are these in order.
+
+    Raises:
+        ValueError: If both counts would do.
+    """
+    studies = {name: store.study(name) for name in numbers}
+    in_order = {
+        name: dict(zip(sorted(set(given)), studies[name].labelled_frames, strict=True))
+        for name, given in numbers.items()
+        if len(set(given)) == studies[name].frames == len(studies[name].labelled_frames)
+        and max(given) > studies[name].frames
+    }
+    counted = {name: given for name, given in numbers.items() if name not in in_order}
+    if not counted:
+        return in_order
+    fits = [_fit(counted, studies, first) for first in (0, 1)]
+    if fits[0] == fits[1]:
+        raise ValueError(
+            f"{source}: frames in its files' names may be counted from 0 or from 1; segment all"
+            " labelled frames, or name whole studies"
+        )
+    first = int(fits[1] > fits[0])
+    return in_order | {
+        name: {number: number - first for number in given} for name, given in counted.items()
+    }
+
+
+def _fit(
+    numbers: Mapping[str, Sequence[int]], studies: Mapping[str, Study], first: int
+) -> tuple[int, int]:
+    """How well a count from ``first`` fits: fewer numbers beyond, then more labelled frames."""
+    beyond, met = 0, 0
+    for name, given in numbers.items():
+        frames = {number - first for number in given}
+        beyond += len(frames - set(range(studies[name].frames)))
+        met += len(frames & set(studies[name].labelled_frames))
+    return -beyond, met
+
+
+def read_segmented(
+    file: SegmentedFile, study: Study, values: LabelValues
+) -> dict[int, NDArray[np.int8]]:
+    """Labels ``[Z, Y, X]`` of the frames that a file holds and that have a reference.
+
+    On the study's own grid; one on the grid of the source is resampled as ``semiqc import`` does.
+
+    Args:
+        file: Of the study.
+        study: With its reference.
+        values: How the file's labels are to be understood.
+
+    Raises:
+        UnusableError: If the file is broken, lies on another grid, has other frames or unknown
+            label values, or the study has no reference there.
+    """
+    header, source = read_header(file.path), source_grid(study)
+    is_of_source = source is not None and not difference(source, header)
+    grid = source if source is not None and is_of_source else own_grid(study)
+    if not is_of_source and (differs := difference(grid, header)):
+        # Most programs segment the file that was imported, so that is what is spoken of.
+        differs = difference(source, header) if source else differs
+        raise UnusableError(f"{file.path.name}: {differs}")
+    labels = values.read(file.path, grid, [])
+    frames = _frames(file, study, len(labels))
+    if not frames:
+        raise UnusableError(f"{file.path.name}: {study.name} has no reference to grade it by")
+    return {
+        frame: _on_own_grid(labels[place], study) if is_of_source else labels[place]
+        for frame, place in frames.items()
+    }
+
+
+def _frames(file: SegmentedFile, study: Study, held: int) -> dict[int, int]:
+    """Place in the file of each labelled frame of the study that it holds.
+
+    Raises:
+        UnusableError: If the file has other frames than its name says.
+    """
+    wanted = 1 if file.frame is not None else study.frames
+    if held != wanted:
+        hint = f"; name one of a frame {study.name}_frameTT" if held == 1 else ""
+        raise UnusableError(f"{file.path.name}: {held} frames, expected {wanted}{hint}")
+    places = {file.frame: 0} if file.frame is not None else {t: t for t in range(held)}
+    return {t: place for t, place in places.items() if t in study.labelled_frames}
+
+
+def _on_own_grid(labels: NDArray[np.int8], study: Study) -> NDArray[np.int8]:
+    """Labels of a frame of the source's file on the grid of the study.
+
+    Raises:
+        UnusableError: If they do not come to lie on it.
+    """
+    recorded = study.geometry.to_source if study.geometry else {}
+    if "axes" in recorded:
+        labels = labels.transpose(recorded["axes"])
+    if recorded.get("source_spacing") != recorded.get("study_spacing"):
+        (_, *source_mm), (_, *own_mm) = recorded["source_spacing"], recorded["study_spacing"]
+        labels = resample_labels(labels, (source_mm[0], source_mm[1]), (own_mm[0], own_mm[1]))
+    if labels.shape != tuple(study.labels.shape[1:]):
+        raise UnusableError(
+            f"{study.name}: the segmentation becomes {labels.shape} voxels, the study has"
+            f" {tuple(study.labels.shape[1:])}"
+        )
+    return labels

@@ -1,0 +1,149 @@
+"""From segmentations in files to a graded set: references come from a store."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from qc.graded import GradedWriter, Made
+from semiqc.doors.regular import UnusableError, one_study
+from semiqc.exchange.readers.nifti import LabelValues, checked_meaning
+from semiqc.exchange.segmented import SegmentedFile, find_segmented, read_segmented
+from semiqc.files.store.reader import Store
+from semiqc.images.raw import Refusal, safe_name
+from semiqc.measuring.metrics import NSD_TOLERANCE_MM
+from semiqc.work.progress import Progress, untold
+
+NAMED = 3
+"""Reasons that a message lists."""
+
+
+@dataclass
+class GradedFiles:
+    """What became of the files.
+
+    Args:
+        graded: Source, study and frame of each segmentation.
+        unsegmented: Names of the studies with a reference that no file segments.
+        left_out: Files that could not be graded.
+    """
+
+    graded: set[tuple[str, str, int]] = field(default_factory=set)
+    unsegmented: Sequence[str] = ()
+    left_out: list[Refusal] = field(default_factory=list)
+
+    @property
+    def studies(self) -> set[str]:
+        """Names of the studies that were segmented."""
+        return {study for _, study, _ in self.graded}
+
+
+def grade_files(
+    path: Path,
+    folders: Sequence[Path],
+    output: Path,
+    *,
+    meaning: Mapping[int, int] | None = None,
+    tolerance_mm: float = NSD_TOLERANCE_MM,
+    overwrite: bool = False,
+    on_progress: Progress = untold,
+) -> GradedFiles:
+    """Grade segmentations that any program made by the references of a store.
+
+    The program must not have learned from the studies: what it makes of others is worse.
+
+    Args:
+        path: Store with references.
+        folders: Each holds what one program made, or is a file of it; its name becomes that of the
+            source.
+        output: File of graded segmentations to write, whole or not at all.
+        meaning: Value of the store's scheme of each other label value in the files; 0 stays 0.
+        tolerance_mm: Surface distance that the surface Dice forgives.
+        overwrite: Replace a file that is there.
+        on_progress: Told the number of files dealt with, and of all, after each.
+
+    Raises:
+        FileExistsError: If the file is there and ``overwrite`` is not set.
+        ValueError: If two folders share a name, a folder holds no image, or nothing can be graded.
+    """
+    store = Store(path)
+    values = LabelValues(store.scheme, checked_meaning(meaning, store.scheme))
+    found = GradedFiles()
+    files = _find(folders, store, found)
+    writer = GradedWriter(output, store, tolerance_mm=tolerance_mm, overwrite=overwrite)
+    _refuse_nothing(files, folders, found)
+    with writer:
+        for number, (source, file) in enumerate(files, start=1):
+            try:
+                with one_study(file.path.name):
+                    _add(writer, source, file, values, found)
+            except UnusableError as error:
+                found.left_out.append(Refusal(file.path.name, str(error)))
+            on_progress(number, len(files))
+        if not found.graded:
+            _refuse_nothing((), folders, found)
+    labelled = {study.name for study in store if study.labelled_frames}
+    found.unsegmented = sorted(labelled - found.studies)
+    return found
+
+
+def _find(
+    folders: Sequence[Path], store: Store, found: GradedFiles
+) -> list[tuple[str, SegmentedFile]]:
+    """Files to grade with the name of their source."""
+    files = []
+    for source, folder in _sources(folders).items():
+        of_folder, left_out = find_segmented(folder, store)
+        files += [(source, file) for file in of_folder]
+        found.left_out += left_out
+    return files
+
+
+def _sources(folders: Sequence[Path]) -> dict[str, Path]:
+    """The folders by the name of their source, which ends before a hyphen.
+
+    Raises:
+        ValueError: If two have the same name.
+    """
+    named: dict[str, Path] = {}
+    for folder in folders:
+        name = safe_name(folder.resolve().name.partition(".")[0]).replace("-", "_")
+        if name in named:
+            raise ValueError(
+                f"{folder}: a source '{name}' as {named[name]}; give them names of their own"
+            )
+        named[name] = folder
+    return named
+
+
+def _refuse_nothing(files: Sequence[object], folders: Sequence[Path], found: GradedFiles) -> None:
+    """Refuse to write a set of nothing.
+
+    Raises:
+        ValueError: With reasons.
+    """
+    if not files:
+        reasons = "; ".join(f"{one.name}: {one.reason}" for one in found.left_out[:NAMED])
+        named = ", ".join(map(str, folders))
+        raise ValueError(f"{named}: nothing could be graded: {reasons}")
+
+
+def _add(
+    writer: GradedWriter,
+    source: str,
+    file: SegmentedFile,
+    values: LabelValues,
+    found: GradedFiles,
+) -> None:
+    """Grade the frames of a file.
+
+    Raises:
+        UnusableError: If it cannot be read, or another file of the source held one of its frames.
+    """
+    study = writer.store.study(file.study)
+    frames = read_segmented(file, study, values)
+    twice = found.graded.intersection((source, study.name, frame) for frame in frames)
+    if twice:
+        raise UnusableError(f"{file.path.name}: another file segments {study.name} there, too")
+    for frame, labels in frames.items():
+        writer.add(Made(study, frame, labels, source))
+        found.graded.add((source, study.name, frame))
