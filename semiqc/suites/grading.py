@@ -73,11 +73,7 @@ def grade_files(
     _refuse_nothing(files, folders, found)
     with writer:
         for number, (source, file) in enumerate(files, start=1):
-            try:
-                with one_study(file.path.name):
-                    _add(writer, source, file, values, found)
-            except UnusableError as error:
-                found.left_out.append(Refusal(file.path.name, str(error)))
+            _add_or_leave_out(writer, source, file, values, found)
             on_progress(number, len(files))
         if not found.graded:
             _refuse_nothing((), folders, found)
@@ -125,6 +121,21 @@ def _refuse_nothing(files: Sequence[object], folders: Sequence[Path], found: Gra
         reasons = "; ".join(f"{one.name}: {one.reason}" for one in found.left_out[:NAMED])
         named = ", ".join(map(str, folders))
         raise ValueError(f"{named}: nothing could be graded: {reasons}")
+
+
+def _add_or_leave_out(
+    writer: GradedWriter,
+    source: str,
+    file: SegmentedFile,
+    values: LabelValues,
+    found: GradedFiles,
+) -> None:
+    """Grade the frames of a file, or say why not."""
+    try:
+        with one_study(file.path.name):
+            _add(writer, source, file, values, found)
+    except UnusableError as error:
+        found.left_out.append(Refusal(file.path.name, str(error)))
 
 
 def _add(
