@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from builders import SPACING, study_of
 
-from semiqc.exchange.exporting import export_nnunet, subject_folds
+from semiqc.exchange.exporting import export_cases, subject_folds
 from semiqc.exchange.lineage import EXPERT, PSEUDO, ExportCase, Lineage, LineageRow
 from semiqc.exchange.readers import find
 from semiqc.exchange.subjects import find_subjects
@@ -29,7 +29,7 @@ ADMITTED = Lineage(
 
 
 def export(folder, *cases, scheme=SHORT_AXIS, modalities=("cine",), **options):
-    return export_nnunet(cases, folder / "Dataset501_Heart", scheme, modalities, **options)
+    return export_cases(cases, folder / "Dataset501_Heart", scheme, modalities, **options)
 
 
 def files(folder):
@@ -266,7 +266,7 @@ def test_a_folder_of_something_else_is_never_overwritten(tmp_path):
     file = tmp_path / "Dataset502_Heart"
     file.write_text("")
     with pytest.raises(FileExistsError, match="is a file"):
-        export_nnunet([], file, SHORT_AXIS, ("cine",), overwrite=True)
+        export_cases([], file, SHORT_AXIS, ("cine",), overwrite=True)
 
 
 def test_an_export_that_breaks_leaves_no_data_set_and_the_next_nothing_of_it(tmp_path):
@@ -276,7 +276,7 @@ def test_an_export_that_breaks_leaves_no_data_set_and_the_next_nothing_of_it(tmp
 
     folder = tmp_path / "Dataset501_Heart"
     with pytest.raises(RuntimeError):
-        export_nnunet(breaking(), folder, SHORT_AXIS, ("cine",))
+        export_cases(breaking(), folder, SHORT_AXIS, ("cine",))
     assert not folder.exists()
     assert not list(tmp_path.rglob("dataset.json"))
 
@@ -309,7 +309,7 @@ def test_what_cannot_be_exported_is_named(tmp_path, cases, options, message):
 
 def test_a_folder_that_nnunet_would_not_find_is_refused(tmp_path):
     with pytest.raises(ValueError, match="a name like Dataset501_Heart, got out"):
-        export_nnunet([], tmp_path / "out", SHORT_AXIS, ("cine",))
+        export_cases([], tmp_path / "out", SHORT_AXIS, ("cine",), layout="nnunet")
 
 
 def test_one_frame_is_read_at_a_time(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import SimpleITK
 from source_builders import pixels
 
-from semiqc.exchange.exporting import export_nnunet
+from semiqc.exchange.exporting import export_cases
 from semiqc.exchange.importing import read_images
 from semiqc.exchange.lineage import ExportCase
 from semiqc.exchange.readers.pairs import find_pairs
@@ -219,7 +219,7 @@ def test_what_is_exported_on_its_own_grid_lies_where_its_source_does(tmp_path, n
     image = write(tmp_path / "in" / "a.nii", name)
     study = only(image)
     study = study.with_labels(np.zeros(study.labels.shape, np.int8))
-    export_nnunet([ExportCase(study)], tmp_path / "Dataset501_A", SHORT_AXIS, ("cine",))
+    export_cases([ExportCase(study)], tmp_path / "Dataset501_A", SHORT_AXIS, ("cine",))
 
     for file in ("imagesTr/a_frame00_0000.nii.gz", "labelsTr/a_frame00.nii.gz"):
         assert_same_place(image, tmp_path / "Dataset501_A" / file)

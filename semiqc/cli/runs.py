@@ -101,20 +101,29 @@ def evaluate(
 
 def export(
     run: RunFolder,
-    folder: Annotated[Path, typer.Argument(help="Folder to write, named like Dataset501_Heart.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder to write; named like Dataset501_Heart, for nnU-Net.")
+    ],
     scenario: Annotated[
         str, typer.Option(help="Scenario whose pseudo-labels are exported.")
     ] = "semiqc",
     seed: Annotated[int | None, typer.Option(help="Of the run; default: its first.")] = None,
+    layout: Annotated[
+        str, typer.Option(help="nnunet or decathlon; auto tells by the folder's name.")
+    ] = "auto",
+    grid: Annotated[
+        str, typer.Option(help="Whose grid and intensities images have: source or store.")
+    ] = "source",
     overwrite: Overwrite = False,
 ) -> None:
-    """Write what a scenario learned from as an nnU-Net data set, with its lineage."""
+    """Write what a scenario learned from as a data set for nnU-Net or others, with its lineage."""
     from semiqc.experiment import Terminal, export_run
 
     _tell_if_unchecked(run)
     rows = export_run(
-        run, folder, scenario=scenario, seed=seed, overwrite=overwrite, monitor=Terminal(console)
-    )
+        run, folder, scenario=scenario, seed=seed, layout=layout, grid=grid,
+        overwrite=overwrite, monitor=Terminal(console),
+    )  # fmt: skip
     console.print(_exported(Counter(row.source for row in rows), folder), highlight=False)
 
 

@@ -1,10 +1,13 @@
-"""Export of labelled frames as a data set that nnU-Net learns from, with where each came from.
+"""Export of labelled frames as a data set that others learn from, with where each came from.
 
-Reference:
+References:
     Isensee et al., "nnU-Net: a self-configuring method for deep learning-based biomedical image
     segmentation", Nature Methods 2021. https://doi.org/10.1038/s41592-020-01008-z
+    Antonelli et al., "The Medical Segmentation Decathlon", Nature Communications 2022.
+    https://doi.org/10.1038/s41467-022-30695-9
 
-Layout, of version 2::
+Layout of nnU-Net, version 2; the Decathlon's has ``imagesTr/NAME_frameTT.nii.gz``, with several
+modalities along a fourth axis, and ``dataset.json`` as it has it::
 
     Dataset501_Heart/
         dataset.json                          channels, labels, ending, number of cases
@@ -15,53 +18,58 @@ Layout, of version 2::
 
 ``ignore`` is the highest value, as nnU-Net wants it. The row of a frame stands as JSON in the
 header of its labels, too. nnU-Net takes the folds once they lie with the preprocessed data.
-Images have the intensities and the grid of the study, so what nnU-Net segments with the trained
-model should be prepared likewise. Structures that overlap are exported as the classes that they
-are made of.
+Images have the intensities and the grid of the study's source where a case has it, else those of
+the store. Structures that overlap are exported as the classes that they are made of.
 """
 
 import json
-import re
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.exchange.export_frames import export_frame
+from semiqc.exchange.export_layouts import (
+    ENDING,
+    NNUNET_NAME,
+    ExportLayout,
+    class_names,
+    layout_named,
+)
 from semiqc.exchange.lineage import EXPERT, ExportCase, LineageRow, lineage_row, summary_of
 from semiqc.files.atomic import whole_folder, write_text
 from semiqc.files.rows import write_rows
-from semiqc.nifti.frames import grid_affine, own_form, write_frame
+from semiqc.nifti.frames import write_frame
 from semiqc.schemes import UNLABELLED, LabelScheme
 
-ENDING = ".nii.gz"
 DESCRIPTION = "dataset.json"
 LINEAGE = "lineage.csv"
 SPLITS = "splits_final.json"
 FOLDS = 5
 """As nnU-Net cross-validates."""
 
-_NAMED = re.compile(r"Dataset\d{3}_.+")
 
-
-def export_nnunet(
+def export_cases(
     cases: Iterable[ExportCase],
     folder: Path,
     scheme: LabelScheme,
     modalities: Sequence[str],
     *,
+    layout: str = "auto",
     overwrite: bool = False,
 ) -> list[LineageRow]:
     """Write all labelled frames of the studies; one frame is read at a time.
 
     Args:
         cases: Taken one after the other.
-        folder: To write, whole or not at all; named like ``Dataset501_Heart``.
+        folder: To write, whole or not at all.
         scheme: Of the labels.
         modalities: Names, in the images' order.
+        layout: ``nnunet``, for which the folder is named like ``Dataset501_Heart``, or
+            ``decathlon``; ``auto`` tells by the folder's name.
         overwrite: Replace a data set that stands in ``folder``.
 
     Returns:
@@ -70,25 +78,30 @@ def export_nnunet(
     Raises:
         FileExistsError: If the folder is not empty and may not be replaced, or holds no data set.
         ValueError: If nothing is labelled, two frames share a name, a study has other modalities,
-            or the folder's name or the scheme is none that nnU-Net takes.
+            or the layout is unknown or has no such folder or scheme.
     """
     folder = Path(folder)
-    _check_folder(folder, overwrite)
-    described = _description(scheme, modalities)
+    chosen, names = layout_named(layout, folder.name), class_names(scheme)
+    _check_folder(folder, chosen, overwrite)
     with whole_folder(folder) as unfinished:
         _empty(unfinished)
-        found = _write_cases(unfinished, cases, modalities, len(scheme.classes))
+        found = _write_cases(unfinished, cases, chosen, modalities, len(scheme.classes))
         if not found:
             raise ValueError(f"{folder}: no frame to export has a label")
         write_rows(unfinished / LINEAGE, LineageRow, found)
         write_text(unfinished / SPLITS, json.dumps(subject_folds(found), indent=1))
-        complete = {**described, "numTraining": len(found)}
-        write_text(unfinished / DESCRIPTION, json.dumps(complete, indent=1))
+        written = [row.case for row in found]
+        described = chosen.description(folder.name, names, modalities, written)
+        write_text(unfinished / DESCRIPTION, json.dumps(described, indent=1))
     return found
 
 
 def _write_cases(
-    folder: Path, cases: Iterable[ExportCase], modalities: Sequence[str], ignore: int
+    folder: Path,
+    cases: Iterable[ExportCase],
+    layout: ExportLayout,
+    modalities: Sequence[str],
+    ignore: int,
 ) -> list[LineageRow]:
     """Write every labelled frame, and return their rows sorted by study and frame."""
     rows: dict[str, LineageRow] = {}
@@ -99,7 +112,7 @@ def _write_cases(
                 f" {len(modalities)}: {', '.join(modalities)}"
             )
         for frame in case.study.labelled_frames:
-            row = _write_frame(folder, case, frame, ignore)
+            row = _write_frame(folder, case, frame, layout, ignore)
             if row.case.casefold() in rows:
                 raise ValueError(f"{row.case}: two frames share this name")
             rows[row.case.casefold()] = row
@@ -127,14 +140,14 @@ def subject_folds(rows: Sequence[LineageRow]) -> list[dict[str, list[str]]]:
     return folds
 
 
-def _check_folder(folder: Path, overwrite: bool) -> None:
+def _check_folder(folder: Path, layout: ExportLayout, overwrite: bool) -> None:
     """Refuse a folder that nnU-Net would not find, or whose content must not be replaced.
 
     Raises:
         ValueError: If its name is not like ``Dataset501_Heart``.
         FileExistsError: If it is a file, or holds something that may not be replaced.
     """
-    if not _NAMED.fullmatch(folder.name):
+    if layout.is_nnunet and not NNUNET_NAME.fullmatch(folder.name):
         raise ValueError(
             f"{folder}: nnU-Net finds a data set by a name like Dataset501_Heart,"
             f" got {folder.name}"
@@ -157,42 +170,21 @@ def _empty(folder: Path) -> None:
             left.unlink()
 
 
-def _description(scheme: LabelScheme, modalities: Sequence[str]) -> dict[str, Any]:
-    """``dataset.json`` but for the number of cases.
-
-    Raises:
-        ValueError: If two classes share a name, or one is called ``ignore``.
-    """
-    names = ["background", *scheme.classes[1:], "ignore"]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise ValueError(
-            f"label scheme {scheme.name}: nnU-Net needs one name per class,"
-            f" got several {', '.join(doubled)}"
-        )
-    return {
-        "channel_names": {str(number): name for number, name in enumerate(modalities)},
-        "labels": {name: value for value, name in enumerate(names)},
-        "file_ending": ENDING,
-    }
-
-
-def _write_frame(folder: Path, case: ExportCase, frame: int, ignore: int) -> LineageRow:
+def _write_frame(
+    folder: Path, case: ExportCase, number: int, layout: ExportLayout, ignore: int
+) -> LineageRow:
     """Write the images and labels of one frame, with its lineage in the header of the labels."""
-    study = case.study
-    labels = np.asarray(study.labels[frame])
-    _check_labels(study.name, frame, labels, ignore)
-    row = lineage_row(case, frame, float(np.mean(labels != UNLABELLED)))
-    affine, form = grid_affine(study), own_form(study)
-    for number in range(study.image.shape[0]):
-        path = folder / "imagesTr" / f"{row.case}_{number:04d}{ENDING}"
-        image = np.asarray(study.image[number, frame], dtype=np.float32)
-        write_frame(path, image, affine, form=form)
+    frame = export_frame(case, number)
+    _check_labels(case.study.name, number, frame.labels, ignore)
+    row = lineage_row(case, number, float(np.mean(frame.labels != UNLABELLED)))
+    for name, voxels in layout.files(row.case, frame.images):
+        path = folder / "imagesTr" / f"{name}{ENDING}"
+        write_frame(path, voxels, frame.affine, form=frame.form)
     write_frame(
         folder / "labelsTr" / f"{row.case}{ENDING}",
-        np.where(labels == UNLABELLED, ignore, labels).astype(np.uint8),
-        affine,
-        form=form,
+        np.where(frame.labels == UNLABELLED, ignore, frame.labels).astype(np.uint8),
+        frame.affine,
+        form=frame.form,
         summary=summary_of(row),
         note=json.dumps(asdict(row)),
     )

@@ -14,6 +14,7 @@ from semiqc.exchange.import_report import (
     split_notes,
     why_nothing,
 )
+from semiqc.exchange.origin import Origin
 from semiqc.exchange.readers import find, find_images
 from semiqc.exchange.readers.nifti import Meaning
 from semiqc.exchange.subjects import Subjects, find_subjects
@@ -65,7 +66,7 @@ def import_data(
     assigned = find_subjects([entry.name for entry in entries], subjects)
     readable, spacing = _with_spacing(entries, left_out, spacing)
     with writer as store:
-        intake = _Intake(store, spacing, assigned, left_out)
+        intake = _Intake(store, spacing, assigned, left_out, Origin.of(source, listing))
         intake.take_all(source, readable, on_progress)
     return intake.report()
 
@@ -78,12 +79,19 @@ class _Intake:
         spacing: In plane, in mm.
         subjects: Tells whom each study is of.
         left_out: What was left out already; it is added to.
+        origin: Where the studies are found.
     """
 
     def __init__(
-        self, store: StoreWriter, spacing: float, subjects: Subjects, left_out: list[Refusal]
+        self,
+        store: StoreWriter,
+        spacing: float,
+        subjects: Subjects,
+        left_out: list[Refusal],
+        origin: Origin,
     ) -> None:
         self.store = store
+        self.origin = origin
         self.spacing = spacing
         self.subjects = subjects
         self.left_out = left_out
@@ -115,7 +123,7 @@ class _Intake:
         """
         raw = self.subjects.assigned(entry.read(True))
         self._pixels.check(raw)
-        study = prepared(raw, self.spacing)
+        study = self.origin.noted(prepared(raw, self.spacing))
         self.store.add(study)
         row = row_of(study)
         self.imported.append(row)

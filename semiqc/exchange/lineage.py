@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from semiqc.files.rows import spread
-from semiqc.images.raw import safe_name
+from semiqc.images.raw import RawStudy, safe_name
 from semiqc.study import Study
 
 EXPERT = "expert"
 PSEUDO = "pseudo"
 PROPAGATED = "propagated"
+
+SOURCE_GRID, STORE_GRID = "source", "store"
+"""Whose grid and intensities an exported frame has."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +54,25 @@ class ExportCase:
     Args:
         study: Its labels are exported wherever there are any.
         lineage: By frame; the labels of frames that are not named are an expert's.
+        raw: As the study lies in its source; exported in the stead of what a store made of it.
     """
 
     study: Study
     lineage: Mapping[int, Lineage] = field(default_factory=dict)
+    raw: RawStudy | None = None
+
+    @property
+    def grid(self) -> str:
+        """Whose grid and intensities its frames have."""
+        return SOURCE_GRID if self.raw is not None else STORE_GRID
 
 
 @dataclass(frozen=True)
 class LineageRow:
     """One exported frame; ``kept_share`` is the share of its voxels that have a label.
 
-    ``scores`` are those of all estimators, by their names.
+    ``scores`` are those of all estimators, by their names; ``grid`` tells whose grid and
+    intensities the frame has.
     """
 
     case: str
@@ -79,6 +90,7 @@ class LineageRow:
     repair: str
     kept_share: float
     scores: Mapping[str, float] = spread("score_")
+    grid: str = STORE_GRID
 
 
 def lineage_row(case: ExportCase, frame: int, kept_share: float) -> LineageRow:
@@ -92,6 +104,7 @@ def lineage_row(case: ExportCase, frame: int, kept_share: float) -> LineageRow:
         group=study.group,
         frame=frame,
         kept_share=kept_share,
+        grid=case.grid,
         **vars(lineage),
     )
 

@@ -4,13 +4,22 @@ Only the final training counts: labels of the rounds before it are not exported.
 came from, with scores and decisions, stands in ``lineage.csv`` beside the images.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from semiqc.exchange.exporting import export_nnunet
-from semiqc.exchange.lineage import PROPAGATED, PSEUDO, ExportCase, Lineage, LineageRow
+from semiqc.exchange.exporting import export_cases
+from semiqc.exchange.lineage import (
+    PROPAGATED,
+    PSEUDO,
+    SOURCE_GRID,
+    STORE_GRID,
+    ExportCase,
+    Lineage,
+    LineageRow,
+)
+from semiqc.exchange.origin import Origins
 from semiqc.experiment.data import Data, open_data, with_training_frames
 from semiqc.experiment.dirty import with_dirty_pool
 from semiqc.experiment.finished import Finished, RunError
@@ -19,6 +28,7 @@ from semiqc.files.checksums import MANIFEST, DamagedError, refuse_damaged
 from semiqc.files.hdf5 import StoreError
 from semiqc.files.predictions import predicted_labels
 from semiqc.files.tables import JudgementRow, PseudoRow, Row, SplitRow, read_rows
+from semiqc.images.raw import UnusableError
 from semiqc.study import OnlyFrames, Study
 from semiqc.work.arguments import unknown
 from semiqc.work.monitor import Monitor
@@ -31,18 +41,24 @@ def export_run(
     *,
     scenario: str,
     seed: int | None = None,
+    layout: str = "auto",
+    grid: str = SOURCE_GRID,
     overwrite: bool = False,
     monitor: Monitor,
 ) -> list[LineageRow]:
     """Export the expert's frames of the labelled studies and a scenario's pseudo-labels.
 
     Where the scenario carried the expert's labels to other frames, these are exported, too.
+    Studies whose source is gone or was replaced lie on the store's grid, with a note.
 
     Args:
         run: Folder of the run.
-        folder: To write, named like ``Dataset501_Heart``.
+        folder: To write.
         scenario: One with pseudo-labels.
         seed: Of the run; default: the first.
+        layout: As ``semiqc.exchange.exporting`` has it; ``auto`` tells by the folder's name.
+        grid: ``source`` for grid and intensities of the files that were imported, ``store`` for
+            those that the run learned from.
         overwrite: Replace a data set that stands there.
         monitor: Told if the run's data has to be imported anew.
 
@@ -50,7 +66,10 @@ def export_run(
         RunError: If ``run`` is not a finished run, its data was replaced, the scenario has no
             pseudo-labels, or these were deleted or damaged.
         FileExistsError: If the folder is not empty and may not be replaced.
+        ValueError: If there is no such layout or grid.
     """
+    if grid not in (SOURCE_GRID, STORE_GRID):
+        raise ValueError(f"grid must be {SOURCE_GRID} or {STORE_GRID}, got {grid}")
     finished = Finished.read(run)
     settings = finished.settings.model_copy(update={"output": run})
     chosen = _Chosen.of(run, settings, scenario, settings.seeds[0] if seed is None else seed)
@@ -59,7 +78,40 @@ def export_run(
     finished.refuse_other_data(data.store)
     data = with_dirty_pool(settings, data, _rows(run, "split", SplitRow), stages, monitor)
     cases, store = chosen.cases(data, settings), data.store
-    return export_nnunet(cases, folder, store.scheme, store.modalities, overwrite=overwrite)
+    misses: dict[str, str] = {}
+    if grid == SOURCE_GRID:
+        cases = _with_sources(cases, Origins(store.scheme), misses)
+    rows = export_cases(
+        cases, folder, store.scheme, store.modalities, layout=layout, overwrite=overwrite
+    )
+    if misses:
+        monitor.note(_on_the_store(misses, len({row.study for row in rows})))
+    return rows
+
+
+def _with_sources(
+    cases: Iterable[ExportCase], origins: Origins, misses: dict[str, str]
+) -> Iterator[ExportCase]:
+    """The cases as they lie in their sources.
+
+    ``misses`` gets why not, by name; nobody misses a source of phantoms.
+    """
+    for case in cases:
+        try:
+            yield replace(case, raw=origins.read(case.study))
+        except UnusableError as error:
+            if not case.study.is_phantom:
+                misses[case.study.name] = str(error)
+            yield case
+
+
+def _on_the_store(misses: Mapping[str, str], count: int) -> str:
+    """That studies were not exported as they lie in their sources, in one line."""
+    name, reason = next(iter(misses.items()))
+    return (
+        f"{len(misses)} of {count} studies have grid and intensities of the store, not of their"
+        f" source, such as {name}: {reason}"
+    )
 
 
 @dataclass(frozen=True)
@@ -133,7 +185,7 @@ def _propagated(run: Path, study: Study, rows: Sequence[PseudoRow]) -> ExportCas
         PROPAGATED, round=rows[0].round, reason="carried from the expert's frames by registration"
     )
     others = set(labels.labelled_frames) - set(study.labelled_frames)
-    return ExportCase(study.with_labels(labels), dict.fromkeys(sorted(others), lineage))
+    return ExportCase(replace(study, labels=labels), dict.fromkeys(sorted(others), lineage))
 
 
 def _labels(run: Path, rows: Sequence[PseudoRow]) -> OnlyFrames:

@@ -95,12 +95,14 @@ class Listing:
         scheme: Of their labels.
         modalities: Names, in the order of the image's first axis.
         refusals: What was left out already.
+        layout: Name of the reader that found them; empty where it has none.
     """
 
     entries: tuple[Entry, ...]
     scheme: LabelScheme
     modalities: tuple[str, ...] = ("cine",)
     refusals: tuple[Refusal, ...] = field(default=())
+    layout: str = ""
 
 
 def safe_name(text: str) -> str:

@@ -10,7 +10,7 @@ References:
     ITK, Modules/IO/NIFTI/src/itkNiftiImageIO.cxx, SetImageIOOrientationFromNIfTI.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,9 @@ QFORM = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffs
 SFORM = ("srow_x", "srow_y", "srow_z")
 FIELDS = ("pixdim", "qform_code", *QFORM, "sform_code", *SFORM, "xyzt_units", "toffset")
 """Of a header, that say where its voxels lie, and when."""
+
+SCANNER = 1
+"""NIfTI's code of an affine that gives the place in the scanner."""
 
 SAME_PLACE = 0.1
 """Share of a voxel by which the corners of two images of the same grid may lie apart."""
@@ -60,6 +63,22 @@ def put(header: Any, form: Mapping[str, Any]) -> None:  # noqa: ANN401
     """Write into a header what ``form_of`` read from another."""
     for name in FIELDS:
         header[name] = form[name]
+
+
+def put_affine(header: Any, affine: Affine, mm: Sequence[float]) -> None:  # noqa: ANN401
+    """Give the place in both forms; as a matrix alone where a quaternion cannot say the same.
+
+    Args:
+        header: To be written.
+        affine: From voxel indices ``(x, y, z)`` to mm in RAS+, ``[4, 4]``.
+        mm: Voxel size ``(x, y, z)``.
+    """
+    matrix = np.asarray(affine, dtype=np.float64)
+    header.set_sform(matrix, code=SCANNER)
+    lengths = np.linalg.norm(matrix[:3, :3], axis=0)
+    if np.allclose(lengths, mm, rtol=1e-3) and not is_sheared(matrix):
+        header.set_qform(matrix, code=SCANNER)
+    header["pixdim"][1:4] = mm
 
 
 def qform(form: Mapping[str, Any]) -> Affine:

@@ -11,11 +11,8 @@ from nibabel.nifti1 import Nifti1Extension
 from numpy.typing import NDArray
 
 from semiqc.files.atomic import whole_file
-from semiqc.nifti.forms import put
+from semiqc.nifti.forms import put, put_affine
 from semiqc.study import Study
-
-SCANNER = 1
-"""NIfTI's code of an affine that gives the place in the scanner."""
 
 DESCRIPTION_BYTES = 79
 """Room for text in a NIfTI header."""
@@ -61,13 +58,14 @@ def write_frame(
     summary: str = "",
     note: str = "",
 ) -> None:
-    """Write a 3-D file, packed, whole or not at all; the same voxels give the same bytes.
+    """Write a file, packed, whole or not at all; the same voxels give the same bytes.
 
     Args:
         path: A ``.nii.gz`` file.
-        voxels: ``[Z, Y, X]`` of the type that is stored.
-        affine: As ``grid_affine`` gives it.
-        form: Place as ``own_form`` gives it, in the stead of the affine.
+        voxels: ``[Z, Y, X]``, or ``[M, Z, Y, X]`` of several modalities, of the type that is
+            stored.
+        affine: From voxel indices ``(x, y, z)`` to mm in RAS+, ``[4, 4]``.
+        form: Place as the header of a NIfTI file has it, in the stead of the affine.
         summary: For the header's field of description; cut to ``DESCRIPTION_BYTES``.
         note: Any text, kept in the header as a comment, see ``read_note``.
     """
@@ -76,8 +74,7 @@ def write_frame(
     if form:
         put(header, form)
     else:
-        image.set_qform(affine, SCANNER)
-        image.set_sform(affine, SCANNER)
+        put_affine(header, affine, np.linalg.norm(affine[:3, :3], axis=0).tolist())
         header.set_xyzt_units("mm")
     header["descrip"] = summary.encode("ascii", "replace")[:DESCRIPTION_BYTES]
     if note:

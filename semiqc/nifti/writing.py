@@ -13,11 +13,8 @@ from semiqc.files.atomic import whole_file
 from semiqc.images.axes import turned_back
 from semiqc.images.resampling import map_to_source, to_source
 from semiqc.nifti.files import Binary
-from semiqc.nifti.forms import is_sheared, put
+from semiqc.nifti.forms import put, put_affine
 from semiqc.study import Geometry, Study, Voxels
-
-SCANNER = 1
-"""NIfTI's code of an affine that gives the place in the scanner."""
 
 MAP_STEP = 1 / 128
 """Between stored values of a map: a power of two, so that 0 and 1 come back exactly."""
@@ -99,7 +96,8 @@ def _new_header(geometry: Geometry, study: Study, dtype: type[np.integer]) -> ni
         put(header, form)
     else:
         header.set_data_shape(_shape(shape, shape, study.frames))
-        _place(header, geometry, tuple(recorded.get("source_spacing", study.spacing))[::-1])
+        mm = tuple(recorded.get("source_spacing", study.spacing))[::-1]
+        put_affine(header, geometry.affine, mm)
         if study.frames > 1 and recorded.get("time_step"):
             header["pixdim"][4] = recorded["time_step"]
         header.set_xyzt_units("mm", recorded.get("time_unit") or None)
@@ -120,16 +118,6 @@ def _shape(wanted: Sequence[int], known: Sequence[int], frames: int) -> tuple[in
     if prod(volume) != prod(known):  # A study whose slices were changed after it was read.
         volume = tuple(known)
     return (*volume, *[1] * (3 - len(volume)), frames) if frames > 1 else volume
-
-
-def _place(header: nib.Nifti1Header, geometry: Geometry, mm: tuple[float, ...]) -> None:
-    """Give the place in both forms; as a matrix alone where a quaternion cannot say the same."""
-    affine = np.asarray(geometry.affine, dtype=np.float64)
-    header.set_sform(affine, code=SCANNER)
-    lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    if np.allclose(lengths, mm, rtol=1e-3) and not is_sheared(affine):
-        header.set_qform(affine, code=SCANNER)
-    header["pixdim"][1:4] = mm
 
 
 def _write(path: Path, header: nib.Nifti1Header, frames: Iterable[NDArray[np.generic]]) -> None:

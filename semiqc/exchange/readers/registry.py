@@ -7,7 +7,7 @@ too.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semiqc.exchange.readers import (
@@ -80,12 +80,13 @@ def find(
         ValueError: If there is no such source, no reader knows its layout, or ``meaning`` has a
             value that the scheme does not have.
     """
-    source = _whole(source)
-    reader = _reader(source, layout)
+    source = whole(source)
+    name, reader = _reader(source, layout)
     if not meaning:
-        return reader.find(source, scheme)
+        return replace(reader.find(source, scheme), layout=name)
     scheme = scheme or reader.find(source, None).scheme
-    return reader.find(source, scheme, meaning=checked_meaning(meaning, scheme))
+    found = reader.find(source, scheme, meaning=checked_meaning(meaning, scheme))
+    return replace(found, layout=name)
 
 
 def find_images(source: Path, layout: str, scheme: LabelScheme, modalities: int) -> Listing:
@@ -102,13 +103,13 @@ def find_images(source: Path, layout: str, scheme: LabelScheme, modalities: int)
     Raises:
         ValueError: If there is no such source, or no reader knows its layout.
     """
-    source = _whole(source)
+    source = whole(source)
     if layout == "auto" and layout_of(source) is None and plain_nifti.recognises(source):
         return plain_nifti.find(source, scheme, modalities)
     return find(source, layout, scheme)
 
 
-def _whole(source: Path) -> Path:
+def whole(source: Path) -> Path:
     """The path with all its folders, which may name the split; a link keeps its own name.
 
     Raises:
@@ -119,8 +120,8 @@ def _whole(source: Path) -> Path:
     return Path(os.path.abspath(source))
 
 
-def _reader(source: Path, layout: str) -> Reader:
-    """The reader of a layout that is named, or that the source has.
+def _reader(source: Path, layout: str) -> tuple[str, Reader]:
+    """Name and reader of a layout that is named, or that the source has.
 
     Raises:
         ValueError: If the layout is unknown, or is one of files and the source is a folder, or
@@ -135,7 +136,7 @@ def _reader(source: Path, layout: str) -> Reader:
     if source.is_file() != reader.is_file:
         expected = "a file" if reader.is_file else "a folder"
         raise ValueError(f"{source}: layout {found} is of {expected}")
-    return reader
+    return found, reader
 
 
 def _not_known(source: Path) -> str:
@@ -155,5 +156,5 @@ def layout_of(source: Path) -> str | None:
 
 def recognised(source: Path) -> str:
     """The layout that a source has, and by what it is known, in words."""
-    layout = layout_of(_whole(source))
+    layout = layout_of(whole(source))
     return f"{layout}: {READERS[layout].evidence}" if layout else "none that is known"
