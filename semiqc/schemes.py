@@ -125,6 +125,12 @@ class LabelScheme:
                 return f"{name} is {here} in {self.name}, {there} in {other.name}"
         return ""
 
+    def named_values(self) -> set[tuple[str, int]]:
+        """Names in lower case, each with a value, of parts that have a value of their own."""
+        parts = [(name, value) for value, name in enumerate(self.classes) if value]
+        parts += [(one.name, one.values[0]) for one in self.structures if len(one.values) == 1]
+        return {(" ".join(name.lower().split()), value) for name, value in parts}
+
     def to_json(self) -> dict[str, Any]:
         """As plain lists and mappings, to be stored."""
         return {

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from source_builders import acdc, pixels, save
 
+from semiqc.exchange.export_grids import Grids
 from semiqc.exchange.exporting import export_cases
 from semiqc.exchange.importing import import_data
 from semiqc.exchange.lineage import PSEUDO, ExportCase, Lineage
@@ -122,3 +123,18 @@ def test_a_study_that_was_spoilt_since_is_not_its_source(tmp_path, source):
 
     with pytest.raises(UnusableError, match="not the image that was imported"):
         Origins(SHORT_AXIS).read(replace(study, image=image))
+
+
+def test_studies_whose_source_is_gone_stay_on_the_store_and_that_is_said_once(tmp_path, source):
+    studies = list(imported(tmp_path))
+    shutil.rmtree(source / "patient001")
+    grids = Grids(SHORT_AXIS, "source")
+    found = {case.study.name: case.grid for case in grids.on(map(ExportCase, studies))}
+
+    assert found == {"patient001": "store", "patient002": "source"}
+    assert grids.told(2).startswith("1 of 2 studies have grid and intensities of the store")
+    assert [case.grid for case in Grids(SHORT_AXIS, "store").on(map(ExportCase, studies))] == [
+        "store", "store",
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="grid must be source or store, got mine"):
+        Grids(SHORT_AXIS, "mine")

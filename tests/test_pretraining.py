@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -167,15 +168,21 @@ def test_a_run_named_phantom_is_a_run(weights, tmp_path, monkeypatch):
         find_learned(Path("phantom"), "semiqc")
 
 
-def test_images_of_another_spacing_are_left_out(weights, images, tmp_path, monkeypatch):
+def test_a_store_of_another_spacing_is_resampled_and_back(weights, tmp_path, monkeypatch):
     monkeypatch.setattr(shipped, "FOLDER", weights.parent)
     monkeypatch.chdir(tmp_path)
     with StoreWriter(tmp_path / "b.h5", SHORT_AXIS, ("cine",)) as store:
-        image = np.zeros((1, 1, 2, 32, 32), dtype=np.float32)
+        image = np.random.default_rng(0).normal(size=(1, 1, 2, 32, 32)).astype(np.float32)
         store.add(Study("b", image, np.zeros((1, 2, 32, 32), np.int8), (8.0, 1.5, 1.5)))
+        store.add(Study("c", image[..., :3], np.zeros((1, 2, 32, 3), np.int8), (8.0, 1.5, 0.01)))
 
-    with pytest.raises(ValueError, match="import it with --spacing 6"):
-        predict_images(
-            Path("phantom"), tmp_path / "b.h5", tmp_path / "out",
-            scenario="semiqc", monitor=Silent(),
-        )  # fmt: skip
+    found = predict_images(
+        Path("phantom"), tmp_path / "b.h5", tmp_path / "out", scenario="semiqc", monitor=Silent()
+    )
+
+    written = nibabel.load(tmp_path / "out" / "b.nii.gz")
+    assert written.shape == (32, 32, 2)
+    np.testing.assert_allclose(written.header.get_zooms(), (1.5, 1.5, 8))
+    [(name, reason)] = found.left_out
+    assert name == "c"
+    assert "is the spacing in mm" in reason

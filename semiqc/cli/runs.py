@@ -90,13 +90,15 @@ def evaluate(
     ],
     output: Output,
 ) -> None:
-    """Compare the scenarios of a run on another data set."""
+    """Compare the scenarios of a run on another data set, with a verdict and a page."""
     from semiqc.experiment import Terminal, evaluate_elsewhere, show
 
     _tell_if_unchecked(run)
-    for table in evaluate_elsewhere(run, store, output, Terminal(console)):
+    found = evaluate_elsewhere(run, store, output, Terminal(console))
+    for table in found.tables:
         show(table, console)
-    console.print(f"tables: {output}", highlight=False)
+    console.print(f"verdict: {found.verdict}", markup=False, highlight=False)
+    console.print(f"report: {found.page}", markup=False, highlight=False)
 
 
 def export(

@@ -68,8 +68,7 @@ def export_cases(
         folder: To write, whole or not at all.
         scheme: Of the labels.
         modalities: Names, in the images' order.
-        layout: ``nnunet``, for which the folder is named like ``Dataset501_Heart``, or
-            ``decathlon``; ``auto`` tells by the folder's name.
+        layout: Of ``LAYOUTS``; ``auto`` tells by the folder's name.
         overwrite: Replace a data set that stands in ``folder``.
 
     Returns:
@@ -90,8 +89,7 @@ def export_cases(
             raise ValueError(f"{folder}: no frame to export has a label")
         write_rows(unfinished / LINEAGE, LineageRow, found)
         write_text(unfinished / SPLITS, json.dumps(subject_folds(found), indent=1))
-        written = [row.case for row in found]
-        described = chosen.description(folder.name, names, modalities, written)
+        described = chosen.description(folder.name, names, modalities, [r.case for r in found])
         write_text(unfinished / DESCRIPTION, json.dumps(described, indent=1))
     return found
 

@@ -4,22 +4,21 @@ Only the final training counts: labels of the rounds before it are not exported.
 came from, with scores and decisions, stands in ``lineage.csv`` beside the images.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from semiqc.exchange.export_grids import Grids
 from semiqc.exchange.exporting import export_cases
 from semiqc.exchange.lineage import (
     PROPAGATED,
     PSEUDO,
     SOURCE_GRID,
-    STORE_GRID,
     ExportCase,
     Lineage,
     LineageRow,
 )
-from semiqc.exchange.origin import Origins
 from semiqc.experiment.data import Data, open_data, with_training_frames
 from semiqc.experiment.dirty import with_dirty_pool
 from semiqc.experiment.finished import Finished, RunError
@@ -27,8 +26,8 @@ from semiqc.experiment.settings import Settings
 from semiqc.files.checksums import MANIFEST, DamagedError, refuse_damaged
 from semiqc.files.hdf5 import StoreError
 from semiqc.files.predictions import predicted_labels
+from semiqc.files.store.reader import Store
 from semiqc.files.tables import JudgementRow, PseudoRow, Row, SplitRow, read_rows
-from semiqc.images.raw import UnusableError
 from semiqc.study import OnlyFrames, Study
 from semiqc.work.arguments import unknown
 from semiqc.work.monitor import Monitor
@@ -48,28 +47,39 @@ def export_run(
 ) -> list[LineageRow]:
     """Export the expert's frames of the labelled studies and a scenario's pseudo-labels.
 
-    Where the scenario carried the expert's labels to other frames, these are exported, too.
-    Studies whose source is gone or was replaced lie on the store's grid, with a note.
+    Labels that the scenario carried to other frames are exported, too. Studies whose source is
+    gone or was replaced lie on the store's grid, with a note.
 
     Args:
         run: Folder of the run.
         folder: To write.
         scenario: One with pseudo-labels.
         seed: Of the run; default: the first.
-        layout: As ``semiqc.exchange.exporting`` has it; ``auto`` tells by the folder's name.
-        grid: ``source`` for grid and intensities of the files that were imported, ``store`` for
-            those that the run learned from.
+        layout: As ``semiqc.exchange.exporting`` has it.
+        grid: Whose grid and intensities: ``source``, of the files imported, or ``store``.
         overwrite: Replace a data set that stands there.
         monitor: Told if the run's data has to be imported anew.
 
     Raises:
-        RunError: If ``run`` is not a finished run, its data was replaced, the scenario has no
-            pseudo-labels, or these were deleted or damaged.
+        RunError: If ``run`` is no finished run, its data was replaced, or the scenario has no
+            pseudo-labels, or damaged ones.
         FileExistsError: If the folder is not empty and may not be replaced.
         ValueError: If there is no such layout or grid.
     """
-    if grid not in (SOURCE_GRID, STORE_GRID):
-        raise ValueError(f"grid must be {SOURCE_GRID} or {STORE_GRID}, got {grid}")
+    store, cases = _learned_from(run, scenario, seed, monitor)
+    grids = Grids(store.scheme, grid)
+    rows = export_cases(
+        grids.on(cases), folder, store.scheme, store.modalities, layout=layout, overwrite=overwrite
+    )
+    if grids.misses:
+        monitor.note(grids.told(len({row.study for row in rows})))
+    return rows
+
+
+def _learned_from(
+    run: Path, scenario: str, seed: int | None, monitor: Monitor
+) -> tuple[Store, Iterator[ExportCase]]:
+    """The store of a run, and what a scenario of it learned from."""
     finished = Finished.read(run)
     settings = finished.settings.model_copy(update={"output": run})
     chosen = _Chosen.of(run, settings, scenario, settings.seeds[0] if seed is None else seed)
@@ -77,41 +87,7 @@ def export_run(
     data = open_data(settings, stages, monitor)
     finished.refuse_other_data(data.store)
     data = with_dirty_pool(settings, data, _rows(run, "split", SplitRow), stages, monitor)
-    cases, store = chosen.cases(data, settings), data.store
-    misses: dict[str, str] = {}
-    if grid == SOURCE_GRID:
-        cases = _with_sources(cases, Origins(store.scheme), misses)
-    rows = export_cases(
-        cases, folder, store.scheme, store.modalities, layout=layout, overwrite=overwrite
-    )
-    if misses:
-        monitor.note(_on_the_store(misses, len({row.study for row in rows})))
-    return rows
-
-
-def _with_sources(
-    cases: Iterable[ExportCase], origins: Origins, misses: dict[str, str]
-) -> Iterator[ExportCase]:
-    """The cases as they lie in their sources.
-
-    ``misses`` gets why not, by name; nobody misses a source of phantoms.
-    """
-    for case in cases:
-        try:
-            yield replace(case, raw=origins.read(case.study))
-        except UnusableError as error:
-            if not case.study.is_phantom:
-                misses[case.study.name] = str(error)
-            yield case
-
-
-def _on_the_store(misses: Mapping[str, str], count: int) -> str:
-    """That studies were not exported as they lie in their sources, in one line."""
-    name, reason = next(iter(misses.items()))
-    return (
-        f"{len(misses)} of {count} studies have grid and intensities of the store, not of their"
-        f" source, such as {name}: {reason}"
-    )
+    return data.store, chosen.cases(data, settings)
 
 
 @dataclass(frozen=True)

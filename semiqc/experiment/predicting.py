@@ -22,15 +22,13 @@ from semiqc.files.tables import (
     QualityRow,
     write_rows,
 )
+from semiqc.images.regridding import at_spacing
 from semiqc.measuring.measures import ClinicalMeasure, clinical
 from semiqc.nifti.writing import write_labels
 from semiqc.scoring.scores import StudyScore
 from semiqc.scoring.threshold import FLAG_BELOW, check_threshold
 from semiqc.study import Prediction, Study
 from semiqc.work.monitor import Monitor
-
-SPACING_TOLERANCE = 0.02
-"""Relative difference in spacing between a store and a run that is let pass."""
 
 
 @dataclass
@@ -73,8 +71,8 @@ def predict_images(
 
     The tables are ``measures.csv``, ``curves.csv``, ``quality.csv`` and, where an estimator of
     the run judges slices, ``corrections.csv``: measures with failed slices replaced; those of
-    ``semiqc score`` and its page tell what to look at and why: of a study that scores below
-    ``flag_below`` among others. Of several seeds the first is used.
+    ``semiqc score`` and its page tell what to look at: what scores below ``flag_below`` among
+    others. Of several seeds the first is used.
 
     Raises:
         RunError: If ``run`` is neither ``phantom`` nor a finished run that trained the scenario.
@@ -86,8 +84,7 @@ def predict_images(
     if output.exists() and any(output.iterdir()) and not overwrite:
         raise FileExistsError(f"{output}: not empty; say --overwrite to write into it")
     predictor = _Predictor(learned, output, flag_below)
-    found = predictor.found
-    studies = _studies(learned, images, layout)
+    found, studies = predictor.found, _studies(learned, images, layout)
     output.mkdir(parents=True, exist_ok=True)
     with monitor.progress("predict", 0) as tick:
         for number, study in enumerate(studies, start=1):
@@ -96,11 +93,20 @@ def predict_images(
             else:
                 predictor.predict_or_leave_out(study)
             tick(number, {})
+    _refuse_nothing(found, images)
+    _write(found, predictor.flagging, output)
+    return found
+
+
+def _refuse_nothing(found: Predicted, images: Path) -> None:
+    """Say why no image could be segmented, if none could.
+
+    Raises:
+        ValueError: With the first few reasons.
+    """
     if not found.rows:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in found.left_out[:3])
         raise ValueError(f"{images}: no image could be segmented{reasons and ': ' + reasons}")
-    _write(found, predictor.flagging, output)
-    return found
 
 
 def _write(found: Predicted, flagging: Flagging, output: Path) -> None:
@@ -126,23 +132,23 @@ def _studies(learned: Learned, images: Path, layout: str) -> Iterator[Study | Re
     store = Store(images)
     for name in store.names:
         try:
-            study = store.study(name)
-        except StoreError as error:
+            with one_study(name):
+                yield suited(store.study(name), spacing, modalities).without_labels()
+        except (StoreError, UnusableError) as error:
             yield Refusal(name, str(error))
-            continue
-        reason = refusal_of(study, spacing, modalities)
-        yield Refusal(name, reason) if reason else study.without_labels()
 
 
-def refusal_of(study: Study, spacing_mm: float, modalities: int) -> str:
-    """Why a study of a store does not suit a run of that spacing; empty where it does."""
-    in_plane = study.spacing[1:]
+def suited(study: Study, spacing_mm: float, modalities: int) -> Study:
+    """A study of a store as a segmenter takes it: resampled to its spacing.
+
+    Raises:
+        UnusableError: If the study has other modalities, or another size by far.
+    """
     if study.image.shape[0] != modalities:
-        return f"{study.image.shape[0]} modalities, the run has {modalities}"
-    if max(abs(mm / spacing_mm - 1) for mm in in_plane) > SPACING_TOLERANCE:
-        reason = f"spacing {in_plane[0]:.3g} mm in plane, the run has {spacing_mm:.3g}; import it"
-        return f"{reason} with --spacing {spacing_mm:.6g}"
-    return ""
+        raise UnusableError(
+            f"{study.name}: {study.image.shape[0]} modalities, the run has {modalities}"
+        )
+    return at_spacing(study, spacing_mm)
 
 
 class _Predictor:

@@ -46,7 +46,7 @@ def prepared(raw: RawStudy, spacing: float) -> Study:
             a spacing that is not in mm.
     """
     raw = turned(raw)
-    _check_size(raw, spacing)
+    check_size(raw, spacing)
     z, y, x = raw.spacing
     image, labels = _resampled(raw, (y, x), (spacing, spacing))
     _normalise_all(image, raw)
@@ -73,8 +73,8 @@ def prepared(raw: RawStudy, spacing: float) -> Study:
     )
 
 
-def _check_size(raw: RawStudy, spacing: float) -> None:
-    """Refuse a study that would become far too large.
+def check_size(raw: RawStudy | Study, spacing: float) -> None:
+    """Refuse a study that would become far too large, or too small to show anything.
 
     Raises:
         UnusableError: Naming the spacing, which is hardly in mm then.

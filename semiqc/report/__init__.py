@@ -9,7 +9,7 @@ them.
 from semiqc.pages.table import Column, Table
 from semiqc.report.data import CANDIDATES, MANUAL, Overlay, ReportData
 from semiqc.report.page import build_report
-from semiqc.report.summary import findings
+from semiqc.report.summary import findings, verdict
 from semiqc.report.tables import summary_tables
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "build_report",
     "findings",
     "summary_tables",
+    "verdict",
 ]

@@ -28,7 +28,7 @@ class OverlayRow:
     pictures: Sequence[Picture | None]
 
 
-def build_report(data: ReportData, output: Path) -> None:
+def build_report(data: ReportData, output: Path, lead: str = "") -> None:
     """Write the report as one HTML file, whole or not at all.
 
     It holds its figures and style, loads nothing and runs no script. What is empty or NaN
@@ -37,6 +37,7 @@ def build_report(data: ReportData, output: Path) -> None:
     Args:
         data: What to show.
         output: File to write; one that is there is replaced.
+        lead: Said before the findings.
     """
     environment = Environment(
         loader=PackageLoader("semiqc.report", "."),
@@ -45,14 +46,15 @@ def build_report(data: ReportData, output: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    write_text(output, environment.get_template(TEMPLATE).render(data=data, **_parts(data)))
+    parts = _parts(data)
+    parts["findings"] = [*([lead] if lead else []), *findings(data)]
+    write_text(output, environment.get_template(TEMPLATE).render(data=data, **parts))
 
 
 def _parts(data: ReportData) -> dict[str, object]:
     """What the template shows, by name; it refuses to be without one that it uses."""
     admitted, rejected = curve_plots(data)
     return {
-        "findings": findings(data),
         "tables": {table.name: table for table in summary_tables(data)},
         "estimators": _estimators(data),
         "scenarios": _legend(data),

@@ -45,6 +45,48 @@ def findings(data: ReportData) -> list[str]:
     return [sentence for sentence in found if sentence]
 
 
+def verdict(data: ReportData, at_home: ReportData) -> str:
+    """What another data set says of the reference scenario, in two sentences.
+
+    Args:
+        data: Of the other data set.
+        at_home: Of the run itself, whose test studies the mean is set beside.
+    """
+    key, count = data.reference_scenario, len(data.test_studies)
+    title, studies = data.scenario_title(key), "study" if count == 1 else "studies"
+    here, home = (summarise(one.overlap_of(key).values()).mean for one in (data, at_home))
+    if math.isnan(here):
+        return NO_REFERENCE
+    said = f"{title} has a mean Dice of {number_text(here, 3)} on {count} {studies}"
+    if not math.isnan(home):
+        said += f", {number_text(home, 3)} on the test studies of the run"
+    return f"{said}. {_against_baseline(data)}"
+
+
+def _against_baseline(data: ReportData) -> str:
+    """Whether the reference scenario is better than the baseline, in a sentence."""
+    key, base = data.reference_scenario, data.baseline_scenario
+    found = compare(data.overlap_of(key), data.overlap_of(base))
+    if key == base or not found.n:
+        return "There is no baseline to compare it with."
+    low, high = found.interval
+    is_known = not math.isnan(low)
+    how = (
+        "is better than"
+        if low > 0
+        else "is worse than"
+        if high < 0
+        else "is not shown to differ from"
+        if is_known
+        else "cannot be told from"
+    )
+    interval = f", 95 % interval {interval_text(found.interval, 3)}" if is_known else ""
+    return (
+        f"It {how} {data.scenario_title(base)}:"
+        f" {number_text(found.mean_difference, 3, signed=True)} Dice{interval}."
+    )
+
+
 def _means(data: ReportData) -> dict[str, float]:
     """Mean Dice over the test studies of each scenario that has one, as ordered in the tables."""
     means = {key: summarise(data.overlap_of(key).values()).mean for key, _ in data.scenarios}
