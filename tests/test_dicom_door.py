@@ -7,7 +7,8 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, generate_uid
 
 from semiqc.exchange.readers.dicom import files
-from semiqc.exchange.readers.dicom.files import read_pixels, read_slice
+from semiqc.exchange.readers.dicom.elements import slice_distance
+from semiqc.exchange.readers.dicom.files import read_pixels, read_slices
 from semiqc.images.raw import UnusableError
 
 
@@ -39,7 +40,7 @@ def write(path, **changes):
 def test_a_slice_distance_is_a_length_or_passed_over(tmp_path, between, thickness, expected):
     path = write(tmp_path / "a.dcm", SpacingBetweenSlices=between, SliceThickness=thickness)
 
-    assert read_slice(path)[-1].thickness == expected
+    assert read_slices(path)[0][-1].thickness == expected
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
@@ -48,16 +49,16 @@ def test_a_slice_distance_that_is_no_number_is_passed_over(number):
     dataset.add_new("SliceThickness", "DS", "6")
     dataset.add_new("SpacingBetweenSlices", "FD", number)
 
-    assert files._slice_distance(dataset) == 6
+    assert slice_distance(dataset) == 6
 
 
 def test_a_deflated_file_is_read_and_one_that_becomes_too_large_is_not(tmp_path, monkeypatch):
     path = write(tmp_path / "a.dcm")
-    assert read_pixels(read_slice(path)[-1])[0].tolist() == [0, 1, 2, 3]
+    assert read_pixels([read_slices(path)[0][-1]])[0, 0].tolist() == [0, 1, 2, 3]
 
     monkeypatch.setattr(files, "LARGEST_UNPACKED", 100)
     with pytest.raises(UnusableError, match=r"a\.dcm: unpacks to"):
-        read_slice(path)
+        read_slices(path)
 
 
 def test_deflated_data_that_was_changed_is_refused_in_words(tmp_path):
@@ -66,7 +67,7 @@ def test_deflated_data_that_was_changed_is_refused_in_words(tmp_path):
     for place in range(len(content) - 60, len(content) - 20, 4):
         path.write_bytes(content[:place] + b"\xff\xff" + content[place + 2 :])
         try:
-            read_slice(path)
+            read_slices(path)
         except UnusableError as error:
             said = str(error)
             break

@@ -203,7 +203,7 @@ def test_a_slice_that_does_not_fit_the_others_is_named(folder, changes, message)
     [
         ({"ImagePositionPatient": None}, "not an image of a series, lacks ImagePositionPatient"),
         ({"PixelSpacing": [0, 1]}, "spacing must be positive mm from 0.001 to 1000, got 0, 1"),
-        ({"NumberOfFrames": 4}, "multi-frame DICOM, expected a file for each slice"),
+        ({"NumberOfFrames": 4}, "multi-frame DICOM that does not tell where each frame lies"),
         ({"PhotometricInterpretation": "RGB"}, "expected grey values .* got RGB"),
     ],
 )

@@ -1,11 +1,11 @@
-"""What stands in single DICOM files: the place of a slice, and its pixels.
+"""What stands in single DICOM files: the place of slices, and their pixels.
 
-A file is a slice of one phase: grey values (``MONOCHROME2``), one frame. Headers are read without
-pixels; ``RescaleSlope`` and ``RescaleIntercept`` are applied when pixels are read. Lengths are in
-mm and directions in DICOM's LPS: towards left, posterior and superior.
+A file is a slice of one phase, or many of them where it is an enhanced multi-frame file (see
+``semiqc.exchange.readers.dicom.enhanced``): grey values (``MONOCHROME2``). Headers are read
+without pixels; ``RescaleSlope`` and ``RescaleIntercept`` are applied when pixels are read.
+Lengths are in mm and directions in DICOM's LPS: towards left, posterior and superior.
 """
 
-import re
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
@@ -19,19 +19,22 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, SegmentationStorage
 
 from semiqc.doors.regular import open_regular, refusing
+from semiqc.exchange.readers.dicom.elements import numbers, patient_of, slice_distance
+from semiqc.exchange.readers.dicom.enhanced import PLACE, frames_of, is_enhanced, rescaling
 from semiqc.exchange.readers.dicom.stack import Slice
 from semiqc.files.walking import files_within
 from semiqc.images.raw import UnusableError
-from semiqc.images.sizes import LARGEST_MM, SMALLEST_MM, check_spacing
+from semiqc.images.sizes import check_spacing
 
 TAGS = [
     "AcquisitionTime", "BitsAllocated", "CardiacNumberOfImages", "Columns", "ContentTime",
     "ImageOrientationPatient", "ImagePositionPatient", "InstanceNumber", "NumberOfFrames",
-    "PatientID", "PhotometricInterpretation", "PixelSpacing", "Rows", "SamplesPerPixel",
-    "SeriesInstanceUID", "SeriesNumber", "SliceThickness", "SOPInstanceUID",
+    "PatientID", "PerFrameFunctionalGroupsSequence", "PhotometricInterpretation", "PixelSpacing",
+    "Rows", "SamplesPerPixel", "SeriesInstanceUID", "SeriesNumber",
+    "SharedFunctionalGroupsSequence", "SliceThickness", "SOPClassUID", "SOPInstanceUID",
     "SpacingBetweenSlices", "StudyInstanceUID", "TriggerTime",
 ]  # fmt: skip
 REQUIRED = (
@@ -39,12 +42,6 @@ REQUIRED = (
     "PixelSpacing", "Rows", "SamplesPerPixel", "SeriesInstanceUID",
 )  # fmt: skip
 NO_IMAGES = {"DICOMDIR"}
-FILLERS = frozenset(
-    {"anon", "anonymous", "anonymized", "anonymised", "unknown", "none", "na", "null", "noid",
-     "removed", "deidentified", "patient", "patientid", "subject", "id", "test", "default"}
-)  # fmt: skip
-"""What anonymisers write as everybody's PatientID."""
-
 LARGEST = 2**30
 """Bytes of a file, packed or not: a slice has a few megabytes."""
 
@@ -131,17 +128,26 @@ def _check_deflated(path: Path, file: BinaryIO) -> None:
     file.seek(0)
 
 
-def read_slice(path: Path) -> tuple[str, str, Slice]:
-    """Series, its number, and the slice of a file, without its pixels.
+def read_slices(path: Path) -> list[tuple[str, str, Slice]]:
+    """Series, its number, and slice of each frame of a file, without pixels.
 
     Raises:
         UnusableError: If the file cannot be read, or is not an image of a series.
     """
     dataset = _dataset(path, TAGS)
     with _refusing(path, "an image of a series"):
-        _check_image(path, dataset)
-        piece = _as_slice(path, dataset)
-        return str(dataset.SeriesInstanceUID), str(dataset.get("SeriesNumber") or ""), piece
+        if dataset.get("SOPClassUID") == SegmentationStorage:
+            raise UnusableError(f"{path.name}: a DICOM segmentation, expected an image")
+        if is_enhanced(dataset):
+            _check_grey(path, dataset, [element for element in REQUIRED if element not in PLACE])
+            pieces = frames_of(path, dataset)
+        else:
+            _check_image(path, dataset)
+            pieces = [("", _as_slice(path, dataset))]
+        series, number = str(dataset.SeriesInstanceUID), str(dataset.get("SeriesNumber") or "")
+        for _, piece in pieces:
+            _check_size(piece)
+        return [(f"{series}{s}", f"{number}{s}", piece) for s, piece in pieces]
 
 
 def _check_image(path: Path, dataset: pydicom.Dataset) -> None:
@@ -150,11 +156,23 @@ def _check_image(path: Path, dataset: pydicom.Dataset) -> None:
     Raises:
         UnusableError: Naming what is missing or was expected.
     """
-    missing = [element for element in REQUIRED if element not in dataset]
+    _check_grey(path, dataset, REQUIRED)
+    if int(dataset.get("NumberOfFrames") or 1) > 1:
+        raise UnusableError(
+            f"{path.name}: multi-frame DICOM that does not tell where each frame lies, expected"
+            " a file for each slice, or an enhanced one"
+        )
+
+
+def _check_grey(path: Path, dataset: pydicom.Dataset, required: Sequence[str]) -> None:
+    """Refuse what lacks an element, or has no grey values.
+
+    Raises:
+        UnusableError: Naming what is missing or was expected.
+    """
+    missing = [element for element in required if element not in dataset]
     if missing:
         raise UnusableError(f"{path.name}: not an image of a series, lacks {', '.join(missing)}")
-    if int(dataset.get("NumberOfFrames") or 1) > 1:
-        raise UnusableError(f"{path.name}: multi-frame DICOM, expected a file for each slice")
     if dataset.SamplesPerPixel != 1 or dataset.PhotometricInterpretation != "MONOCHROME2":
         raise UnusableError(
             f"{path.name}: expected grey values (MONOCHROME2),"
@@ -163,79 +181,57 @@ def _check_image(path: Path, dataset: pydicom.Dataset) -> None:
 
 
 def _as_slice(path: Path, dataset: pydicom.Dataset) -> Slice:
-    """The header of a slice in our words.
-
-    Raises:
-        UnusableError: If spacing or size is not positive.
-    """
+    """The header of a slice in our words."""
     trigger, acquired = dataset.get("TriggerTime"), dataset.get("AcquisitionTime")
-    piece = Slice(
+    return Slice(
         path=path,
         size=(int(dataset.Rows), int(dataset.Columns)),
-        spacing=_numbers(dataset.PixelSpacing, 2),
-        orientation=_numbers(dataset.ImageOrientationPatient, 6),
-        position=_numbers(dataset.ImagePositionPatient, 3),
+        spacing=numbers(dataset.PixelSpacing, 2),
+        orientation=numbers(dataset.ImageOrientationPatient, 6),
+        position=numbers(dataset.ImagePositionPatient, 3),
         trigger_ms=None if trigger in (None, "") else float(trigger),
         acquired=str(acquired or dataset.get("ContentTime") or ""),
         instance=int(dataset.get("InstanceNumber") or 0),
-        thickness=_slice_distance(dataset),
+        thickness=slice_distance(dataset),
         announced=int(dataset.get("CardiacNumberOfImages") or 0),
-        patient=_patient(str(dataset.get("PatientID") or "")),
+        patient=patient_of(str(dataset.get("PatientID") or "")),
         exam=str(dataset.get("StudyInstanceUID") or ""),
         uid=str(dataset.get("SOPInstanceUID") or ""),
     )
+
+
+def _check_size(piece: Slice) -> None:
+    """Refuse a slice without a size or a spacing.
+
+    Raises:
+        UnusableError: If one is not positive, or too large.
+    """
     if min(piece.size) < 1 or prod(piece.size) > MOST_PIXELS:
         raise UnusableError(
-            f"{path.name}: size must be positive, {MOST_PIXELS} pixels at most, got {piece.size}"
+            f"{piece.path.name}: size must be positive, {MOST_PIXELS} pixels at most,"
+            f" got {piece.size}"
         )
-    check_spacing(piece.spacing, path.name)
-    return piece
+    check_spacing(piece.spacing, piece.path.name)
 
 
-def _patient(written: str) -> str:
-    """A PatientID; empty for what anonymisers write in its place."""
-    patient = " ".join(written.split())
-    is_filler = re.sub(r"[^a-z0-9]", "", patient.lower()) in FILLERS
-    return "" if is_filler or set(patient.lower()) <= set("0x -_*^.") else patient
-
-
-def _slice_distance(dataset: pydicom.Dataset) -> float:
-    """What the header says of the distance between slices, in mm; 0 where it says nothing usable.
-
-    Some scanners write it with the sign of the direction in which the slices lie.
-    """
-    for element in ("SpacingBetweenSlices", "SliceThickness"):
-        try:
-            mm = abs(float(dataset.get(element) or 0))
-        except (TypeError, ValueError):
-            continue
-        if SMALLEST_MM <= mm <= LARGEST_MM:
-            return mm
-    return 0.0
-
-
-def _numbers(values: Sequence[Any], count: int) -> tuple[float, ...]:
-    """So many finite numbers of an element with several values."""
-    numbers = tuple(float(value) for value in values)
-    if len(numbers) != count or not np.isfinite(numbers).all():
-        raise ValueError(f"expected {count} numbers, got {numbers}")
-    return numbers
-
-
-def read_pixels(piece: Slice) -> NDArray[np.float32]:
-    """Intensities of a file, ``[Y, X]``, with its rescaling.
+def read_pixels(pieces: Sequence[Slice]) -> NDArray[np.float32]:
+    """Intensities of slices of one file, ``[N, Y, X]``, with their rescaling.
 
     Raises:
         UnusableError: If they cannot be read, are not finite, or are of another shape.
     """
-    dataset = _dataset(piece.path, None)
-    with _refusing(piece.path, "an image whose pixels can be read"):
-        pixels = np.asarray(dataset.pixel_array, dtype=np.float32)
-        slope = float(dataset.get("RescaleSlope", 1))
-        intercept = float(dataset.get("RescaleIntercept", 0))
-    pixels = pixels * np.float32(slope) + np.float32(intercept)
-    if pixels.shape != piece.size or not np.isfinite(pixels).all():
+    path, size = pieces[0].path, pieces[0].size
+    dataset = _dataset(path, None)
+    with _refusing(path, "an image whose pixels can be read"):
+        stored = np.reshape(dataset.pixel_array, (-1, *np.shape(dataset.pixel_array)[-2:]))
+        found = np.empty((len(pieces), *stored.shape[1:]), np.float32)
+        for number, piece in enumerate(pieces):
+            slope, intercept = rescaling(dataset, piece.frame)
+            found[number] = stored[piece.frame or 0]
+            found[number] *= np.float32(slope)
+            found[number] += np.float32(intercept)
+    if found.shape[1:] != size or not np.isfinite(found).all():
         raise UnusableError(
-            f"{piece.path.name}: expected finite pixels of shape {piece.size}, got {pixels.shape}"
+            f"{path.name}: expected finite pixels of shape {size}, got {found.shape[1:]}"
         )
-    return pixels
+    return found

@@ -1,4 +1,4 @@
-"""Cine series as they leave a scanner: one DICOM file for each slice and phase.
+"""Cine series as they leave a scanner: a DICOM file for each slice and phase, or for many.
 
 ::
 
@@ -30,7 +30,7 @@ from semiqc.exchange.readers.dicom.files import (
     files_in,
     is_dicom,
     read_pixels,
-    read_slice,
+    read_slices,
 )
 from semiqc.exchange.readers.dicom.grouping import Group, put_together
 from semiqc.exchange.readers.dicom.stack import CineStack, Slice, stack_slices
@@ -94,12 +94,13 @@ def _gathered(source: Path) -> tuple[list[Group], dict[Path, str]]:
     broken: dict[Path, str] = {}
     for path in files_in(source):
         try:
-            series, number, piece = read_slice(path)
+            pieces = read_slices(path)
         except UnusableError as error:
             if claims_to_be_dicom(path):
                 broken[path] = str(error)
         else:
-            found[path.parent, series, number].append(piece)
+            for series, number, piece in pieces:
+                found[path.parent, series, number].append(piece)
     groups = [Group(folder, uid, n, tuple(s)) for (folder, uid, n), s in found.items()]
     return groups, broken
 
@@ -147,9 +148,14 @@ def _subject(slices: Sequence[Slice]) -> str:
 def _image(stack: CineStack) -> NDArray[np.float32]:
     """Pixels of all files, ``[1, T, Z, Y, X]``."""
     image = np.empty((1, *stack.shape), np.float32)
+    places: dict[Path, list[tuple[int, int, Slice]]] = defaultdict(list)
     for z, phases in enumerate(stack.slices):
         for t, piece in enumerate(phases):
-            image[0, t, z] = read_pixels(piece)
+            places[piece.path].append((t, z, piece))
+    for within in places.values():
+        pixels = read_pixels([piece for _, _, piece in within])
+        for (t, z, _), plane in zip(within, pixels, strict=True):
+            image[0, t, z] = plane
     return image
 
 

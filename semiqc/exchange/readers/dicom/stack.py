@@ -45,7 +45,8 @@ class Slice:
         announced: Number of phases that the header announces; 0 where unknown.
         patient: PatientID; empty where there is none, or it is an anonymiser's filler.
         exam: StudyInstanceUID; empty where unknown.
-        uid: SOPInstanceUID; empty where unknown.
+        uid: SOPInstanceUID, with the frame where a file has several; empty where unknown.
+        frame: Of a file of several, from 0; None where it has one.
     """
 
     path: Path
@@ -61,6 +62,12 @@ class Slice:
     patient: str = ""
     exam: str = ""
     uid: str = ""
+    frame: int | None = None
+
+    @property
+    def called(self) -> str:
+        """How messages name it."""
+        return self.path.name if self.frame is None else f"{self.path.name} frame {self.frame + 1}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +104,7 @@ def stack_slices(slices: Sequence[Slice], broken: Sequence[str] = ()) -> CineSta
 
     Args:
         slices: In any order.
-        broken: Names of files beside them that could not be read, to be named where one is
-            missing.
+        broken: Names of unreadable files beside them, to be named where one is missing.
 
     Raises:
         UnusableError: If slices differ in size or direction, or one or a phase is missing or
@@ -150,13 +156,13 @@ def _check_alike(slices: Sequence[Slice]) -> None:
     first = next(piece for piece in slices if piece.size == common)
     for piece in slices:
         if piece.size != common:
-            raise UnusableError(f"{piece.path.name}: size {piece.size}, the others {common}")
+            raise UnusableError(f"{piece.called}: size {piece.size}, the others {common}")
         if not np.allclose(piece.spacing, first.spacing, rtol=1e-3):
             raise UnusableError(
-                f"{piece.path.name}: spacing {piece.spacing}, {first.path.name} {first.spacing}"
+                f"{piece.called}: spacing {piece.spacing}, {first.called} {first.spacing}"
             )
         if not np.allclose(piece.orientation, first.orientation, atol=SAME_DIRECTION):
-            raise UnusableError(f"{piece.path.name}: not parallel to {first.path.name}")
+            raise UnusableError(f"{piece.called}: not parallel to {first.called}")
 
 
 def _normal(piece: Slice) -> NDArray[np.float64]:
@@ -169,7 +175,7 @@ def _normal(piece: Slice) -> NDArray[np.float64]:
     normal: NDArray[np.float64] = np.cross(along_row, along_column)
     if abs(float(np.linalg.norm(normal)) - 1) > 10 * SAME_DIRECTION:
         raise UnusableError(
-            f"{piece.path.name}: rows and columns are not at right angles: {piece.orientation}"
+            f"{piece.called}: rows and columns are not at right angles: {piece.orientation}"
         )
     return normal
 
@@ -199,7 +205,7 @@ def _by_trigger(group: Sequence[Slice]) -> tuple[Slice, ...]:
     for first, second in pairwise(ordered):
         if (second.trigger_ms or 0.0) - (first.trigger_ms or 0.0) <= SAME_TRIGGER_MS:
             raise UnusableError(
-                f"{second.path.name}: same slice and phase as {first.path.name}"
+                f"{second.called}: same slice and phase as {first.called}"
                 f" (trigger time {first.trigger_ms:g} ms)"
             )
     return tuple(ordered)
@@ -214,7 +220,7 @@ def _by_instance(group: Sequence[Slice]) -> tuple[Slice, ...]:
     numbers = Counter(piece.instance for piece in group)
     number, count = numbers.most_common(1)[0]
     if count > 1:
-        same = [piece.path.name for piece in group if piece.instance == number]
+        same = [piece.called for piece in group if piece.instance == number]
         raise UnusableError(
             f"{same[1]}: cannot be told from {same[0]}; same slice, no trigger time and the"
             f" same instance number {number}"
