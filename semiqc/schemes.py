@@ -208,6 +208,16 @@ TUMOUR = LabelScheme(
 SCHEMES: dict[str, LabelScheme] = {scheme.name: scheme for scheme in (SHORT_AXIS, AORTA, TUMOUR)}
 """Schemes that a command may name."""
 
+SNOMED: dict[str, dict[str, tuple[str, str]]] = {
+    SHORT_AXIS.name: {
+        "RV": ("53085002", "Right ventricle"),
+        "MYO": ("49848007", "Left Ventricle Myocardium"),
+        "LV": ("87878005", "Left ventricle"),
+    },
+    AORTA.name: {"aorta": ("15825003", "Aorta")},
+}
+"""SNOMED CT's code and name of classes of known schemes."""
+
 
 def read_scheme(text: str) -> LabelScheme:
     """A known scheme, or the one that a YAML or JSON file describes.

@@ -132,7 +132,7 @@ def test_studies_whose_source_is_gone_stay_on_the_store_and_that_is_said_once(tm
     found = {case.study.name: case.grid for case in grids.on(map(ExportCase, studies))}
 
     assert found == {"patient001": "store", "patient002": "source"}
-    assert grids.told(2).startswith("1 of 2 studies have grid and intensities of the store")
+    assert grids.told().startswith("1 of 2 studies have grid and intensities of the store")
     assert [case.grid for case in Grids(SHORT_AXIS, "store").on(map(ExportCase, studies))] == [
         "store", "store",
     ]  # fmt: skip

@@ -111,7 +111,7 @@ def export(
     ] = "semiqc",
     seed: Annotated[int | None, typer.Option(help="Of the run; default: its first.")] = None,
     layout: Annotated[
-        str, typer.Option(help="nnunet or decathlon; auto tells by the folder's name.")
+        str, typer.Option(help="nnunet, decathlon, dicom-seg; auto tells by the folder's name.")
     ] = "auto",
     grid: Annotated[
         str, typer.Option(help="Whose grid and intensities images have: source or store.")

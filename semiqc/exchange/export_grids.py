@@ -18,6 +18,7 @@ class Grids:
         wanted: ``source`` or ``store``.
 
     Attributes:
+        count: Studies that came by.
         misses: Why a study stayed on the grid of the store, by its name; nobody misses a source
             of phantoms.
 
@@ -27,6 +28,7 @@ class Grids:
 
     scheme: LabelScheme
     wanted: str
+    count: int = 0
     misses: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -37,6 +39,7 @@ class Grids:
         """The cases, one after the other, with their sources."""
         origins = Origins(self.scheme)
         for case in cases:
+            self.count += 1
             yield self._sourced(case, origins) if self.wanted == SOURCE_GRID else case
 
     def _sourced(self, case: ExportCase, origins: Origins) -> ExportCase:
@@ -47,10 +50,10 @@ class Grids:
                 self.misses[case.study.name] = str(error)
             return case
 
-    def told(self, count: int) -> str:
-        """That so many of ``count`` studies have the store's grid, in one line."""
+    def told(self) -> str:
+        """That some studies have the store's grid, in one line."""
         name, reason = next(iter(self.misses.items()))
         return (
-            f"{len(self.misses)} of {count} studies have grid and intensities of the store, not of"
-            f" their source, such as {name}: {reason}"
+            f"{len(self.misses)} of {self.count} studies have grid and intensities of the store,"
+            f" not of their source, such as {name}: {reason}"
         )

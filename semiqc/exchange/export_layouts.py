@@ -106,5 +106,7 @@ def layout_named(layout: str, folder: str) -> ExportLayout:
     if layout == "auto":
         layout = "nnunet" if NNUNET_NAME.fullmatch(folder) else "decathlon"
     if layout not in LAYOUTS:
-        raise ValueError(f"unknown layout '{layout}'; known: auto, {', '.join(LAYOUTS)}")
+        raise ValueError(
+            f"unknown layout '{layout}'; known: auto, {', '.join(LAYOUTS)}, dicom-seg"
+        )
     return LAYOUTS[layout]

@@ -81,9 +81,10 @@ def export_cases(
     """
     folder = Path(folder)
     chosen, names = layout_named(layout, folder.name), class_names(scheme)
-    _check_folder(folder, chosen, overwrite)
+    _check_name(folder, chosen)
+    check_folder(folder, DESCRIPTION, overwrite)
     with whole_folder(folder) as unfinished:
-        _empty(unfinished)
+        emptied(unfinished)
         found = _write_cases(unfinished, cases, chosen, modalities, len(scheme.classes))
         if not found:
             raise ValueError(f"{folder}: no frame to export has a label")
@@ -138,28 +139,35 @@ def subject_folds(rows: Sequence[LineageRow]) -> list[dict[str, list[str]]]:
     return folds
 
 
-def _check_folder(folder: Path, layout: ExportLayout, overwrite: bool) -> None:
-    """Refuse a folder that nnU-Net would not find, or whose content must not be replaced.
+def _check_name(folder: Path, layout: ExportLayout) -> None:
+    """Refuse a folder that nnU-Net would not find.
 
     Raises:
         ValueError: If its name is not like ``Dataset501_Heart``.
-        FileExistsError: If it is a file, or holds something that may not be replaced.
     """
     if layout.is_nnunet and not NNUNET_NAME.fullmatch(folder.name):
         raise ValueError(
             f"{folder}: nnU-Net finds a data set by a name like Dataset501_Heart,"
             f" got {folder.name}"
         )
+
+
+def check_folder(folder: Path, mark: str, overwrite: bool) -> None:
+    """Refuse a folder whose content must not be replaced; ``mark`` is a file of what may be.
+
+    Raises:
+        FileExistsError: If it is a file, or holds something that may not be replaced.
+    """
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder}: is a file; name a folder")
     if folder.exists() and any(folder.iterdir()):
         if not overwrite:
             raise FileExistsError(f"{folder}: is not empty; name another folder, or overwrite it")
-        if not (folder / DESCRIPTION).is_file():
-            raise FileExistsError(f"{folder}: holds no {DESCRIPTION}, so it is not overwritten")
+        if not (folder / mark).is_file():
+            raise FileExistsError(f"{folder}: holds no {mark}, so it is not overwritten")
 
 
-def _empty(folder: Path) -> None:
+def emptied(folder: Path) -> None:
     """Remove what an export that was killed has left."""
     for left in folder.iterdir():
         if left.is_dir():

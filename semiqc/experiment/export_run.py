@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from semiqc.exchange.export_dicom import DICOM_SEG, export_dicom_seg
 from semiqc.exchange.export_grids import Grids
 from semiqc.exchange.exporting import export_cases
 from semiqc.exchange.lineage import (
@@ -67,12 +68,28 @@ def export_run(
         ValueError: If there is no such layout or grid.
     """
     store, cases = _learned_from(run, scenario, seed, monitor)
-    grids = Grids(store.scheme, grid)
+    grids = Grids(store.scheme, SOURCE_GRID if layout == DICOM_SEG else grid)
+    if layout == DICOM_SEG:
+        rows = export_dicom_seg(grids.on(cases), folder, store.scheme, overwrite=overwrite)
+        return _noted(rows, _no_dicom(grids.count, rows), monitor)
     rows = export_cases(
         grids.on(cases), folder, store.scheme, store.modalities, layout=layout, overwrite=overwrite
     )
-    if grids.misses:
-        monitor.note(grids.told(len({row.study for row in rows})))
+    return _noted(rows, grids.told() if grids.misses else "", monitor)
+
+
+def _no_dicom(count: int, rows: Sequence[LineageRow]) -> str:
+    """How many of ``count`` studies have no DICOM files; empty where all have some."""
+    left = count - len({row.study for row in rows})
+    return (
+        f"left out: {left} of {count} studies, not of DICOM files that are there" if left else ""
+    )
+
+
+def _noted(rows: list[LineageRow], note: str, monitor: Monitor) -> list[LineageRow]:
+    """The rows, once the note, if any, is told."""
+    if note:
+        monitor.note(note)
     return rows
 
 

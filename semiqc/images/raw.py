@@ -1,7 +1,7 @@
 """What readers give: studies as they lay in their source, or why they cannot be used."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,8 @@ class RawStudy:
         warnings: What is odd, in words that studies with the same oddity share.
         form: Place and time as the header of a NIfTI file has them, see ``semiqc.nifti.forms``.
         axes: Which axis of the file each of ``[Z, Y, X]`` is, see ``semiqc.images.axes``.
+        dicom: File of each slice and frame, ``[Z][T]``, and its number in that file where it has
+            several; empty for what is no DICOM.
     """
 
     name: str
@@ -65,6 +67,7 @@ class RawStudy:
     warnings: tuple[str, ...] = ()
     form: Mapping[str, Any] = field(default_factory=dict)
     axes: tuple[int, int, int] = (0, 1, 2)
+    dicom: Sequence[Sequence[tuple[Path, int | None]]] = ()
 
 
 @dataclass(frozen=True)

@@ -97,8 +97,12 @@ def _refusing(path: Path, reason: str) -> Iterator[None]:
                 raise UnusableError(f"{path.name}: not a DICOM file") from None
 
 
-def _dataset(path: Path, tags: list[str] | None) -> pydicom.Dataset:
-    """The elements named ``tags``; all, with pixels, where that is None."""
+def read_dataset(path: Path, tags: list[str] | None = None) -> pydicom.Dataset:
+    """The elements of a file that are named ``tags``; all, with pixels, where that is None.
+
+    Raises:
+        UnusableError: If the file cannot be read, or is too large.
+    """
     with (
         open_regular(path, most=LARGEST, called=path.name) as file,
         _refusing(path, "a readable DICOM file"),
@@ -134,7 +138,7 @@ def read_slices(path: Path) -> list[tuple[str, str, Slice]]:
     Raises:
         UnusableError: If the file cannot be read, or is not an image of a series.
     """
-    dataset = _dataset(path, TAGS)
+    dataset = read_dataset(path, TAGS)
     with _refusing(path, "an image of a series"):
         if dataset.get("SOPClassUID") == SegmentationStorage:
             raise UnusableError(f"{path.name}: a DICOM segmentation, expected an image")
@@ -221,7 +225,7 @@ def read_pixels(pieces: Sequence[Slice]) -> NDArray[np.float32]:
         UnusableError: If they cannot be read, are not finite, or are of another shape.
     """
     path, size = pieces[0].path, pieces[0].size
-    dataset = _dataset(path, None)
+    dataset = read_dataset(path)
     with _refusing(path, "an image whose pixels can be read"):
         stored = np.reshape(dataset.pixel_array, (-1, *np.shape(dataset.pixel_array)[-2:]))
         found = np.empty((len(pieces), *stored.shape[1:]), np.float32)

@@ -136,6 +136,7 @@ def _read(
         time_step=stack.time_step_ms,
         time_unit="msec" if stack.time_step_ms else "",
         warnings=(*group.notes, *_oddities(stack)),
+        dicom=[[(piece.path, piece.frame) for piece in phases] for phases in stack.slices],
     )
 
 
