@@ -1,5 +1,6 @@
 """Segmentations in files, graded by a store's references, fitted to and evaluated."""
 
+import csv
 import shutil
 
 import nibabel as nib
@@ -198,3 +199,27 @@ def test_two_sets_with_a_source_of_one_name_are_refused(suite_store, segmented, 
     assert code != 0
     assert "source 'net' stands elsewhere, too" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "suite").exists()
+
+
+def test_two_suites_stand_side_by_side_on_studies_that_neither_saw(
+    suite_store, segmented, tmp_path, capsys
+):
+    store, file = str(suite_store), str(tmp_path / "g.h5")
+    assert main(["qc", "grade", store, str(segmented), "-o", file]) == 0
+    options = ["--graded", file, "--estimators", "svr", "--folds", "2"]
+    for name, more in (("plain", "10"), ("stiff", "0.01")):
+        command = ["qc", "fit", store, "-o", str(tmp_path / name), *options, "--test", "2"]
+        assert main([*command, "--set", f"svr.c={more}"]) == 0
+
+    both = [str(tmp_path / "plain"), str(tmp_path / "stiff")]
+    assert main(["qc", "evaluate", *both, file, "-o", str(tmp_path / "e")]) == 0
+
+    assert "errors on the same segmentations" in capsys.readouterr().out
+    with (tmp_path / "e" / "pairs.csv").open() as text:
+        rows = list(csv.DictReader(text))
+    assert {(row["first"], row["second"]) for row in rows} == {("plain/svr", "stiff/svr")}
+    assert {(row["quality"], row["structure"]) for row in rows} >= {("dice", "all"), ("nsd", "LV")}
+    assert {row["n"] for row in rows} == {"4"}
+    assert "## Between estimators" in (tmp_path / "e" / "table.md").read_text()
+    assert main(["qc", "evaluate", both[0], both[0], file]) != 0
+    assert "two suites are called plain" in " ".join(capsys.readouterr().err.split())

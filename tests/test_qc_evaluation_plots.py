@@ -23,6 +23,7 @@ def judgements_of(estimator, true, dice, *, group="DCM", nsd=None, structure="A"
             estimator=estimator,
             item=item,
             study=f"s{item}",
+            subject=f"s{item}",
             source="",
             group=group,
             structure=name,

@@ -19,7 +19,7 @@ from semiqc.files.store.writer import StoreWriter
 from semiqc.phantom import write_phantoms
 from semiqc.schemes import SHORT_AXIS
 from semiqc.study import Geometry, Prediction
-from semiqc.suites.evaluating import evaluate_suite
+from semiqc.suites.evaluating import evaluate_suites
 
 
 @pytest.fixture(scope="module")
@@ -316,17 +316,17 @@ def test_a_suite_is_not_evaluated_on_other_data(suite, tmp_path):
     swapped = replace(named, structures=(replace(first, values=others[0].values), *others))
     turned = replace(named, structures=SHORT_AXIS.structures[::-1])
 
-    assert evaluate_suite(suite, graded("named", scheme=named)).evaluation.judgements
+    assert evaluate_suites([suite], graded("named", scheme=named)).evaluation.judgements
     with pytest.raises(ValueError, match=r"LV is label 2 in other, label 3 in short-axis"):
-        evaluate_suite(suite, graded("scheme", scheme=swapped))
+        evaluate_suites([suite], graded("scheme", scheme=swapped))
     with pytest.raises(ValueError, match=r"in the order RV, MYO, LV, the suite LV, MYO, RV"):
-        evaluate_suite(suite, graded("turned", scheme=turned))
+        evaluate_suites([suite], graded("turned", scheme=turned))
     with pytest.raises(ValueError, match=r"surface Dice forgives 8 mm, the suite's 2 mm"):
-        evaluate_suite(suite, graded("tolerance", tolerance_mm=8.0))
+        evaluate_suites([suite], graded("tolerance", tolerance_mm=8.0))
     with pytest.raises(ValueError, match="2 modalities, the suite was made for 1"):
-        evaluate_suite(suite, graded("modalities", named=("a", "b")))
+        evaluate_suites([suite], graded("modalities", named=("a", "b")))
     with pytest.raises(ValueError, match=r"has pixels of .* mm, the suite sees"):
-        evaluate_suite(suite, graded("pixels", pixels=1.5))
+        evaluate_suites([suite], graded("pixels", pixels=1.5))
 
 
 def test_a_suite_is_not_evaluated_on_those_who_taught_it(suite, tmp_path, capsys):
@@ -350,7 +350,7 @@ def test_a_suite_is_not_evaluated_on_another_visit_of_a_subject_who_taught_it(
     grade_held_out(Store(visits), path, {"seggen": SegGen(times=1)}, names[:2], names[2:])
 
     with pytest.raises(ValueError, match="the suite learned from all 2 studies"):
-        evaluate_suite(suite, path)
+        evaluate_suites([suite], path)
 
 
 def test_a_suite_is_not_overwritten(suite, store, capsys):

@@ -41,6 +41,7 @@ class Judgement:
         estimator: Its name.
         item: Number of the prediction in the graded set.
         study: Name of the study.
+        subject: Whom the study is of; its name where that is unknown.
         source: What made the prediction.
         group: Of the study.
         structure: Name, or ``"all"``.
@@ -64,6 +65,7 @@ class Judgement:
     estimator: str
     item: int
     study: str
+    subject: str
     source: str
     group: str
     structure: str
@@ -126,6 +128,7 @@ def _about(name: str, item: int, one: Graded, score: float, ms: float) -> Judgem
         estimator=name,
         item=item,
         study=one.prediction.study,
+        subject=one.whose,
         source=one.source,
         group=one.group,
         structure=ALL,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from qc.evaluation.comparing import GroupRow, PairRow
 from qc.evaluation.drawing import TITLES
 from qc.evaluation.figures import FigureRow
 from qc.evaluation.judgement import ALL
@@ -33,6 +34,59 @@ def markdown_of(rows: Sequence[FigureRow]) -> str:
     for by in ("group", "source"):
         parts.append((f"By {by}, mean over structures", _by(by, rows)))
     return "\n".join(_section(title, found) for title, found in parts if found)
+
+
+def pairs_markdown(rows: Sequence[PairRow]) -> list[str]:
+    """The tests between every two estimators, mean over structures; nothing without a pair."""
+    cells = [
+        {
+            "Of": TITLES[row.quality],
+            "First": _text(row.first),
+            "Second": _text(row.second),
+            "n": str(row.n),
+            "Subjects": str(row.subjects),
+            "MAE first": _number(row.mae_first),
+            "MAE second": _number(row.mae_second),
+            "r first": _number(row.pearson_first),
+            "r second": _number(row.pearson_second),
+            "Difference": _number(row.difference) + _interval(row.low, row.high),
+            "t p": _p(row.t_p),
+            "Holm": _p(row.t_holm),
+            "Wilcoxon p": _p(row.wilcoxon_p),
+            "Holm, Wilcoxon": _p(row.wilcoxon_holm),
+        }
+        for row in rows
+        if row.structure == ALL
+    ]
+    note = (
+        "Paired over the absolute errors of each subject; Holm's adjustment is for all pairs,"
+        " qualities and structures.\n"
+    )
+    return [_section("Between estimators, mean over structures", cells), note] if cells else []
+
+
+def groups_markdown(rows: Sequence[GroupRow]) -> list[str]:
+    """The tests between the healthy and all others; nothing where there are no such groups."""
+    cells = [
+        {
+            "Estimator": _text(row.estimator),
+            "Of": TITLES[row.quality],
+            "Structure": _text(row.structure),
+            "Healthy": str(row.healthy),
+            "Others": str(row.others),
+            "MAE healthy (SD)": _with_sd(row.mae_healthy, row.sd_healthy),
+            "MAE others (SD)": _with_sd(row.mae_others, row.sd_others),
+            "t p": _p(row.t_p),
+            "Holm": _p(row.t_holm),
+        }
+        for row in rows
+    ]
+    return [_section("Healthy and others, subjects", cells)] if cells else []
+
+
+def _p(value: float) -> str:
+    """A p-value; those too small to matter as a bound."""
+    return "< .001" if value < 0.001 else _number(value)
 
 
 def _by(by: str, rows: Sequence[FigureRow]) -> list[dict[str, str]]:

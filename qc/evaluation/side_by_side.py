@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from qc.base import Graded, ProgressCallback, QualityEstimator, unobserved
 from qc.consensus.panel import Panel
+from qc.evaluation.comparing import GroupRow, PairRow, groups_of, pairs_of
 from qc.evaluation.drawing import save
 from qc.evaluation.figures import FigureRow
 from qc.evaluation.judgement import Judgement
 from qc.evaluation.judging import judge
-from qc.evaluation.markdown import markdown_of
+from qc.evaluation.markdown import groups_markdown, markdown_of, pairs_markdown
 from qc.evaluation.plots import pictures
 from qc.evaluation.table import table_of
 from qc.evaluation.thresholds import THRESHOLD, QualityThreshold, thresholds_of
@@ -22,6 +23,7 @@ from semiqc.files.tables import write_rows
 from semiqc.schemes import LabelScheme
 
 FIGURES = "figures.csv"
+PAIRS, GROUPS = "pairs.csv", "healthy.csv"
 JUDGEMENTS = "judgements.csv"
 TABLE = "table.md"
 
@@ -45,6 +47,14 @@ class Evaluation:
         """The figures: estimator by quality and structure, overall, by group and by source."""
         return table_of(self.judgements, self.thresholds)
 
+    def pairs(self) -> list[PairRow]:
+        """Every two estimators on the same segmentations, with tests of their errors."""
+        return pairs_of(self.judgements)
+
+    def groups(self) -> list[GroupRow]:
+        """Errors in the healthy and in the others, where there are such groups."""
+        return groups_of(self.judgements)
+
     def write(self, folder: Path) -> list[FigureRow]:
         """Write figures and single judgements as CSV, a Markdown table, and pictures as PNG.
 
@@ -56,7 +66,11 @@ class Evaluation:
         rows = self.table()
         write_rows(folder / FIGURES, FigureRow, rows)
         write_rows(folder / JUDGEMENTS, Judgement, self.judgements)
-        write_text(folder / TABLE, markdown_of(rows))
+        pairs, groups = self.pairs(), self.groups()
+        write_rows(folder / PAIRS, PairRow, pairs)
+        write_rows(folder / GROUPS, GroupRow, groups)
+        tests = [*pairs_markdown(pairs), *groups_markdown(groups)]
+        write_text(folder / TABLE, "\n".join([markdown_of(rows), *tests]))
         for name, figure in pictures(self.judgements, self.population).items():
             save(figure, folder / f"{name}.png")
         return rows

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from semiqc.cli.options import Labels, Output, Overwrite, Seed, SuiteFolder, meaning_of
+from semiqc.cli.options import Labels, Output, Overwrite, Seed, meaning_of
 from semiqc.cli.output import bar, console, print_left_out, print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qc.evaluation import Evaluation
+    from qc.evaluation.comparing import PairRow
     from qc.evaluation.figures import FigureRow
     from qc.suites.suite import Suite
 
@@ -142,7 +145,9 @@ def grade(
 
 @app.command()
 def evaluate(
-    suite: SuiteFolder,
+    suites: Annotated[
+        list[Path], typer.Argument(help="Folders that `semiqc qc fit` wrote, side by side.")
+    ],
     graded: Annotated[Path, typer.Argument(help="Graded segmentations, such as test.h5.")],
     output: EvaluationFolder = None,
     store: Annotated[
@@ -154,17 +159,19 @@ def evaluate(
     threshold: Threshold = "0.7",
     overwrite: Overwrite = False,
 ) -> None:
-    """Tell how well the estimators of a suite judge studies they never saw."""
-    from semiqc.suites.evaluating import evaluate_suite
+    """Tell how well the estimators of suites judge studies they never saw."""
+    from semiqc.suites.evaluating import evaluate_suites
 
     bound = _threshold(threshold)
     if output is not None:
         _require_empty(output, overwrite)
     with bar("evaluate") as tick:
-        found = evaluate_suite(
-            suite, graded, store=store, balanced=balanced, threshold=bound, observe=tick
+        found = evaluate_suites(
+            suites, graded, store=store, balanced=balanced, threshold=bound, observe=tick
         )
     _print_figures(found.evaluation, output)
+    if len(suites) > 1:
+        _print_pairs(found.evaluation.pairs())
     if found.left_out:
         console.print(
             f"left out {len(found.left_out)} studies that the suite was fitted to",
@@ -190,9 +197,14 @@ def _require_empty(folder: Path, overwrite: bool) -> None:
 
 def _print_figures(evaluation: "Evaluation", output: Path | None) -> None:
     """Means over structures on the console; the rest into the folder, where one is named."""
+    figures = evaluation.write(output) if output else evaluation.table()
+    _print_means(figures)
+
+
+def _print_means(figures: "Sequence[FigureRow]") -> None:
+    """The figures of every estimator."""
     from qc.evaluation.judgement import ALL
 
-    figures = evaluation.write(output) if output else evaluation.table()
     print_table(
         "mean over structures",
         ("estimator", "of", "n", "r", "MAE", "accuracy", "AURC", "error map", "ms"),
@@ -202,6 +214,25 @@ def _print_figures(evaluation: "Evaluation", output: Path | None) -> None:
             if row.by == row.structure == ALL and row.quality != "multi_class"
         ],
     )
+
+
+def _print_pairs(pairs: "Sequence[PairRow]") -> None:
+    """Every two estimators on the same segmentations, where there are two."""
+    from qc.evaluation.judgement import ALL
+
+    shown = [_pair_cells(row) for row in pairs if row.structure == ALL]
+    if shown:
+        columns = ("first", "second", "of", "MAE", "MAE", "subjects", "t", "Wilcoxon")
+        print_table("errors on the same segmentations; p adjusted by Holm", columns, shown)
+
+
+def _pair_cells(row: "PairRow") -> tuple[str | int, ...]:
+    """The errors of two estimators, and the p-values of their difference."""
+    from semiqc.pages.table import number_text, p_text
+
+    errors = [number_text(one, 3) for one in (row.mae_first, row.mae_second)]
+    tests = [p_text(one) for one in (row.t_holm, row.wilcoxon_holm)]
+    return row.first, row.second, row.quality, *errors, row.subjects, *tests
 
 
 def _cells(row: "FigureRow") -> tuple[str | int, ...]:

@@ -1,6 +1,8 @@
-"""From a suite to how well its estimators judge studies that they never saw."""
+"""From suites to how well their estimators judge studies that they never saw."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +20,19 @@ from semiqc.suites.suiting import refuse_other_data
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """How well a suite judges, and what it was not asked about.
+    """How well suites judge, and what they were not asked about.
 
     Args:
-        evaluation: Of all its estimators.
-        left_out: Studies of the graded set that the suite learned from.
+        evaluation: Of all their estimators.
+        left_out: Studies of the graded set that a suite learned from.
     """
 
     evaluation: Evaluation
     left_out: tuple[str, ...]
 
 
-def evaluate_suite(
-    folder: Path,
+def evaluate_suites(
+    folders: Sequence[Path],
     graded: Path,
     *,
     store: Path | None = None,
@@ -39,10 +41,11 @@ def evaluate_suite(
     seed: int = 0,
     observe: ProgressCallback = unobserved,
 ) -> Evaluated:
-    """Judge the estimators of a suite on graded segmentations of studies it never saw.
+    """Judge the estimators of suites on the same graded segmentations of studies none ever saw.
 
     Args:
-        folder: Of the suite.
+        folders: Of the suites. Where there are several, estimators are called ``SUITE/NAME``, so
+            that two configurations of one estimator can stand side by side.
         graded: File of graded segmentations.
         store: That they were made of; by default where it then was.
         balanced: Draw as many from each tenth of the mean Dice, as the papers do.
@@ -51,30 +54,73 @@ def evaluate_suite(
         observe: Told how many segmentations are judged, and of how many.
 
     Raises:
-        ValueError: If the suite learned from all studies, or was made for other structures,
-            modalities or spacing.
+        ValueError: If the suites learned from all studies, or one was made for other structures,
+            modalities or spacing, or two have folders of one name.
     """
-    suite = Suite.load(folder)
+    suites = _named_suites(folders)
     held = GradedSet(graded, Store(store or store_of(graded)))
-    refuse_other_data(suite, held.store, "and grade anew")
-    _refuse_other_tolerance(suite, held)
-    unseen, seen = _unseen(suite, held)
+    for suite in suites.values():
+        refuse_other_data(suite, held.store, "and grade anew")
+        _refuse_other_tolerance(suite, held)
+    unseen, seen = _unseen(list(suites.values()), held)
     population = unseen.mean_dice
     if balanced:
         unseen = unseen.subset(balanced_subset(population, np.random.default_rng(seed)))
-    panel, scheme = suite.panel, suite.scheme
-    found = evaluate(panel, unseen, scheme, threshold=threshold, observe=observe)
-    return Evaluated(replace(found, population=population), seen)
+    found = []
+    for place, suite in enumerate(suites.values()):
+        tell = partial(_observe_part, observe, place, len(suites))
+        found.append(
+            evaluate(suite.panel, unseen, suite.scheme, threshold=threshold, observe=tell)
+        )
+    return Evaluated(replace(_together(list(suites), found), population=population), seen)
 
 
-def _unseen(suite: Suite, held: GradedSet) -> tuple[GradedSet, tuple[str, ...]]:
-    """Segmentations of studies that the suite did not learn from, and names of the others.
+def _named_suites(folders: Sequence[Path]) -> dict[str, Suite]:
+    """The suites by the name of their folder.
 
     Raises:
-        ValueError: If it learned from all.
+        ValueError: If two have the same name.
+    """
+    named: dict[str, Suite] = {}
+    for folder in folders:
+        name = folder.resolve().name
+        if name in named:
+            raise ValueError(
+                f"{folder}: two suites are called {name}, which a table could not tell apart;"
+                " rename a folder"
+            )
+        named[name] = Suite.load(folder)
+    return named
+
+
+def _observe_part(
+    observe: ProgressCallback, place: int, parts: int, done: int, total: int
+) -> None:
+    """Tell how far one of several suites is, as a share of all."""
+    observe(place * total + done, parts * total)
+
+
+def _together(suites: Sequence[str], found: Sequence[Evaluation]) -> Evaluation:
+    """What the estimators of all suites said; with the name of the suite where it needs one."""
+    if len(found) == 1:
+        return found[0]
+    judgements = [
+        replace(row, estimator=f"{name}/{row.estimator}")
+        for name, one in zip(suites, found, strict=True)
+        for row in one.judgements
+    ]
+    return replace(found[0], judgements=judgements)
+
+
+def _unseen(suites: Sequence[Suite], held: GradedSet) -> tuple[GradedSet, tuple[str, ...]]:
+    """Segmentations of studies that no suite learned from, and names of the others.
+
+    Raises:
+        ValueError: If they learned from all.
     """
     names = set(held.studies.tolist())
-    seen = sorted(name for name in names if suite.training.has_seen(held.store.study(name)))
+    studies = [held.store.study(name) for name in sorted(names)]
+    seen = [one.name for one in studies if any(s.training.has_seen(one) for s in suites)]
     unseen = held.of_studies(names - set(seen))
     if not len(unseen):
         raise ValueError(

@@ -72,14 +72,19 @@ def grade_files(
     writer = GradedWriter(output, store, tolerance_mm=tolerance_mm, overwrite=overwrite)
     _refuse_nothing(files, folders, found)
     with writer:
-        for number, (source, file) in enumerate(files, start=1):
-            _add_or_leave_out(writer, source, file, values, found)
+        for number, one in enumerate(files, start=1):
+            _add_or_leave_out(writer, *one, values, found)
             on_progress(number, len(files))
         if not found.graded:
             _refuse_nothing((), folders, found)
-    labelled = {study.name for study in store if study.labelled_frames}
-    found.unsegmented = sorted(labelled - found.studies)
+    found.unsegmented = _unsegmented(store, found)
     return found
+
+
+def _unsegmented(store: Store, found: GradedFiles) -> list[str]:
+    """Names of the studies with a reference of which no file was graded."""
+    labelled = {study.name for study in store if study.labelled_frames}
+    return sorted(labelled - found.studies)
 
 
 def _find(
