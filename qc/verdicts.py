@@ -34,6 +34,10 @@ class Verdict:
     reason: str = ""
 
 
+MIN_SHARE = 0.3
+"""Share of good, and of erroneous, predictions that a classifier can learn from."""
+
+
 @dataclass(frozen=True)
 class SimulatedReader:
     """Decides from the labelled frames of the reference, in place of a clinician.

@@ -366,7 +366,8 @@ def test_a_suite_is_not_overwritten(suite, store, capsys):
     ("arguments", "message"),
     [
         (["--estimators", "ccn"], "did you mean 'cnn'?"),
-        (["--estimators", "curve"], "unknown 'curve'"),
+        (["--estimators", "kurve"], "unknown 'kurve'; did you mean 'curve'"),
+        (["--verdicts", "verdicts.csv"], "belong together; name all"),
         (["--sources", "forrest"], "did you mean 'forest'?"),
         (["--set", "cnn.stepz=3"], "cnn.stepz: unknown 'stepz'; did you mean 'steps'?"),
         (["--set", "cnn.steps=many"], "cnn.steps: input should be a valid integer"),

@@ -1,5 +1,8 @@
 from .balance import balanced_draw as balanced_draw
 from .balance import balanced_subset as balanced_subset
+from .cines import CineLadder as CineLadder
+from .cines import grade_cines as grade_cines
+from .cines import read_cines as read_cines
 from .failures import SliceFailures as SliceFailures
 from .forest import ForestSource as ForestSource
 from .ladder import CnnLadder as CnnLadder

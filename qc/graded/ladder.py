@@ -92,6 +92,13 @@ class CnnLadder(Source):
         )
 
     def make(self, train: Sequence[Study], judged: Sequence[Study]) -> Iterator[Made]:
+        for name, segmenter, learned in self.fitted(train):
+            yield from judged_by(
+                segmenter, learned, judged, name, samples=self.samples, seed=self.seed
+            )
+
+    def fitted(self, train: Sequence[Study]) -> Iterator[tuple[str, UNet, list[Study]]]:
+        """Each network with its name, trained, and the studies that it learned from."""
         modalities = modalities_of(train)
         for number in range(1, self.rungs + 1):
             rung = self.rung(number)
@@ -106,7 +113,4 @@ class CnnLadder(Source):
                 dropout=self.dropout,
                 training=replace(self.training, steps=rung.steps, seed=self.seed * 1_000 + number),
             ).fit(learned)
-            yield from judged_by(
-                segmenter, learned, judged, f"ladder-{number:02d}",
-                samples=self.samples, seed=self.seed,
-            )  # fmt: skip
+            yield f"ladder-{number:02d}", segmenter, learned

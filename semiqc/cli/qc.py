@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from semiqc.cli.cines import (
+    evaluate_on_cines,
+    print_own_figures,
+    reviewed_of,
+    say_left_out,
+)
 from semiqc.cli.options import Labels, Output, Overwrite, Seed, meaning_of
 from semiqc.cli.output import bar, console, print_left_out, print_table
 
@@ -62,6 +68,11 @@ def fit(
     folds: Annotated[int, typer.Option(min=2, help="Of the cross-fitting.")] = 4,
     seed: Seed = 0,
     tolerance: Tolerance = 2.0,
+    verdicts: Annotated[
+        Path | None, typer.Option(help="A reader's verdicts on --segmentations, for curve.")
+    ] = None,
+    images: Annotated[Path | None, typer.Option(help="Images of the verdicts.")] = None,
+    segmentations: Annotated[Path | None, typer.Option(help="Whole cines of them.")] = None,
     changes: Changes = None,
 ) -> None:
     """Make segmentations of known quality, and fit estimators to them."""
@@ -79,9 +90,11 @@ def fit(
         folds=folds,
         seed=seed,
         tolerance_mm=tolerance,
+        reviewed=reviewed_of(verdicts, images, segmentations),
     )
     suite = SuiteMaker(store, output, settings, Terminal(console)).make()
     console.print(f"{_fitted(suite)}: {output}", highlight=False)
+    print_own_figures(suite)
 
 
 def _chosen(**given: str | None) -> dict[str, Any]:
@@ -148,7 +161,7 @@ def evaluate(
     suites: Annotated[
         list[Path], typer.Argument(help="Folders that `semiqc qc fit` wrote, side by side.")
     ],
-    graded: Annotated[Path, typer.Argument(help="Graded segmentations, such as test.h5.")],
+    graded: Annotated[Path, typer.Argument(help="Graded segmentations: test.h5, test_cines.csv.")],
     output: EvaluationFolder = None,
     store: Annotated[
         Path | None, typer.Option(help="Their store, if it is not where it was.")
@@ -165,6 +178,9 @@ def evaluate(
     bound = _threshold(threshold)
     if output is not None:
         _require_empty(output, overwrite)
+    if graded.suffix.lower() == ".csv":
+        evaluate_on_cines(suites, graded, output, store)
+        return
     with bar("evaluate") as tick:
         found = evaluate_suites(
             suites, graded, store=store, balanced=balanced, threshold=bound, observe=tick
@@ -172,11 +188,7 @@ def evaluate(
     _print_figures(found.evaluation, output)
     if len(suites) > 1:
         _print_pairs(found.evaluation.pairs())
-    if found.left_out:
-        console.print(
-            f"left out {len(found.left_out)} studies that the suite was fitted to",
-            highlight=False,
-        )
+    say_left_out(found.left_out)
     if output:
         console.print(f"each structure, group and source, and plots: {output}", highlight=False)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from qc import ESTIMATORS
+from qc.verdicts import MIN_SHARE
 from semiqc.experiment.sections import check_known
 from semiqc.work.arguments import checked_arguments
 from semiqc.work.sections import OneOf, Section
@@ -48,7 +49,7 @@ class ReaderSettings(Section):
     """Erroneous where the Dice of any structure is below."""
     max_ef_error: Annotated[float, Field(gt=0)] = 10.0
     """Erroneous where an ejection fraction is off by more, in percentage points."""
-    min_share: Annotated[float, Field(ge=0, le=0.5)] = 0.3
+    min_share: Annotated[float, Field(ge=0, le=0.5)] = MIN_SHARE
     """Share of the predictions that must be found good, and as many erroneous. Where the bounds
     give fewer they are widened or narrowed, for a classifier cannot learn from one kind; 0 keeps
     them."""

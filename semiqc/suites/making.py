@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qc.base import Quality, QualityEstimator
+from qc.base import Graded, Quality, QualityEstimator
 from qc.consensus.blend import Blend
 from qc.consensus.panel import Panel
 from qc.estimators.registry import ESTIMATORS, make_estimator
@@ -18,16 +18,16 @@ from qc.suites.suite import Suite, refuse_suite
 from semiqc.files.atomic import make_folder, whole_file
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import SplitRow, write_rows
+from semiqc.suites.cines import CineMaker
 from semiqc.suites.settings import SuiteSettings
 from semiqc.work.folder import locked
-from semiqc.work.monitor import Monitor, Tick
+from semiqc.work.monitor import PERCENT, Monitor, Tick, percent_of
 from semiqc.work.split import draw_split
 from semiqc.work.stages import RunFolder
 
 SPLIT = "split.csv"
 FITTED_TO, WEIGHED_BY, HELD_OUT = "graded.h5", "calibration.h5", "test.h5"
 FITTED = "estimator.safetensors"
-PERCENT = 100
 
 
 class SuiteMaker:
@@ -51,6 +51,7 @@ class SuiteMaker:
         self.settings = settings
         self.monitor = monitor
         self.folder = RunFolder(output, monitor.stage, monitor.note)
+        self.cines = CineMaker(self.store, output, settings, self.folder, monitor)
 
     def make(self) -> Suite:
         """The suite, saved; no other process makes one in the same folder meanwhile.
@@ -64,6 +65,8 @@ class SuiteMaker:
         for name in self.settings.estimators:
             self._check(name)
         self.settings.make_sources(self.store)
+        if self.settings.of_verdicts:
+            self.cines.check()
         make_folder(self.output)
         with locked(self.output):
             # Who waited at the door may find one that was made meanwhile.
@@ -76,7 +79,13 @@ class SuiteMaker:
         graded, key = self._graded(FITTED_TO, train)
         if test:
             self._graded(HELD_OUT, train, test)
-        fitted = {name: self._fitted(name, graded, key) for name in self.settings.estimators}
+            self.cines.held_out(train, test)
+        fitted = {
+            name: self._fitted(name, graded, key)
+            for name in self.settings.estimators
+            if name not in self.settings.of_verdicts
+        }
+        fitted |= self._of_verdicts(train)
         blend = self._blend(fitted, train, calibrate) if calibrate else None
         suite = Suite(self.store.scheme, fitted, self._domain(graded, train, calibrate), blend)
         suite.save(self.output)
@@ -115,6 +124,7 @@ class SuiteMaker:
         weighed_by = {self.store.study(name).subject for name in calibrate}
         return replace(
             domain,
+            names=tuple(sorted({*domain.names, *self.cines.names})),
             weighing=tuple(sorted(calibrate)),
             subjects=tuple(sorted({*domain.subjects, *weighed_by})),
         )
@@ -160,7 +170,7 @@ class SuiteMaker:
         common: dict[str, Any] = {
             "tolerance_mm": settings.tolerance_mm,
             "overwrite": True,
-            "observe": partial(_show, tick),
+            "observe": partial(percent_of, tick),
         }
         sources = settings.make_sources(self.store)
         if judged is not None:
@@ -168,6 +178,14 @@ class SuiteMaker:
         else:
             folds, seed = settings.folds, settings.seed
             grade(self.store, path, sources, studies=train, folds=folds, seed=seed, **common)
+
+    def _of_verdicts(self, train: Sequence[str]) -> dict[str, QualityEstimator]:
+        """The estimators that learn from verdicts on whole cines, fitted."""
+        names = self.settings.of_verdicts
+        if not names:
+            return {}
+        cines, key = self.cines.learned_from(train)
+        return {name: self._fitted(name, cines, key) for name in names}
 
     def _blend(
         self, fitted: Mapping[str, QualityEstimator], train: Sequence[str], spared: Sequence[str]
@@ -177,8 +195,11 @@ class SuiteMaker:
         return self._weighed(fitted, known)
 
     def _weighed(self, fitted: Mapping[str, QualityEstimator], known: GradedSet) -> Blend:
-        """Weights fitted to what the estimators say of studies that none of them learned from."""
-        panel = Panel(fitted)
+        """Weights fitted to what the estimators say of studies that none of them learned from.
+
+        Those who judge the course of whole cines have nothing to say of frames, and no weight.
+        """
+        panel = Panel({n: one for n, one in fitted.items() if not one.learns_from_verdicts})
         qualities: dict[str, list[Quality | None]] = {name: [] for name in panel.names}
         with self.monitor.progress("weigh the estimators", len(known)) as tick:
             for number, one in enumerate(known, start=1):
@@ -209,7 +230,7 @@ class SuiteMaker:
             **self.settings.arguments(name),
         )
 
-    def _fitted(self, name: str, graded: GradedSet, key: str) -> QualityEstimator:
+    def _fitted(self, name: str, graded: Sequence[Graded], key: str) -> QualityEstimator:
         """An estimator fitted to the graded set, read back from its file.
 
         It is read even where it was just fitted, so that a making that goes on has the same
@@ -221,13 +242,8 @@ class SuiteMaker:
         def make(unfinished: Path) -> None:
             blank = self._blank(name)
             with self.monitor.progress(f"fit {name}", PERCENT) as tick:
-                fitted = blank.fit(graded, observe=partial(_show, tick))
+                fitted = blank.fit(graded, observe=partial(percent_of, tick))
             save_estimator(fitted, unfinished / FITTED)
 
         stage = self.folder.stage(f"fit-{name}", {"arguments": arguments, "graded": key}, make)
         return load_estimator(stage.folder / FITTED, ESTIMATORS)
-
-
-def _show(tick: Tick, done: int, total: int, title: str = "") -> None:
-    """Tell a monitor the share that is done, in percent; it does not show the title."""
-    tick(PERCENT * done // total, {})

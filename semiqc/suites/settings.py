@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from annotated_types import Ge, Interval
 
 from qc.estimators.registry import ESTIMATORS
-from qc.graded import SOURCES, GradedSet, Source
+from qc.graded import SOURCES, CineLadder, GradedSet, Source
 from qc.graded.given import given_by
+from qc.verdicts import SimulatedReader
 from semiqc.files.checksums import sha256_of
 from semiqc.files.store.reader import Store
 from semiqc.images.sizes import LARGEST_MM
@@ -29,9 +30,23 @@ DEFAULT_ESTIMATORS = tuple(
 """All that learn from frames of anybody's segmentation."""
 
 
-def known_estimators() -> list[str]:
-    """All that learn from frames of known quality; ``semiqc run`` has verdicts for the others."""
-    return [name for name, kind in ESTIMATORS.items() if not kind.learns_from_verdicts]
+OF_CINES: dict[str, type] = {"cines": CineLadder, "reader": SimulatedReader}
+"""What gives whole cines and verdicts to the estimators that learn from these."""
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """Whole cines that any program segmented, and a reader's verdicts on them.
+
+    Args:
+        verdicts: CSV with the columns ``study`` and ``verdict``.
+        images: Folder of images; see ``semiqc.exchange.readers.pairs``.
+        segmentations: Likewise.
+    """
+
+    verdicts: Path
+    images: Path
+    segmentations: Path
 
 
 @dataclass(frozen=True)
@@ -50,6 +65,8 @@ class SuiteSettings:
         folds: Of the cross-fitting.
         seed: Of all that is drawn.
         tolerance_mm: Surface distance that the surface Dice forgives.
+        reviewed: What estimators of verdicts learn from; None for cines of the store, segmented
+            by a ladder of networks (``cines``) and judged by a simulated reader (``reader``).
 
     Raises:
         ValueError: If a name or an argument is unknown.
@@ -64,18 +81,21 @@ class SuiteSettings:
     folds: Annotated[int, Ge(2)] = 4
     seed: SeedNumber = 0
     tolerance_mm: Annotated[float, Interval(ge=0, le=LARGEST_MM)] = NSD_TOLERANCE_MM
+    reviewed: Reviewed | None = None
 
     def __post_init__(self) -> None:
         check_bounds(self)
         if not self.sources and not self.graded:
             raise ValueError("a suite needs sources or graded segmentations to learn from")
         for name in self.estimators:
-            if name not in known_estimators():
-                raise ValueError(f"estimator {unknown(name, known_estimators())}")
+            if name not in ESTIMATORS:
+                raise ValueError(f"estimator {unknown(name, list(ESTIMATORS))}")
         for name in self.sources:
             if name not in SOURCES:
                 raise ValueError(f"source {unknown(name, list(SOURCES))}")
-        chosen = [*self.estimators, *self.sources]
+        if self.reviewed and not self.of_verdicts:
+            raise ValueError("--verdicts: no estimator learns from verdicts; add curve")
+        chosen = [*self.estimators, *self.sources, *(OF_CINES if self.needs_cines else ())]
         for name in self._given():
             if name not in chosen:
                 raise ValueError(f"--set: {unknown(name, chosen)}")
@@ -83,13 +103,23 @@ class SuiteSettings:
             self.arguments(name)
         self._check_uncertainty()
 
+    @property
+    def of_verdicts(self) -> tuple[str, ...]:
+        """Names of the estimators that learn from verdicts on whole cines."""
+        return tuple(name for name in self.estimators if ESTIMATORS[name].learns_from_verdicts)
+
+    @property
+    def needs_cines(self) -> bool:
+        """Whether cines are segmented and judged for them."""
+        return bool(self.of_verdicts) and self.reviewed is None
+
     def arguments(self, name: str) -> dict[str, Any]:
         """What was given for an estimator or a source, by argument.
 
         Raises:
             ValueError: If its constructor has no such argument, or another kind of value for it.
         """
-        kind = ESTIMATORS.get(name) or SOURCES[name]
+        kind = ESTIMATORS.get(name) or SOURCES.get(name) or OF_CINES[name]
         try:
             return checked_arguments(kind, self._given().get(name, {}))
         except ValueError as error:
@@ -109,6 +139,11 @@ class SuiteSettings:
                 " leaves; choose the source ladder with --set ladder.dropout=0.1 --set"
                 " ladder.samples=8"
             )
+
+    def make_cines(self, store: Store) -> tuple[CineLadder, SimulatedReader]:
+        """Who segments whole cines, and who judges them."""
+        ladder = CineLadder(store.scheme, **{**self.arguments("cines"), "seed": self.seed})
+        return ladder, SimulatedReader(store.scheme, **self.arguments("reader"))
 
     def make_sources(self, store: Store) -> dict[str, Source]:
         """The sources, by name; those of graded sets among them.

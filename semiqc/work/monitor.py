@@ -19,6 +19,15 @@ Tick = Callable[[int, Mapping[str, float]], None]
 """Told how many steps are done, and figures to show beside the bar."""
 
 
+PERCENT = 100
+"""Steps of work whose parts are not counted."""
+
+
+def percent_of(tick: Tick, done: int, total: int, title: str = "") -> None:
+    """Tell the share that is done, in percent; the title is not shown."""
+    tick(PERCENT * done // total, {})
+
+
 class Monitor(Protocol):
     """Is told of stages, of long work within them, and of what the user should know."""
 

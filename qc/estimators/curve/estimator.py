@@ -92,6 +92,10 @@ class CurveClassifier(QualityEstimator):
     members: int = 3
     seed: int = 0
 
+    def can_judge(self, prediction: Prediction) -> bool:
+        # A single frame has no course.
+        return prediction.frames > 1
+
     def fit(self, graded: Sequence[Graded], *, observe: ProgressCallback = unobserved) -> Self:
         graded = _with_verdicts(graded)
         is_good = np.array([bool(one.is_good) for one in graded])
