@@ -101,7 +101,7 @@ def grade_cines(
         ladder: Its networks learn from the first studies of a split and segment the others.
         splits: No subject is on both sides of one.
         reader: His bounds are moved as in ``balanced``.
-        observe: Told how many networks are done, and of how many.
+        observe: Told how many splits are done, and of how many.
 
     Returns:
         The reader with the bounds that were used.
@@ -109,16 +109,10 @@ def grade_cines(
     Raises:
         ValueError: If no study has more than one frame.
     """
-    done = 0
     with CineWriter(_voxels(table), store) as writer:
-        for train, judged in splits:
-            cines = [study for study in judged if study.frames > 1 and study.labelled_frames]
-            for name, segmenter, _ in ladder.fitted(train) if cines else ():
-                for study in cines:
-                    hidden = study.without_labels()
-                    writer.add_cine(study, name, segment(segmenter, hidden))
-                done += 1
-                observe(done, len(splits) * ladder.rungs)
+        for number, (train, judged) in enumerate(splits, start=1):
+            _segment(writer, ladder, train, judged)
+            observe(number, len(splits))
         if not writer.rows:
             raise ValueError(f"{store.path}: no study with labels has more than one frame")
     graded = [_graded(row, table, store) for row in writer.rows]
@@ -128,6 +122,16 @@ def grade_cines(
     rows = [replace(row, verdict=said) for row, said in zip(writer.rows, verdicts, strict=True)]
     write_rows(table, CineRow, rows)
     return strict
+
+
+def _segment(
+    writer: CineWriter, ladder: CnnLadder, train: Sequence[Study], judged: Sequence[Study]
+) -> None:
+    """Segment the cines among ``judged`` by each network that learned from ``train``."""
+    cines = [study for study in judged if study.frames > 1 and study.labelled_frames]
+    for name, segmenter, _ in ladder.fitted(train) if cines else ():
+        for study in cines:
+            writer.add_cine(study, name, segment(segmenter, study.without_labels()))
 
 
 def read_cines(table: Path, store: Store) -> list[Graded]:

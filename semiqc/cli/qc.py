@@ -38,6 +38,9 @@ Calibrate = Annotated[
 Tolerance = Annotated[
     float, typer.Option(min=0, help="Distance in mm that the surface Dice tolerates.")
 ]
+Verdicts = Annotated[
+    Path | None, typer.Option(help="A reader's verdicts on --segmentations, for curve.")
+]
 Changes = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME.KEY=VALUE", help="Such as cnn.steps=900."),
@@ -68,9 +71,7 @@ def fit(
     folds: Annotated[int, typer.Option(min=2, help="Of the cross-fitting.")] = 4,
     seed: Seed = 0,
     tolerance: Tolerance = 2.0,
-    verdicts: Annotated[
-        Path | None, typer.Option(help="A reader's verdicts on --segmentations, for curve.")
-    ] = None,
+    verdicts: Verdicts = None,
     images: Annotated[Path | None, typer.Option(help="Images of the verdicts.")] = None,
     segmentations: Annotated[Path | None, typer.Option(help="Whole cines of them.")] = None,
     changes: Changes = None,
