@@ -77,9 +77,8 @@ def export_cases(
     Raises:
         FileExistsError: If the folder is not empty and may not be replaced, or holds no data set.
         ValueError: If nothing is labelled, two frames share a name, a study has other modalities,
-            or the layout is unknown or has no such folder or scheme.
+            or the layout is unknown or has no such folder.
     """
-    folder = Path(folder)
     chosen, names = layout_named(layout, folder.name), class_names(scheme)
     _check_name(folder, chosen)
     check_folder(folder, DESCRIPTION, overwrite)

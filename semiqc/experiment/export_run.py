@@ -62,8 +62,7 @@ def export_run(
         monitor: Told if the run's data has to be imported anew.
 
     Raises:
-        RunError: If ``run`` is no finished run, its data was replaced, or the scenario has no
-            pseudo-labels, or damaged ones.
+        RunError: If ``run`` is no finished run, its data was replaced, or it has no pseudo-labels.
         FileExistsError: If the folder is not empty and may not be replaced.
         ValueError: If there is no such layout or grid.
     """
