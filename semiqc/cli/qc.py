@@ -16,6 +16,7 @@ from semiqc.cli.cines import (
     reviewed_of,
     say_left_out,
 )
+from semiqc.cli.grades import grades_of, print_grades
 from semiqc.cli.options import Labels, Output, Overwrite, Seed, meaning_of
 from semiqc.cli.output import bar, console, print_left_out, print_table
 
@@ -171,12 +172,16 @@ def evaluate(
         bool, typer.Option("--balanced", help="Use as many from each tenth of the Dice.")
     ] = False,
     threshold: Threshold = "0.7",
+    grades: Annotated[
+        Path | None, typer.Option(help="Readers' grades: CSV of study, grade and source.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Tell how well the estimators of suites judge studies they never saw."""
     from semiqc.suites.evaluating import evaluate_suites
 
     bound = _threshold(threshold)
+    given = grades_of(grades, graded)
     if output is not None:
         _require_empty(output, overwrite)
     if graded.suffix.lower() == ".csv":
@@ -189,6 +194,8 @@ def evaluate(
     _print_figures(found.evaluation, output)
     if len(suites) > 1:
         _print_pairs(found.evaluation.pairs())
+    if given:
+        print_grades(found.evaluation, given, output)
     say_left_out(found.left_out)
     if output:
         console.print(f"each structure, group and source, and plots: {output}", highlight=False)
