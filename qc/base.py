@@ -39,6 +39,9 @@ class Graded:
         nsd: Normalised surface Dice, likewise.
         multi_class_dice: Of all classes at once in each frame, ``[T]``, likewise.
         subject: Of whom the study is, where that is known.
+        slice_dice: Dice of each slice, ``[T, S, Z]``, where it has been worked out already; NaN
+            where a structure is in neither.
+        mvsf: Mean volume similarity fraction of each slice, likewise.
 
     Raises:
         ValueError: If neither a reference nor a verdict nor Dice is given, or their shapes
@@ -54,6 +57,8 @@ class Graded:
     nsd: NDArray[np.float64] | None = None
     multi_class_dice: NDArray[np.float64] | None = None
     subject: str = ""
+    slice_dice: NDArray[np.float64] | None = None
+    mvsf: NDArray[np.float64] | None = None
 
     @property
     def whose(self) -> str:
@@ -88,6 +93,7 @@ class Quality:
             ``[T, Z, Y, X]``.
         interval: Range in which the Dice of each structure lies at the estimator's level.
         reasons: Why the score is what it is, in words, where the method can tell.
+        slice_mvsf: Estimated mean volume similarity fraction per structure, ``[T, Z]``.
     """
 
     study: str
@@ -99,6 +105,7 @@ class Quality:
     error_maps: Mapping[str, Voxels] = field(default_factory=dict)
     interval: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
+    slice_mvsf: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 <= self.score <= 1:

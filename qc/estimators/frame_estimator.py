@@ -32,6 +32,7 @@ class Judged:
         error_maps: Probability that a voxel is wrongly in a structure or wrongly not,
             ``[S, Z, Y, X]`` float16, where the method gives it.
         reasons: In words, where the method can tell.
+        slice_mvsf: Mean volume similarity fraction, ``[S, Z]``, where the method gives it.
     """
 
     dice: NDArray[np.float64]
@@ -39,6 +40,7 @@ class Judged:
     slice_dice: NDArray[np.float64] | None = None
     error_maps: NDArray[np.float16] | None = None
     reasons: tuple[str, ...] = ()
+    slice_mvsf: NDArray[np.float64] | None = None
 
 
 class FrameEstimator(QualityEstimator):
@@ -106,6 +108,7 @@ class FrameEstimator(QualityEstimator):
             dice=dict(zip(names, dice.tolist(), strict=True)),
             nsd={name: float(nsd.mean()) for name, nsd in nsd.items()},
             slice_dice=_stacked(names, [one.slice_dice for one in judged]),
+            slice_mvsf=_stacked(names, [one.slice_mvsf for one in judged]),
             error_maps=_stacked(names, [one.error_maps for one in judged]),
             reasons=tuple(dict.fromkeys(reasons)),
         )

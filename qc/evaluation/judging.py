@@ -16,6 +16,13 @@ from semiqc.study import Prediction
 Timed = tuple[Quality, float]
 """A quality, and in how many ms it was found."""
 
+Hearer = Callable[[str, int, Graded, Quality], None]
+"""Told who says what of which prediction."""
+
+
+def _unheard(name: str, item: int, one: Graded, quality: Quality) -> None:
+    pass
+
 
 def judge(
     panel: Panel,
@@ -23,6 +30,7 @@ def judge(
     scheme: LabelScheme,
     *,
     observe: ProgressCallback = unobserved,
+    hear: Hearer = _unheard,
 ) -> list[Judgement]:
     """Let all of a panel judge every prediction; voxels of one at a time stand in memory.
 
@@ -33,6 +41,7 @@ def judge(
         graded: Read once, from first to last.
         scheme: Whose structures are judged.
         observe: Told how many predictions are judged, and of how many.
+        hear: Told each estimator's name, the number of the prediction, it, and what is said of it.
 
     Raises:
         ValueError: If there is no estimator or no graded prediction.
@@ -45,13 +54,13 @@ def judge(
     stopwatch = _Stopwatch(panel)
     found: list[Judgement] = []
     for item, one in enumerate(graded):
-        found += _judgements(stopwatch, one, scheme, item)
+        found += _judgements(stopwatch, one, scheme, item, hear)
         observe(item + 1, len(graded))
     return found
 
 
 def _judgements(
-    stopwatch: "_Stopwatch", one: Graded, scheme: LabelScheme, item: int
+    stopwatch: "_Stopwatch", one: Graded, scheme: LabelScheme, item: int, hear: Hearer
 ) -> list[Judgement]:
     """Rows of one prediction: of each estimator that can judge it, and of the consensus."""
     timed = stopwatch.judge_all(one.prediction)
@@ -60,6 +69,7 @@ def _judgements(
     true = TrueQuality.of(one, scheme, with_nsd=with_nsd)
     found: list[Judgement] = []
     for name, (quality, ms) in timed.items():
+        hear(name, item, one, quality)
         found += judgements_of(quality, one, true, scheme, estimator=name, item=item, ms=ms)
     return found
 

@@ -7,6 +7,7 @@ from qc.evaluation.comparing import GroupRow, PairRow
 from qc.evaluation.drawing import TITLES
 from qc.evaluation.figures import FigureRow
 from qc.evaluation.judgement import ALL
+from qc.evaluation.slices import SliceRow
 
 NOTHING = "-"
 
@@ -63,6 +64,27 @@ def pairs_markdown(rows: Sequence[PairRow]) -> list[str]:
         " qualities and structures.\n"
     )
     return [_section("Between estimators, mean over structures", cells), note] if cells else []
+
+
+def slices_markdown(rows: Sequence[SliceRow]) -> list[str]:
+    """Dice and MVSF of single slices; nothing where no estimator judges them."""
+    cells = [
+        {
+            "Estimator": _text(row.estimator),
+            "Structure": _text(row.structure),
+            "Slices": str(row.n),
+            "Missing": str(row.missing or ""),
+            "Subjects": str(row.subjects),
+            "MAE (SD)": _with_sd(row.mae, row.mae_sd),
+            "r": _number(row.pearson),
+            "Threshold": f"{row.threshold:g}" if math.isfinite(row.threshold) else NOTHING,
+            "Accuracy": _number(row.accuracy),
+            "MVSF MAE (SD)": _with_sd(row.mvsf_mae, row.mvsf_sd),
+            "MVSF r": _number(row.mvsf_pearson),
+        }
+        for row in rows
+    ]
+    return [_section("Single slices, 2-D Dice", cells)] if cells else []
 
 
 def groups_markdown(rows: Sequence[GroupRow]) -> list[str]:

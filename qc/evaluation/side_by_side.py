@@ -7,15 +7,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.base import Graded, ProgressCallback, QualityEstimator, unobserved
+from qc.base import Graded, ProgressCallback, Quality, QualityEstimator, unobserved
 from qc.consensus.panel import Panel
 from qc.evaluation.comparing import GroupRow, PairRow, groups_of, pairs_of
 from qc.evaluation.drawing import save
 from qc.evaluation.figures import FigureRow
 from qc.evaluation.judgement import Judgement
 from qc.evaluation.judging import judge
-from qc.evaluation.markdown import groups_markdown, markdown_of, pairs_markdown
+from qc.evaluation.markdown import (
+    groups_markdown,
+    markdown_of,
+    pairs_markdown,
+    slices_markdown,
+)
 from qc.evaluation.plots import pictures
+from qc.evaluation.plots_of_slices import slice_scatter
+from qc.evaluation.slices import SliceJudgement, SliceRow, slice_table, slices_of
 from qc.evaluation.table import table_of
 from qc.evaluation.thresholds import THRESHOLD, QualityThreshold, thresholds_of
 from semiqc.files.atomic import write_text
@@ -23,6 +30,7 @@ from semiqc.files.tables import write_rows
 from semiqc.schemes import LabelScheme
 
 FIGURES = "figures.csv"
+SLICES, SLICE_JUDGEMENTS = "slices.csv", "slice_judgements.csv"
 PAIRS, GROUPS = "pairs.csv", "healthy.csv"
 JUDGEMENTS = "judgements.csv"
 TABLE = "table.md"
@@ -37,11 +45,13 @@ class Evaluation:
         thresholds: Quality from which a segmentation is good, by structure and for ``all``.
         population: Mean true Dice of all predictions that those which are judged were drawn
             from; None where these are all.
+        slices: One row for each estimator of slices, prediction, structure and slice.
     """
 
     judgements: Sequence[Judgement]
     thresholds: Mapping[str, float]
     population: NDArray[np.float64] | None = None
+    slices: Sequence[SliceJudgement] = ()
 
     def table(self) -> list[FigureRow]:
         """The figures: estimator by quality and structure, overall, by group and by source."""
@@ -69,10 +79,15 @@ class Evaluation:
         pairs, groups = self.pairs(), self.groups()
         write_rows(folder / PAIRS, PairRow, pairs)
         write_rows(folder / GROUPS, GroupRow, groups)
-        tests = [*pairs_markdown(pairs), *groups_markdown(groups)]
+        slices = slice_table(self.slices)
+        write_rows(folder / SLICES, SliceRow, slices)
+        write_rows(folder / SLICE_JUDGEMENTS, SliceJudgement, self.slices)
+        tests = [*slices_markdown(slices), *pairs_markdown(pairs), *groups_markdown(groups)]
         write_text(folder / TABLE, "\n".join([markdown_of(rows), *tests]))
         for name, figure in pictures(self.judgements, self.population).items():
             save(figure, folder / f"{name}.png")
+        if self.slices:
+            save(slice_scatter(self.slices), folder / "scatter_slices.png")
         return rows
 
 
@@ -104,4 +119,10 @@ def evaluate(
     """
     thresholds = thresholds_of(threshold, scheme)
     panel = estimators if isinstance(estimators, Panel) else Panel(estimators)
-    return Evaluation(judge(panel, graded, scheme, observe=observe), thresholds)
+    slices: list[SliceJudgement] = []
+
+    def hear(name: str, item: int, one: Graded, quality: Quality) -> None:
+        slices.extend(slices_of(quality, one, scheme, estimator=name, item=item))
+
+    judgements = judge(panel, graded, scheme, observe=observe, hear=hear)
+    return Evaluation(judgements, thresholds, slices=slices)

@@ -140,6 +140,8 @@ class GradedSet(Sequence[Graded]):
             nsd=self._columns["nsd"][item][None],
             multi_class_dice=self._columns["multi_class_dice"][item][None],
             subject=study.subject,
+            slice_dice=self._of_slices("dice", item)[None],
+            mvsf=self._of_slices("mvsf", item)[None],
         )
 
     def _uncertainty_of(self, item: int, study: str) -> UncertaintyMaps | None:
@@ -237,7 +239,10 @@ class GradedSet(Sequence[Graded]):
         return np.asarray(self._columns[name][self._chosen])
 
     def _slices(self, name: str, index: int) -> NDArray[np.float64]:
-        item = int(self._chosen[index])
+        return self._of_slices(name, int(self._chosen[index]))
+
+    def _of_slices(self, name: str, item: int) -> NDArray[np.float64]:
+        """A table's part of an item of the file, ``[S, Z]``."""
         first, end = self._columns["slices"][item : item + 2]
         return np.asarray(self._slice_tables[name][:, first:end])
 

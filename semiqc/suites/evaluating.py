@@ -104,12 +104,18 @@ def _together(suites: Sequence[str], found: Sequence[Evaluation]) -> Evaluation:
     """What the estimators of all suites said; with the name of the suite where it needs one."""
     if len(found) == 1:
         return found[0]
+    named = list(zip(suites, found, strict=True))
     judgements = [
         replace(row, estimator=f"{name}/{row.estimator}")
-        for name, one in zip(suites, found, strict=True)
+        for name, one in named
         for row in one.judgements
     ]
-    return replace(found[0], judgements=judgements)
+    slices = [
+        replace(row, estimator=f"{name}/{row.estimator}")
+        for name, one in named
+        for row in one.slices
+    ]
+    return replace(found[0], judgements=judgements, slices=slices)
 
 
 def _unseen(suites: Sequence[Suite], held: GradedSet) -> tuple[GradedSet, tuple[str, ...]]:

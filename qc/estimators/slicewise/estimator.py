@@ -147,7 +147,9 @@ def _recovered(
     """
     of_empty = np.where(fractions > 1, 0.0, np.nan)
     return Judged(
-        volume_dice(areas, dice, fractions), slice_dice=np.where(areas > 0, dice, of_empty)
+        volume_dice(areas, dice, fractions),
+        slice_dice=np.where(areas > 0, dice, of_empty),
+        slice_mvsf=fractions,
     )
 
 
