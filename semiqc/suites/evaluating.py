@@ -1,6 +1,6 @@
 """From suites to how well their estimators judge studies that they never saw."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -66,13 +66,24 @@ def evaluate_suites(
     population = unseen.mean_dice
     if balanced:
         unseen = unseen.subset(balanced_subset(population, np.random.default_rng(seed)))
+    found = _judged(suites, unseen, threshold, observe)
+    return Evaluated(replace(_together(list(suites), found), population=population), seen)
+
+
+def _judged(
+    suites: Mapping[str, Suite],
+    unseen: GradedSet,
+    threshold: QualityThreshold,
+    observe: ProgressCallback,
+) -> list[Evaluation]:
+    """What each suite says of the same segmentations."""
     found = []
     for place, suite in enumerate(suites.values()):
         tell = partial(_observe_part, observe, place, len(suites))
         found.append(
             evaluate(suite.panel, unseen, suite.scheme, threshold=threshold, observe=tell)
         )
-    return Evaluated(replace(_together(list(suites), found), population=population), seen)
+    return found
 
 
 def _named_suites(folders: Sequence[Path]) -> dict[str, Suite]:
