@@ -1,6 +1,6 @@
 """From segmentations in files to a graded set: references come from a store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,8 +74,7 @@ def grade_files(
         for number, one in enumerate(files, start=1):
             _add_or_leave_out(writer, *one, values, found)
             on_progress(number, len(files))
-        if not found.graded:
-            _refuse_nothing((), folders, found)
+        _refuse_nothing(found.graded, folders, found)
     found.unsegmented = _unsegmented(store, found)
     return found
 
@@ -115,7 +114,9 @@ def _sources(folders: Sequence[Path]) -> dict[str, Path]:
     return named
 
 
-def _refuse_nothing(files: Sequence[object], folders: Sequence[Path], found: GradedFiles) -> None:
+def _refuse_nothing(
+    files: Collection[object], folders: Sequence[Path], found: GradedFiles
+) -> None:
     """Refuse to write a set of nothing.
 
     Raises:
