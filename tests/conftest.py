@@ -12,12 +12,16 @@ result to share is a fixture that calls ``made_once``. A test that does a run an
 picture of its report uses ``undrawn``: drawing takes most of the time of a tiny run.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from run_settings import GATES, KEPT, SUITE_OPTIONS, TINY, nothing_drawn
+
+# Tests run side by side themselves.
+os.environ["SEMIQC_JOBS"] = "1"
 
 MakeOnce = Callable[[str, Callable[[Path], object]], Path]
 

@@ -11,9 +11,9 @@ from run_settings import KEPT, TINY, nothing_drawn
 
 from semiqc.cli.app import main
 from semiqc.experiment import Silent, read_settings, run
+from semiqc.experiment.cohort import make_split
 from semiqc.experiment.data import open_data
 from semiqc.experiment.dirty import with_dirty_pool
-from semiqc.experiment.run import make_split
 from semiqc.experiment.split_studies import SplitStudies
 from semiqc.files.store.reader import Store
 from semiqc.phantom import write_phantoms

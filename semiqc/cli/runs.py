@@ -31,13 +31,22 @@ def run(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Run folder; the setting 'output'.")
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            envvar="SEMIQC_JOBS",
+            help="Processes side by side; default: as many as cores, one with a GPU.",
+        ),
+    ] = None,
 ) -> None:
     """Train, judge, retrain, compare and report; goes on where an earlier call stopped."""
-    from semiqc.experiment import Terminal, read_settings, write_summary
+    from semiqc.experiment import Terminal, read_settings, usual_jobs, write_summary
     from semiqc.experiment import run as run_experiment
 
     chosen = [*(changes or ()), *([f"output={output}"] if output else ())]
-    report = run_experiment(read_settings(settings, chosen), Terminal(console))
+    asked = read_settings(settings, chosen)
+    report = run_experiment(asked, Terminal(console), jobs=jobs or usual_jobs(asked))
     write_summary(report.parent, console)
     console.print(f"report: {report}", highlight=False)
 

@@ -8,6 +8,7 @@ finished run can be used for stands beside it: ``predict_images`` for new studie
 
 from semiqc.experiment.elsewhere import evaluate_elsewhere
 from semiqc.experiment.export_run import export_run
+from semiqc.experiment.fan_out import usual_jobs
 from semiqc.experiment.finished import Finished, RunError, write_report
 from semiqc.experiment.predicting import predict_images
 from semiqc.experiment.pretraining import pretrain, read_pretraining
@@ -35,6 +36,7 @@ __all__ = [
     "read_settings",
     "run",
     "show",
+    "usual_jobs",
     "write_report",
     "write_summary",
 ]

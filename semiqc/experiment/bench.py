@@ -140,8 +140,8 @@ class ScenarioBench:
     def _all_scores(self, predictions: Sequence[Prediction]) -> dict[str, dict[str, float]]:
         """By study, the score of every estimator that can judge its prediction."""
         found: dict[str, dict[str, float]] = {one.study: {} for one in predictions}
-        for name in self.panel.names:
-            for study, quality in self.panel.judge_able(name, predictions).items():
+        for name, judged in self.panel.judge_by_each(self.panel.names, predictions).items():
+            for study, quality in judged.items():
                 found[study][name] = quality.score
         return found
 

@@ -40,8 +40,7 @@ class Evaluator:
     def evaluate(self, scenario: str, ensemble: TrainedEnsemble) -> None:
         """Segment the test studies and compare them with their references."""
         test = self.studies.test
-        hidden = [study.without_labels() for study in test]
-        predictions = self.trainer.predict(f"{scenario}-test", ensemble, hidden, uncertainty=False)
+        predictions = self.segment(scenario, ensemble)
         self.results.models[scenario, self.seed] = ensemble.first
         self.results.checkpoints += checkpoint_rows(self.trainer, scenario, ensemble.first, test)
         found: list[OverlapRow] = []
@@ -52,6 +51,11 @@ class Evaluator:
         if self.seed == self.settings.seeds[0]:
             shown = overlays(found, predictions, test, self.scheme, scenario)
             self.results.overlays += shown
+
+    def segment(self, scenario: str, ensemble: TrainedEnsemble) -> list[Prediction]:
+        """The test studies as a scenario's segmenter sees them."""
+        hidden = [study.without_labels() for study in self.studies.test]
+        return self.trainer.predict(f"{scenario}-test", ensemble, hidden, uncertainty=False)
 
     def add_manual_measures(self) -> None:
         """Clinical measures of the references of the test studies."""

@@ -5,7 +5,10 @@ what estimators say of their own training data would favour those that learn it 
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import chain
+from typing import TypeVar
 
 from qc import Blend, Graded, Quality
 from qc.consensus.calibration import true_dice
@@ -15,6 +18,7 @@ from semiqc.measuring.means import mean_of_known
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
 
+T = TypeVar("T")
 Judged = list[Quality | None]
 """One for each graded prediction; None where nobody judged it."""
 
@@ -40,6 +44,10 @@ class HeldOut:
         self._said: dict[str, Judged] = {}
 
     @property
+    def _each(self) -> Callable[[Sequence[Callable[[], T]]], list[T]]:
+        return self.stages.trainer.folder.each
+
+    @property
     def scheme(self) -> LabelScheme:
         """Label values and structures of the predictions."""
         return self.stages.trainer.store.scheme
@@ -55,9 +63,9 @@ class HeldOut:
         None where it cannot learn from the others or cannot judge, or where there is one subject.
         """
         if name not in self._said:
-            found: dict[int, Quality] = {}
-            for number, fold in enumerate(self._indices()):
-                found |= self._of_fold(name, number, fold)
+            folds = enumerate(self._indices())
+            tasks = [partial(self._of_fold, name, number, fold) for number, fold in folds]
+            found = dict(chain.from_iterable(one.items() for one in self._each(tasks)))
             self._said[name] = [found.get(index) for index in range(len(self.graded))]
         return self._said[name]
 
@@ -75,7 +83,12 @@ class HeldOut:
     def blend(self, names: Iterable[str], chosen: Sequence[int] | None = None) -> Blend:
         """Weights fitted to what estimators say of the chosen graded predictions, or of all."""
         indices = range(len(self.graded)) if chosen is None else chosen
-        said = {name: [self.qualities(name)[index] for index in indices] for name in names}
+        names = list(names)
+        judged = self._each([partial(self.qualities, name) for name in names])
+        said = {
+            name: [of_one[index] for index in indices]
+            for name, of_one in zip(names, judged, strict=True)
+        }
         return Blend(self.scheme).fit(said, [self.graded[index] for index in indices])
 
     def calibration(self, qualities: Judged, source: str) -> Calibration:

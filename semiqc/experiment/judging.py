@@ -1,8 +1,9 @@
 """The panel of a run: its quality estimators and their blend, had and asked in stages."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from qc import Blend, Quality
 from qc.consensus.panel import Panel
@@ -70,11 +71,19 @@ class RunPanel(ABC):
         if name in self.fitted:
             return self.stages.judge(name, self.fitted[name], predictions)
         blend = self.panel.blend_of(name)
-        said = {one: self.judge_able(one, predictions) for one in self.fitted}
+        said = self.judge_by_each(self.fitted, predictions)
         return [
             blend.judge({n: judged.get(one.study) for n, judged in said.items()}, one)
             for one in predictions
         ]
+
+    def judge_by_each(
+        self, names: Iterable[str], predictions: Sequence[Prediction]
+    ) -> dict[str, dict[str, Quality]]:
+        """By estimator and study, what is said of those predictions that it can judge."""
+        names = list(names)
+        asked = [partial(self.judge_able, name, predictions) for name in names]
+        return dict(zip(names, self.trainer.folder.each(asked), strict=True))
 
     def judge_able(self, name: str, predictions: Sequence[Prediction]) -> dict[str, Quality]:
         """By study, what is said of those predictions that the estimator can judge."""

@@ -7,10 +7,13 @@ Puyol-Antón et al., STACOM 2020: those of a file, or of a simulated reader.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 
 from qc import Graded, SimulatedReader, balanced, read_verdicts, with_verdict
 from qc.graded import subject_folds
 from semiqc.experiment.qc_settings import Rung
+from semiqc.experiment.rungs import Snapshot
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.experiment.trained import TrainedEnsemble
@@ -73,30 +76,45 @@ class Ladder:
                 "quality control needs subjects to learn from: set split.qc above 0, or"
                 " split.labelled to at least 2, got 1"
             )
-        graded = []
+        tasks = []
         for number, fold in enumerate(folds):
             judged = {study.name for study in fold}
             others = [study for study in experts if study.name not in judged]
-            graded += self._made(f"fold{number}-", others, fold)
-        return graded
+            tasks.append(partial(self._made, f"fold{number}-", others, fold))
+        return list(chain.from_iterable(self.trainer.folder.each(tasks)))
 
     def _made(
         self, prefix: str, experts: Sequence[Study], judged: Sequence[Study]
     ) -> list[Graded]:
         """Segmentations of ``judged`` by each snapshot of each rung; ``prefix`` is the stages'."""
-        graded = []
+        ladder = self.settings.qc.ladder
+        tasks = [partial(self._made_by, prefix, rung, experts, judged) for rung in ladder]
+        return list(chain.from_iterable(self.trainer.folder.each(tasks)))
+
+    def _made_by(
+        self, prefix: str, rung: Rung, experts: Sequence[Study], judged: Sequence[Study]
+    ) -> list[Graded]:
+        """Segmentations by each snapshot of one rung."""
+        few = experts[: max(1, round(len(experts) * rung.labelled))]
+        ensemble = self._train(prefix, rung, few, has_all=len(few) == len(experts))
+        snapshots = self.trainer.snapshots(ensemble, rung).items()
+        tasks = [partial(self._predicted, prefix, *snapshot, judged) for snapshot in snapshots]
+        return list(chain.from_iterable(self.trainer.folder.each(tasks)))
+
+    def _predicted(
+        self,
+        prefix: str,
+        snapshot: Snapshot,
+        segmenters: TrainedEnsemble,
+        judged: Sequence[Study],
+    ) -> list[Graded]:
+        source = snapshot.source
         hidden = [study.without_labels() for study in judged]
-        for rung in self.settings.qc.ladder:
-            few = experts[: max(1, round(len(experts) * rung.labelled))]
-            ensemble = self._train(prefix, rung, few, has_all=len(few) == len(experts))
-            for snapshot, segmenters in self.trainer.snapshots(ensemble, rung).items():
-                source = snapshot.source
-                predictions = self.trainer.predict(f"{prefix}qc-{source}", segmenters, hidden)
-                graded += [
-                    Graded(p, study.labels, None, source, study.group, subject=study.subject)
-                    for p, study in zip(predictions, judged, strict=True)
-                ]
-        return graded
+        predictions = self.trainer.predict(f"{prefix}qc-{source}", segmenters, hidden)
+        return [
+            Graded(p, study.labels, None, source, study.group, subject=study.subject)
+            for p, study in zip(predictions, judged, strict=True)
+        ]
 
     def _train(
         self, prefix: str, rung: Rung, experts: Sequence[Study], *, has_all: bool

@@ -1,6 +1,7 @@
 """The panel of a run that fits its estimators to segmentations of its own."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from qc import CONSENSUS
 from qc.consensus.panel import Panel
@@ -41,7 +42,9 @@ class OwnPanel(RunPanel):
         folds = deal(spared or experts, self.settings.qc.folds, self.trainer.seed)
         graded = self.ladder.graded(experts, spared, folds)
         self.held_out = HeldOut(self.stages, graded, folds)
-        self.fitted = {name: self.stages.fit(name, graded) for name in self.settings.estimators}
+        names = self.settings.estimators
+        fits = [partial(self.stages.fit, name, graded) for name in names]
+        self.fitted = dict(zip(names, self.trainer.folder.each(fits), strict=True))
         gates = (self.settings.gate, *self.settings.gates)
         is_blended = len(self.fitted) > 1 or any(gate.by == CONSENSUS for gate in gates)
         estimators = {name: fitted.estimator for name, fitted in self.fitted.items()}

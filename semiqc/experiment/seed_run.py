@@ -1,6 +1,7 @@
 """All trainings and judgements of one seed of a run."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from semiqc.experiment.data import Data
 from semiqc.experiment.evaluator import Evaluator
@@ -51,6 +52,7 @@ class SeedRun:
         )
         self.panel = self._panel()
         self.evaluator = Evaluator(self.trainer, self.panel, self.studies, results)
+        self._is_fitted = False
 
     def work(self) -> None:
         """Train, judge and evaluate every scenario of the settings.
@@ -59,19 +61,42 @@ class SeedRun:
             ValueError: If a scenario needs unlabelled studies and the split has none.
         """
         first = self._train_first()
-        scenarios = self.settings.compared()
-        gated = [name for name, one in scenarios.items() if one.gate != "none"]
-        needy = [name for name, one in scenarios.items() if one.needs_unlabelled]
-        if needy and not self.studies.candidates:
-            raise ValueError(f"scenario {needy[0]}: the split leaves no study as unlabelled")
-        if gated:
+        self._require_candidates()
+        if self._is_gated:
             self._fit_estimators()
             self.evaluator.add_curves_of_candidates(first)
         self.evaluator.add_manual_measures()
-        for name in scenarios:
-            scenario = ScenarioRun(name, self.trainer, self.panel, self.studies, first)
-            last = scenario.work(self.results)
-            self.evaluator.evaluate(name, TrainedEnsemble((last.first,)))
+        for name in self.settings.compared():
+            self.evaluator.evaluate(name, self._ended(name, first))
+
+    def prepare(self) -> None:
+        """Make the stages that ``work`` needs, in whatever order; see ``semiqc.work.sharing``."""
+        self._require_candidates()
+        tasks = [partial(self._prepare, name) for name in self.settings.compared()]
+        if self._is_gated:
+            tasks.insert(0, partial(self._fit_estimators))
+        self.trainer.folder.each(tasks)
+
+    def _prepare(self, name: str) -> None:
+        first = self._train_first()
+        if self.settings.compared()[name].gate != "none":
+            self._fit_estimators()
+        self.evaluator.segment(name, self._ended(name, first))
+
+    def _ended(self, name: str, first: TrainedEnsemble) -> TrainedEnsemble:
+        """The segmenter that a scenario ends with."""
+        scenario = ScenarioRun(name, self.trainer, self.panel, self.studies, first)
+        return TrainedEnsemble((scenario.work(self.results).first,))
+
+    @property
+    def _is_gated(self) -> bool:
+        return any(one.gate != "none" for one in self.settings.compared().values())
+
+    def _require_candidates(self) -> None:
+        scenarios = self.settings.compared()
+        needy = [name for name, one in scenarios.items() if one.needs_unlabelled]
+        if needy and not self.studies.candidates:
+            raise ValueError(f"scenario {needy[0]}: the split leaves no study as unlabelled")
 
     def _panel(self) -> RunPanel:
         """Who judges, not yet fitted."""
@@ -88,7 +113,10 @@ class SeedRun:
         return self.trainer.train_ensemble("few", rung, self.studies.experts)
 
     def _fit_estimators(self) -> None:
+        if self._is_fitted:
+            return
         self.panel.fit(self.studies.experts, self.studies.spared)
+        self._is_fitted = True
         for name, fitted in self.panel.fitted.items():
             self.results.estimators[name, self.seed] = fitted
         if self.panel.blend:

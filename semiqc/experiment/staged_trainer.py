@@ -137,12 +137,11 @@ class StagedTrainer:
         """
         count = self.settings.segmenter.members if members is None else members
         starts = [one.path for one in start.members] if start else []
-        return TrainedEnsemble(
-            tuple(
-                self.train(name, rung, experts, pseudo, member=member, starts=starts)
-                for member in range(count)
-            )
-        )
+        trainings = [
+            partial(self.train, name, rung, experts, pseudo, member=member, starts=starts)
+            for member in range(count)
+        ]
+        return TrainedEnsemble(tuple(self.folder.each(trainings)))
 
     def train(
         self,

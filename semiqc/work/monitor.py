@@ -94,3 +94,20 @@ class Terminal:
 
     def note(self, message: str) -> None:
         self.console.print(f"[yellow]note[/] {escape(message)}", highlight=False, markup=True)
+
+
+class Lines(Silent):
+    """A line for each stage that is made, as several processes can write to one terminal.
+
+    Args:
+        console: Where to write.
+        name: Of the process, before each line.
+    """
+
+    def __init__(self, console: Console, name: str) -> None:
+        self.console = console
+        self.name = name
+
+    def stage(self, name: str, found: bool) -> None:
+        if not found:
+            self.console.print(f"{self.name}: stage {name}", markup=False, highlight=False)

@@ -2,20 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from semiqc import __version__
 from semiqc.files.atomic import make_folder, move, unfinished_folder, whole_folder
 from semiqc.files.checksums import AIDS, damages, write_manifest
 from semiqc.files.names import as_file_name
 from semiqc.loop_state import damage_of_state
+from semiqc.work.sharing import Alone, Sharing
 
 FORMAT = 2
 """Of stages; since 2 each has a manifest, so that one without is damaged."""
+T = TypeVar("T")
 DAMAGED = "damaged"
 """Folder of a run for stages that were put aside."""
 
@@ -46,6 +48,7 @@ class RunFolder:
         path: Created with its first stage.
         announce: Told the name of each stage, and whether it was found or has to be made.
         note: Told of what was damaged.
+        sharing: With other processes that work in the folder.
     """
 
     def __init__(
@@ -53,11 +56,14 @@ class RunFolder:
         path: Path,
         announce: Callable[[str, bool], None] = lambda name, found: None,
         note: Callable[[str], None] = lambda message: None,
+        sharing: Sharing | None = None,
     ) -> None:
         self.path = path
         self.announce = announce
         self.note = note
+        self.sharing = sharing or Alone()
         self.used: list[Path] = []
+        self._sound: set[Path] = set()
 
     def stage(self, name: str, depends: Mapping[str, Any], make: Callable[[Path], None]) -> Stage:
         """The result of ``make``, which is called only if it is not there yet.
@@ -72,23 +78,31 @@ class RunFolder:
         key = hashlib.sha256(described.encode()).hexdigest()[:16]
         folder = self.path / "stages" / f"{as_file_name(name)}-{key}"
         self.used.append(folder)
-        if folder.exists():
-            self._keep_sound(folder)
-        found = folder.exists()
-        self.announce(name, found)
-        if not found:
-            left = unfinished_folder(folder)
-            if reason := damage_of_state(left):
-                self._put_aside(left, reason)
-            with whole_folder(folder) as unfinished:
-                make(unfinished)
-                write_manifest(unfinished)
+        if folder in self._sound:
+            return Stage(folder, key)
+        with self.sharing.claim(folder.name):
+            self._find_or_make(name, folder, make)
+        if self.sharing.repeats:
+            self._sound.add(folder)
         return Stage(folder, key)
 
-    def _keep_sound(self, folder: Path) -> None:
-        """Put a finished stage aside if any of its files is not what was written."""
-        if found := damages(folder, without=AIDS):
+    def each(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
+        """What tasks give whose stages are independent of each other; see ``Sharing``."""
+        return self.sharing.each(tasks)
+
+    def _find_or_make(self, name: str, folder: Path, make: Callable[[Path], None]) -> None:
+        if folder.exists() and (found := damages(folder, without=AIDS)):
             self._put_aside(folder, str(found[0]))
+        is_found = folder.exists()
+        self.announce(name, is_found)
+        if is_found:
+            return
+        left = unfinished_folder(folder)
+        if reason := damage_of_state(left):
+            self._put_aside(left, reason)
+        with whole_folder(folder) as unfinished:
+            make(unfinished)
+            write_manifest(unfinished)
 
     def _put_aside(self, folder: Path, reason: str) -> None:
         """Move a damaged folder to where no stage is looked for, and say so."""

@@ -1,0 +1,72 @@
+"""A process that makes stages of a run for the one that gathers the results.
+
+It reads the settings from the first line of its input, and ends when its input does: with the
+process that began it, however that ends.
+"""
+
+import os
+import sys
+import threading
+from functools import partial
+from typing import TextIO
+
+import torch
+from rich.console import Console
+
+from semiqc.experiment.cohort import Cohort
+from semiqc.experiment.results import Results
+from semiqc.experiment.seed_run import SeedRun
+from semiqc.experiment.settings import Settings
+from semiqc.work.monitor import Lines, Monitor
+from semiqc.work.sharing import Worker
+from semiqc.work.stages import RunFolder
+
+
+def make_stages(settings: Settings, monitor: Monitor, number: int) -> None:
+    """Make the stages of a run that nobody else makes, until there are none.
+
+    Args:
+        settings: Of the run, with whole paths.
+        monitor: Told of the stages that are made.
+        number: Of the worker, from 0.
+
+    Raises:
+        ValueError: If the data or the split do not allow what the settings ask.
+    """
+    sharing = Worker(settings.output, number)
+    folder = RunFolder(settings.output, monitor.stage, monitor.note, sharing)
+    cohort = Cohort.of(settings, folder, monitor)
+    folder.each(
+        [partial(_prepare, settings, cohort, folder, monitor, seed) for seed in settings.seeds]
+    )
+
+
+def _prepare(
+    settings: Settings, cohort: Cohort, folder: RunFolder, monitor: Monitor, seed: int
+) -> None:
+    results = Results(cohort.data, cohort.split)
+    SeedRun(settings, cohort.data, cohort.split, folder, monitor, seed, results).prepare()
+
+
+def _end_with(given: TextIO) -> None:
+    """End this process as soon as nobody can write to its input any more."""
+
+    def wait() -> None:
+        given.read()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def main() -> None:
+    """Work as ``python -m semiqc.experiment.worker NUMBER THREADS``."""
+    number, threads = (int(one) for one in sys.argv[1:])
+    settings = Settings.model_validate_json(sys.stdin.readline())
+    _end_with(sys.stdin)
+    torch.set_num_threads(threads)
+    console = Console(stderr=True, soft_wrap=True)
+    make_stages(settings, Lines(console, f"worker {number + 1}"), number)
+
+
+if __name__ == "__main__":
+    main()
