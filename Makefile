@@ -3,6 +3,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+# For each door that damaged files are tried on.
+FUZZ_SECONDS ?= 600
 # One thread a process: the networks of the tests are too small to share.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 COVERAGE := $(if $(CI),--cov --cov-report=term:skip-covered)
@@ -35,8 +37,8 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
-slow: $(STAMP)  ## Tests of minutes: the README's run, resuming after kills
-	$(PYTEST) -m slow
+slow: $(STAMP)  ## Tests of minutes: the README's run, resuming after kills, a fuzz of every door
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTEST) -m slow
 
 clean:
 	rm -rf $(VENV) demo

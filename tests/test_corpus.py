@@ -4,7 +4,7 @@ import pytest
 from corpus.cases import all_cases
 from corpus.images import SOUND, write_images
 from corpus.running import answered
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semiqc.cli.app import main
@@ -12,16 +12,9 @@ from semiqc.doors.csv_table import as_meant, harmless
 from semiqc.doors.regular import UnusableError
 from semiqc.doors.yaml_file import parse_yaml
 from semiqc.exchange.importing import import_data
-from semiqc.nifti.files import read_header, read_voxels
 
 CASES = all_cases()
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
-LONG = settings(
-    max_examples=20_000,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 
 
 def test_the_corpus_is_large():
@@ -92,28 +85,3 @@ yaml_like = st.text(st.sampled_from("ab:-[]{}&*!|>'\"#,? \n01.<=~\t%@"), max_siz
 @QUICK
 def test_any_yaml_is_read_or_refused(text):
     _yaml_is_read_or_refused(text)
-
-
-@pytest.mark.slow
-@given(yaml_like)
-@LONG
-def test_any_yaml_is_read_or_refused_for_long(text):
-    _yaml_is_read_or_refused(text)
-
-
-@pytest.mark.slow
-@given(st.integers(0, 347), st.binary(min_size=1, max_size=8))
-@LONG
-def test_any_header_is_read_or_refused_for_long(tmp_path, place, value):
-    if not (tmp_path / "a_sound.nii").exists():
-        write_images(tmp_path)
-    content = bytearray((tmp_path / "a_sound.nii").read_bytes())
-    content[place : place + len(value)] = value
-    path = tmp_path / "x.nii"
-    path.write_bytes(content)
-    said = "x.nii"
-    try:
-        read_voxels(read_header(path))
-    except UnusableError as error:
-        said = str(error)
-    assert "x.nii" in said

@@ -49,6 +49,69 @@ def test_itks_formats_have_the_place_of_the_nifti_file(ending, tmp_path):
 
 
 @pytest.mark.parametrize("ending", [".nrrd", ".mha", ".mhd"])
+@pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.parametrize(
+    "kind", ["uint8", "int8", "int16", "uint16", "int32", "uint32", "int64", "float32", "float64"]
+)
+def test_itks_formats_are_read_as_itk_reads_them(ending, is_packed, kind, tmp_path):
+    rng = np.random.default_rng(0)
+    voxels = rng.integers(0, 100, (3, 4, 5)).astype(kind)
+    image = SimpleITK.GetImageFromArray(voxels)
+    image.SetSpacing((1.5, 1.25, 8.0))
+    image.SetOrigin((-10.0, 20.0, 30.0))
+    image.SetDirection((0, -1, 0, 0.6, 0, 0.8, -0.8, 0, 0.6))
+    path = tmp_path / f"a{ending}"
+    SimpleITK.WriteImage(image, str(path), is_packed)
+
+    header = read_header(path)
+    itk = SimpleITK.ReadImage(str(path))
+    corner = (4, 3, 2)
+    place = np.array(itk.TransformIndexToPhysicalPoint(corner)) * [-1, -1, 1]
+    np.testing.assert_allclose((header.affine @ [*corner, 1])[:3], place, atol=1e-4)
+    np.testing.assert_array_equal(read_voxels(header)[0], voxels)
+
+
+@pytest.mark.parametrize("ending", [".nrrd", ".mha"])
+def test_several_values_of_a_voxel_are_frames_as_itk_has_them(ending, tmp_path):
+    voxels = np.arange(7 * 60, dtype=np.int16).reshape(7, 3, 4, 5)
+    image = SimpleITK.GetImageFromArray(np.moveaxis(voxels, 0, -1), isVector=True)
+    SimpleITK.WriteImage(image, str(tmp_path / f"a{ending}"))
+
+    header = read_header(tmp_path / f"a{ending}")
+    assert header.shape == (5, 4, 3, 7)
+    np.testing.assert_array_equal(read_voxels(header), voxels)
+
+
+NRRD = """NRRD0005
+# by hand
+type: {kind}
+dimension: 3
+space: {space}
+sizes: 2 3 1
+space directions: (2,0,0) (0,3,0) (0,0,9)
+space origin: (10,20,30)
+kinds: domain domain domain
+endian: {endian}
+encoding: raw
+key:=value
+
+"""
+
+
+@pytest.mark.parametrize("space", ["left-posterior-superior", "RAS", "left-anterior-superior"])
+@pytest.mark.parametrize("endian", ["little", "big"])
+def test_an_nrrd_has_the_place_and_order_that_itk_finds(space, endian, tmp_path):
+    text = NRRD.format(kind="unsigned short", space=space, endian=endian)
+    path = tmp_path / "a.nrrd"
+    path.write_bytes(text.encode() + np.arange(6, dtype="<u2").tobytes())
+
+    header, itk = read_header(path), SimpleITK.ReadImage(str(path))
+    place = np.array(itk.TransformIndexToPhysicalPoint((1, 2, 0))) * [-1, -1, 1]
+    np.testing.assert_allclose((header.affine @ [1, 2, 0, 1])[:3], place, atol=1e-4)
+    np.testing.assert_array_equal(read_voxels(header)[0], SimpleITK.GetArrayFromImage(itk))
+
+
+@pytest.mark.parametrize("ending", [".nrrd", ".mha", ".mhd"])
 def test_itks_formats_are_read_in_layouts(ending, tmp_path):
     folder = acdc(tmp_path / "acdc", cine=False)
     dataset = nnunet(tmp_path / "Dataset001_X", ["a"])

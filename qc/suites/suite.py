@@ -17,7 +17,7 @@ from qc.saving import load_estimator, save_estimator
 from qc.suites.arrays import check_axes, check_numbers
 from qc.suites.domain import TrainingDomain
 from semiqc.doors.json_file import read_object
-from semiqc.doors.regular import in_short
+from semiqc.doors.regular import refusing
 from semiqc.files.atomic import make_folder, write_text
 from semiqc.files.checksums import MANIFEST, DamagedError, damages, entry_of, write_entries
 from semiqc.images.preparing import prepared
@@ -95,14 +95,10 @@ class Suite:
         """
         folder = Path(folder)
         stored = _read(folder / SUITE)
-        try:
+        with refusing(folder / SUITE, "the description of a suite"):
             scheme = LabelScheme.from_json(stored["scheme"])
             training = TrainingDomain.from_json(stored["training"])
             names = [str(name) for name in stored["estimators"]]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(
-                f"{folder / SUITE}: not the description of a suite ({in_short(error)})"
-            ) from error
         fitted = {n: load_estimator(suite_file(folder, n), ESTIMATORS, scheme) for n in names}
         blend = None
         if stored.get("blend"):

@@ -1,11 +1,12 @@
 """Whether what stands on disk is what was written: ``semiqc verify``."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from qc.suites.suite import SUITE
+from semiqc.doors.json_file import read_object
+from semiqc.doors.regular import UnusableError
 from semiqc.files.checksums import MANIFEST, Damage, DamagedError, damages, entries_of
 from semiqc.files.hdf5 import StoreError, check_whole, is_sealed
 from semiqc.files.store.reader import Store
@@ -103,10 +104,10 @@ def _has_checksums(folder: Path, described: str) -> bool:
     if (folder / MANIFEST).exists():
         return True
     try:
-        stored = json.loads((folder / described).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        stored = read_object(folder / described)
+    except UnusableError:
         return False
-    return isinstance(stored, dict) and (stored.get("format", 1) != 1 or "has_manifest" in stored)
+    return bool(stored.get("format", 1) != 1 or "has_manifest" in stored)
 
 
 def _listed(folder: Path) -> Iterator[str]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from semiqc.doors.json_file import read_object
+from semiqc.doors.regular import UnusableError, in_short
 from semiqc.files.atomic import write_text
 
 MANIFEST = "manifest.json"
@@ -110,16 +112,16 @@ def entries_of(folder: Path) -> dict[str, dict[str, Any]]:
     """
     path = folder / MANIFEST
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = read_object(path)
         files: dict[str, dict[str, Any]] = stored["files"]
         is_sound = stored["version"] == VERSION and all(
             isinstance(one["sha256"], str) and isinstance(one["size"], int)
             for one in files.values()
         )
-    except FileNotFoundError:
-        raise DamagedError(str(Damage(path, "it is missing"))) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedError(str(Damage(path, f"cannot be read ({error})"))) from error
+    except (UnusableError, KeyError, TypeError, AttributeError) as error:
+        missing = not path.exists()
+        reason = "it is missing" if missing else f"cannot be read ({in_short(error)})"
+        raise DamagedError(str(Damage(path, reason))) from error
     if not is_sound:
         raise DamagedError(str(Damage(path, f"expected version {VERSION} with sizes and SHA-256")))
     return files

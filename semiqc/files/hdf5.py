@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.doors.regular import UnusableError, check_regular, in_short, open_regular, refusing
+from semiqc.doors.hdf5_file import open_hdf5, sound_array
+from semiqc.doors.regular import UnusableError, check_regular, in_short, open_regular
 from semiqc.files.atomic import whole_file
 from semiqc.files.seal import BLOCK, MARK, broken_seal, seal
 
@@ -27,10 +27,16 @@ Version = tuple[int, int]
 """Time of change and inode of a file: what tells one that was replaced."""
 
 
-LARGEST_PART = 2**30
-"""Bytes of one frame or modality of an array, and of a chunk."""
-
 _open_files: dict[tuple[int, Path], tuple[Version, h5py.File]] = {}
+
+
+@contextmanager
+def _as_store() -> Iterator[None]:
+    """Tell what a door refuses as a mistake of a store."""
+    try:
+        yield
+    except UnusableError as error:
+        raise StoreError(str(error)) from error
 
 
 def file_version(path: Path) -> Version:
@@ -39,10 +45,8 @@ def file_version(path: Path) -> Version:
     Raises:
         StoreError: If there is no such file.
     """
-    try:
+    with _as_store():
         state = check_regular(path)
-    except UnusableError as error:
-        raise StoreError(str(error)) from None
     return state.st_mtime_ns, state.st_ino
 
 
@@ -71,50 +75,9 @@ def open_h5(path: Path, version: Version | None = None) -> h5py.File:
     if known is None or known[0] != found:
         # A file that was replaced is not closed: whoever reads from it goes on with what it
         # held, and with the last reader HDF5 closes it.
-        _open_files[key] = (found, _opened(path))
+        with _as_store():
+            _open_files[key] = (found, open_hdf5(path))
     return _open_files[key][1]
-
-
-def _opened(path: Path) -> h5py.File:
-    """A new handle for reading.
-
-    Raises:
-        StoreError: If the file is not HDF5, or cut short.
-    """
-    try:
-        # Chunks are slices drawn at random: a cache would keep 1 MiB of each array in vain.
-        return h5py.File(path, "r", rdcc_nbytes=0)
-    except Exception as error:
-        if "unable to lock" in str(error):
-            # Reading needs no lock, which some file systems refuse and others may hold.
-            with refusing(path, "a readable HDF5 file"):
-                return h5py.File(path, "r", rdcc_nbytes=0, locking=False)
-        raise StoreError(f"{path}: not a readable HDF5 file ({in_short(error)})") from error
-
-
-def sound_array(path: Path, name: str, found: Any) -> h5py.Dataset:  # noqa: ANN401
-    """An array of numbers whose parts fit in memory and lie in the file itself.
-
-    Args:
-        path: Of the file.
-        name: Of what was found in it.
-        found: What stands there.
-
-    Raises:
-        StoreError: If it is something else.
-    """
-    if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "biuf":
-        raise StoreError(f"{path}: '{name}' is no array of numbers")
-    if found.is_virtual or found.external:
-        raise StoreError(f"{path}: '{name}' lies in another file")
-    frame = prod(found.shape[1:]) * found.dtype.itemsize
-    chunk = prod(found.chunks or (1,)) * found.dtype.itemsize
-    if max(frame, chunk) > LARGEST_PART:
-        raise StoreError(
-            f"{path}: '{name}' claims shape {found.shape} in chunks of {found.chunks}, expected"
-            f" {LARGEST_PART >> 20} MiB at most for each of the first axis"
-        )
-    return found
 
 
 class H5Voxels:
@@ -172,7 +135,8 @@ class H5Voxels:
                 ) from error
             if found is None:
                 raise StoreError(f"{self.path}: holds no '{self.name}'")
-            self._handle = (os.getpid(), sound_array(self.path, self.name, found))
+            with _as_store():
+                self._handle = (os.getpid(), sound_array(self.path, self.name, found))
         return self._handle[1]
 
     def __getitem__(self, key: Any) -> NDArray[Any]:  # noqa: ANN401

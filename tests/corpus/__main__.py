@@ -1,29 +1,54 @@
 """Prints what became of each bad input, by door."""
 
+import itertools
 import sys
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 
 from .cases import all_cases
+from .fuzzing import FUZZES, fuzz
 from .running import answered
 
 
-def main() -> int:
-    """The table; 1 where an input was answered wrongly."""
+def table() -> list[str]:
+    """Print how many inputs of each door were refused; what was answered wrongly."""
     counts: dict[str, Counter[str]] = {}
+    most: dict[str, int] = {}
     faults = []
     for case in all_cases():
         with tempfile.TemporaryDirectory() as folder:
             answer = answered(case, Path(folder))
         kind = "wrong" if answer.fault else "refused" if answer.said else "sound"
         counts.setdefault(case.door, Counter())[kind] += 1
+        most[case.door] = max(most.get(case.door, 0), answer.taken_bytes)
         if answer.fault:
             faults.append(f"{case.door}, {case.name}: {answer.fault}")
-    print(f"{'door':16}{'refused':>9}{'sound':>9}{'wrong':>9}")
+    print(f"{'door':16}{'refused':>9}{'sound':>9}{'wrong':>9}{'most MiB':>9}")
     for door, found in counts.items():
-        print(f"{door:16}{found['refused']:9}{found['sound']:9}{found['wrong']:9}")
+        numbers = (found["refused"], found["sound"], found["wrong"], most[door] >> 20)
+        print(f"{door:16}" + "".join(f"{n:9}" for n in numbers))
     print(f"{sum(map(Counter.total, counts.values()))} inputs")
+    return faults
+
+
+def fuzzed(seconds: float, doors: list[str]) -> list[str]:
+    """Damage files of doors, each so long; what was answered wrongly."""
+    faults = []
+    for door in doors or FUZZES:
+        # Other damages each time: the number tells which.
+        numbers = itertools.count(time.time_ns() >> 20)
+        found = fuzz(door, numbers, seconds)
+        print(f"{door:16}{next(numbers) - 1:12}")
+        faults += [f"{door}, {number}: {fault}" for number, fault in found.items()]
+    return faults
+
+
+def main() -> int:
+    """1 where an input was answered wrongly."""
+    seconds, doors = sys.argv[1:2], sys.argv[2:]
+    faults = fuzzed(float(seconds[0]), doors) if seconds else table()
     print("\n".join(faults))
     return bool(faults)
 

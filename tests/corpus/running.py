@@ -9,8 +9,11 @@ from semiqc.cli.mistakes import can_be_mended
 
 from .cases import Case
 
+STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 LONGEST_S = 10.0
 LONGEST_MESSAGE = 3000
+LARGEST_BYTES = 2**31
+"""Memory that an input may take while it is read, beside what the program has already."""
 
 
 @dataclass(frozen=True)
@@ -21,17 +24,20 @@ class Answer:
         case: The input.
         said: The message; empty where it was found sound.
         fault: What is wrong with the answer; empty where nothing is.
+        taken_bytes: Memory at the peak, beyond what was taken before; 0 where it is not known.
     """
 
     case: Case
     said: str
     fault: str
+    taken_bytes: int
 
 
 def answered(case: Case, folder: Path) -> Answer:
     """Read a case in a folder of its own."""
     target = case.make(folder)
     start, said, fault = time.monotonic(), "", ""
+    before = _peak_from_now()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
@@ -46,4 +52,22 @@ def answered(case: Case, folder: Path) -> Answer:
                 fault = "not one short line"
     if time.monotonic() - start > LONGEST_S:
         fault = f"took more than {LONGEST_S:g} s"
-    return Answer(case, said, fault)
+    taken = max(0, _peak_bytes() - before)
+    if taken > LARGEST_BYTES:
+        fault = f"took {taken >> 20} MiB"
+    return Answer(case, said, fault, taken)
+
+
+def _peak_from_now() -> int:
+    """Begin to look for the peak of memory anew; what is taken now."""
+    if CLEAR_REFS.exists():
+        CLEAR_REFS.write_text("5")
+    return _peak_bytes()
+
+
+def _peak_bytes() -> int:
+    """Most memory that this process had resident, on Linux; elsewhere 0."""
+    if not STATUS.exists():
+        return 0
+    [line] = [one for one in STATUS.read_text().splitlines() if one.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024

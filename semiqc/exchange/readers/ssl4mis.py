@@ -28,6 +28,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.doors.hdf5_file import reading_hdf5, sound_array
+from semiqc.doors.text import read_text
 from semiqc.exchange.readers.listing import listing_of
 from semiqc.exchange.readers.nifti import LabelValues, Meaning
 from semiqc.files.walking import children, files_within
@@ -58,9 +60,9 @@ def _files(source: Path) -> list[Path]:
 
 def _has_image(path: Path) -> bool:
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with reading_hdf5(path) as file:
             return isinstance(file.get(IMAGE), h5py.Dataset)
-    except (OSError, KeyError, RuntimeError, ValueError):
+    except UnusableError:
         return False
 
 
@@ -99,9 +101,7 @@ def _splits(source: Path) -> dict[str, str]:
     for path in children(source):
         split = SPLITS.get(path.stem)
         if path.suffix == ".list" and split and path.is_file():
-            with path.open(encoding="utf-8", errors="replace") as file:
-                lines = file.read(LONGEST_LIST).split()
-            for line in lines:
+            for line in read_text(path, most=LONGEST_LIST).split():
                 name = line.removesuffix(".h5")
                 found = _SLICE.match(name)
                 splits[found["volume"] if found else name] = split
@@ -132,14 +132,14 @@ def _read(
     parts = [_arrays(path, with_labels) for path in paths]
     if len({image.shape for image, _ in parts}) > 1:
         raise UnusableError(f"{name}: its slices are of different size")
-    image = np.concatenate([image for image, _ in parts])
+    image = _stacked([image for image, _ in parts])
     drawn = [labels for _, labels in parts if labels is not None]
     if drawn and len(drawn) < len(parts):
         raise UnusableError(f"{name}: some of its slices have no {LABEL}")
     notes = [NOTE]
     labels = np.full(image.shape, UNLABELLED, np.int8)
     if drawn:
-        labels = values.understood(np.concatenate(drawn), paths[0].name, notes)
+        labels = values.understood(_stacked(drawn), paths[0].name, notes)
     return RawStudy(
         name=name,
         image=image[None, None],
@@ -152,20 +152,20 @@ def _read(
     )
 
 
+def _stacked(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Slices as a volume; a volume is not copied, which may take a gibibyte."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
 def _arrays(path: Path, with_labels: bool) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Image and labels of a file, ``[Z, Y, X]``.
 
     Raises:
         UnusableError: If it cannot be read, or they are no slice or volume of numbers.
     """
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            image = _array(path, file, IMAGE)
-            labels = _array(path, file, LABEL) if with_labels and LABEL in file else None
-    except (OSError, KeyError, RuntimeError, ValueError) as error:
-        if isinstance(error, UnusableError):
-            raise
-        raise UnusableError(f"{path.name}: not a readable HDF5 file ({error})") from error
+    with reading_hdf5(path, path.name) as file:
+        image = _array(path, file, IMAGE)
+        labels = _array(path, file, LABEL) if with_labels and LABEL in file else None
     if labels is not None and labels.shape != image.shape:
         raise UnusableError(f"{path.name}: {LABEL} {labels.shape}, {IMAGE} {image.shape}")
     return image, labels
@@ -173,12 +173,10 @@ def _arrays(path: Path, with_labels: bool) -> tuple[NDArray[Any], NDArray[Any] |
 
 def _array(path: Path, file: h5py.File, key: str) -> NDArray[Any]:
     """One data set, ``[Z, Y, X]``; bounded before it is read."""
-    found = file.get(key)
-    if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "iuf":
-        raise UnusableError(f"{path.name}: expected numbers as {key}")
+    found = sound_array(path.name, key, file.get(key))
     if found.ndim not in (2, 3) or not 0 < prod(found.shape) <= MOST_VOXELS:
         raise UnusableError(f"{path.name}: {key} of shape {found.shape}, expected 2-D or 3-D")
-    array = np.asarray(found[()])
+    array: NDArray[np.float32] = found.astype(np.float32)[()]
     if not np.isfinite(array).all():
         raise UnusableError(f"{path.name}: {key} holds values that are NaN or infinite")
     if array.ndim == 2:

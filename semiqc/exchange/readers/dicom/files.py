@@ -232,8 +232,10 @@ def read_pixels(pieces: Sequence[Slice]) -> NDArray[np.float32]:
         for number, piece in enumerate(pieces):
             slope, intercept = rescaling(dataset, piece.frame)
             found[number] = stored[piece.frame or 0]
-            found[number] *= np.float32(slope)
-            found[number] += np.float32(intercept)
+            # What overflows is refused below.
+            with np.errstate(all="ignore"):
+                found[number] *= np.float32(slope)
+                found[number] += np.float32(intercept)
     if found.shape[1:] != size or not np.isfinite(found).all():
         raise UnusableError(
             f"{path.name}: expected finite pixels of shape {size}, got {found.shape[1:]}"

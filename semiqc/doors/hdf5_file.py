@@ -1,0 +1,80 @@
+"""The door of HDF5 files: regular ones only, and arrays of numbers that lie in the file itself."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from semiqc.doors.regular import UnusableError, check_regular, refusing
+
+LARGEST_PART = 2**30
+"""Bytes of one frame or modality of an array, and of a chunk."""
+
+EXPECTED = "a readable HDF5 file"
+
+
+def open_hdf5(path: Path, called: str = "") -> h5py.File:
+    """A new handle for reading.
+
+    Args:
+        path: The file.
+        called: How messages name it; by default its path.
+
+    Raises:
+        UnusableError: If it is no regular file, not HDF5, or cut short.
+    """
+    called = called or str(path)
+    check_regular(path, called=called)
+    with refusing(called, EXPECTED):
+        try:
+            # Chunks are slices drawn at random: a cache would keep 1 MiB of each array in vain.
+            return h5py.File(path, "r", rdcc_nbytes=0)
+        except OSError as error:
+            if "unable to lock" not in str(error):
+                raise
+            # Reading needs no lock, which some file systems refuse and others may hold.
+            return h5py.File(path, "r", rdcc_nbytes=0, locking=False)
+
+
+@contextmanager
+def reading_hdf5(path: Path, called: str = "") -> Iterator[h5py.File]:
+    """A file for as long as it is read from; what HDF5 says of its parts is refused alike.
+
+    Raises:
+        UnusableError: As ``open_hdf5``, and where a part that is read is damaged.
+    """
+    called = called or str(path)
+    with open_hdf5(path, called) as file, refusing(called, EXPECTED):
+        yield file
+
+
+def sound_array(called: object, name: str, found: Any) -> h5py.Dataset:  # noqa: ANN401
+    """An array of numbers whose parts fit in memory and lie in the file itself.
+
+    Args:
+        called: How messages name the file.
+        name: Of what was found in it.
+        found: What stands there.
+
+    Raises:
+        UnusableError: If it is something else.
+    """
+    if (
+        not isinstance(found, h5py.Dataset)
+        or found.dtype.kind not in "biuf"
+        or found.shape is None  # HDF5 may give a type and no room for numbers.
+    ):
+        raise UnusableError(f"{called}: '{name}' is no array of numbers")
+    if found.is_virtual or found.external:
+        raise UnusableError(f"{called}: '{name}' lies in another file")
+    frame = prod(found.shape[1:]) * found.dtype.itemsize
+    chunk = prod(found.chunks or (1,)) * found.dtype.itemsize
+    if max(frame, chunk) > LARGEST_PART:
+        raise UnusableError(
+            f"{called}: '{name}' claims shape {found.shape} in chunks of {found.chunks}, expected"
+            f" {LARGEST_PART >> 20} MiB at most for each of the first axis"
+        )
+    return found
