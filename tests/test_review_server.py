@@ -11,7 +11,7 @@ from semiqc.review.server import make_app  # noqa: E402
 
 @pytest.fixture
 def review(tmp_path):
-    return desk(tmp_path, "a", "b", items=[broken("torn")])
+    return desk(tmp_path, "a", "b", items=[broken("torn")], blind=True)
 
 
 @pytest.fixture

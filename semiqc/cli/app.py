@@ -15,6 +15,7 @@ from semiqc import __version__
 from semiqc.cli import check, data, pretraining, qc, review, runs, score, verify
 from semiqc.cli.mistakes import can_be_mended, in_one_line
 from semiqc.cli.output import console
+from semiqc.work.waiting import WaitingError
 
 app = typer.Typer(
     name="semiqc",
@@ -40,6 +41,9 @@ app.command()(verify.verify)
 app.command()(runs.schema)
 app.add_typer(qc.app, name="qc")
 
+WAITING = 3
+"""Exit code where the work waits for a person."""
+
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it; some versions of Typer return it, others raise."""
 
@@ -57,7 +61,8 @@ def _semiqc(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line on the words after ``semiqc``; by default those of the process.
 
-    Returns 0 when done, 2 after a mistake of the user's, told in one line, 130 after Ctrl-C.
+    Returns 0 when done, 2 after a mistake of the user's, told in one line, 3 where a person has to
+    judge first, 130 after Ctrl-C.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -69,6 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = int(app(args=arguments, standalone_mode=False) or 0)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
+    except WaitingError as error:
+        print(f"semiqc: {in_one_line(error)}", file=sys.stderr)
+        return WAITING
     except Exception as error:
         if not can_be_mended(error):
             raise

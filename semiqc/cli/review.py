@@ -1,35 +1,103 @@
 """``semiqc review``: a local page on which a person judges segmentations."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from semiqc.cli.output import console
+from semiqc.cli.output import console, print_table
+
+if TYPE_CHECKING:
+    from semiqc.review.agreement import Agreement
+
+Reader = Annotated[str, typer.Option(help="Who judges.")]
+Order = Annotated[
+    str, typer.Option(help="given, random, score (lowest first) or disagreement of estimators.")
+]
+Repeat = Annotated[
+    float, typer.Option(min=0, max=1, help="Share shown twice, for intra-reader agreement.")
+]
+Blind = Annotated[
+    bool | None,
+    typer.Option(
+        "--blind/--open",
+        help="Hide estimates and references; default: where verdicts train an estimator.",
+    ),
+]
+Export = Annotated[
+    Path | None, typer.Option(help="Write what was said as CSV into a folder, and end.")
+]
+Import = Annotated[
+    Path | None,
+    typer.Option("--import", help="Take a reader's verdicts from a CSV file, and end."),
+]
 
 
 def review(
-    path: Annotated[Path, typer.Argument(help="Store of studies with labels.")],
-    reader: Annotated[str, typer.Option(help="Who judges.")] = "reader",
+    path: Annotated[Path, typer.Argument(help="Run folder, or store of labelled studies.")],
+    reader: Reader = "reader",
+    order: Order = "random",
+    repeat: Repeat = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of order and repeats.")] = 0,
+    blind: Blind = None,
+    export: Export = None,
+    import_: Import = None,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
 ) -> None:
     """Judge segmentations on a local page; each verdict is kept before the next study shows."""
+    from semiqc.review.records import Records
+    from semiqc.review.sources import find_items, records_of
+    from semiqc.review.tables import read_into, write_tables
+
+    items = find_items(path)
+    with Records(records_of(path)) as records:
+        if import_ is not None:
+            _say(f"took {read_into(records, items, import_, reader)} verdicts of {reader}")
+        elif export is not None:
+            _print_agreement(write_tables(records, items, export))
+            _say(f"tables: {export}")
+        else:
+            how = {"order": order, "repeat": repeat, "seed": seed, "blind": blind}
+            _serve(items, records, reader, host, port, how)
+
+
+def _serve(
+    items: Any,  # noqa: ANN401
+    records: Any,  # noqa: ANN401
+    reader: str,
+    host: str,
+    port: int,
+    how: dict[str, Any],
+) -> None:
     try:
         from semiqc.review.serving import serve
     except ModuleNotFoundError as error:
-        raise ValueError(
-            f"semiqc review needs {error.name}: `pip install 'semiqc[review]'`"
-        ) from None
+        needs = f"semiqc review needs {error.name}: `pip install 'semiqc[review]'`"
+        raise ValueError(needs) from None
     from semiqc.review.desk import Desk
-    from semiqc.review.records import Records
-    from semiqc.review.sources import find_items
 
-    items = find_items(path)
-    with Records(path.with_name(f"{path.stem}.review.sqlite")) as records:
-        serve(Desk(items, records), host=host, port=port, reader=reader, on_ready=_tell)
+    serve(Desk(items, records, **how), host=host, port=port, reader=reader, on_ready=_tell)
 
 
 def _tell(address: str) -> None:
-    console.print(f"review: {address}", markup=False, highlight=False, soft_wrap=True)
-    console.print("Ctrl-C ends it; verdicts are kept.", highlight=False)
+    _say(f"review: {address}")
+    _say("Ctrl-C ends it; what was said is kept.")
+
+
+def _print_agreement(found: "list[Agreement]") -> None:
+    if not found:
+        return
+    print_table(
+        "agreement of readers",
+        ("reader", "and", "studies", "same", "kappa", "Dice of the good"),
+        [
+            (one.first, one.second, one.studies, f"{one.same:.2f}", f"{one.kappa:.2f}",
+             f"{one.admitted:.2f}")
+            for one in found
+        ],
+    )  # fmt: skip
+
+
+def _say(line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -121,7 +121,15 @@ class ScenarioBench:
     ) -> Sequence[Decision]:
         kind = self.gate.rule_kind
         gate = kind.for_run(self._context(predictions), **self.gate.arguments(kind))
-        return gate(qualities)
+        rejected = self.panel.rejected
+        left = [quality for quality in qualities if quality.study not in rejected]
+        decided = {one.study: one for one in (gate(left) if left else ())}
+        return [
+            decided[one.study]
+            if one.study in decided
+            else Decision(one.study, False, "rejected by a reader")
+            for one in qualities
+        ]
 
     def label(
         self,

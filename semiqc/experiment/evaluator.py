@@ -64,10 +64,9 @@ class Evaluator:
                 study.labels, study, self.scheme, scenario=MANUAL, seed=self.seed
             )
 
-    def add_curves_of_candidates(self, first: TrainedEnsemble) -> None:
+    def add_curves_of_candidates(self, predictions: Sequence[Prediction]) -> None:
         """Volume or area curves of the candidates, as the first segmenter sees them."""
-        hidden = [study.without_labels() for study in self.studies.candidates]
-        for prediction in self.trainer.predict("few-candidates", first, hidden):
+        for prediction in predictions:
             self.results.curves += curve_rows(
                 prediction, self.scheme, scenario=CANDIDATES, seed=self.seed
             )

@@ -9,6 +9,7 @@ from qc import Blend, Quality
 from qc.consensus.panel import Panel
 from qc.gates import Calibration
 from semiqc.experiment.fitting import EstimatorStages, FittedEstimator
+from semiqc.experiment.readers import Readers
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.study import Prediction, Study
@@ -26,6 +27,8 @@ class RunPanel(ABC):
     Attributes:
         fitted: The estimators by name; empty before ``fit``.
         panel: The same with their blend.
+        readers: People, where they give verdicts.
+        rejected: Unlabelled studies that people call erroneous; see ``reject``.
     """
 
     def __init__(self, settings: Settings, trainer: StagedTrainer) -> None:
@@ -34,6 +37,8 @@ class RunPanel(ABC):
         self.stages = EstimatorStages(settings, trainer)
         self.fitted: dict[str, FittedEstimator] = {}
         self.panel = Panel({})
+        self.readers = Readers(settings, trainer.store.path, trainer.seed)
+        self.rejected: frozenset[str] = frozenset()
 
     @property
     def blend(self) -> Blend | None:
@@ -44,6 +49,11 @@ class RunPanel(ABC):
     def names(self) -> list[str]:
         """Names that can be asked for; the consensus comes last."""
         return self.panel.names
+
+    @property
+    def seen(self) -> list[Prediction]:
+        """What the whole first segmenter made of the studies that the estimators learn from."""
+        return []
 
     @abstractmethod
     def fit(self, experts: Sequence[Study], spared: Sequence[Study]) -> None:
@@ -61,6 +71,12 @@ class RunPanel(ABC):
     @abstractmethod
     def _key_of_blend(self) -> str:
         """Tells apart what the blend was fitted to, beside the estimators."""
+
+    def reject(self, candidates: Sequence[Prediction]) -> None:
+        """Let no study become a pseudo-label whose prediction people call erroneous."""
+        self.rejected = self.readers.rejected(candidates)
+        if self.rejected:
+            self.trainer.monitor.note(f"{len(self.rejected)} studies are rejected by readers")
 
     def judge(self, name: str, predictions: Sequence[Prediction]) -> list[Quality]:
         """What the estimator, or the consensus of all, says of each prediction.

@@ -2,7 +2,7 @@
 
 A rung is a training with a share of labels, filters and steps; snapshots on its way give worse
 segmentations. A curve classifier also needs verdicts, good or erroneous, as in Ruijsink,
-Puyol-Antón et al., STACOM 2020: those of a file, or of a simulated reader.
+Puyol-Antón et al., STACOM 2020: those of people, or of a simulated reader.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 
-from qc import Graded, SimulatedReader, balanced, read_verdicts, with_verdict
+from qc import Graded, SimulatedReader, balanced, with_verdict
 from qc.graded import subject_folds
 from semiqc.experiment.qc_settings import Rung
+from semiqc.experiment.readers import Readers
 from semiqc.experiment.rungs import Snapshot
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.staged_trainer import StagedTrainer
@@ -33,11 +34,13 @@ class Ladder:
     Args:
         settings: Of the run.
         trainer: Trains the segmenters.
+        readers: People, where they give verdicts.
     """
 
-    def __init__(self, settings: Settings, trainer: StagedTrainer) -> None:
+    def __init__(self, settings: Settings, trainer: StagedTrainer, readers: Readers) -> None:
         self.settings = settings
         self.trainer = trainer
+        self.readers = readers
 
     @property
     def whole(self) -> str:
@@ -125,29 +128,29 @@ class Ladder:
         return self.trainer.train_ensemble(f"{prefix}ladder-{rung.name}", rung, experts, members=1)
 
     def _with_verdicts(self, graded: Sequence[Graded]) -> list[Graded]:
-        """The same predictions with the verdicts of the named file, or of a simulated reader.
+        """The same predictions with the verdicts of people, or of a simulated reader.
 
-        A file's verdicts are of what the whole first segmenter made; all others keep none.
+        People's are of what the whole first segmenter made; all others keep none.
 
         Raises:
             ValueError: If no verdict is of a graded prediction.
+            WaitingError: If some are still to be judged.
         """
-        if self.settings.qc.verdicts is None:
+        if not self.readers.are_people:
             return self._simulated(graded)
-        path = self.settings.qc.verdicts
-        verdicts = read_verdicts(path)
-        is_seen = [one.source == self.whole and one.prediction.study in verdicts for one in graded]
-        if not any(is_seen):
-            raise ValueError(f"{path}: no verdict on any study that the estimators learn from")
+        seen = [one.prediction for one in graded if one.source == self.whole]
+        verdicts = self.readers.verdicts(seen)
         return [
-            replace(one, is_good=verdicts[one.prediction.study]) if seen else one
-            for one, seen in zip(graded, is_seen, strict=True)
+            replace(one, is_good=verdicts[one.prediction.study])
+            if one.source == self.whole and one.prediction.study in verdicts
+            else one
+            for one in graded
         ]
 
     def _simulated(self, graded: Sequence[Graded]) -> list[Graded]:
         """With verdicts of a reader whose bounds are moved until both verdicts occur enough."""
         given = self.settings.qc.reader
-        bounds = given.model_dump(exclude={"min_share"})
+        bounds = given.model_dump(exclude={"kind", "min_share"})
         strict = SimulatedReader(self.trainer.store.scheme, **bounds)
         reader = balanced(strict, graded, given.min_share)
         self.trainer.monitor.note(

@@ -11,7 +11,7 @@ from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.ladder import Ladder, deal
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.staged_trainer import StagedTrainer
-from semiqc.study import Study
+from semiqc.study import Prediction, Study
 
 
 class OwnPanel(RunPanel):
@@ -24,11 +24,16 @@ class OwnPanel(RunPanel):
 
     def __init__(self, settings: Settings, trainer: StagedTrainer) -> None:
         super().__init__(settings, trainer)
-        self.ladder = Ladder(settings, trainer)
+        self.ladder = Ladder(settings, trainer, self.readers)
         self.held_out = HeldOut(self.stages, [], [])
         self.is_cross_fitted = False
         for name in settings.estimators:
             self.stages.check(name)
+
+    @property
+    def seen(self) -> list[Prediction]:
+        graded = self.held_out.graded
+        return [one.prediction for one in graded if one.source == self.ladder.whole]
 
     def fit(self, experts: Sequence[Study], spared: Sequence[Study]) -> None:
         """Fit every estimator, and the blend of several.

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from qc import ESTIMATORS
-from qc.verdicts import MIN_SHARE
+from semiqc.experiment.reader_settings import ReaderSettings
 from semiqc.experiment.sections import check_known
 from semiqc.work.arguments import checked_arguments
 from semiqc.work.sections import OneOf, Section
@@ -42,19 +42,6 @@ class Rung(Section):
         return 1 in self.snapshots
 
 
-class ReaderSettings(Section):
-    """The simulated reader, who decides from the labelled frames."""
-
-    min_dice: Annotated[float, Field(ge=0, lt=1)] = 0.7
-    """Erroneous where the Dice of any structure is below."""
-    max_ef_error: Annotated[float, Field(gt=0)] = 10.0
-    """Erroneous where an ejection fraction is off by more, in percentage points."""
-    min_share: Annotated[float, Field(ge=0, le=0.5)] = MIN_SHARE
-    """Share of the predictions that must be found good, and as many erroneous. Where the bounds
-    give fewer they are widened or narrowed, for a classifier cannot learn from one kind; 0 keeps
-    them."""
-
-
 class QcSettings(Section):
     """The quality estimators, and what they are fitted to."""
 
@@ -68,7 +55,9 @@ class QcSettings(Section):
     reader: ReaderSettings = ReaderSettings()
     """Gives the verdicts where no file does."""
     verdicts: Path | None = None
-    """CSV of a reader's verdicts on the first segmenter's predictions of the qc subjects."""
+    """CSV of a reader's verdicts on the first segmenter's predictions of the qc subjects, as
+    ``semiqc review --export`` writes it. Unlabelled studies that it calls erroneous never become
+    pseudo-labels."""
     ladder: tuple[Rung, ...] = (
         Rung(name="first", snapshots=(0.15, 0.25, 0.4, 0.6, 0.8, 1.0)),
         Rung(name="fewer", labelled=0.5, steps=0.5, snapshots=(0.3, 0.6, 1.0)),

@@ -33,9 +33,11 @@ from semiqc.files.tables import (
     SplitRow,
     SpoiltRow,
     TrainingRow,
+    VerdictRow,
     write_rows,
 )
 from semiqc.report import Overlay
+from semiqc.review.run_queue import Queued
 from semiqc.work.stages import Stage
 
 TABLES: dict[str, type[Any]] = {
@@ -48,6 +50,7 @@ TABLES: dict[str, type[Any]] = {
     "judgements": JudgementRow,
     "pseudo": PseudoRow,
     "training": TrainingRow,
+    "verdicts": VerdictRow,
 }
 """Tables of a run by the name of their file in ``results/``."""
 
@@ -77,6 +80,8 @@ class Results:
     curves: list[CurveRow] = field(default_factory=list)
     judgements: list[JudgementRow] = field(default_factory=list)
     pseudo: list[PseudoRow] = field(default_factory=list)
+    verdicts: list[VerdictRow] = field(default_factory=list)
+    queue: list[Queued] = field(default_factory=list)
     checkpoints: list[CheckpointRow] = field(default_factory=list)
     overlays: list[Overlay] = field(default_factory=list)
     models: dict[tuple[str, int], Trained] = field(default_factory=dict)

@@ -14,8 +14,10 @@ from semiqc.experiment.settings import Settings
 from semiqc.experiment.split_studies import SplitStudies
 from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.experiment.suite_panel import SuitePanel
-from semiqc.experiment.trained import TrainedEnsemble
+from semiqc.experiment.trained import TrainedEnsemble, prediction_file
 from semiqc.files.tables import SplitRow
+from semiqc.review.run_queue import CANDIDATE, TEACHING, Queued
+from semiqc.study import Prediction
 from semiqc.work.monitor import Monitor
 from semiqc.work.stages import RunFolder
 
@@ -64,10 +66,14 @@ class SeedRun:
         self._require_candidates()
         if self._is_gated:
             self._fit_estimators()
-            self.evaluator.add_curves_of_candidates(first)
+            candidates = self._candidates(first)
+            self.evaluator.add_curves_of_candidates(candidates)
+            self.panel.reject(candidates)
         self.evaluator.add_manual_measures()
         for name in self.settings.compared():
             self.evaluator.evaluate(name, self._ended(name, first))
+        if self._is_gated:
+            self._queue(self._candidates(first))
 
     def prepare(self) -> None:
         """Make the stages that ``work`` needs, in whatever order; see ``semiqc.work.sharing``."""
@@ -81,6 +87,7 @@ class SeedRun:
         first = self._train_first()
         if self.settings.compared()[name].gate != "none":
             self._fit_estimators()
+            self.panel.reject(self._candidates(first))
         self.evaluator.segment(name, self._ended(name, first))
 
     def _ended(self, name: str, first: TrainedEnsemble) -> TrainedEnsemble:
@@ -97,6 +104,25 @@ class SeedRun:
         needy = [name for name, one in scenarios.items() if one.needs_unlabelled]
         if needy and not self.studies.candidates:
             raise ValueError(f"scenario {needy[0]}: the split leaves no study as unlabelled")
+
+    def _candidates(self, first: TrainedEnsemble) -> list[Prediction]:
+        """The unlabelled studies, as the first segmenter sees them."""
+        hidden = [study.without_labels() for study in self.studies.candidates]
+        return self.trainer.predict("few-candidates", first, hidden)
+
+    def _queue(self, candidates: Sequence[Prediction]) -> None:
+        """Add verdicts that were used, and what people may judge with ``semiqc review``."""
+        self.results.verdicts += self.panel.readers.taken
+        scores = {
+            row.study: row.scores
+            for row in self.results.judgements
+            if row.seed == self.seed and row.round == 1 and not row.repair
+        }
+        taught = [Queued(p.study, TEACHING, prediction_file(p)) for p in self.panel.seen]
+        self.results.queue += taught + [
+            Queued(p.study, CANDIDATE, prediction_file(p), scores.get(p.study, {}))
+            for p in candidates
+        ]
 
     def _panel(self) -> RunPanel:
         """Who judges, not yet fitted."""

@@ -102,7 +102,12 @@ def image_file(study: Study) -> Path:
     return study.image.path
 
 
+def prediction_file(prediction: Prediction) -> Path:
+    """File that a prediction stands in."""
+    path: Path = prediction.labels.path  # type: ignore[attr-defined]
+    return path
+
+
 def origin(prediction: Prediction) -> list[str]:
     """Where a prediction stands; the folder's name holds the hash of how it was made."""
-    path: Path = prediction.labels.path  # type: ignore[attr-defined]
-    return [prediction.study, path.parent.name]
+    return [prediction.study, prediction_file(prediction).parent.name]

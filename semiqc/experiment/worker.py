@@ -7,6 +7,7 @@ process that began it, however that ends.
 import os
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
 from typing import TextIO
 
@@ -20,6 +21,7 @@ from semiqc.experiment.settings import Settings
 from semiqc.work.monitor import Lines, Monitor
 from semiqc.work.sharing import Worker
 from semiqc.work.stages import RunFolder
+from semiqc.work.waiting import WaitingError
 
 
 def make_stages(settings: Settings, monitor: Monitor, number: int) -> None:
@@ -65,7 +67,9 @@ def main() -> None:
     _end_with(sys.stdin)
     torch.set_num_threads(threads)
     console = Console(stderr=True, soft_wrap=True)
-    make_stages(settings, Lines(console, f"worker {number + 1}"), number)
+    # Whoever began this process tells what it waits for.
+    with suppress(WaitingError):
+        make_stages(settings, Lines(console, f"worker {number + 1}"), number)
 
 
 if __name__ == "__main__":

@@ -158,6 +158,30 @@ class JudgementRow:
 
 
 @dataclass(frozen=True)
+class VerdictRow:
+    """What readers said of the first segmenter's segmentation of a study.
+
+    Args:
+        seed: Of the segmenter.
+        study: Name of the study.
+        role: ``qc`` where the estimators learned it, ``candidate`` where it kept the study from
+            becoming a pseudo-label.
+        is_good: What most readers say.
+        readers: How many judged it.
+        unanimous: Whether all said the same.
+        of: Stage of the segmentation; empty where the verdicts came as CSV.
+    """
+
+    seed: int
+    study: str
+    role: str
+    is_good: bool
+    readers: int
+    unanimous: bool
+    of: str
+
+
+@dataclass(frozen=True)
 class QualityRow:
     """What the estimators of a run say of one new study.
 

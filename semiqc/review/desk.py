@@ -7,9 +7,10 @@ from typing import Any
 
 from qc.verdicts import VERDICTS
 from semiqc.review.items import Item
-from semiqc.review.order import Order, places, seed_of
+from semiqc.review.order import ORDERS, Order, check_share, places, seed_of
 from semiqc.review.records import Grade, Place, Reading, Records
 from semiqc.review.shown import Shown
+from semiqc.work.arguments import unknown
 
 REASONS: Mapping[str, str] = {
     "a": "slice missing",
@@ -41,10 +42,14 @@ class Desk:
     Args:
         items: What is judged.
         records: What readers said.
-        blind: Whether estimates and references are kept from the readers.
+        blind: Whether estimates and references are kept from the readers; by default where
+            verdicts teach an estimator.
         order: Of the first showings.
         repeat: Share of the items that are shown twice.
         seed: Of what is drawn.
+
+    Raises:
+        ValueError: If the order is unknown, or ``repeat`` out of range.
     """
 
     def __init__(
@@ -52,14 +57,17 @@ class Desk:
         items: Sequence[Item],
         records: Records,
         *,
-        blind: bool = True,
+        blind: bool | None = None,
         order: Order = "random",
         repeat: float = 0.0,
         seed: int = 0,
     ) -> None:
+        if order not in ORDERS:
+            raise ValueError(f"order: {unknown(order, ORDERS)}")
+        check_share(repeat)
         self.items = items
         self.records = records
-        self.blind = blind
+        self.blind = any(one.teaches for one in items) if blind is None else blind
         self.order: Order = order
         self.repeat = repeat
         self.seed = seed

@@ -41,11 +41,11 @@ class Item:
         of: What tells its segmentation from another one of the same study.
         read: Gives what is shown.
         scores: What estimators say of the segmentation, by their name, in [0, 1].
-        role: Whom a verdict on it is for, such as ``qc``; empty where for nobody in particular.
+        teaches: Whether an estimator learns from the verdict.
     """
 
     study: str
     of: str
     read: Callable[[], Material]
     scores: Mapping[str, float] = field(default_factory=dict)
-    role: str = ""
+    teaches: bool = False

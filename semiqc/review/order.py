@@ -28,8 +28,7 @@ def places(items: Sequence[Item], order: Order, repeat: float, seed: int) -> lis
     Raises:
         ValueError: If ``repeat`` is out of range.
     """
-    if not 0 <= repeat <= 1:
-        raise ValueError(f"repeat must lie in [0, 1], got {repeat}")
+    check_share(repeat)
     rng = np.random.default_rng(seed)
     first = [Place(one.study, one.of) for one in _ordered(items, order, rng)]
     # Those of the first half come back in the second, when they are no longer remembered.
@@ -42,6 +41,16 @@ def places(items: Sequence[Item], order: Order, repeat: float, seed: int) -> lis
         at = int(rng.integers(earliest, len(found) + 1))
         found.insert(at, Place(place.study, place.of, 2))
     return found
+
+
+def check_share(repeat: float) -> None:
+    """Make sure that a share is one.
+
+    Raises:
+        ValueError: If not.
+    """
+    if not 0 <= repeat <= 1:
+        raise ValueError(f"repeat must lie in [0, 1], got {repeat}")
 
 
 def seed_of(reader: str, seed: int) -> int:

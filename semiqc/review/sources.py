@@ -7,20 +7,30 @@ from semiqc.doors.regular import UnusableError
 from semiqc.files.hdf5 import is_hdf5
 from semiqc.files.store.reader import Store
 from semiqc.review.items import Item, Material
+from semiqc.review.run_queue import FOLDER, QUEUE, VERDICTS, of_run
 
 
 def find_items(path: Path) -> list[Item]:
     """The studies at a path, in its own order.
 
     Args:
-        path: A store.
+        path: A store, or the folder of a run.
 
     Raises:
         UnusableError: If there is nothing to review.
     """
+    if (path / FOLDER / QUEUE).exists():
+        return of_run(path)
     if is_hdf5(path):
         return of_store(path)
-    raise UnusableError(f"{path}: expected a store")
+    raise UnusableError(f"{path}: expected a store or a run")
+
+
+def records_of(path: Path) -> Path:
+    """Where verdicts on what a path holds are kept."""
+    if path.is_dir():
+        return path / FOLDER / VERDICTS
+    return path.with_name(f"{path.stem}.review.sqlite")
 
 
 def of_store(path: Path) -> list[Item]:
