@@ -121,8 +121,8 @@ def judged(name="a", **fields):
 def test_an_impossible_volume_is_flagged_with_its_reason_on_the_page(tmp_path):
     found = flagging()
     wild = [ClinicalMeasure("LV", "EDV", "ml", 1326.0)]
-    found.add(*judged("wild"), {}, wild)
-    found.add(*judged("calm"), {}, [])
+    found.keep(*found.flag(*judged("wild"), {}, wild))
+    found.keep(*found.flag(*judged("calm"), {}, []))
     found.write(tmp_path, [("gone", "gone.nii: empty file")])
 
     assert [(one.study, one.flagged) for one in found.scores] == [("wild", True), ("calm", False)]
@@ -137,8 +137,8 @@ def test_a_low_score_is_flagged_as_score_does_with_reasons_and_intervals(tmp_pat
     low = Quality(
         "a", 0.4, dice={"LV": 0.4}, interval={"LV": (0.25, 0.55)}, reasons=("walls too thin",)
     )
-    found.add(*judged(notes=("affine is odd",)), {"told": low}, [])
-    found.add(*judged("b"), {"told": replace(low, study="b", score=0.9)}, [])
+    found.keep(*found.flag(*judged(notes=("affine is odd",)), {"told": low}, []))
+    found.keep(*found.flag(*judged("b"), {"told": replace(low, study="b", score=0.9)}, []))
     found.write(tmp_path, [])
 
     assert [one.flagged for one in found.scores] == [True, False]
@@ -157,7 +157,7 @@ def test_slices_on_the_first_axis_are_told(tmp_path):
 
 def test_the_threshold_that_is_asked_for_flags_and_is_told(tmp_path):
     found = flagging(0.95)
-    found.add(*judged("b"), {"told": Quality("b", 0.9)}, [])
+    found.keep(*found.flag(*judged("b"), {"told": Quality("b", 0.9)}, []))
     found.write(tmp_path, [])
 
     assert [one.flagged for one in found.scores] == [True]

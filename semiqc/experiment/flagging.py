@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import isnan
 from pathlib import Path
 
 from qc import CONSENSUS, Quality
@@ -11,7 +12,7 @@ from semiqc.images.raw import Refusal
 from semiqc.measuring.measures import ClinicalMeasure
 from semiqc.measuring.plausible import implausible
 from semiqc.scoring.page import write_page
-from semiqc.scoring.pictures import WorstSlices, worst_slice
+from semiqc.scoring.pictures import WorstSlice, WorstSlices, worst_slice
 from semiqc.scoring.scores import ScoreReport, StudyScore, in_order, is_flagged
 from semiqc.scoring.scoring import PAGE, mean_error_maps
 from semiqc.scoring.tables import write_tables
@@ -36,37 +37,42 @@ class Flagging:
         self.scores: list[StudyScore] = []
         self._worst = WorstSlices()
 
-    def add(
+    def flag(
         self,
         study: Study,
         prediction: Prediction,
         qualities: Mapping[str, Quality],
         measured: Sequence[ClinicalMeasure],
-    ) -> StudyScore:
-        """Say whether to look at a study: for its score, its verdict or its measures.
+    ) -> tuple[StudyScore, WorstSlice | None]:
+        """Say whether to look at a study, for its score, its verdict or its measures; and where.
 
         Args:
             study: With what is odd about its file.
             prediction: That was judged.
             qualities: By estimator's name; none where nobody judges.
             measured: Of the prediction.
+
+        Returns:
+            What is said, and the slice to look at of a study that is flagged.
         """
         scored = Scored(study.name, qualities, prediction)
         odd = implausible(measured)
         score = scored.score if qualities else float("nan")
         flagged = is_flagged(score, qualities, self.flag_below) or bool(odd)
-        if flagged:
-            found = worst_slice(scored, mean_error_maps(qualities))
-            self._worst.add(study.name, score if qualities else 1.0, found)
-        one = StudyScore(
+        said = StudyScore(
             study=study.name,
             score=score,
             flagged=flagged,
             qualities={n: replace(q, error_maps={}) for n, q in qualities.items()},
             warnings=(*study.notes, *odd),
         )
-        self.scores.append(one)
-        return one
+        return said, worst_slice(scored, mean_error_maps(qualities)) if flagged else None
+
+    def keep(self, score: StudyScore, worst: WorstSlice | None) -> None:
+        """Add what ``flag`` said of a study."""
+        self.scores.append(score)
+        if worst is not None:
+            self._worst.add(score.study, 1.0 if isnan(score.score) else score.score, worst)
 
     def write(self, output: Path, left_out: Sequence[tuple[str, str]]) -> None:
         """Write the tables and the page of ``semiqc score``."""

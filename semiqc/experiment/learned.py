@@ -1,16 +1,23 @@
 """What segments and judges new studies: the result of a run, or weights that phantoms taught."""
 
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from qc import CONSENSUS, ESTIMATORS, Blend
 from qc.consensus.panel import Panel
 from qc.saving import load_estimator
 from segmenters import SEGMENTERS, Segmenter
 from segmenters.pretrained import Card, card_of, shipped_file
+from segmenters.training import WITHOUT_EFFECT
+from semiqc import __version__
 from semiqc.experiment.finished import Finished, RunError
 from semiqc.experiment.pretraining import PretrainingSettings
 from semiqc.experiment.results import estimator_file, model_file
+from semiqc.files.checksums import sha256_of
 from semiqc.schemes import LabelScheme
 from semiqc.work.arguments import unknown
 
@@ -32,6 +39,7 @@ class Learned:
         by: Estimator whose verdict comes first.
         scenario: Whose segmenter it is.
         seed: Of the run.
+        key: Hash of all that its results depend on, beside the images.
     """
 
     segmenter: Segmenter
@@ -43,6 +51,7 @@ class Learned:
     by: str
     scenario: str
     seed: int
+    key: str = ""
 
 
 def find_learned(run: Path, scenario: str) -> Learned:
@@ -77,7 +86,33 @@ def of_run(finished: Finished, scenario: str) -> Learned:
         by=settings.gate.by,
         scenario=scenario,
         seed=settings.seeds[0],
+        key=_key_of_run(finished, scenario),
     )
+
+
+def _key_of_run(finished: Finished, scenario: str) -> str:
+    """Hash of a run's segmenter and estimators, and of the settings that they work by."""
+    run, settings, data = finished.folder, finished.settings, finished.data
+    seed = settings.seeds[0]
+    judging = [estimator_file(run, name, seed) for name in (*settings.estimators, CONSENSUS)]
+    files = [model_file(run, scenario, seed), *judging]
+    training = {k: v for k, v in asdict(settings.training).items() if k not in WITHOUT_EFFECT}
+    return _hash(
+        {
+            "scenario": scenario,
+            "seed": seed,
+            "data": {name: data[name] for name in ("scheme", "spacing_mm", "modalities")},
+            "segmenter": settings.segmenter.model_dump(mode="json"),
+            "training": training,
+            "by": settings.gate.by,
+            "files": {one.name: sha256_of(one) for one in files if one.exists()},
+        }
+    )
+
+
+def _hash(depends: Mapping[str, Any]) -> str:
+    described = json.dumps([__version__, depends], sort_keys=True, default=str)
+    return hashlib.sha256(described.encode()).hexdigest()
 
 
 def of_phantoms(scheme: str) -> Learned:
@@ -111,6 +146,7 @@ def of_card(card: Card, weights: Path) -> Learned:
         by="",
         scenario=PHANTOM,
         seed=card.training["seed"],
+        key=_hash(asdict(card)),
     )
 
 

@@ -1,6 +1,6 @@
 """New studies, segmented and judged by what a run or phantoms have taught."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,9 @@ from semiqc.experiment.correcting import correction_rows, corrector_of
 from semiqc.experiment.evaluation import curve_rows
 from semiqc.experiment.flagging import Flagging
 from semiqc.experiment.learned import Learned, find_learned
+from semiqc.experiment.predicted_study import PredictedStudy
+from semiqc.experiment.unfinished import Unfinished, labels_file
+from semiqc.files.atomic import make_folder
 from semiqc.files.hdf5 import StoreError, is_hdf5
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.files.store.reader import Store
@@ -23,11 +26,11 @@ from semiqc.files.tables import (
     write_rows,
 )
 from semiqc.images.regridding import at_spacing
-from semiqc.measuring.measures import ClinicalMeasure, clinical
+from semiqc.measuring.measures import clinical
 from semiqc.nifti.writing import write_labels
-from semiqc.scoring.scores import StudyScore
 from semiqc.scoring.threshold import FLAG_BELOW, check_threshold
 from semiqc.study import Prediction, Study
+from semiqc.work.folder import locked
 from semiqc.work.monitor import Monitor
 
 
@@ -48,12 +51,13 @@ class Predicted:
     qualities: list[QualityRow] = field(default_factory=list)
     corrections: list[CorrectionRow] = field(default_factory=list)
 
-    def forget(self, study: str) -> None:
-        """Drop what was measured of a study."""
-        self.clinical = [row for row in self.clinical if row.study != study]
-        self.curves = [row for row in self.curves if row.study != study]
-        self.qualities = [row for row in self.qualities if row.study != study]
-        self.corrections = [row for row in self.corrections if row.study != study]
+    def add(self, one: PredictedStudy) -> None:
+        """Add what was told of a study."""
+        self.rows.append(_row(one))
+        self.clinical += one.clinical
+        self.curves += one.curves
+        self.qualities += one.qualities
+        self.corrections += one.corrections
 
 
 def predict_images(
@@ -74,27 +78,31 @@ def predict_images(
     ``semiqc score`` and its page tell what to look at: what scores below ``flag_below`` among
     others. Of several seeds the first is used.
 
+    A command that was killed goes on behind the studies that are done and sound; what it leaves is
+    the same to the last byte. See ``semiqc.experiment.unfinished``.
+
     Raises:
         RunError: If ``run`` is neither ``phantom`` nor a finished run that trained the scenario.
-        FileExistsError: If the output folder holds something and ``overwrite`` is not set.
+        FileExistsError: If the output folder holds something other than this command's unfinished
+            result and ``overwrite`` is not set.
+        BlockingIOError: If another process writes into it.
         ValueError: If no image can be used, or ``flag_below`` is not in [0, 1].
     """
     check_threshold(flag_below)
     learned = find_learned(run, scenario)
-    if output.exists() and any(output.iterdir()) and not overwrite:
-        raise FileExistsError(f"{output}: not empty; say --overwrite to write into it")
-    predictor = _Predictor(learned, output, flag_below)
-    found, studies = predictor.found, _studies(learned, images, layout)
-    output.mkdir(parents=True, exist_ok=True)
-    with monitor.progress("predict", 0) as tick:
-        for number, study in enumerate(studies, start=1):
-            if isinstance(study, Refusal):
-                found.left_out.append((study.name, study.reason))
-            else:
-                predictor.predict_or_leave_out(study)
-            tick(number, {})
-    _refuse_nothing(found, images)
-    _write(found, predictor.flagging, output)
+    studies = _studies(learned, images, layout)
+    make_folder(output)
+    with locked(output):
+        done = Unfinished(output, f"{learned.key}, flagged below {flag_below}", monitor.note)
+        done.open(overwrite=overwrite)
+        predictor = _Predictor(learned, done, flag_below)
+        predictor.predict_all(studies, monitor)
+        found = predictor.found
+        if not found.rows:
+            done.finish()
+        _refuse_nothing(found, images)
+        _write(found, predictor.flagging, output)
+        done.finish()
     return found
 
 
@@ -156,48 +164,71 @@ class _Predictor:
 
     Args:
         learned: Segmenter and estimators that are used.
-        output: Folder for the labels.
+        done: The studies that need not be segmented again.
         flag_below: Score below which a study is flagged.
 
     Attributes:
         found: Gets the rows of every study.
+        flagging: Gets the scores of every study.
     """
 
-    def __init__(self, learned: Learned, output: Path, flag_below: float) -> None:
+    def __init__(self, learned: Learned, done: Unfinished, flag_below: float) -> None:
         self.learned = learned
         self.seed = learned.seed
         self.scheme = learned.scheme
         self.scenario = learned.scenario
-        self.output = output
+        self.done = done
         self.found = Predicted()
         self.flagging = Flagging(learned, flag_below)
 
-    def predict_or_leave_out(self, study: Study) -> None:
+    def predict_all(self, studies: Iterable[Study | Refusal], monitor: Monitor) -> None:
+        """Segment one study after another; what cannot be used is left out."""
+        with monitor.progress("predict", 0) as tick:
+            for number, study in enumerate(studies, start=1):
+                if isinstance(study, Refusal):
+                    self.found.left_out.append((study.name, study.reason))
+                else:
+                    self._predict_or_leave_out(study)
+                tick(number, {})
+
+    def _predict_or_leave_out(self, study: Study) -> None:
         """As ``predict``; a study that cannot be segmented or judged leaves no row and no file."""
         try:
             with one_study(study.name):
-                self.predict(study)
+                one = self.done.find(study) or self.predict(study)
         except UnusableError as error:
-            self.found.forget(study.name)
-            (self.output / f"{study.name}.nii.gz").unlink(missing_ok=True)
+            labels_file(self.done.output, study.name).unlink(missing_ok=True)
             self.found.left_out.append((study.name, str(error)))
+        else:
+            self.found.add(one)
+            self.flagging.keep(one.score, one.worst)
 
-    def predict(self, study: Study) -> None:
-        """Write the labels of a study, and add its rows to ``found``."""
+    def predict(self, study: Study) -> PredictedStudy:
+        """Write the labels of a study, and give back what is told of it."""
+        self.done.begin()
         # The voxels are read from a file, so that a long cine never stands in memory.
-        file = self.output / f".{study.name}.h5"
+        file = self.done.voxels
         try:
             prediction = self._segmented(study, file)
-            measured = clinical(prediction.labels, study.spacing, self.scheme)
-            self._measure(study, prediction, measured)
-            qualities = self._qualities(prediction)
-            score = self.flagging.add(study, prediction, qualities, measured)
+            told = self._told(study, prediction)
         finally:
             file.unlink(missing_ok=True)
-        if qualities:
-            self.found.qualities.append(_quality_row(qualities, self.scenario, self.seed))
-        self._correct(prediction, qualities)
-        self.found.rows.append(_row(score, qualities, measured))
+        return self.done.keep(study, told)
+
+    def _told(self, study: Study, prediction: Prediction) -> PredictedStudy:
+        """What is measured and judged of a study."""
+        measured = clinical(prediction.labels, study.spacing, self.scheme)
+        qualities = self._qualities(prediction)
+        score, worst = self.flagging.flag(study, prediction, qualities, measured)
+        seed, scenario = self.seed, self.scenario
+        return PredictedStudy(
+            score,
+            worst,
+            [ClinicalRow(seed, scenario, study.name, study.group, *one) for one in measured],
+            curve_rows(prediction, self.scheme, scenario=scenario, seed=seed),
+            [_quality_row(qualities, scenario, seed)] if qualities else [],
+            self._corrections(prediction, qualities),
+        )
 
     def _segmented(self, study: Study, file: Path) -> Prediction:
         """Write a study's labels to NIfTI, and give them back as voxels of ``file``."""
@@ -205,44 +236,31 @@ class _Predictor:
         with PredictionWriter(file) as writer:
             writer.add(study, segment(segmenter, study, clean=clean))
         labels = predicted_labels(file, study.name)
-        write_labels(self.output / f"{study.name}.nii.gz", study, labels)
+        write_labels(labels_file(self.done.output, study.name), study, labels)
         return Prediction(study.name, study.image, labels, study.spacing)
-
-    def _measure(
-        self, study: Study, prediction: Prediction, measured: Sequence[ClinicalMeasure]
-    ) -> None:
-        """Add the clinical measures and curves of a study, over all of its frames."""
-        seed, scenario = self.seed, self.scenario
-        self.found.clinical += [
-            ClinicalRow(seed, scenario, study.name, study.group, *measure) for measure in measured
-        ]
-        self.found.curves += curve_rows(prediction, self.scheme, scenario=scenario, seed=seed)
 
     def _qualities(self, prediction: Prediction) -> dict[str, Quality]:
         """What all say, whoever the gate went by first."""
         said, by = self.learned.panel.judge_all(prediction), self.learned.by
         return dict(sorted(said.items(), key=lambda item: item[0] != by))
 
-    def _correct(self, prediction: Prediction, qualities: Mapping[str, Quality]) -> None:
-        """Add measures with failed slices replaced; nothing where no estimator judges slices."""
+    def _corrections(
+        self, prediction: Prediction, qualities: Mapping[str, Quality]
+    ) -> list[CorrectionRow]:
+        """Measures with failed slices replaced; none where no estimator judges slices."""
         corrector = corrector_of(qualities)
-        if corrector:
-            self.found.corrections += correction_rows(
-                prediction,
-                qualities[corrector],
-                self.scheme,
-                scenario=self.scenario,
-                seed=self.seed,
-            )
+        if not corrector:
+            return []
+        quality, scenario, seed = qualities[corrector], self.scenario, self.seed
+        return correction_rows(prediction, quality, self.scheme, scenario=scenario, seed=seed)
 
 
-def _row(
-    score: StudyScore, qualities: Mapping[str, Quality], measured: Sequence[ClinicalMeasure]
-) -> tuple[str, str, str, str, str, str]:
+def _row(one: PredictedStudy) -> tuple[str, str, str, str, str, str]:
     """A study's line of the table that is printed."""
+    score = one.score
     flagged = "flagged" if score.flagged else ""
     why = "; ".join((*score.warnings, *score.reasons))
-    return (score.study, flagged, *_verdict_of(qualities), _in_words(measured), why)
+    return (score.study, flagged, *_verdict_of(score.qualities), _in_words(one.clinical), why)
 
 
 def _verdict_of(qualities: Mapping[str, Quality]) -> tuple[str, str]:
@@ -271,6 +289,6 @@ def _quality_row(qualities: Mapping[str, Quality], scenario: str, seed: int) -> 
     )
 
 
-def _in_words(measured: Sequence[ClinicalMeasure]) -> str:
+def _in_words(measured: Sequence[ClinicalRow]) -> str:
     """Measures without decimals, parted by commas, such as ``LV EDV 121 ml``."""
     return ", ".join(f"{m.structure} {m.measure} {m.value:.0f} {m.unit}" for m in measured)
