@@ -263,11 +263,9 @@ def test_two_commands_do_not_write_into_one_folder(command):
         command()
 
 
-def test_the_key_of_a_run_is_that_of_its_models(finished_run, tmp_path):
-    found = {
-        one: learned.of_run(learned.Finished.read(finished_run), one) for one in ("few", "crf")
-    }
+def test_the_key_of_a_run_is_that_of_its_models(finished_run):
+    run = learned.Finished.read(finished_run)
+    found = {name: learned.of_run(run, name).key for name in ("few", "crf")}
 
-    assert found["few"].key != found["crf"].key
-    again = learned.of_run(learned.Finished.read(finished_run), "few")
-    assert again.key == found["few"].key
+    assert found["few"] != found["crf"]
+    assert learned.of_run(run, "few").key == found["few"]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from qc.evaluation import (
     scatter,
 )
 from qc.evaluation.plots import pictures
+from qc.evaluation.table import table_of
 
 NAN = float("nan")
 
@@ -158,3 +161,14 @@ def test_odd_sets_can_be_drawn(tmp_path):
 
 def test_nothing_is_drawn_of_an_evaluation_without_true_qualities():
     assert pictures(judgements_of("curve", [NAN, NAN], None)) == {}
+
+
+def test_figures_are_as_sure_with_two_studies_of_each_subject_as_with_one():
+    rows = judgements_of("e", [0.1, 0.4, 0.6, 0.9, 0.8], [0.2, 0.3, 0.8, 0.7, 0.9])
+    again = [replace(row, study=f"{row.study} again", subject=row.study) for row in rows]
+    bounds = {"all": 0.5, "A": 0.5}
+
+    once, often = table_of(rows, bounds)[0], table_of([*rows, *again], bounds)[0]
+    assert often.studies == 2 * once.studies
+    for name in ("mae_low", "mae_high", "pearson_low", "pearson_high"):
+        assert getattr(often, name) == pytest.approx(getattr(once, name))

@@ -25,7 +25,7 @@ class FigureRow:
         studies: Studies that the ``n`` are of.
         threshold: From which a quality is good.
         mae: Mean absolute error.
-        mae_low: Lower end of its 95 % interval, by bootstrap over studies.
+        mae_low: Lower end of its 95 % interval, by bootstrap over subjects.
         mae_high: Upper end.
         mae_sd: Standard deviation of the absolute error.
         n_below: Of ``n``, those whose true quality is below .5.
@@ -34,7 +34,7 @@ class FigureRow:
         mae_above: Of the others.
         mae_above_sd: Of the others.
         pearson: Linear correlation.
-        pearson_low: Lower end of its 95 % interval, by bootstrap over studies.
+        pearson_low: Lower end of its 95 % interval, by bootstrap over subjects.
         pearson_high: Upper end.
         spearman: Correlation of ranks; a figure of rank.
         r2: Coefficient of determination.

@@ -27,7 +27,7 @@ class LearningRow:
         n: Test predictions.
         test_studies: Studies that these are of.
         mae: Mean absolute error.
-        mae_low: Lower end of its 95 % interval, by bootstrap over test studies.
+        mae_low: Lower end of its 95 % interval, by bootstrap over test subjects.
         mae_high: Upper end.
         pearson: Linear correlation.
     """

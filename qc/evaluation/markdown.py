@@ -21,7 +21,7 @@ MAIN = (
 def markdown_of(rows: Sequence[FigureRow]) -> str:
     """The main figures: of all predictions, of each structure, then by group and by source.
 
-    Intervals in brackets are those at 95 % by bootstrap over studies; what cannot be told is a
+    Intervals in brackets are those at 95 % by bootstrap over subjects; what cannot be told is a
     hyphen.
     """
     overall = [row for row in rows if row.by == "all"]

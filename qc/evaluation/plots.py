@@ -107,7 +107,7 @@ def _draw_agreement(panel: Axes, rows: Sequence[Judgement], what: str) -> None:
         panel.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle="--", zorder=0)
     panel.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
     panel.set_ylabel("Score" if what == "score" else f"Estimated {TITLES[what]}")
-    said = _agreement_text(*values_of(rows, what), [row.study for row in rows], what)
+    said = _agreement_text(rows, what)
     panel.text(0.5, 1.01, said, transform=panel.transAxes, fontsize=7, ha="center", color=INK)
 
 
@@ -209,18 +209,18 @@ def _shown(
     return shown
 
 
-def _agreement_text(
-    true: NDArray[np.float64], predicted: NDArray[np.float64], studies: Sequence[str], what: str
-) -> str:
+def _agreement_text(rows: Sequence[Judgement], what: str) -> str:
     """Correlation and error with their 95 % intervals, and how many predictions and studies.
 
     A score need not be on the scale of the Dice: of it, only the rank correlation is told.
     """
+    true, predicted = values_of(rows, what)
     known = np.isfinite(true) & np.isfinite(predicted)
-    n = f"n = {known.sum()} of {len(set(np.asarray(studies)[known]))} studies"
+    studies = {row.study for row, is_known in zip(rows, known, strict=True) if is_known}
+    n = f"n = {known.sum()} of {len(studies)} studies"
     if what == "score":
         return f"Spearman {spearman(true, predicted).coefficient:.3f}, {n}"
-    intervals = bootstrap(true, predicted, studies)
+    intervals = bootstrap(true, predicted, [row.whose for row in rows])
     r = _figure_text("r", pearson(true, predicted).coefficient, intervals.pearson)
     mae = _figure_text("MAE", absolute_error(true, predicted).mean, intervals.mae)
     return f"{r}, {mae}\n{n}"

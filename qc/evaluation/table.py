@@ -124,7 +124,7 @@ def _row(
     verdict = kolmogorov_smirnov(predicted[verdicts == "good"], predicted[verdicts == "erroneous"])
     figures = _rank_figures(true, predicted, threshold)
     if quality != "score":
-        figures |= _error_figures(true, predicted, [row.study for row in rows])
+        figures |= _error_figures(true, predicted, [row.whose for row in rows])
         figures |= asdict(detection(true, predicted, threshold))
     return FigureRow(
         estimator=rows[0].estimator,
@@ -167,12 +167,12 @@ def _rank_figures(
 
 
 def _error_figures(
-    true: NDArray[np.float64], predicted: NDArray[np.float64], studies: Sequence[str]
+    true: NDArray[np.float64], predicted: NDArray[np.float64], subjects: Sequence[str]
 ) -> dict[str, Any]:
     """Figures that need estimates on the scale of the truth."""
     error = absolute_error(true, predicted)
     below, above = errors_around_half(true, predicted)
-    intervals = bootstrap(true, predicted, studies)
+    intervals = bootstrap(true, predicted, subjects)
     return {
         "mae": error.mean,
         "mae_low": intervals.mae[0],

@@ -41,12 +41,14 @@ class Data:
         left_out: What was left out when it was made, a line each.
         spoilt: By name, studies of a dirty pool that take the place of those of the store.
         dirty: How each of these was spoilt.
+        files: SHA-256 by path of all files that were imported; none where the data is a store.
     """
 
     store: Store
     left_out: tuple[str, ...] = ()
     spoilt: Mapping[str, Study] = field(default_factory=dict)
     dirty: tuple[SpoiltRow, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -93,15 +95,11 @@ def _imported(settings: Settings, folder: RunFolder, monitor: Monitor) -> Data:
     if source is None:
         raise ValueError("data: names nothing to import")
     scheme = read_scheme(importing.scheme) if importing.scheme else None
-    files = (
-        [path for path in named_files(source) if path.is_file()]
-        if source.is_file()
-        else files_within(source)
-    )
+    files = _files_of(source, settings.output)
     depends = {
         "importing": _written(importing),
         "scheme": scheme.to_json() if scheme else None,
-        "files": [[str(path), sha256_of(path)] for path in files],
+        "files": [list(one) for one in files.items()],
     }
 
     def make(unfinished: Path) -> None:
@@ -122,7 +120,16 @@ def _imported(settings: Settings, folder: RunFolder, monitor: Monitor) -> Data:
 
     stage = folder.stage("import", depends, make)
     lines = (stage.folder / LEFT_OUT).read_text(encoding="utf-8").splitlines()
-    return Data(Store(stage.folder / STORE), tuple(lines))
+    return Data(Store(stage.folder / STORE), tuple(lines), files=files)
+
+
+def _files_of(source: Path, output: Path) -> dict[str, str]:
+    """SHA-256 by path of each file in a folder, or named by a manifest; those of the run not."""
+    named = named_files(source) if source.is_file() else [source]
+    found = [file for one in named for file in ([one] if one.is_file() else files_within(one))]
+    run = output.absolute()
+    others = (path for path in found if not path.absolute().is_relative_to(run))
+    return {str(path): sha256_of(path) for path in others}
 
 
 def _written(importing: ImportSettings) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A finished run, read from its folder for the report and for new studies."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,10 +13,17 @@ from semiqc.doors.text import read_text
 from semiqc.doors.yaml_file import read_yaml
 from semiqc.experiment.overlays import read_overlays
 from semiqc.experiment.renamed import as_written_before
-from semiqc.experiment.results import CHECKPOINTS, TABLES
+from semiqc.experiment.results import CHECKPOINTS, FILES, TABLES
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.training_log import read_log
-from semiqc.files.checksums import MANIFEST, damages, entries_of, entry_of, write_entries
+from semiqc.files.checksums import (
+    MANIFEST,
+    damages,
+    entries_of,
+    entry_of,
+    sha256_of,
+    write_entries,
+)
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import CheckpointRow, read_rows
 from semiqc.report import ReportData, build_report, summary_tables
@@ -106,14 +114,33 @@ class Finished:
             RunError: If it is not.
         """
         path = self.settings.data
-        if store is None and path and path.is_file() and path.suffix.lower() != ".csv":
+        is_there = store is None and path is not None and path.exists()
+        if is_there and (files := self.folder / "results" / FILES).exists():
+            self._refuse_other_files(read_object(files))
+        elif is_there and path and path.is_file() and path.suffix.lower() != ".csv":
             store = Store(path, is_checked=False)
         known = self.data.get("fingerprint")
         if store and known and store.fingerprint() != known:
-            raise RunError(
-                f"{store.path}: not the data that {self.folder} was made of, it was replaced"
-                " since; put the former data back, or do the run again with `semiqc run`"
-            )
+            raise RunError(self._not_the_data(store.path, "replaced"))
+
+    def _refuse_other_files(self, known: Mapping[str, str]) -> None:
+        """Make sure that the files which were imported are there and the same; others may be, too.
+
+        Raises:
+            RunError: Naming the first that is not.
+        """
+        for name, digest in known.items():
+            path = Path(name)
+            if not path.is_file():
+                raise RunError(self._not_the_data(path, "removed"))
+            if sha256_of(path) != digest:
+                raise RunError(self._not_the_data(path, "changed"))
+
+    def _not_the_data(self, path: Path, what: str) -> str:
+        return (
+            f"{path}: not the data that {self.folder} was made of, it was {what} since; put the"
+            " former data back, or do the run again with `semiqc run`"
+        )
 
     @property
     def scheme(self) -> LabelScheme:

@@ -57,6 +57,9 @@ TABLES: dict[str, type[Any]] = {
 FORMAT = 2
 """Of runs; since 2 each has a manifest, and says which data it is of."""
 
+FILES = "files.json"
+"""Checksums of what was imported, in ``results/`` where the data is no store."""
+
 CHECKPOINTS = "checkpoints.csv"
 """Table of the weights, in ``results/`` where there are several kinds of them."""
 
@@ -129,6 +132,8 @@ def write_results(results: Results, run: Path) -> None:
         figures[f"{name}, seed {seed}"] = estimator.measured()
     for seed, blend in results.blends.items():
         save_estimator(blend, estimator_file(run, CONSENSUS, seed))
+    if results.data.files:
+        write_text(folder / FILES, json.dumps(dict(results.data.files), indent=1) + "\n")
     described = _described(results.data, figures) | {"suite": dict(results.suite)}
     write_text(folder / "data.json", json.dumps(described, indent=1) + "\n")
 

@@ -1,8 +1,9 @@
 """Statistics over studies: how sure a difference is, and how well two measurements agree.
 
-The study is the unit: whoever has several seeds, frames or structures averages within each study
-first. Values that are not finite are left out in pairs and counted. A figure that cannot be told
-is NaN with the reason in words; nothing raises because data are few or degenerate.
+Means are over studies: whoever has several seeds, frames or structures averages within each study
+first. Intervals and tests take subjects as drawn; see ``semiqc.measuring.subjects``. Values that
+are not finite are left out in pairs and counted. A figure that cannot be told is NaN with the
+reason in words; nothing raises because data are few or degenerate.
 """
 
 import math
@@ -14,14 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from semiqc.measuring.subjects import Subjects, error_of_mean, means_of_subjects, whose
+
 LEVEL = 0.95
 """Confidence level of every interval."""
 
 LIMITS_FACTOR = 1.96
 """Standard deviations to either limit of agreement; Bland and Altman, The Lancet 1986."""
 
-RESAMPLES = 2000
-"""Bootstrap samples; percentiles at the ends of an interval are stable to about a twentieth."""
+NOBODY: Subjects = {}
+"""Where each study is of a subject of its own."""
 
 _NAN = math.nan
 Interval = tuple[float, float]
@@ -113,7 +116,10 @@ class Correlation:
 
 
 def summarise(values: Iterable[float]) -> Summary:
-    """Mean, standard deviation and interval of the mean, over what is finite."""
+    """Mean, standard deviation and interval of the mean, over what is finite.
+
+    Each value is of another subject.
+    """
     given = np.array(list(values), dtype=np.float64)
     known = given[np.isfinite(given)]
     mean = float(known.mean()) if len(known) else _NAN
@@ -121,22 +127,32 @@ def summarise(values: Iterable[float]) -> Summary:
     return Summary(len(known), len(given) - len(known), mean, sd, interval_of_mean(known))
 
 
-def interval_of_mean(values: Numbers) -> Interval:
+def interval_of_mean(values: Numbers, subjects: Sequence[str] | None = None) -> Interval:
     """Confidence interval of a mean by Student's t, at ``LEVEL``.
 
-    Exact where values are normal; NaN for fewer than two finite values.
+    Exact where values are normal and each of another subject; NaN for fewer than two finite
+    values, or subjects.
+
+    Args:
+        values: Of each study.
+        subjects: Of each study; by default each is of another.
     """
-    known = np.asarray(values, dtype=np.float64)
-    known = known[np.isfinite(known)]
+    given = np.asarray(values, dtype=np.float64)
+    is_known = np.isfinite(given)
+    known = given[is_known]
     if len(known) < 2:
         return (_NAN, _NAN)
-    mean = float(known.mean())
-    error = float(known.std(ddof=1)) / math.sqrt(len(known))
-    half = float(stats.t.ppf((1 + LEVEL) / 2, len(known) - 1)) * error
+    mean, count = float(known.mean()), len(known)
+    error = float(known.std(ddof=1)) / math.sqrt(count)
+    if subjects is not None and len(set(subjects)) < len(subjects):
+        error, count = error_of_mean(known, np.asarray(subjects)[is_known].tolist())
+    if count < 2:
+        return (_NAN, _NAN)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1)) * error
     return (mean - half, mean + half)
 
 
-def compare(values_a: Values, values_b: Values) -> Comparison:
+def compare(values_a: Values, values_b: Values, subjects: Subjects = NOBODY) -> Comparison:
     """Compare two conditions study by study.
 
     Reference:
@@ -147,8 +163,11 @@ def compare(values_a: Values, values_b: Values) -> Comparison:
     Args:
         values_a: Of the first condition.
         values_b: Of the second.
+        subjects: Of the studies. Where one has several, the t-test is by the standard error of
+            ``error_of_mean``, and Wilcoxon's of the mean difference of each subject.
     """
-    a, b, missing = _pairs(values_a, values_b)
+    names, a, b, missing = _pairs(values_a, values_b)
+    of_subjects = whose(names, subjects)
     differences = a - b
     n = len(differences)
     if n == 0:
@@ -156,34 +175,40 @@ def compare(values_a: Values, values_b: Values) -> Comparison:
     mean = float(differences.mean())
     if n == 1:
         return Comparison(1, missing, mean, (_NAN, _NAN), _NAN, _NAN, "only one study")
-    interval = interval_of_mean(differences)
+    interval = interval_of_mean(differences, of_subjects)
     if not differences.any():
         return Comparison(n, missing, 0.0, interval, _NAN, _NAN, "no study differs")
-    wilcoxon_p = float(stats.wilcoxon(differences, zero_method="wilcox").pvalue)
+    if len(set(of_subjects)) == 1:
+        return Comparison(n, missing, mean, interval, _NAN, _NAN, "only one subject")
+    of_one = means_of_subjects(differences, of_subjects)
+    wilcoxon_p = float(stats.wilcoxon(of_one, zero_method="wilcox").pvalue)
     if _is_constant(differences):
         note = "every study differs by the same amount"
         return Comparison(n, missing, mean, interval, _NAN, wilcoxon_p, note)
     t_p = float(stats.ttest_rel(a, b).pvalue)
-    smallest = 2.0 ** (1 - int(np.count_nonzero(differences)))
+    if len(of_one) < n:
+        error, count = error_of_mean(differences, of_subjects)
+        t_p = float(2 * stats.t.sf(abs(mean) / error, count - 1)) if error else _NAN
+    smallest = 2.0 ** (1 - int(np.count_nonzero(of_one)))
     note = f"Wilcoxon's p cannot fall below {smallest:.2g} here" if smallest > 0.05 else ""
     return Comparison(n, missing, mean, interval, t_p, wilcoxon_p, note)
 
 
-def agree(automatic: Values, manual: Values) -> Agreement:
+def agree(automatic: Values, manual: Values, subjects: Subjects = NOBODY) -> Agreement:
     """Bias, limits of agreement and correlation of two measurements of the same studies.
 
     Reference:
         Bland and Altman, "Statistical methods for assessing agreement between two methods of
         clinical measurement", The Lancet 1986. https://doi.org/10.1016/S0140-6736(86)90837-8
     """
-    a, b, missing = _pairs(automatic, manual)
+    names, a, b, missing = _pairs(automatic, manual)
     of_differences = summarise(a - b)
     bias, reach = of_differences.mean, LIMITS_FACTOR * of_differences.sd
     return Agreement(
         n=len(a),
         missing=missing,
         bias=bias,
-        interval=of_differences.interval,
+        interval=interval_of_mean(a - b, whose(names, subjects)),
         limits=(bias - reach, bias + reach),
         mean_absolute_error=float(np.abs(a - b).mean()) if len(a) else _NAN,
         correlation=pearson(a, b).coefficient,
@@ -231,55 +256,15 @@ def separation_p(a: Sequence[float], b: Sequence[float]) -> float:
     return float(stats.mannwhitneyu(first, second).pvalue)
 
 
-def gap_closed(values: Values, low: Values, high: Values, *, seed: int = 0) -> Summary:
-    """Share of the gap between two conditions that a third one closes, with its interval.
-
-    ``(mean(values) - mean(low)) / (mean(high) - mean(low))`` over the studies that all three
-    have. The interval is the bootstrap's percentiles, studies drawn with replacement. It is NaN
-    where the gap itself is not clearly above zero (its own paired interval at ``LEVEL`` holds
-    zero), since a share of nothing says nothing; ``sd`` is the bootstrap's. Draws of studies
-    without a gap above zero are left out of the percentiles.
-
-    Args:
-        values: Of the condition in question.
-        low: Of the condition that leaves the whole gap.
-        high: Of the condition that closes it.
-        seed: Of the bootstrap.
-    """
-    names = sorted(values.keys() & low.keys() & high.keys())
-    rows = np.array([[values[n], low[n], high[n]] for n in names]).reshape(-1, 3)
-    rows = rows[np.isfinite(rows).all(axis=1)]
-    missing = len(values.keys() | low.keys() | high.keys()) - len(rows)
-    gap = rows[:, 2] - rows[:, 1]
-    if not interval_of_mean(gap)[0] > 0:
-        return Summary(len(rows), missing, _NAN, _NAN, (_NAN, _NAN))
-    found = stats.bootstrap(
-        tuple(rows.T), _closed_and_gap, n_resamples=RESAMPLES, vectorized=True, paired=True,
-        method="percentile", rng=np.random.default_rng(seed),
-    )  # fmt: skip
-    closed, gaps = found.bootstrap_distribution
-    shares = closed[gaps > 0] / gaps[gaps > 0]
-    low_end, high_end = np.quantile(shares, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    share = float((rows[:, 0] - rows[:, 1]).mean() / gap.mean())
-    interval = (float(low_end), float(high_end))
-    return Summary(len(rows), missing, share, float(shares.std(ddof=1)), interval)
-
-
-def _closed_and_gap(
-    values: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64], axis: int
-) -> NDArray[np.float64]:
-    """Mean part of the gap that is closed, and mean gap, ``[2, ...]``."""
-    floor = low.mean(axis)
-    return np.stack([values.mean(axis) - floor, high.mean(axis) - floor])
-
-
-def _pairs(a: Values, b: Values) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
-    """Values of the studies that both have and that are finite, by name; and how many are not."""
-    names = sorted(a.keys() & b.keys())
+def _pairs(
+    a: Values, b: Values
+) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64], int]:
+    """Studies that both have with finite values, sorted; these values; how many are left out."""
+    both = a.keys() & b.keys()
+    names = sorted(name for name in both if math.isfinite(a[name]) and math.isfinite(b[name]))
     rows = np.array([[a[name], b[name]] for name in names], dtype=np.float64).reshape(-1, 2)
-    rows = rows[np.isfinite(rows).all(axis=1)]
     either = {name for side in (a, b) for name, value in side.items() if not math.isnan(value)}
-    return rows[:, 0], rows[:, 1], len(either) - len(rows)
+    return names, rows[:, 0], rows[:, 1], len(either) - len(rows)
 
 
 def _correlation(x: Numbers, y: Numbers, method: Callable[..., Any]) -> Correlation:

@@ -7,7 +7,7 @@ choice, not that of more training data.
 
 from collections.abc import Sequence
 
-from semiqc.measuring.statistics import Comparison, compare, holm
+from semiqc.measuring.statistics import Comparison, holm
 from semiqc.pages.table import Cell, Table, count, interval, number, p_value, text
 from semiqc.report.data import ReportData
 
@@ -56,7 +56,7 @@ def choices_table(data: ReportData) -> Table:
 def _row(data: ReportData, key: str, title: str) -> dict[str, Cell]:
     """One scenario against its random control; empty without a control or a pair of studies."""
     control = data.by_chance.get(key, "")
-    found = compare(data.overlap_of(key), data.overlap_of(control))
+    found = data.compared(key, control)
     names = {"scenario": key, "title": title, "control": data.scenario_title(control)}
     return {**names, **_figures(found)} if control and found.n else {}
 

@@ -127,7 +127,8 @@ def _agreement_row(data: ReportData, of: Measure, key: str, title: str) -> dict[
     both = [s for s, value in manual.items() if math.isfinite(value) and s in automatic]
     if not both:
         return {}
-    found = agree({s: automatic[s] for s in both}, {s: manual[s] for s in both})
+    pair = ({s: automatic[s] for s in both}, {s: manual[s] for s in both})
+    found = agree(*pair, data.subjects)
     names = {"structure": structure, "measure": measure, "unit": unit}
     return {**names, "scenario": key, "title": title, **_agreement_figures(found)}
 

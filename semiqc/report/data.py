@@ -25,6 +25,8 @@ from semiqc.files.tables import (
     TrainingRow,
 )
 from semiqc.measuring.means import mean_of_known
+from semiqc.measuring.statistics import Comparison, compare
+from semiqc.measuring.subjects import Subjects
 from semiqc.pages.drawing import scenario_colours
 from semiqc.schemes import LabelScheme
 
@@ -150,6 +152,11 @@ class ReportData:
         return tuple(sorted({row.study for row in self.overlap}))
 
     @property
+    def subjects(self) -> Subjects:
+        """Whom each study is of, where ``split`` tells it."""
+        return {row.study: row.subject for row in self.split}
+
+    @property
     def has_several_structures(self) -> bool:
         """Whether a mean over structures says anything beside theirs."""
         return len(self.scheme.structures) > 1
@@ -182,6 +189,13 @@ class ReportData:
         by_structure = means_of(cells)
         by_seed = means_of(((study, s), value) for (study, s, _), value in by_structure.items())
         return means_of((study, value) for (study, _), value in by_seed.items())
+
+    def compared(
+        self, first: str, second: str, figure: str = "dice", structure: str | None = None
+    ) -> Comparison:
+        """One scenario compared with another, study by study; see ``overlap_of``."""
+        of_first, of_second = (self.overlap_of(key, figure, structure) for key in (first, second))
+        return compare(of_first, of_second, self.subjects)
 
     def clinical_of(self, scenario: str, structure: str, measure: str) -> dict[str, float]:
         """One number for each test study, averaged over seeds; NaN where it failed in one."""

@@ -1,13 +1,14 @@
 """Tables of how well the test studies were segmented: Dice, surfaces, differences, seeds.
 
 Every table is over studies, averaged over frames and seeds before anything is compared, since two
-frames of one heart are not two patients.
+frames of one heart are not two patients; nor are two studies of one, so intervals and tests are
+over subjects.
 """
 
 from collections.abc import Sequence
 
 from semiqc.measuring.metrics import METRICS
-from semiqc.measuring.statistics import Comparison, compare, summarise
+from semiqc.measuring.statistics import Comparison, summarise
 from semiqc.pages.table import (
     Cell,
     Column,
@@ -34,7 +35,7 @@ COMPARISON_NOTE = (
     "Positive: the first is better. Each study is compared with itself; intervals are those of"
     " Student's t for the mean paired difference. The columns headed Holm correct for all"
     " comparisons of this table. Intervals and tests describe the spread between studies, not"
-    " between trainings."
+    " between trainings; studies of one subject count as one draw."
 )
 
 
@@ -205,10 +206,7 @@ def _against_reference(
 
     Positive differences are in favour of the reference where a higher ``figure`` is better.
     """
-    return compare(
-        data.overlap_of(data.reference_scenario, figure, structure),
-        data.overlap_of(key, figure, structure),
-    )
+    return data.compared(data.reference_scenario, key, figure, structure)
 
 
 def _figures(found: Comparison) -> dict[str, Cell]:

@@ -5,7 +5,8 @@ A difference is called better or worse only where its 95 % interval lies on one 
 
 import math
 
-from semiqc.measuring.statistics import Comparison, compare, gap_closed, summarise
+from semiqc.measuring.bootstrap import gap_closed
+from semiqc.measuring.statistics import Comparison, compare, summarise
 from semiqc.pages.table import interval_text, number_text, p_text
 from semiqc.report.data import ReportData
 from semiqc.report.gate import gate_table
@@ -102,7 +103,7 @@ def _ranking(data: ReportData, means: dict[str, float]) -> str:
         return f"{said}. No other scenario was evaluated."
     second = ranked[1]
     said += f", before {data.scenario_title(second)}, {number_text(means[second], 3)}"
-    found = compare(data.overlap_of(best), data.overlap_of(second))
+    found = data.compared(best, second)
     if not found.interval[0] > 0:
         said += "; these studies do not show that this difference is more than chance"
     return f"{said}."
@@ -111,7 +112,7 @@ def _ranking(data: ReportData, means: dict[str, float]) -> str:
 def _difference(data: ReportData, other: str, what: str) -> str:
     """The difference of the reference scenario from another one; empty where there is none."""
     reference = data.reference_scenario
-    found = compare(data.overlap_of(reference), data.overlap_of(other))
+    found = data.compared(reference, other)
     if other == reference or not found.n:
         return ""
     said = (
@@ -152,7 +153,7 @@ def _gap(data: ReportData) -> str:
     if not compare(high, low).n or not compare(values, low).n:
         return ""
     gap = f"the gap between {data.scenario_title(keys[1])} and {data.scenario_title(keys[2])}"
-    share = gap_closed(values, low, high)
+    share = gap_closed(values, low, high, data.subjects)
     if math.isnan(share.mean):
         return f"On these studies {gap} is not clearly above zero, so no share of it is given."
     ends = (100 * share.interval[0], 100 * share.interval[1])
