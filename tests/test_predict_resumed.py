@@ -221,14 +221,10 @@ def test_a_study_whose_files_are_damaged_is_segmented_anew(command, file, kind):
 def test_another_model_does_not_go_on(command):
     command.killed("c")
     command.key = "other"
-    with pytest.raises(
-        FileExistsError, match="what another model, scenario, threshold or version"
-    ):
+    with pytest.raises(FileExistsError, match="another model, scenario, threshold or version"):
         command()
     command.key = "model"
-    with pytest.raises(
-        FileExistsError, match="what another model, scenario, threshold or version"
-    ):
+    with pytest.raises(FileExistsError, match="another model, scenario, threshold or version"):
         command(flag_below=0.5)
     command.key = "other"
     command(overwrite=True)

@@ -77,8 +77,8 @@ class Unfinished:
         stands = {path.name for path in self.output.iterdir()} - {LOCK, UNFINISHED}
         if not overwrite and (self._folder / COMMAND).exists():
             raise FileExistsError(
-                f"{self.output}: holds what another model, scenario, threshold or version of semiqc"
-                " left unfinished; say --overwrite to begin anew"
+                f"{self.output}: holds what another model, scenario, threshold or version of"
+                " semiqc left unfinished; say --overwrite to begin anew"
             )
         if not overwrite and stands:
             raise FileExistsError(f"{self.output}: not empty; say --overwrite to write into it")
