@@ -15,7 +15,7 @@ from semiqc.experiment.learned import Learned, find_learned
 from semiqc.experiment.predicted_study import PredictedStudy
 from semiqc.experiment.unfinished import Unfinished, labels_file
 from semiqc.files.atomic import make_folder
-from semiqc.files.hdf5 import StoreError, is_hdf5
+from semiqc.files.hdf5 import StoreError, close_h5, is_hdf5
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import (
@@ -212,6 +212,7 @@ class _Predictor:
             prediction = self._segmented(study, file)
             told = self._told(study, prediction)
         finally:
+            close_h5(file)
             file.unlink(missing_ok=True)
         return self.done.keep(study, told)
 

@@ -1,6 +1,7 @@
 """Arrays in HDF5 files: opened once in each process, read as they are indexed."""
 
 import os
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -27,7 +28,11 @@ Version = tuple[int, int]
 """Time of change and inode of a file: what tells one that was replaced."""
 
 
+MOST_OPEN = 128
+"""Arrays that are kept open: each takes 25 KiB, and a data set may have ten thousand."""
+
 _open_files: dict[tuple[int, Path], tuple[Version, h5py.File]] = {}
+_open_arrays: OrderedDict[tuple[int, int, str], tuple[h5py.File, h5py.Dataset]] = OrderedDict()
 
 
 @contextmanager
@@ -80,6 +85,38 @@ def open_h5(path: Path, version: Version | None = None) -> h5py.File:
     return _open_files[key][1]
 
 
+def close_h5(path: Path) -> None:
+    """Let go of a file that is to be removed; whoever still reads from it goes on."""
+    _, file = _open_files.pop((os.getpid(), path.resolve()), (None, None))
+    for key in [key for key, (owner, _) in _open_arrays.items() if owner is file]:
+        del _open_arrays[key]
+
+
+def _array_of(path: Path, file: h5py.File, name: str) -> h5py.Dataset:
+    """An array of an open file; those that were read last stay open.
+
+    Raises:
+        StoreError: If the file holds no such array of numbers.
+    """
+    # The file is kept beside its arrays, so that no other can have its number meanwhile.
+    key = (os.getpid(), id(file), name)
+    if key in _open_arrays:
+        _open_arrays.move_to_end(key)
+        return _open_arrays[key][1]
+    try:
+        found = file.get(name)
+    except Exception as error:
+        raise StoreError(f"{path}: '{name}' is damaged ({in_short(error)})") from error
+    if found is None:
+        raise StoreError(f"{path}: holds no '{name}'")
+    with _as_store():
+        array = sound_array(path, name, found)
+    _open_arrays[key] = file, array
+    if len(_open_arrays) > MOST_OPEN:
+        _open_arrays.popitem(last=False)
+    return array
+
+
 class H5Voxels:
     """An array in an HDF5 file that is opened once in each process, when it is first read.
 
@@ -113,7 +150,7 @@ class H5Voxels:
         self.scale = scale
         if labelled_frames is not None:
             self.labelled_frames = labelled_frames
-        self._handle: tuple[int, h5py.Dataset] | None = None
+        self._file: tuple[int, h5py.File] | None = None
         self.shape: tuple[int, ...] = tuple(self._dataset.shape)
         self.ndim = len(self.shape)
 
@@ -125,19 +162,9 @@ class H5Voxels:
             StoreError: If the file was replaced, or holds no such array.
         """
         # A handle must not cross a fork: two processes would share one file position.
-        if self._handle is None or self._handle[0] != os.getpid():
-            file = open_h5(self.path, self.version)
-            try:
-                found = file.get(self.name)
-            except Exception as error:
-                raise StoreError(
-                    f"{self.path}: '{self.name}' is damaged ({in_short(error)})"
-                ) from error
-            if found is None:
-                raise StoreError(f"{self.path}: holds no '{self.name}'")
-            with _as_store():
-                self._handle = (os.getpid(), sound_array(self.path, self.name, found))
-        return self._handle[1]
+        if self._file is None or self._file[0] != os.getpid():
+            self._file = (os.getpid(), open_h5(self.path, self.version))
+        return _array_of(self.path, self._file[1], self.name)
 
     def __getitem__(self, key: Any) -> NDArray[Any]:  # noqa: ANN401
         try:
@@ -149,7 +176,7 @@ class H5Voxels:
         return found if self.scale == 1 else found * self.dtype.type(self.scale)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_handle": None}
+        return {**self.__dict__, "_file": None}
 
 
 def new_file(stack: ExitStack, path: Path) -> h5py.File:
