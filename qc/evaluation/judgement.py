@@ -60,7 +60,6 @@ class Judgement:
         length: Of that interval, or the mean of them.
         ms: Time the estimator took for the whole prediction, reading included; NaN where it had
             judged another segmentation of the same image, for some remember images.
-        subject: Whom the study is of; empty where that is not told.
     """
 
     estimator: str
@@ -81,12 +80,6 @@ class Judgement:
     covered: float
     length: float
     ms: float
-    subject: str = ""
-
-    @property
-    def whose(self) -> str:
-        """The subject, or the study's name where that is unknown."""
-        return self.subject or self.study
 
 
 def judgements_of(
@@ -142,7 +135,6 @@ def _about(name: str, item: int, one: Graded, score: float, ms: float) -> Judgem
         verdict=verdict,
         score=score,
         ms=ms,
-        subject=one.whose,
         **dict.fromkeys(OF_STRUCTURES, NAN),
     )
 

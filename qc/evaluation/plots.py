@@ -220,7 +220,7 @@ def _agreement_text(rows: Sequence[Judgement], what: str) -> str:
     n = f"n = {known.sum()} of {len(studies)} studies"
     if what == "score":
         return f"Spearman {spearman(true, predicted).coefficient:.3f}, {n}"
-    intervals = bootstrap(true, predicted, [row.whose for row in rows])
+    intervals = bootstrap(true, predicted, [row.subject or row.study for row in rows])
     r = _figure_text("r", pearson(true, predicted).coefficient, intervals.pearson)
     mae = _figure_text("MAE", absolute_error(true, predicted).mean, intervals.mae)
     return f"{r}, {mae}\n{n}"

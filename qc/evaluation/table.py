@@ -124,7 +124,7 @@ def _row(
     verdict = kolmogorov_smirnov(predicted[verdicts == "good"], predicted[verdicts == "erroneous"])
     figures = _rank_figures(true, predicted, threshold)
     if quality != "score":
-        figures |= _error_figures(true, predicted, [row.whose for row in rows])
+        figures |= _error_figures(true, predicted, [row.subject or row.study for row in rows])
         figures |= asdict(detection(true, predicted, threshold))
     return FigureRow(
         estimator=rows[0].estimator,
