@@ -78,13 +78,11 @@ def predict_images(
     ``semiqc score`` and its page tell what to look at: what scores below ``flag_below`` among
     others. Of several seeds the first is used.
 
-    A command that was killed goes on behind the studies that are done and sound; what it leaves is
-    the same to the last byte. See ``semiqc.experiment.unfinished``.
+    A command that was killed goes on; see ``semiqc.experiment.unfinished``.
 
     Raises:
         RunError: If ``run`` is neither ``phantom`` nor a finished run that trained the scenario.
-        FileExistsError: If the output folder holds something other than this command's unfinished
-            result and ``overwrite`` is not set.
+        FileExistsError: If the output holds anything but this command's unfinished result.
         BlockingIOError: If another process writes into it.
         ValueError: If no image can be used, or ``flag_below`` is not in [0, 1].
     """
@@ -96,8 +94,7 @@ def predict_images(
         done = Unfinished(output, f"{learned.key}, flagged below {flag_below}", monitor.note)
         done.open(overwrite=overwrite)
         predictor = _Predictor(learned, done, flag_below)
-        predictor.predict_all(studies, monitor)
-        found = predictor.found
+        found = predictor.predict_all(studies, monitor)
         if not found.rows:
             done.finish()
         _refuse_nothing(found, images)
@@ -181,7 +178,7 @@ class _Predictor:
         self.found = Predicted()
         self.flagging = Flagging(learned, flag_below)
 
-    def predict_all(self, studies: Iterable[Study | Refusal], monitor: Monitor) -> None:
+    def predict_all(self, studies: Iterable[Study | Refusal], monitor: Monitor) -> Predicted:
         """Segment one study after another; what cannot be used is left out."""
         with monitor.progress("predict", 0) as tick:
             for number, study in enumerate(studies, start=1):
@@ -190,6 +187,7 @@ class _Predictor:
                 else:
                     self._predict_or_leave_out(study)
                 tick(number, {})
+        return self.found
 
     def _predict_or_leave_out(self, study: Study) -> None:
         """As ``predict``; a study that cannot be segmented or judged leaves no row and no file."""
