@@ -77,7 +77,6 @@ def predict_images(
     the run judges slices, ``corrections.csv``: measures with failed slices replaced; those of
     ``semiqc score`` and its page tell what to look at: what scores below ``flag_below`` among
     others. Of several seeds the first is used.
-
     A command that was killed goes on; see ``semiqc.experiment.unfinished``.
 
     Raises:
