@@ -41,7 +41,7 @@ class Origin:
     @classmethod
     def of(cls, source: Path, listing: Listing) -> Self:
         """That of what was listed."""
-        return cls(str(whole(source)), listing.layout)
+        return cls(str(whole(Path(source))), listing.layout)
 
     def noted(self, study: Study) -> Study:
         """A copy of an imported study that tells it."""

@@ -91,8 +91,8 @@ class RunFolder:
         return self.sharing.each(tasks)
 
     def _find_or_make(self, name: str, folder: Path, make: Callable[[Path], None]) -> None:
-        if folder.exists() and (found := damages(folder, without=AIDS)):
-            self._put_aside(folder, str(found[0]))
+        if folder.exists():
+            self._keep_sound(folder)
         is_found = folder.exists()
         self.announce(name, is_found)
         if is_found:
@@ -103,6 +103,11 @@ class RunFolder:
         with whole_folder(folder) as unfinished:
             make(unfinished)
             write_manifest(unfinished)
+
+    def _keep_sound(self, folder: Path) -> None:
+        """Put a finished stage aside if any of its files is not what was written."""
+        if found := damages(folder, without=AIDS):
+            self._put_aside(folder, str(found[0]))
 
     def _put_aside(self, folder: Path, reason: str) -> None:
         """Move a damaged folder to where no stage is looked for, and say so."""
