@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from builders import study_of
 from review_builders import desk, item
-from run_settings import TINY
+from run_settings import KEPT, TINY
 from sklearn.metrics import cohen_kappa_score
 
 from qc import Decision, Quality
@@ -277,7 +277,7 @@ def test_a_verdict_on_what_is_not_under_review_is_refused(tmp_path):
 def test_a_run_stops_for_a_person_and_goes_on_with_their_verdicts(tmp_path, capsys):
     run = tmp_path / "run"
     changes = [
-        f"--set={change}" for change in (*TINY, "qc.reader=human", "scenarios=[few, semiqc]")
+        f"--set={change}" for change in (*TINY, KEPT, "qc.reader=human", "scenarios=[few, semiqc]")
     ]
     again = ["run", f"--output={run}", *changes]
     assert main(again) == 3
