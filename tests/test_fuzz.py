@@ -8,7 +8,7 @@ import pytest
 from corpus.damaging import damaged, damaged_json
 from corpus.fuzzing import FUZZES, fuzz
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "600"))
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "60"))
 """For each door, in `make slow`."""
 
 
