@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 # For each door that damaged files are tried on.
-FUZZ_SECONDS ?= 60
+FUZZ_SECONDS ?= 600
 # One thread a process: the networks of the tests are too small to share.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 COVERAGE := $(if $(CI),--cov --cov-report=term:skip-covered)
