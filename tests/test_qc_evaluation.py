@@ -277,6 +277,7 @@ def test_one_call_gives_the_figures_of_all_estimators():
     assert row_of(rows, estimator="off", structure="all").mae == pytest.approx(0.1)
     # Of A: |.6 - .25|, |.9 - 1|, |.85 - 1|.
     assert row_of(rows, estimator="off", structure="A").mae == pytest.approx(0.6 / 3)
+    assert row_of(rows, estimator="off", structure="A").bias == pytest.approx(0.1 / 3)
     assert {row.structure for row in rows} == {"all", "A", "B"}
     assert {row.studies for row in rows} == {3}
 

@@ -83,6 +83,12 @@ def absolute_error(true: Numbers, predicted: Numbers) -> AbsoluteError:
     )
 
 
+def mean_error(true: Numbers, predicted: Numbers) -> float:
+    """Bias, ``mean(predicted - true)``: above 0 where estimates are too high."""
+    true, predicted = finite_pairs(true, predicted)
+    return float((predicted - true).mean()) if len(true) else NAN
+
+
 def errors_around_half(true: Numbers, predicted: Numbers) -> tuple[AbsoluteError, AbsoluteError]:
     """Absolute error where the true quality is below .5, and where it is .5 or above.
 

@@ -28,6 +28,7 @@ class FigureRow:
         mae_low: Lower end of its 95 % interval, by bootstrap over subjects.
         mae_high: Upper end.
         mae_sd: Standard deviation of the absolute error.
+        bias: Mean of estimate less truth.
         n_below: Of ``n``, those whose true quality is below .5.
         mae_below: Of those.
         mae_below_sd: Of those.
@@ -69,6 +70,7 @@ class FigureRow:
     mae_low: float = NAN
     mae_high: float = NAN
     mae_sd: float = NAN
+    bias: float = NAN
     n_below: int = 0
     mae_below: float = NAN
     mae_below_sd: float = NAN

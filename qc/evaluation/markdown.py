@@ -155,6 +155,7 @@ def _cells(row: FigureRow) -> dict[str, str]:
         "Spearman": _number(row.spearman),
         "R2": _number(row.r2),
         "MAE (SD)": mae,
+        "Bias": _number(row.bias),
         "MAE below .5": _with_sd(row.mae_below, row.mae_below_sd),
         "MAE from .5": _with_sd(row.mae_above, row.mae_above_sd),
         "Within .05": _number(row.within),

@@ -14,6 +14,7 @@ from qc.evaluation.agreement import (
     detection,
     errors_around_half,
     failure_auroc,
+    mean_error,
     r_squared,
     share_within,
 )
@@ -178,6 +179,7 @@ def _error_figures(
         "mae_low": intervals.mae[0],
         "mae_high": intervals.mae[1],
         "mae_sd": error.sd,
+        "bias": mean_error(true, predicted),
         "n_below": below.n,
         "mae_below": below.mean,
         "mae_below_sd": below.sd,

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from qc.base import CONSENSUS
+from qc.suites.shipped import suite_folder
 from qc.suites.suite import SUITE, Suite, suite_file
 from semiqc.files.checksums import sha256_of
 
@@ -36,6 +37,7 @@ def card_of_suite(suite: Suite, folder: Path) -> dict[str, str]:
 
 def suite_digest(suite: Suite, folder: Path) -> str:
     """Hash of all that a suite judges by: its description, estimators and blend."""
+    folder = suite_folder(folder)
     names = [*suite.estimators, *([CONSENSUS] if suite.blend else [])]
     files = [folder / SUITE, *(suite_file(folder, name) for name in names)]
     parts = [f"{file.name} {sha256_of(file)}" for file in files]

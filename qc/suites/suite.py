@@ -16,6 +16,7 @@ from qc.estimators.registry import ESTIMATORS
 from qc.saving import load_estimator, save_estimator
 from qc.suites.arrays import check_axes, check_numbers
 from qc.suites.domain import TrainingDomain
+from qc.suites.shipped import suite_folder
 from semiqc.doors.json_file import read_object
 from semiqc.doors.regular import refusing
 from semiqc.files.atomic import make_folder, write_text
@@ -88,12 +89,12 @@ class Suite:
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
-        """Read what ``save`` wrote.
+        """Read what ``save`` wrote; ``phantom`` names the suite that is shipped.
 
         Raises:
             ValueError: If the folder does not hold a suite, or one of its files is damaged.
         """
-        folder = Path(folder)
+        folder = suite_folder(folder)
         stored = _read(folder / SUITE)
         with refusing(folder / SUITE, "the description of a suite"):
             scheme = LabelScheme.from_json(stored["scheme"])

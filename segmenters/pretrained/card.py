@@ -13,34 +13,26 @@ LICENCE = "Apache-2.0"
 PATIENTS = "none: every image and label was drawn from a seed"
 
 
-@dataclass(frozen=True)
-class Card:
-    """How weights were made, and what they were measured on.
+@dataclass(frozen=True, kw_only=True)
+class PhantomCard:
+    """How something was made that phantoms alone taught, and what it was measured on.
 
     Args:
         scheme: Name of the label scheme.
-        segmenter: Settings of the segmenter, its ``kind`` in ``segmenters.SEGMENTERS`` among them.
-        network: What the network is, as ``NetworkSegmenter.described`` says it.
-        spacing_mm: In plane, of the images that it learned from.
-        sha256: Of the file with the weights.
-        command: That made them.
+        sha256: Of the file with the weights, or of all files of a suite.
+        command: That made it.
         phantoms: Settings of the phantoms.
-        training: Settings of the training, steps and seed among them.
         versions: Of the libraries, by name.
-        measured: One entry for each data set that the weights were measured on: what it was, how,
-            and the figures.
+        measured: One entry for each data set that it was measured on: what it was, how, and the
+            figures.
         licence: Of the weights.
         patients: Whose data is in them.
     """
 
     scheme: str
-    segmenter: dict[str, Any]
-    network: dict[str, Any]
-    spacing_mm: float
     sha256: str
     command: str
     phantoms: dict[str, Any]
-    training: dict[str, Any]
     versions: dict[str, str]
     measured: tuple[dict[str, Any], ...] = ()
     licence: str = LICENCE
@@ -64,6 +56,23 @@ class Card:
     def write(self, path: Path) -> None:
         """Write the card, whole or not at all."""
         write_text(path, json.dumps(asdict(self), indent=2) + "\n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card(PhantomCard):
+    """How the weights of a segmenter were made, and what they were measured on.
+
+    Args:
+        segmenter: Settings of the segmenter, its ``kind`` in ``segmenters.SEGMENTERS`` among them.
+        network: What the network is, as ``NetworkSegmenter.described`` says it.
+        spacing_mm: In plane, of the images that it learned from.
+        training: Settings of the training, steps and seed among them.
+    """
+
+    segmenter: dict[str, Any]
+    network: dict[str, Any]
+    spacing_mm: float
+    training: dict[str, Any]
 
     def check(self, weights: Path) -> None:
         """Refuse weights that are not those of the card.

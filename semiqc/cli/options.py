@@ -1,12 +1,11 @@
 """Arguments and options that several commands have in common."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 NewStore = Annotated[Path, typer.Argument(help="HDF5 file to write.")]
-SuiteFolder = Annotated[Path, typer.Argument(help="Folder that `semiqc qc fit` wrote.")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a finished run.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
@@ -18,6 +17,28 @@ Labels = Annotated[
     str | None,
     typer.Option(help="What the files' label values are in the scheme, such as 1=3,2=2,3=1."),
 ]
+Names = Annotated[
+    str | None, typer.Option(help="Names, parted by commas; default: see docs/qc.md.")
+]
+Calibrate = Annotated[
+    int, typer.Option(min=0, help="Subjects to fit the weights of the consensus on.")
+]
+Arguments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME.KEY=VALUE", help="Such as cnn.steps=900."),
+]
+
+
+def names_of(**given: str | None) -> dict[str, Any]:
+    """The lists of names that were given, taken apart at commas.
+
+    Options that were not given are left out, so that the defaults hold.
+    """
+    return {
+        option: tuple(name.strip() for name in names.split(","))
+        for option, names in given.items()
+        if names
+    }
 
 
 def meaning_of(labels: str | None) -> dict[int, int] | None:

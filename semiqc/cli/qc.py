@@ -6,7 +6,7 @@ subjects.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,8 +17,19 @@ from semiqc.cli.cines import (
     say_left_out,
 )
 from semiqc.cli.grades import grades_of, print_grades
-from semiqc.cli.options import Labels, Output, Overwrite, Seed, meaning_of
+from semiqc.cli.options import (
+    Arguments,
+    Calibrate,
+    Labels,
+    Names,
+    Output,
+    Overwrite,
+    Seed,
+    meaning_of,
+    names_of,
+)
 from semiqc.cli.output import bar, console, print_left_out, print_table
+from semiqc.cli.suites import pretrain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,22 +40,13 @@ if TYPE_CHECKING:
     from qc.suites.suite import Suite
 
 app = typer.Typer(help="Fit and evaluate suites of quality estimators.", no_args_is_help=True)
+app.command()(pretrain)
 
-Names = Annotated[
-    str | None, typer.Option(help="Names, parted by commas; default: see docs/qc.md.")
-]
-Calibrate = Annotated[
-    int, typer.Option(min=0, help="Subjects to fit the weights of the consensus on.")
-]
 Tolerance = Annotated[
     float, typer.Option(min=0, help="Distance in mm that the surface Dice tolerates.")
 ]
 Verdicts = Annotated[
     Path | None, typer.Option(help="A reader's verdicts on --segmentations, for curve.")
-]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="NAME.KEY=VALUE", help="Such as cnn.steps=900."),
 ]
 GradedFile = Annotated[
     Path, typer.Option("--output", "-o", help="File of graded segmentations to write.")
@@ -75,14 +77,14 @@ def fit(
     verdicts: Verdicts = None,
     images: Annotated[Path | None, typer.Option(help="Images of the verdicts.")] = None,
     segmentations: Annotated[Path | None, typer.Option(help="Whole cines of them.")] = None,
-    changes: Changes = None,
+    changes: Arguments = None,
 ) -> None:
     """Make segmentations of known quality, and fit estimators to them."""
     from semiqc.experiment import Terminal
     from semiqc.suites.making import SuiteMaker
     from semiqc.suites.settings import SuiteSettings
 
-    chosen = _chosen(estimators=estimators, sources=sources)
+    chosen = names_of(estimators=estimators, sources=sources)
     settings = SuiteSettings(
         **({"sources": ()} if graded else {}) | chosen,
         graded=tuple(graded or ()),
@@ -97,18 +99,6 @@ def fit(
     suite = SuiteMaker(store, output, settings, Terminal(console)).make()
     console.print(f"{_fitted(suite)}: {output}", highlight=False)
     print_own_figures(suite)
-
-
-def _chosen(**given: str | None) -> dict[str, Any]:
-    """The lists of names that were given, taken apart at commas.
-
-    Options that were not given are left out, so that the defaults of ``SuiteSettings`` hold.
-    """
-    return {
-        option: tuple(name.strip() for name in names.split(","))
-        for option, names in given.items()
-        if names
-    }
 
 
 def _fitted(suite: "Suite") -> str:
@@ -227,7 +217,7 @@ def _print_means(figures: "Sequence[FigureRow]") -> None:
 
     print_table(
         "mean over structures",
-        ("estimator", "of", "n", "r", "MAE", "accuracy", "AURC", "error map", "ms"),
+        ("estimator", "of", "n", "r", "MAE", "bias", "accuracy", "AURC", "error map", "ms"),
         [
             _cells(row)
             for row in figures
@@ -259,7 +249,7 @@ def _cells(row: "FigureRow") -> tuple[str | int, ...]:
     """The figures of one estimator and quality, ratios with three decimals, times in whole ms."""
     from semiqc.pages.table import number_text
 
-    ratios = (row.pearson, row.mae, row.accuracy, row.aurc, row.error_map_dice)
+    ratios = (row.pearson, row.mae, row.bias, row.accuracy, row.aurc, row.error_map_dice)
     shown = [number_text(one, 3) for one in ratios]
     return row.estimator, row.quality, row.n, *shown, number_text(row.ms, 0)
 

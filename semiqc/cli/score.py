@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semiqc.cli.options import FlagBelow, Labels, Output, Overwrite, SuiteFolder, meaning_of
+from semiqc.cli.options import FlagBelow, Labels, Output, Overwrite, meaning_of
 from semiqc.cli.output import bar, console, print_left_out, print_table
 from semiqc.scoring.threshold import FLAG_BELOW
 
@@ -14,10 +14,19 @@ if TYPE_CHECKING:
 
 
 def score(
-    suite: SuiteFolder,
-    images: Annotated[Path, typer.Argument(help="NIfTI image, or folder of images.")],
-    segmentations: Annotated[Path, typer.Argument(help="Segmentation, or folder of them.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[SUITE] IMAGES SEGMENTATIONS",
+            help="NIfTI images and segmentations, each a file or a folder; first the suite, where"
+            " --suite does not name it.",
+        ),
+    ],
     output: Output,
+    suite: Annotated[
+        Path | None,
+        typer.Option(help="Folder that `semiqc qc fit` wrote, or phantom: the one shipped."),
+    ] = None,
     labels: Labels = None,
     flag_below: FlagBelow = FLAG_BELOW,
     explain: Annotated[
@@ -28,6 +37,7 @@ def score(
     """Judge segmentations that anybody made: tables, error maps and one page."""
     from semiqc.scoring import score_images
 
+    suite, images, segmentations = _named(paths, suite)
     with bar("score") as tick:
         report = score_images(
             suite,
@@ -42,6 +52,21 @@ def score(
         )
     _print_report(report)
     console.print(f"report: {output / 'report.html'}", highlight=False)
+
+
+def _named(paths: list[Path], suite: Path | None) -> tuple[Path, Path, Path]:
+    """Suite, images and segmentations.
+
+    Raises:
+        typer.BadParameter: If there are more or fewer.
+    """
+    named = [*([suite] if suite else []), *paths]
+    if len(named) != 3:
+        raise typer.BadParameter(
+            f"expected a suite, images and segmentations, got {' '.join(map(str, named))}; the"
+            " suite that is shipped is called phantom"
+        )
+    return named[0], named[1], named[2]
 
 
 def _print_report(report: "ScoreReport") -> None:

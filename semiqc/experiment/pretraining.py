@@ -8,9 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from segmenters import SEGMENTERS, NetworkSegmenter, TrainingSettings
 from segmenters.pretrained.card import Card, card_file
@@ -22,58 +20,25 @@ from semiqc.experiment.training_log import TrainingLog
 from semiqc.files.checksums import sha256_of
 from semiqc.files.store.reader import Store
 from semiqc.loop_state import empty_without_state
-from semiqc.phantom.dataset import CONTENTS, PhantomRecipe
-from semiqc.phantom.scanner import PROFILES
-from semiqc.phantom.variety import RANDOM, USUAL
+from semiqc.phantom.dataset import CONTENTS
+from semiqc.phantom.settings import PhantomSettings
 from semiqc.study import Study
 from semiqc.work.folder import claim, environment
 from semiqc.work.monitor import Monitor
-from semiqc.work.sections import OneOf, Section
 from semiqc.work.stages import RunFolder
 
 PART = 50
 """Phantoms in a file."""
 
 
-class PretrainingSettings(Section):
+class PretrainingSettings(PhantomSettings):
     """What ``semiqc pretrain`` makes."""
 
-    scheme: Annotated[str, OneOf(CONTENTS)] = "short-axis"
-    """Label scheme: one that a phantom exists for."""
-    phantoms: Annotated[int, Field(ge=1)] = 1200
-    """How many are drawn; those of the short axis are of no kind in particular."""
-    frames: Annotated[int, Field(ge=1)] = 2
-    """Of each phantom."""
-    slices: Annotated[int, Field(ge=1)] = 10
-    """Of each phantom; the aorta has one."""
-    size: Annotated[int, Field(ge=32)] = 192
-    """Rows and columns."""
-    spacing: Annotated[float, Field(gt=0)] = 1.5
-    """In-plane, in mm."""
-    artefacts: Annotated[float, Field(ge=0, le=1)] = 0.25
-    """Share of the phantoms with marked artefacts."""
-    seed: int = 0
-    """Of the phantoms; the training has a seed of its own."""
     segmenter: SegmenterSettings = SegmenterSettings()
     """The network."""
     training: TrainingSettings = TrainingSettings(steps=5000, foreground=0.6)
     """How it is trained; phantoms start from random weights. More crops than usual lie away from
     the structures, so that what is far from them is learned too."""
-
-    @property
-    def recipe(self) -> PhantomRecipe:
-        """What the phantoms have in common."""
-        return PhantomRecipe(
-            kind=self.scheme,
-            size=self.size,
-            slices=self.slices,
-            frames=self.frames,
-            profiles=tuple(PROFILES),
-            artefacts=self.artefacts,
-            variety=RANDOM if self.scheme == "short-axis" else USUAL,
-            given_pixel_mm=self.spacing,
-            seed=self.seed,
-        )
 
     def blank(self) -> NetworkSegmenter:
         """The segmenter before its training."""
@@ -195,7 +160,7 @@ def _card(
         spacing_mm=settings.spacing,
         sha256=sha256_of(weights),
         command=command,
-        phantoms={"studies": settings.phantoms, **asdict(settings.recipe)},
+        phantoms=settings.described(),
         training=asdict(settings.training),
         versions=environment(),
     )

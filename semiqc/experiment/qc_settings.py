@@ -46,9 +46,10 @@ class QcSettings(Section):
     """The quality estimators, and what they are fitted to."""
 
     suite: Path | None = None
-    """Folder of a suite that ``semiqc qc fit`` made. It judges as it is: no estimator is fitted,
-    no ladder trained, and this section says nothing else. ``split.qc`` may then be 0; with qc
-    subjects the rule ``risk`` has labels to promise by."""
+    """Folder of a suite that ``semiqc qc fit`` made, or ``phantom``: the one that is shipped. It
+    judges as it is: no estimator is fitted, no ladder trained, and this section says nothing
+    else. ``split.qc`` may then be 0; with qc subjects the rule ``risk`` has labels to promise
+    by."""
     estimators: Annotated[tuple[str, ...], OneOf(ESTIMATORS)] | None = None
     """Names in ``qc.ESTIMATORS``; all where not given, but those that need uncertainty maps are
     left out where there is one segmenter only."""

@@ -8,6 +8,7 @@ from qc import CONSENSUS, ESTIMATORS, Blend, Graded
 from qc.consensus.panel import Panel
 from qc.gates import Calibration
 from qc.saving import load_estimator
+from qc.suites.shipped import suite_folder
 from qc.suites.suite import Suite, suite_file
 from semiqc.experiment.fitting import ESTIMATOR, FittedEstimator
 from semiqc.experiment.held_out import calibration_of
@@ -34,7 +35,7 @@ class SuitePanel(RunPanel):
 
     def __init__(self, settings: Settings, trainer: StagedTrainer, folder: Path) -> None:
         super().__init__(settings, trainer)
-        self.folder = folder
+        self.folder = suite_folder(folder)
         self.experts: Sequence[Study] = ()
         self.spared: Sequence[Study] = ()
         self.stage_of_blend: Stage | None = None

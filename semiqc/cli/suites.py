@@ -1,0 +1,49 @@
+"""``semiqc qc pretrain``: a suite that only phantoms teach."""
+
+import shlex
+from typing import Annotated
+
+import typer
+
+from semiqc.cli.options import Arguments, Names, Output, names_of
+from semiqc.cli.output import console
+
+
+def pretrain(
+    output: Output,
+    scheme: Annotated[str | None, typer.Option(help="short-axis, aorta or tumour.")] = None,
+    phantoms: Annotated[int | None, typer.Option(min=1, help="How many are drawn.")] = None,
+    size: Annotated[int | None, typer.Option(min=32, help="Their rows and columns.")] = None,
+    slices: Annotated[int | None, typer.Option(min=1, help="Of each.")] = None,
+    spacing: Annotated[float | None, typer.Option(help="In-plane, in mm.")] = None,
+    estimators: Names = None,
+    sources: Names = None,
+    calibrate: Annotated[
+        int | None, typer.Option(min=0, help="Phantoms to fit the weights of the consensus on.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of all that is drawn.")] = None,
+    changes: Arguments = None,
+) -> None:
+    """Fit a suite to phantoms alone; with its card. Goes on where it stopped."""
+    from semiqc.experiment import Terminal
+    from semiqc.suites.pretraining import SuitePretraining, pretrain_suite
+
+    numbers = {
+        "scheme": scheme,
+        "phantoms": phantoms,
+        "size": size,
+        "slices": slices,
+        "spacing": spacing,
+        "calibrate": calibrate,
+        "seed": seed,
+    }
+    given = {name: number for name, number in numbers.items() if number is not None}
+    names = {"estimators": estimators, "sources": sources}
+    said = given | {name: text for name, text in names.items() if text}
+    options = [word for name, value in said.items() for word in (f"--{name}", str(value))]
+    options += [word for change in changes or () for word in ("--set", change)]
+    settings = SuitePretraining.model_validate(given | names_of(**names))
+    settings = settings.model_copy(update={"changes": (*settings.changes, *(changes or ()))})
+    command = shlex.join(["semiqc", "qc", "pretrain", *options, "-o", output.name])
+    card = pretrain_suite(settings, output, Terminal(console), command=command)
+    console.print(f"suite: {output}, SHA-256 {card.sha256}", highlight=False)

@@ -1,0 +1,142 @@
+"""A suite that only phantoms teach: ``semiqc qc pretrain``.
+
+Phantoms, their segmentations and each estimator are stages, so that a killed command goes on. All
+of it lies beside the suite in a folder that is removed at the end.
+"""
+
+import shutil
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from qc.estimators.registry import ESTIMATORS
+from qc.graded import SOURCES
+from qc.suites.card import suite_digest
+from qc.suites.shipped import CARD, SuiteCard
+from qc.suites.suite import SUITE, Suite
+from semiqc.phantom.settings import PhantomSettings
+from semiqc.suites.making import SuiteMaker
+from semiqc.suites.settings import SuiteSettings
+from semiqc.work.folder import claim, environment
+from semiqc.work.monitor import Monitor, Tick
+from semiqc.work.sections import OneOf
+from semiqc.work.stages import RunFolder
+
+PHANTOMS = "phantoms.h5"
+
+
+class SuitePretraining(PhantomSettings):
+    """What ``semiqc qc pretrain`` makes; the defaults made the suite that is shipped."""
+
+    phantoms: Annotated[int, Field(ge=1)] = 150
+    """How many are drawn; those of the short axis are of no kind in particular."""
+    seed: Annotated[int, Field(ge=0)] = 5
+    """Of all that is drawn; the shipped segmenter learned from the phantoms of another."""
+    estimators: Annotated[tuple[str, ...], OneOf(ESTIMATORS)] = ("svr", "cnn", "physiology")
+    """Who judges."""
+    sources: Annotated[tuple[str, ...], OneOf(SOURCES)] = ("ladder", "noise", "seggen", "failures")
+    """Who makes the segmentations of known quality."""
+    calibrate: Annotated[int, Field(ge=0)] = 30
+    """Phantoms that the weights of the consensus are fitted to."""
+    folds: Annotated[int, Field(ge=2)] = 2
+    """Of the cross-fitting."""
+    changes: tuple[str, ...] = ()
+    """``NAME.ARGUMENT=VALUE`` of estimators and sources."""
+
+    def making(self) -> SuiteSettings:
+        """Settings of the suite, once the phantoms are there."""
+        return SuiteSettings(
+            estimators=self.estimators,
+            sources=self.sources,
+            changes=self.changes,
+            calibrate=self.calibrate,
+            folds=self.folds,
+            seed=self.seed,
+        )
+
+
+def pretrain_suite(
+    settings: SuitePretraining, output: Path, monitor: Monitor, *, command: str
+) -> SuiteCard:
+    """Make phantoms, fit a suite to segmentations of them, and write it with its card.
+
+    Args:
+        settings: Of phantoms and suite.
+        output: Folder to write.
+        monitor: Told how it goes on.
+        command: What the card says that made the suite.
+
+    Returns:
+        The card. It tells no figures: who measures the suite adds them.
+
+    Raises:
+        FileExistsError: If the folder holds something.
+        ValueError: If settings contradict each other.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise FileExistsError(f"{output}: exists and is not empty; name another folder")
+    making = settings.making()
+    folder = output.with_name(f"{output.name}.unfinished")
+    with claim(folder, settings.model_dump(mode="json")):
+        store = _phantoms(settings, RunFolder(folder, monitor.stage, monitor.note), monitor)
+        made = folder / "suite"
+        if not (made / SUITE).exists():
+            SuiteMaker(store, made, making, monitor).make()
+        card = _published(settings, Suite.load(made), folder / "finished", command)
+        (folder / "finished").rename(output)
+    shutil.rmtree(folder)
+    return card
+
+
+def _published(settings: SuitePretraining, made: Suite, folder: Path, command: str) -> SuiteCard:
+    """Write suite and card into a folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    suite = _renamed(made, settings.seed)
+    suite.save(folder)
+    card = SuiteCard(
+        scheme=settings.scheme,
+        sha256=suite_digest(suite, folder),
+        command=command,
+        phantoms=settings.described(),
+        versions=environment(),
+        suite=settings.model_dump(mode="json", exclude=set(PhantomSettings.model_fields)),
+    )
+    card.write(folder / CARD)
+    return card
+
+
+def _phantoms(settings: SuitePretraining, work: RunFolder, monitor: Monitor) -> Path:
+    """The store of the phantoms."""
+
+    def make(unfinished: Path) -> None:
+        with monitor.progress("phantoms", settings.phantoms) as tick:
+            settings.recipe.write(
+                unfinished / PHANTOMS,
+                range(settings.phantoms),
+                overwrite=True,
+                on_progress=partial(_tell, tick),
+            )
+
+    return work.stage("phantoms", settings.described(), make).folder / PHANTOMS
+
+
+def _tell(tick: Tick, done: int, _: int) -> None:
+    tick(done, {})
+
+
+def _renamed(suite: Suite, seed: int) -> Suite:
+    """The suite whose phantoms have names that tell them from those of another seed.
+
+    Else a user's own phantoms, which have the same names, would count as learned from.
+    """
+    learned = suite.training
+    named = [
+        tuple(f"{name} of seed {seed}" for name in names)
+        for names in (learned.names, learned.weighing, learned.subjects)
+    ]
+    names, weighing, subjects = named
+    training = replace(learned, names=names, weighing=weighing, subjects=subjects)
+    return replace(suite, training=training)
