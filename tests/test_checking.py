@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from source_builders import acdc, heart, nnunet, pixels, save
+from source_builders import AFFINE, acdc, heart, nnunet, pixels, save
 from test_readers_dicom import series
 from test_readers_formats import h5, ukbb
 
@@ -77,6 +77,41 @@ def test_oddities_duplicates_and_leaks_are_told(tmp_path):
     assert f"P3_ED: {UNKNOWN_MM}" in found.notes
     assert "leak: P1 is in test and train" in found.notes
     assert "no label 1 (RV) in 1 studies, such as P3_ED" in found.notes
+
+
+def test_slices_along_another_axis_are_surveyed_as_they_are_imported(tmp_path):
+    turned = AFFINE[:, [2, 0, 1, 3]]
+    save(tmp_path / "data" / "a.nii", pixels(0, (3, 40, 48)), turned)
+    found = check_folder(tmp_path / "data", tmp_path / "out")
+
+    [one] = found.survey.studies
+    assert (one.shape, one.spacing) == ((1, 3, 48, 40), (8, 1.5, 1.5))
+    assert any("slices lie along the first axis" in note for note in found.survey.notes)
+    assert found.draft.patch == (48, 48)
+
+
+def test_what_an_import_would_refuse_or_call_odd_is_told_before(tmp_path):
+    sizes_mm = {"a_cm": 0.15, "b": 1.5, "c": 1.5}
+    for seed, (name, mm) in enumerate(sizes_mm.items()):
+        affine = np.diag([mm, mm, 8, 1])
+        save(tmp_path / "data" / f"{name}.nii", pixels(seed, (48, 48, 3)), affine)
+    notes = check_folder(tmp_path / "data", tmp_path / "out").survey.notes
+
+    assert "a_cm: the image measures 24 x 7.2 x 7.2 mm (slices x rows x columns)" in notes
+    [refused] = [note for note in notes if note.startswith("import leaves out")]
+    assert refused.startswith("import leaves out a_cm: 48 pixels of 0.15 mm would become 5 of 1.5")
+    assert import_data(tmp_path / "out" / "manifest.csv", tmp_path / "x.h5").left_out[0].name == (
+        "a_cm"
+    )
+
+
+def test_two_studies_of_one_name_are_told(tmp_path):
+    for seed, part in enumerate(("training", "testing")):
+        acdc(tmp_path / "data" / part, seed=seed)
+    found = check_folder(tmp_path / "data", tmp_path / "out").survey
+
+    assert len(found.studies) == 1
+    assert "the name is taken by" in found.left_out[0].reason
 
 
 def study(number, labelled=1, **changes):

@@ -117,6 +117,17 @@ def test_the_same_pixels_under_two_names_are_taken_once(source, output):
     assert len(report.imported) == 3
 
 
+def test_a_study_that_is_left_out_does_not_cost_its_copy_its_place(tmp_path, output):
+    voxels = pixels(0, (48, 48, 3))
+    for name, mm in (("a_cm", 0.15), ("b", 1.5)):
+        save(tmp_path / f"{name}.nii", voxels, np.diag([mm, mm, 8, 1]))
+    (tmp_path / "m.csv").write_text("study,image\na_cm,a_cm.nii\nb,b.nii\n")
+    report = import_data(tmp_path / "m.csv", output, spacing=1.5)
+
+    assert [row.name for row in report.imported] == ["b"]
+    assert "would become 5 of 1.5 mm" in reasons(report)["a_cm"]
+
+
 def test_two_frames_of_a_cycle_are_known_as_those_of_that_cycle(source, output):
     acdc(source, "patient007", seed=2, cine=False)
 

@@ -67,6 +67,7 @@ def check_folder(
     found.notes += [*_splits(found), *_classes(found)]
     drafted = draft(found.studies) if found.studies else None
     if drafted:
+        found.notes += found.refused_at(drafted.spacing_mm)
         text = settings_text(drafted, os.path.relpath(source, output), layout)
         write_text(output / SETTINGS, text)
         written.append(output / SETTINGS)

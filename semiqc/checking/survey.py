@@ -5,12 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
-from semiqc.exchange.duplicates import Pixels
+from semiqc.doors.regular import one_study
+from semiqc.exchange.duplicates import Pixels, without_namesakes
 from semiqc.exchange.readers import find
 from semiqc.exchange.readers.nifti import Meaning
 from semiqc.exchange.subjects import find_subjects
+from semiqc.images.axes import turned
 from semiqc.images.notes import summed_up
+from semiqc.images.plausible import oddities
+from semiqc.images.preparing import check_size
 from semiqc.images.raw import RawStudy, Refusal, UnusableError
+from semiqc.images.sizes import check_spacing
 from semiqc.schemes import LabelScheme
 from semiqc.work.progress import Progress, untold
 
@@ -64,6 +69,16 @@ class Survey:
     left_out: list[Refusal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    def refused_at(self, spacing_mm: float) -> list[str]:
+        """Why an import at a spacing in plane would leave out studies, a line each."""
+        reasons = []
+        for one in self.studies:
+            try:
+                check_size(one.name, (self.modalities, *one.shape), one.spacing, spacing_mm)
+            except UnusableError as error:
+                reasons.append(f"import leaves out {error}")
+        return reasons
+
 
 def survey(
     source: Path,
@@ -87,27 +102,41 @@ def survey(
         ValueError: If the source is not of that layout.
     """
     listing = find(source, layout, scheme, meaning)
-    found = Survey(listing.scheme, len(listing.modalities), left_out=list(listing.refusals))
-    assigned = find_subjects([entry.name for entry in listing.entries], subjects)
+    entries, namesakes = without_namesakes(listing)
+    found = Survey(listing.scheme, len(listing.modalities), left_out=namesakes)
+    assigned = find_subjects([entry.name for entry in entries], subjects)
     pixels, noted = Pixels(), list[tuple[str, tuple[str, ...]]]()
-    for number, entry in enumerate(listing.entries, start=1):
+    for number, entry in enumerate(entries, start=1):
         try:
-            raw = assigned.assigned(entry.read(True))
-            pixels.check(raw)
+            with one_study(entry.name):
+                noted.append(_take(found, assigned.assigned(entry.read(True)), pixels))
         except UnusableError as error:
             found.left_out.append(Refusal(entry.name, str(error)))
-        else:
-            found.studies.append(_found(raw, len(listing.scheme.classes)))
-            noted.append((raw.name, (*raw.warnings, *_oddities(raw))))
-        on_progress(number, len(listing.entries))
+        on_progress(number, len(entries))
     found.notes += assigned.notes({one.name: one.subject for one in found.studies})
     found.notes += summed_up(noted)
     return found
 
 
+def _take(found: Survey, raw: RawStudy, pixels: Pixels) -> tuple[str, tuple[str, ...]]:
+    """Add a study to what was found; its name, and what is odd about it.
+
+    Raises:
+        UnusableError: If it cannot be used, or is another's copy.
+    """
+    raw = turned(raw)
+    remember = pixels.check(raw)
+    check_spacing(raw.spacing, raw.name)
+    found.studies.append(_found(raw, len(found.scheme.classes)))
+    remember()
+    return raw.name, (*raw.warnings, *_oddities(raw))
+
+
 def _oddities(raw: RawStudy) -> list[str]:
-    """What is odd about a study's size and labels."""
-    odd = [UNKNOWN_MM] if np.allclose(raw.spacing, 1) else []
+    """What is odd about a study's size and labels; more than an import tells."""
+    odd = list(oddities(raw))
+    if np.allclose(raw.spacing, 1) and not odd:
+        odd.append(UNKNOWN_MM)
     if raw.image.shape[2] < THIN:
         odd.append(f"fewer than {THIN} slices")
     if (raw.labels >= 0).any() and not (raw.labels > 0).any():

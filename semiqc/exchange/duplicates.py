@@ -1,10 +1,24 @@
-"""Studies that come twice, under two names, told by their voxels."""
+"""Studies that come twice: two of one name, and one under two names, told by its voxels."""
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 
-from semiqc.images.raw import RawStudy, UnusableError
+from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError
+
+
+def without_namesakes(listing: Listing) -> tuple[list[Entry], list[Refusal]]:
+    """Entries sorted by name, the first of each name; and what is left out so far."""
+    taken: dict[str, Entry] = {}
+    left_out = list(listing.refusals)
+    for entry in sorted(listing.entries, key=lambda entry: (entry.name, str(entry.source))):
+        # File systems that ignore case would let one study's results replace another's.
+        first = taken.setdefault(entry.name.casefold(), entry)
+        if first is not entry:
+            reason = f"{entry.source}: the name is taken by {first.source}"
+            left_out.append(Refusal(entry.name, reason))
+    return list(taken.values()), left_out
 
 
 class Pixels:
@@ -13,10 +27,14 @@ class Pixels:
     def __init__(self) -> None:
         self._owners: dict[bytes, str] = {}
 
-    def check(self, raw: RawStudy) -> None:
-        """Remember the frames of a study, unless one of them is another study's.
+    def check(self, raw: RawStudy) -> Callable[[], None]:
+        """Refuse a study of which a frame is another study's.
 
         Frames that are the same everywhere do not count.
+
+        Returns:
+            Remembers the study's frames, once it is used: one that is left out for another reason
+            must not cost a sound study its place.
 
         Raises:
             UnusableError: If so.
@@ -27,7 +45,8 @@ class Pixels:
                 raise UnusableError(
                     f"frame {frame} has the same pixels as a frame of {self._owners[digest]}"
                 )
-        self._owners.update(dict.fromkeys(digests, raw.name))
+        name = raw.name
+        return lambda: self._owners.update(dict.fromkeys(digests, name))
 
 
 def _digests(raw: RawStudy) -> dict[bytes, int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from semiqc.doors.regular import one_study
-from semiqc.exchange.duplicates import Pixels
+from semiqc.exchange.duplicates import Pixels, without_namesakes
 from semiqc.exchange.import_report import (
     Imported,
     ImportReport,
@@ -21,7 +21,7 @@ from semiqc.exchange.subjects import Subjects, find_subjects
 from semiqc.files.store.writer import StoreWriter
 from semiqc.images.notes import summed_up
 from semiqc.images.preparing import prepared
-from semiqc.images.raw import Entry, Listing, Refusal, UnusableError
+from semiqc.images.raw import Entry, Refusal, UnusableError
 from semiqc.schemes import LabelScheme, read_scheme
 from semiqc.study import Study
 from semiqc.work.progress import Progress, untold
@@ -62,7 +62,7 @@ def import_data(
     """
     listing = find(Path(source), layout, scheme, meaning)
     writer = StoreWriter(output, listing.scheme, listing.modalities, overwrite=overwrite)
-    entries, left_out = _without_namesakes(listing)
+    entries, left_out = without_namesakes(listing)
     assigned = find_subjects([entry.name for entry in entries], subjects)
     readable, spacing = _with_spacing(entries, left_out, spacing)
     with writer as store:
@@ -122,9 +122,10 @@ class _Intake:
             UnusableError: If it cannot be read or used.
         """
         raw = self.subjects.assigned(entry.read(True))
-        self._pixels.check(raw)
+        remember = self._pixels.check(raw)
         study = self.origin.noted(prepared(raw, self.spacing))
         self.store.add(study)
+        remember()
         row = row_of(study)
         self.imported.append(row)
         self._noted.append((study.name, study.notes))
@@ -160,7 +161,7 @@ def read_images(
         ValueError: If ``source`` is of no known layout.
     """
     listing = find_images(Path(source), layout, scheme, modalities)
-    entries, left_out = _without_namesakes(listing)
+    entries, left_out = without_namesakes(listing)
     yield from left_out
     subjects = find_subjects([entry.name for entry in entries], None)
     for entry in entries:
@@ -185,19 +186,6 @@ def _unlabelled(entry: Entry, subjects: Subjects, modalities: int, spacing: floa
             f"{entry.source.name}: {len(raw.image)} modalities, expected {modalities}"
         )
     return prepared(raw, spacing)
-
-
-def _without_namesakes(listing: Listing) -> tuple[list[Entry], list[Refusal]]:
-    """Entries sorted by name, the first of each name; and what is left out so far."""
-    taken: dict[str, Entry] = {}
-    left_out = list(listing.refusals)
-    for entry in sorted(listing.entries, key=lambda entry: (entry.name, str(entry.source))):
-        # File systems that ignore case would let one study's results replace another's.
-        first = taken.setdefault(entry.name.casefold(), entry)
-        if first is not entry:
-            reason = f"{entry.source}: the name is taken by {first.source}"
-            left_out.append(Refusal(entry.name, reason))
-    return list(taken.values()), left_out
 
 
 def _with_spacing(

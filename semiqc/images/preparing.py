@@ -1,5 +1,6 @@
 """A raw study as segmenters and estimators take it: resampled in plane and normalised."""
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -46,7 +47,7 @@ def prepared(raw: RawStudy, spacing: float) -> Study:
             a spacing that is not in mm.
     """
     raw = turned(raw)
-    check_size(raw, spacing)
+    check_size(raw.name, raw.image.shape, raw.spacing, spacing)
     z, y, x = raw.spacing
     image, labels = _resampled(raw, (y, x), (spacing, spacing))
     _normalise_all(image, raw)
@@ -73,26 +74,34 @@ def prepared(raw: RawStudy, spacing: float) -> Study:
     )
 
 
-def check_size(raw: RawStudy | Study, spacing: float) -> None:
+def check_size(
+    called: str, shape: Sequence[int], spacing: tuple[float, float, float], target_mm: float
+) -> None:
     """Refuse a study that would become far too large, or too small to show anything.
+
+    Args:
+        called: The study's name.
+        shape: Of its image, ``[..., Z, Y, X]``.
+        spacing: In mm, ordered ``(z, y, x)``.
+        target_mm: In plane, of the study as it would become.
 
     Raises:
         UnusableError: Naming the spacing, which is hardly in mm then.
     """
-    check_spacing(raw.spacing, raw.name)
-    *others, height, width = raw.image.shape
-    pixels = (height * raw.spacing[1] / spacing, width * raw.spacing[2] / spacing)
-    for mm, length, wanted in zip(raw.spacing[1:], (height, width), pixels, strict=True):
+    check_spacing(spacing, called)
+    *others, height, width = shape
+    pixels = (height * spacing[1] / target_mm, width * spacing[2] / target_mm)
+    for mm, length, wanted in zip(spacing[1:], (height, width), pixels, strict=True):
         if wanted > MOST_PIXELS or wanted < min(FEWEST_PIXELS, length / SHRUNK):
             raise UnusableError(
-                f"{raw.name}: {length} pixels of {mm:g} mm would become {wanted:.0f} of"
-                f" {spacing:g} mm; is the spacing in mm?"
+                f"{called}: {length} pixels of {mm:g} mm would become {wanted:.0f} of"
+                f" {target_mm:g} mm; is the spacing in mm?"
             )
     voxels = prod(others) * prod(pixels)
     if voxels > MOST_VOXELS:
         raise UnusableError(
-            f"{raw.name}: shape {tuple(raw.image.shape)} would become {voxels:.3g} voxels at"
-            f" {spacing:g} mm, expected {MOST_VOXELS} at most; is the spacing in mm?"
+            f"{called}: shape {tuple(shape)} would become {voxels:.3g} voxels at"
+            f" {target_mm:g} mm, expected {MOST_VOXELS} at most; is the spacing in mm?"
         )
 
 

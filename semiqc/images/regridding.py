@@ -25,7 +25,7 @@ def at_spacing(study: Study, spacing: float) -> Study:
     z, y, x = study.spacing
     if max(abs(mm / spacing - 1) for mm in (y, x)) <= SAME_SPACING:
         return study
-    check_size(study, spacing)
+    check_size(study.name, study.image.shape, study.spacing, spacing)
     frames, target = range(study.frames), (spacing, spacing)
     image = [resample_image(study.image[:, t], (y, x), target) for t in frames]
     labels = [resample_labels(np.asarray(study.labels[t]), (y, x), target) for t in frames]
