@@ -11,6 +11,12 @@ from semiqc.experiment.results import Results
 from semiqc.experiment.split_studies import SplitStudies
 from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.experiment.trained import TrainedEnsemble
+from semiqc.experiment.views import (
+    MOST_STUDIES,
+    add_scenario,
+    views_of_candidate,
+    views_of_test,
+)
 from semiqc.files.tables import OverlapRow
 from semiqc.report import CANDIDATES, MANUAL
 from semiqc.study import Prediction, Study
@@ -51,6 +57,7 @@ class Evaluator:
         if self.seed == self.settings.seeds[0]:
             shown = overlays(found, predictions, test, self.scheme, scenario)
             self.results.overlays += shown
+            self._add_views(scenario, predictions, test)
 
     def segment(self, scenario: str, ensemble: TrainedEnsemble) -> list[Prediction]:
         """The test studies as a scenario's segmenter sees them."""
@@ -66,10 +73,24 @@ class Evaluator:
 
     def add_curves_of_candidates(self, predictions: Sequence[Prediction]) -> None:
         """Volume or area curves of the candidates, as the first segmenter sees them."""
+        hidden = [study.without_labels() for study in self.studies.candidates]
         for prediction in predictions:
             self.results.curves += curve_rows(
                 prediction, self.scheme, scenario=CANDIDATES, seed=self.seed
             )
+        if self.seed == self.settings.seeds[0]:
+            shown = list(zip(hidden, predictions, strict=True))[:MOST_STUDIES]
+            self.results.views_of_pool += [views_of_candidate(*pair) for pair in shown]
+
+    def _add_views(
+        self, scenario: str, predictions: Sequence[Prediction], test: Sequence[Study]
+    ) -> None:
+        """Keep what the report shows of the test studies under a scenario."""
+        shown = list(zip(predictions, test, strict=True))[:MOST_STUDIES]
+        for prediction, study in shown:
+            if study.name not in self.results.views:
+                self.results.views[study.name] = views_of_test(study)
+            add_scenario(*self.results.views[study.name], scenario, prediction.labels[:])
 
     def _add_measures(
         self, scenario: str, prediction: Prediction, study: Study

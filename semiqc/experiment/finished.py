@@ -16,6 +16,7 @@ from semiqc.experiment.renamed import as_written_before
 from semiqc.experiment.results import CHECKPOINTS, FILES, TABLES
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.training_log import read_log
+from semiqc.experiment.views import read_views
 from semiqc.files.checksums import (
     MANIFEST,
     damages,
@@ -26,7 +27,7 @@ from semiqc.files.checksums import (
 )
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import CheckpointRow, read_rows
-from semiqc.report import ReportData, build_report, summary_tables
+from semiqc.report import ReportData, build_report
 from semiqc.schemes import LabelScheme
 from semiqc.work.folder import RESULT, read_environment
 from semiqc.work.publishing import REPORT, SETTINGS, settle
@@ -186,6 +187,7 @@ class Finished:
             scheme=self.scheme,
             scenarios=[(name, one.title) for name, one in self.settings.compared().items()],
             overlays=read_overlays(folder / "overlays.h5"),
+            views=read_views(folder / "views.h5"),
             left_out=self.data["left_out"],
             notes=self.data.get("notes", ()),
             by_chance={
@@ -199,6 +201,7 @@ class Finished:
             estimator_figures=self.data["estimators"],
             suite=self.data.get("suite", {}),
             reference_scenario=reference,
+            folder=str(self.settings.output),
             **rows,
         )
 
@@ -274,9 +277,8 @@ def _tables(run: Path) -> list[Path]:
 def build_pages(finished: Finished) -> Path:
     """Write the report of a run and the tables in it into its folder; the report's path."""
     path, data = finished.folder / REPORT, finished.report_data()
-    build_report(data, path)
     folder = finished.folder / TABLES_FOLDER
-    tables = summary_tables(data)
+    tables = build_report(data, path)
     for table in tables:
         table.write(folder)
     written = {folder / f"{table.name}.csv" for table in tables}

@@ -20,6 +20,7 @@ from semiqc.experiment.fitting import ESTIMATOR
 from semiqc.experiment.overlays import write_overlays
 from semiqc.experiment.trained import Trained
 from semiqc.experiment.training_log import FILE, read_log
+from semiqc.experiment.views import Window, write_views
 from semiqc.files.atomic import whole_file, write_text
 from semiqc.files.names import as_file_name
 from semiqc.files.tables import (
@@ -37,6 +38,7 @@ from semiqc.files.tables import (
     write_rows,
 )
 from semiqc.report import Overlay
+from semiqc.report.views import StudyViews
 from semiqc.review.run_queue import Queued
 from semiqc.work.stages import Stage
 
@@ -87,6 +89,8 @@ class Results:
     queue: list[Queued] = field(default_factory=list)
     checkpoints: list[CheckpointRow] = field(default_factory=list)
     overlays: list[Overlay] = field(default_factory=list)
+    views: dict[str, tuple[StudyViews, Window]] = field(default_factory=dict)
+    views_of_pool: list[StudyViews] = field(default_factory=list)
     models: dict[tuple[str, int], Trained] = field(default_factory=dict)
     estimators: dict[tuple[str, int], tuple[Stage, QualityEstimator]] = field(default_factory=dict)
     blends: dict[int, Blend] = field(default_factory=dict)
@@ -124,6 +128,8 @@ def write_results(results: Results, run: Path) -> None:
         write_rows(folder / f"{name}.csv", kind, getattr(results, name))
     write_rows(folder / CHECKPOINTS, CheckpointRow, results.checkpoints)
     write_overlays(folder / "overlays.h5", results.overlays)
+    shown = [views for views, _ in results.views.values()]
+    write_views(folder / "views.h5", [*shown, *results.views_of_pool])
     for (scenario, seed), trained in results.models.items():
         _copy(trained.path, model_file(run, scenario, seed))
     figures: dict[str, Mapping[str, float]] = {}

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from semiqc.experiment.finished import Finished
 from semiqc.report import Table as ReportTable
-from semiqc.report import findings, summary_tables
+from semiqc.report import answers, findings, summary_tables, trust
 
 SHOWN = ("dice", "clinical", "gate")
 """Tables that are short enough to read in a terminal."""
@@ -20,10 +20,14 @@ ON_THE_PAGE = {"Left", "Known", "p", "Best possible"}
 def write_summary(run: Path, console: Console) -> None:
     """Print what a finished run found."""
     data = Finished.read(run).report_data()
+    for one in answers(data):
+        said = [one.figures, one.compared] if one.figures else [one.meaning]
+        line = f"{one.question} {one.mark} {one.word}: {'; '.join(filter(None, said))}"
+        console.print(line, markup=False, highlight=False)
     for table in summary_tables(data):
         if table.name in SHOWN:
             show(table, console)
-    for finding in findings(data):
+    for finding in trust(data) if data.overlap else findings(data):
         console.print(finding, markup=False, highlight=False)
     for line in data.left_out:
         console.print(f"left out: {line}", markup=False, highlight=False)

@@ -45,7 +45,7 @@ class Table:
         columns: What is shown, fewer and rounded.
         note: How the figures came about, and how to read them.
         missing: Said in the table's place where it has no rows.
-        section: Of the page, at whose end it stands where it has no place of its own.
+        section: Of the page; a table without a place of its own stands at its end.
     """
 
     name: str

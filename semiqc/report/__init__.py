@@ -7,9 +7,10 @@ them.
 """
 
 from semiqc.pages.table import Column, Table
+from semiqc.report.answer import answers
 from semiqc.report.data import CANDIDATES, MANUAL, Overlay, ReportData
 from semiqc.report.page import build_report
-from semiqc.report.summary import findings, verdict
+from semiqc.report.summary import findings, trust, verdict
 from semiqc.report.tables import summary_tables
 
 __all__ = [
@@ -19,8 +20,10 @@ __all__ = [
     "Overlay",
     "ReportData",
     "Table",
+    "answers",
     "build_report",
     "findings",
     "summary_tables",
+    "trust",
     "verdict",
 ]

@@ -52,6 +52,7 @@ def change_table(data: ReportData) -> Table:
         COLUMNS,
         NOTE,
         f"No test study has a result of {baseline} and of another scenario.",
+        "change",
     )
 
 

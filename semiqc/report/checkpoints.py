@@ -45,6 +45,6 @@ def checkpoints_tables(data: ReportData) -> list[Table]:
         "Last: the weights of the last step. EMA: their moving average. Best: those with the"
         " lowest loss on the validation studies. All other tables are of the checkpoint that is"
         " used (training.checkpoint). One chosen by these test figures would look too good.",
-        "",
+        section="training",
     )
     return [table]

@@ -50,7 +50,7 @@ def choices_table(data: ReportData) -> Table:
     for name in ("p", "wilcoxon p"):
         correct_for_all(rows, name)
     title = "Test Dice against pseudo-labels chosen at random"
-    return Table("choices", title, rows, COLUMNS, NOTE, MISSING)
+    return Table("choices", title, rows, COLUMNS, NOTE, MISSING, "control")
 
 
 def _row(data: ReportData, key: str, title: str) -> dict[str, Cell]:

@@ -79,6 +79,7 @@ def clinical_table(data: ReportData) -> Table:
         " those that the reference labels. Equal means do not show that each study agrees; the"
         " next table shows the agreement study by study.",
         NO_CLINICAL,
+        "clinical",
     )
 
 
@@ -116,7 +117,8 @@ def agreement_table(data: ReportData) -> Table:
         if (row := _agreement_row(data, measure, key, title))
     ]
     title = "Agreement of clinical measures with the manual ones"
-    return Table("agreement", title, rows, AGREEMENT_COLUMNS, AGREEMENT_NOTE, NO_CLINICAL)
+    columns, note = AGREEMENT_COLUMNS, AGREEMENT_NOTE
+    return Table("agreement", title, rows, columns, note, NO_CLINICAL, "clinical")
 
 
 def _agreement_row(data: ReportData, of: Measure, key: str, title: str) -> dict[str, Cell]:
@@ -173,6 +175,7 @@ def corrections_table(data: ReportData) -> Table:
         " (SD), before and after the correction. The correction replaces slices that an estimator"
         " calls wrong by the mean of their good neighbours (Fournel et al. 2021, section 5).",
         "No estimator of this run judges slices.",
+        "clinical",
     )
 
 

@@ -25,9 +25,11 @@ from semiqc.files.tables import (
     TrainingRow,
 )
 from semiqc.measuring.means import mean_of_known
-from semiqc.measuring.statistics import Comparison, compare
+from semiqc.measuring.statistics import Comparison
 from semiqc.measuring.subjects import Subjects
 from semiqc.pages.drawing import scenario_colours
+from semiqc.report.paired import compare
+from semiqc.report.views import StudyViews
 from semiqc.schemes import LabelScheme
 
 MANUAL = "manual"
@@ -90,6 +92,7 @@ class ReportData:
         checkpoints: How good each kind of weights is, where there are several.
         training: Loss terms and figures of the trainings.
         overlays: Best, median and worst test study of each scenario.
+        views: Voxels of the test studies and of the unlabelled ones that are shown.
         left_out: What the run left out, and why; a line each.
         notes: What is odd about the files of the studies; a line each.
         by_chance: Of scenarios that choose pseudo-labels, the one that takes them by chance.
@@ -103,6 +106,7 @@ class ReportData:
         reference_scenario: Which the others are compared with.
         baseline_scenario: Against which the change of each study is shown.
         best_scenario: What all labels achieve; with the baseline, the gap to be closed.
+        folder: Of the run, for the commands that the page names.
     """
 
     title: str
@@ -120,6 +124,7 @@ class ReportData:
     checkpoints: Sequence[CheckpointRow] = ()
     training: Sequence[TrainingRow] = ()
     overlays: Sequence[Overlay] = ()
+    views: Sequence[StudyViews] = ()
     left_out: Sequence[str] = ()
     notes: Sequence[str] = ()
     by_chance: Mapping[str, str] = field(default_factory=dict)
@@ -131,6 +136,7 @@ class ReportData:
     reference_scenario: str = "semiqc"
     baseline_scenario: str = "few"
     best_scenario: str = "full"
+    folder: str = "RUN"
 
     def scenario_title(self, key: str) -> str:
         """Title of a scenario; its key where it has none."""

@@ -42,12 +42,10 @@ def _boxes(data: ReportData, title: str, structure: str | None) -> Picture | Non
     if not shown:
         return None
     figure, axes = blank(3.6, 2.6)
-    # Fixed, so that the same results give the same figure.
-    jitter = np.random.default_rng(0)
     for place, (key, dice) in enumerate(shown.items()):
         _box(axes, place, dice, data.colours[key])
-        across = place + jitter.uniform(-0.16, 0.16, len(dice))
-        axes.scatter(across, dice, s=11, color=data.colours[key], alpha=0.75, linewidths=0)
+        axes.scatter([place] * len(dice), dice, s=11, color=data.colours[key], linewidths=0)
+    _join(axes, [values[key] for key in shown])
     axes.set_xticks(range(len(shown)), [str(_place(data, key)) for key in shown])
     axes.set_ylabel("Dice")
     medians = ", ".join(
@@ -55,6 +53,12 @@ def _boxes(data: ReportData, title: str, structure: str | None) -> Picture | Non
         for key, dice in shown.items()
     )
     return Picture(as_svg(figure), f"Box plot of Dice, {title}. Medians: {medians}.", title=title)
+
+
+def _join(axes: Axes, values: Sequence[dict[str, float]]) -> None:
+    """A thin line for each study, from scenario to scenario: differences are within studies."""
+    table = pd.DataFrame(values)
+    axes.plot(range(len(values)), table.to_numpy(), color=INK, alpha=0.25, linewidth=0.6)
 
 
 def _box(axes: Axes, place: int, values: Sequence[float], colour: str) -> None:

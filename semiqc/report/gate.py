@@ -56,7 +56,7 @@ def gate_table(data: ReportData) -> Table:
     ]
     missing = "No scenario has a gate, or nothing was judged."
     title = "True quality of what the gates admitted"
-    return Table("gate", title, rows, _gate_columns(rows), GATE_NOTE, missing)
+    return Table("gate", title, rows, _gate_columns(rows), GATE_NOTE, missing, "control")
 
 
 def _gate_row(
@@ -137,8 +137,8 @@ def estimators_table(data: ReportData) -> Table:
         for (name, seed), of_one in sorted(_by_estimator(looked_at).items())
     ]
     title = "What each estimator would have chosen"
-    columns = _estimator_columns(rows)
-    return Table("estimators", title, rows, columns, ESTIMATORS_NOTE, "Nothing was judged.")
+    columns, missing = _estimator_columns(rows), "Nothing was judged."
+    return Table("estimators", title, rows, columns, ESTIMATORS_NOTE, missing, "control")
 
 
 def _by_estimator(rows: Sequence[JudgementRow]) -> dict[tuple[str, int], list[JudgementRow]]:

@@ -1,22 +1,54 @@
 """The report: one file that needs nothing beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from semiqc.files.atomic import write_text
 from semiqc.pages.drawing import Picture, structure_colours
-from semiqc.pages.table import NOTHING, number_text
+from semiqc.pages.html import write_html
+from semiqc.pages.table import NOTHING, Table, number_text
+from semiqc.report.answer import answers
 from semiqc.report.data import RANKS, ReportData
 from semiqc.report.figures import box_plots, change_plots, training_plots
+from semiqc.report.forest import forest
+from semiqc.report.hearts import hearts
 from semiqc.report.judged import curve_plots, score_plots
+from semiqc.report.next_steps import next_steps
 from semiqc.report.overlaid import overlay_picture
-from semiqc.report.summary import findings
+from semiqc.report.study_pages import anchors, study_parts
+from semiqc.report.summary import findings, trust
 from semiqc.report.tables import summary_tables
+from semiqc.report.worth_looking import worth_looking
 
-TEMPLATE = "template.html.j2"
+TITLES = {
+    "segmentation": "Segmentation",
+    "change": "Per-case change",
+    "clinical": "Clinical measures",
+    "control": "Quality control",
+    "overlays": "Overlays",
+    "studies": "Study by study",
+    "training": "Training",
+    "run": "The run",
+}
+"""Sections of the page, in its order."""
+
+SECTIONS = {
+    "segmentation": ("boxes",),
+    "change": ("changes",),
+    "control": ("scores", "admitted", "rejected"),
+    "overlays": ("overlays",),
+    "studies": ("studies",),
+    "training": ("trainings",),
+}
+"""Figures that each section shows beside its tables."""
+
+MISSING = {
+    "scores": "No judged study has a reference, so scores cannot be compared with true Dice.",
+    "overlays": "No test study could be shown with its reference.",
+    "trainings": "No training was recorded.",
+}
+"""Said of figures that are empty."""
 
 
 @dataclass(frozen=True)
@@ -28,46 +60,74 @@ class OverlayRow:
     pictures: Sequence[Picture | None]
 
 
-def build_report(data: ReportData, output: Path, lead: str = "") -> None:
+def build_report(data: ReportData, output: Path, lead: str = "") -> list[Table]:
     """Write the report as one HTML file, whole or not at all.
 
-    It holds its figures and style, loads nothing and runs no script. What is empty or NaN
-    is named as missing.
+    It holds its figures and style, loads nothing and runs only the script that sorts tables. What
+    is empty or NaN is named as missing.
 
     Args:
         data: What to show.
         output: File to write; one that is there is replaced.
-        lead: Said before the findings.
+        lead: Said before all that limits the answers.
+
+    Returns:
+        The tables of the page, and those behind its figures.
     """
-    environment = Environment(
-        loader=PackageLoader("semiqc.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     parts = _parts(data)
-    parts["findings"] = [*([lead] if lead else []), *findings(data)]
-    write_text(output, environment.get_template(TEMPLATE).render(data=data, **parts))
+    parts["trust"] = [*([lead] if lead else []), *parts["trust"]]
+    write_html("semiqc.report", output, data=data, **parts)
+    return list(parts["tables"].values())
 
 
-def _parts(data: ReportData) -> dict[str, object]:
+def _parts(data: ReportData) -> dict[str, Any]:
     """What the template shows, by name; it refuses to be without one that it uses."""
+    parts = _figures_and_tables(data)
+    return parts | {
+        "sections": _sections(parts),
+        "missing": _missing(parts),
+        "anchors": anchors(parts["studies"]),
+        "answers": answers(data),
+        "forest": forest(data),
+        "look_at": worth_looking(data),
+        "next_steps": next_steps(data),
+        "trust": [*trust(data), *findings(data)[:1]] if data.overlap else findings(data),
+        "hearts": hearts(data),
+        "scenarios": _legend(data),
+        "structures": list(structure_colours(data.scheme).items()),
+        "ranks": RANKS,
+    }
+
+
+def _figures_and_tables(data: ReportData) -> dict[str, Any]:
+    """What the sections are made of; a figure or a table that cannot be had is empty."""
     admitted, rejected = curve_plots(data)
     return {
         "tables": {table.name: table for table in summary_tables(data)},
+        "studies": study_parts(data),
         "estimators": _estimators(data),
-        "scenarios": _legend(data),
-        "structures": list(structure_colours(data.scheme).items()),
         "boxes": box_plots(data),
         "changes": change_plots(data),
         "scores": score_plots(data),
         "admitted": admitted,
         "rejected": rejected,
         "trainings": training_plots(data),
-        "ranks": RANKS,
         "overlays": _overlays(data),
     }
+
+
+def _sections(parts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Anchor and title of each section that has something to show."""
+    found = {section for section, names in SECTIONS.items() if any(parts[name] for name in names)}
+    found |= {table.section for table in parts["tables"].values() if table.rows}
+    return [(name, title) for name, title in TITLES.items() if name in {*found, "run"}]
+
+
+def _missing(parts: Mapping[str, Any]) -> list[str]:
+    """What the run cannot show and why, each once."""
+    said = [table.missing for table in parts["tables"].values() if not table.rows]
+    said += [why for name, why in MISSING.items() if not parts[name]]
+    return [line for line in dict.fromkeys(said) if line]
 
 
 def _legend(data: ReportData) -> list[tuple[int, str, str]]:

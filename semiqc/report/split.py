@@ -27,7 +27,8 @@ def split_table(data: ReportData) -> Table:
     if groups != [""]:
         columns += [count(f"group {g}", g or "no group") for g in groups]
     note = "No training, no estimator and no threshold uses the test studies."
-    return Table("split", "What the studies were used for", rows, columns, note, "No split.")
+    title = "What the studies were used for"
+    return Table("split", title, rows, columns, note, "No split.", "run")
 
 
 def _split_row(role: str, studies: pd.DataFrame, groups: Sequence[str]) -> dict[str, Cell]:

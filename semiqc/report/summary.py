@@ -6,10 +6,11 @@ A difference is called better or worse only where its 95 % interval lies on one 
 import math
 
 from semiqc.measuring.bootstrap import gap_closed
-from semiqc.measuring.statistics import Comparison, compare, summarise
+from semiqc.measuring.statistics import Comparison, summarise
 from semiqc.pages.table import interval_text, number_text, p_text
 from semiqc.report.data import ReportData
 from semiqc.report.gate import gate_table
+from semiqc.report.paired import changes
 
 FEW_STUDIES = 20
 """Test studies below which the summary warns that only large differences can be told."""
@@ -38,10 +39,7 @@ def findings(data: ReportData) -> list[str]:
         _gap(data),
         *(_difference(data, key, "all pseudo-labels, without a choice") for key in at_all),
         *(_difference(data, key, "pseudo-labels chosen at random") for key in at_random),
-        *_without_choice(data),
-        *_selection(data),
-        *_spoilt(data),
-        _caution(data),
+        *trust(data),
     ]
     return [sentence for sentence in found if sentence]
 
@@ -67,7 +65,7 @@ def verdict(data: ReportData, at_home: ReportData) -> str:
 def _against_baseline(data: ReportData) -> str:
     """Whether the reference scenario is better than the baseline, in a sentence."""
     key, base = data.reference_scenario, data.baseline_scenario
-    found = compare(data.overlap_of(key), data.overlap_of(base))
+    found = data.compared(key, base)
     if key == base or not found.n:
         return "There is no baseline to compare it with."
     low, high = found.interval
@@ -86,6 +84,12 @@ def _against_baseline(data: ReportData) -> str:
         f"It {how} {data.scenario_title(base)}:"
         f" {number_text(found.mean_difference, 3, signed=True)} Dice{interval}."
     )
+
+
+def trust(data: ReportData) -> list[str]:
+    """What limits the answers of a run, and how well its gate chose."""
+    said = [_caution(data), *_without_choice(data), *_selection(data), *_spoilt(data)]
+    return [sentence for sentence in said if sentence]
 
 
 def _means(data: ReportData) -> dict[str, float]:
@@ -150,7 +154,7 @@ def _gap(data: ReportData) -> str:
     """
     keys = (data.reference_scenario, data.baseline_scenario, data.best_scenario)
     values, low, high = (data.overlap_of(key) for key in keys)
-    if not compare(high, low).n or not compare(values, low).n:
+    if not changes(high, low) or not changes(values, low):
         return ""
     gap = f"the gap between {data.scenario_title(keys[1])} and {data.scenario_title(keys[2])}"
     share = gap_closed(values, low, high, data.subjects)

@@ -1,17 +1,15 @@
 """The page: which segmentations to look at, and why.
 
 Studies that are flagged and among the ``MOST_SHOWN`` worst have a picture; all others are lines of
-a table. The page is one HTML file, with pictures and style in it and no script.
+a table. The page is one HTML file, with pictures and style in it; its only script sorts tables.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from qc.suites.domain import TrainingDomain
-from semiqc.files.atomic import write_text
 from semiqc.pages.drawing import Picture, structure_colours
+from semiqc.pages.html import write_html
 from semiqc.pages.table import NOTHING, interval_text, number_text
 from semiqc.scoring.pictures import (
     WorstSlices,
@@ -20,8 +18,6 @@ from semiqc.scoring.pictures import (
     strip_picture,
 )
 from semiqc.scoring.scores import ScoreReport, StudyScore, mean_slice_dice
-
-TEMPLATE = "template.html.j2"
 
 NEED_MAPS = "they need uncertainty maps, which these files do not have"
 
@@ -76,7 +72,7 @@ class Shown:
 def write_page(report: ScoreReport, worst: WorstSlices, output: Path) -> None:
     """Write the page as one HTML file, whole or not at all.
 
-    It holds its pictures and style, loads nothing and runs no script.
+    It holds its pictures and style, loads nothing and runs only the script that sorts tables.
 
     Args:
         report: What to show.
@@ -84,14 +80,9 @@ def write_page(report: ScoreReport, worst: WorstSlices, output: Path) -> None:
         output: File to write; one that is there is replaced.
     """
     told = told_studies(report, worst)
-    environment = Environment(
-        loader=PackageLoader("semiqc.scoring", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template(TEMPLATE).render(
+    write_html(
+        "semiqc.scoring",
+        output,
         report=report,
         findings=findings(report),
         shown=[one for one in told if one.picture],
@@ -100,7 +91,6 @@ def write_page(report: ScoreReport, worst: WorstSlices, output: Path) -> None:
         trained_on=trained_on(report),
         bar=Bar.of,
     )
-    write_text(output, page)
 
 
 def findings(report: ScoreReport) -> list[str]:
