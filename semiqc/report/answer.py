@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from semiqc.measuring.statistics import Comparison
 from semiqc.pages.table import interval_text, number_text
 from semiqc.report.data import ReportData
-from semiqc.report.paired import LEAST_SUBJECTS, changes
+from semiqc.report.paired import LEAST_SUBJECTS, changes, compare_scenarios
 
 HELPED, HURT, NOT_SHOWN, TOO_FEW, UNKNOWN = "Helped", "Hurt", "Not shown", "Too few", "Unknown"
 MARKS = {HELPED: "▲", HURT: "▼", NOT_SHOWN: "●", TOO_FEW: "○", UNKNOWN: "○"}
@@ -81,7 +81,7 @@ def _control(data: ReportData) -> tuple[str, str]:
 def _answer(data: ReportData, question: str, other: str, how: str, missing: str) -> Answer:
     reference = data.reference_scenario
     values, others = data.overlap_of(reference), data.overlap_of(other)
-    found = data.compared(reference, other)
+    found = compare_scenarios(data, reference, other)
     if not data.overlap:
         said = "No test study has a reference, so nothing can be compared."
         return Answer(question, UNKNOWN, "", "", said)

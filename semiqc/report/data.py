@@ -25,10 +25,9 @@ from semiqc.files.tables import (
     TrainingRow,
 )
 from semiqc.measuring.means import mean_of_known
-from semiqc.measuring.statistics import Comparison
+from semiqc.measuring.statistics import Comparison, compare
 from semiqc.measuring.subjects import Subjects
 from semiqc.pages.drawing import scenario_colours
-from semiqc.report.paired import compare
 from semiqc.report.views import StudyViews
 from semiqc.schemes import LabelScheme
 

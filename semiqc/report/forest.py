@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from semiqc.pages.table import interval_text, number_text
 from semiqc.report.data import ReportData
-from semiqc.report.paired import changes
+from semiqc.report.paired import changes, compare_scenarios
 
 MOST_DOTS = 80
 """Studies that are drawn one by one; more would hide the interval."""
@@ -96,7 +96,7 @@ def _row(data: ReportData, key: str, low: float, high: float) -> ForestRow:
     """The row of a scenario on an axis from ``low`` to ``high``."""
     values, baseline = data.overlap_of(key), data.overlap_of(data.baseline_scenario)
     of_studies = changes(values, baseline)
-    found = data.compared(key, data.baseline_scenario)
+    found = compare_scenarios(data, key, data.baseline_scenario)
     better = sum(change > 0 for change in of_studies.values())
     said = number_text(found.mean_difference, 3, signed=True)
     ends = None

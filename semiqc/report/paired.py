@@ -7,6 +7,7 @@ from dataclasses import replace
 from semiqc.measuring import statistics
 from semiqc.measuring.statistics import NOBODY, Comparison
 from semiqc.measuring.subjects import Subjects, whose
+from semiqc.report.data import ReportData
 
 LEAST_SUBJECTS = 6
 """Subjects below which no interval and no p is given: with five pairs Wilcoxon's p cannot fall
@@ -29,6 +30,11 @@ def compare(
     unknown = (math.nan, math.nan)
     note = f"no interval and no test below {LEAST_SUBJECTS} subjects"
     return replace(found, interval=unknown, t_p=math.nan, wilcoxon_p=math.nan, note=note)
+
+
+def compare_scenarios(data: ReportData, first: str, second: str) -> Comparison:
+    """Two scenarios by the mean Dice of every test study; see ``compare``."""
+    return compare(data.overlap_of(first), data.overlap_of(second), data.subjects)
 
 
 def changes(values_a: Mapping[str, float], values_b: Mapping[str, float]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from semiqc.measuring.statistics import Comparison, summarise
 from semiqc.pages.table import interval_text, number_text, p_text
 from semiqc.report.data import ReportData
 from semiqc.report.gate import gate_table
-from semiqc.report.paired import changes
+from semiqc.report.paired import changes, compare_scenarios
 
 FEW_STUDIES = 20
 """Test studies below which the summary warns that only large differences can be told."""
@@ -65,7 +65,7 @@ def verdict(data: ReportData, at_home: ReportData) -> str:
 def _against_baseline(data: ReportData) -> str:
     """Whether the reference scenario is better than the baseline, in a sentence."""
     key, base = data.reference_scenario, data.baseline_scenario
-    found = data.compared(key, base)
+    found = compare_scenarios(data, key, base)
     if key == base or not found.n:
         return "There is no baseline to compare it with."
     low, high = found.interval
@@ -107,7 +107,7 @@ def _ranking(data: ReportData, means: dict[str, float]) -> str:
         return f"{said}. No other scenario was evaluated."
     second = ranked[1]
     said += f", before {data.scenario_title(second)}, {number_text(means[second], 3)}"
-    found = data.compared(best, second)
+    found = compare_scenarios(data, best, second)
     if not found.interval[0] > 0:
         said += "; these studies do not show that this difference is more than chance"
     return f"{said}."
@@ -116,7 +116,7 @@ def _ranking(data: ReportData, means: dict[str, float]) -> str:
 def _difference(data: ReportData, other: str, what: str) -> str:
     """The difference of the reference scenario from another one; empty where there is none."""
     reference = data.reference_scenario
-    found = data.compared(reference, other)
+    found = compare_scenarios(data, reference, other)
     if other == reference or not found.n:
         return ""
     said = (
