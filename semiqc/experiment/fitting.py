@@ -19,6 +19,7 @@ from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.experiment.trained import origin
 from semiqc.study import Prediction
 from semiqc.work.arguments import checked_arguments
+from semiqc.work.diverging import named_if_diverged
 from semiqc.work.stages import Stage
 
 ESTIMATOR = "estimator.safetensors"
@@ -72,7 +73,10 @@ class EstimatorStages:
 
         def make(unfinished: Path) -> None:
             blank = self._blank(name)
-            with trainer.monitor.progress(f"fit {name}{part}", PERCENT) as tick:
+            with (
+                trainer.monitor.progress(f"fit {name}{part}", PERCENT) as tick,
+                named_if_diverged(f"of the estimator {name}{part}", f"change qc.arguments.{name}"),
+            ):
                 fitted = blank.fit(
                     graded, observe=lambda done, total: tick(PERCENT * done // total, {})
                 )

@@ -15,7 +15,7 @@ from segmenters.pretrained.card import Card, card_file
 from segmenters.training import WITHOUT_EFFECT
 from semiqc.experiment.sections import SegmenterSettings
 from semiqc.experiment.settings_file import checked_settings
-from semiqc.experiment.trained import WEIGHTS
+from semiqc.experiment.trained import TO_CHANGE, WEIGHTS
 from semiqc.experiment.training_log import TrainingLog
 from semiqc.files.checksums import sha256_of
 from semiqc.files.store.reader import Store
@@ -23,6 +23,7 @@ from semiqc.loop_state import empty_without_state
 from semiqc.phantom.dataset import CONTENTS
 from semiqc.phantom.settings import PhantomSettings
 from semiqc.study import Study
+from semiqc.work.diverging import named_if_diverged
 from semiqc.work.folder import claim, environment
 from semiqc.work.monitor import Monitor
 from semiqc.work.stages import RunFolder
@@ -138,7 +139,8 @@ def _trained(
                 log(step, terms)
                 tick(step, {term: value for term, value in terms.items() if "/" not in term})
 
-            fitted = settings.blank().fit(studies, observe=observe, folder=unfinished)
+            with named_if_diverged("on phantoms", TO_CHANGE):
+                fitted = settings.blank().fit(studies, observe=observe, folder=unfinished)
         fitted.save(unfinished / WEIGHTS)
 
     depends = settings.model_dump(mode="json")

@@ -16,16 +16,23 @@ from segmenters import (
 )
 from segmenters.starts import digest, start_of
 from segmenters.training import SCRATCH, WITHOUT_EFFECT
-from semiqc.experiment.diverging import or_diverged
 from semiqc.experiment.ensemble_prediction import EnsemblePrediction, read_predictions
 from semiqc.experiment.qc_settings import Rung
 from semiqc.experiment.rungs import RungSteps, Snapshot
 from semiqc.experiment.settings import Settings
-from semiqc.experiment.trained import PREDICTIONS, WEIGHTS, Trained, TrainedEnsemble, label_file
+from semiqc.experiment.trained import (
+    PREDICTIONS,
+    TO_CHANGE,
+    WEIGHTS,
+    Trained,
+    TrainedEnsemble,
+    label_file,
+)
 from semiqc.experiment.training_log import FILE, TrainingLog, last_value
 from semiqc.files.store.reader import Store
 from semiqc.loop_state import empty_without_state
 from semiqc.study import Prediction, Study
+from semiqc.work.diverging import named_if_diverged
 from semiqc.work.monitor import Monitor
 from semiqc.work.stages import RunFolder, Stage
 
@@ -188,7 +195,8 @@ class StagedTrainer:
                     log(step, terms)
                     tick(step, {term: v for term, v in terms.items() if "/" not in term})
 
-                fitted = or_diverged(title, lambda: fit(observe=observe, folder=unfinished))
+                with named_if_diverged(title, TO_CHANGE):
+                    fitted = fit(observe=observe, folder=unfinished)
             fitted.save(unfinished / WEIGHTS)
 
         return self.folder.stage(f"train-{name}-seed{self.seed}", depends, make)

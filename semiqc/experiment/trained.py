@@ -13,6 +13,12 @@ from semiqc.work.stages import Stage
 WEIGHTS = "weights.safetensors"
 PREDICTIONS = "predictions.h5"
 
+TO_CHANGE = (
+    "lower training.learning_rate or training.clip (online.learning_rate of an online loop), or"
+    " set training.precision to 32-true"
+)
+"""What a user may do about a training that diverges."""
+
 
 @dataclass(frozen=True, eq=False)
 class Trained:

@@ -20,6 +20,7 @@ from semiqc.files.store.reader import Store
 from semiqc.files.tables import SplitRow, write_rows
 from semiqc.suites.cines import CineMaker
 from semiqc.suites.settings import SuiteSettings
+from semiqc.work.diverging import named_if_diverged
 from semiqc.work.folder import locked
 from semiqc.work.monitor import PERCENT, Monitor, Tick, percent_of
 from semiqc.work.split import draw_split
@@ -135,7 +136,10 @@ class SuiteMaker:
         """Segmentations of ``judged`` or, by cross-fitting, of ``train``; and the stage's key."""
 
         def make(unfinished: Path) -> None:
-            with self.monitor.progress("segment and grade", PERCENT) as tick:
+            with (
+                self.monitor.progress("segment and grade", PERCENT) as tick,
+                named_if_diverged("of the sources", "change --set SOURCE.NAME=VALUE"),
+            ):
                 self._grade(unfinished / file, train, judged, tick)
 
         depends = self._depends(train, judged)
@@ -241,7 +245,10 @@ class SuiteMaker:
 
         def make(unfinished: Path) -> None:
             blank = self._blank(name)
-            with self.monitor.progress(f"fit {name}", PERCENT) as tick:
+            with (
+                self.monitor.progress(f"fit {name}", PERCENT) as tick,
+                named_if_diverged(f"of the estimator {name}", f"change --set {name}.NAME=VALUE"),
+            ):
                 fitted = blank.fit(graded, observe=partial(percent_of, tick))
             save_estimator(fitted, unfinished / FITTED)
 
