@@ -1,4 +1,5 @@
 import math
+import weakref
 from dataclasses import dataclass, replace
 
 import pytest
@@ -28,6 +29,27 @@ def test_rows_written_and_read_are_the_same_to_the_last_digit(tmp_path):
     write_rows(path, OverlapRow, [ROW, replace(ROW, frame=4)])
 
     assert read_rows(path, OverlapRow) == [ROW, replace(ROW, frame=4)]
+
+
+def test_rows_are_written_as_they_come(tmp_path):
+    alive = weakref.WeakSet()
+
+    def made():
+        for number in range(100):
+            assert len(alive) < 5
+            row = Verdict(number, None)
+            alive.add(row)
+            yield row
+
+    write_rows(tmp_path / "t.csv", Verdict, made())
+    assert read_rows(tmp_path / "t.csv", Verdict)[-1] == Verdict(99, None)
+
+
+def test_a_whole_number_of_a_measure_is_written_with_a_point(tmp_path):
+    path = tmp_path / "t.csv"
+    write_rows(path, OverlapRow, [replace(ROW, figures={"dice": 1}), ROW])
+
+    assert path.read_text().splitlines()[1].endswith(",3,LV,1.0,,")
 
 
 def test_nan_survives(tmp_path):

@@ -1,6 +1,7 @@
 """``semiqc predict`` goes on where it was killed, and notices what was changed since."""
 
 import hashlib
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -180,6 +181,27 @@ def test_what_is_printed_is_the_same_too(command):
     command.killed("c")
 
     assert command() == expected
+
+
+def test_what_is_told_of_studies_does_not_gather_in_memory(command):
+    told, alive = weakref.WeakSet(), []
+    read, write = unfinished.DoneStudy.read, predicting.write_rows
+
+    def noticed(path):
+        done = read(path)
+        told.update([done.predicted, *done.predicted.score.qualities.values()])
+        return done
+
+    def counted(*table):
+        alive.append(len(told))
+        write(*table)
+
+    command.patch.setattr(unfinished.DoneStudy, "read", noticed)
+    command.patch.setattr(predicting, "write_rows", counted)
+    command()
+
+    assert max(alive) <= 2
+    assert len(command.written()["slices.csv"].splitlines()) > len(NAMES) * 3
 
 
 def test_an_image_that_was_changed_is_segmented_anew(command):

@@ -173,11 +173,14 @@ def test_the_level_of_intervals_is_that_of_the_consensus(tmp_path):
 
 
 def test_the_json_holds_everything_and_null_for_what_is_not_known(tmp_path):
-    suite = suite_of(told=Told(SHORT_AXIS, {"a": 0.25}, slices=True, error=0.5))
-    score_images(suite, *still(tmp_path, "a"), tmp_path / "out")
+    suite = suite_of(told=Told(SHORT_AXIS, {"a": 0.25, "b": 0.5}, slices=True, error=0.5))
+    score_images(suite, *still(tmp_path, "a", "b"), tmp_path / "out")
 
-    found = json.loads((tmp_path / "out" / "quality.json").read_text(encoding="utf-8"))
-    [study] = found["studies"]
+    text = (tmp_path / "out" / "quality.json").read_text(encoding="utf-8")
+    found = json.loads(text)
+    assert text == json.dumps(found, indent=1) + "\n"
+    study, other = found["studies"]
+    assert (study["study"], other["study"]) == ("a", "b")
     told = study["estimators"]["told"]
     assert told["slice_dice"] == {"LV": [[0.25, 0.25, 0.125]], "RV": [[None, None, None]]}
     assert told["nsd"] == {"LV": 0.125}
@@ -479,6 +482,16 @@ def test_of_many_flagged_studies_the_worst_are_shown(tmp_path):
     # The two first have the highest scores.
     assert "s01: slice" not in page
     assert "s02: slice" in page
+
+
+def test_of_many_studies_the_page_tells_the_structures_of_the_worst(tmp_path, monkeypatch):
+    monkeypatch.setattr("semiqc.scoring.page.MOST_TOLD", 2)
+    suite = suite_of(told=Told(SHORT_AXIS, {"a": 0.8, "b": 0.9, "c": 0.75}, slices=True))
+    told = page_of(tmp_path, suite, still(tmp_path, "a", "b", "c"))
+
+    assert re.findall(r"<summary>(\w), score", told) == ["c", "a"]
+    assert "all studies, 2 of 3; <code>structures.csv</code>" in told
+    assert {row["study"] for row in rows(tmp_path / "out" / "slices.csv")} == {"a", "b", "c"}
 
 
 def test_names_and_reasons_are_escaped(tmp_path):

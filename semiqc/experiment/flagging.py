@@ -1,6 +1,6 @@
 """New segmentations that somebody should look at, flagged and shown as ``semiqc score`` does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import isnan
 from pathlib import Path
@@ -69,18 +69,32 @@ class Flagging:
         return said, worst_slice(scored, mean_error_maps(qualities)) if flagged else None
 
     def keep(self, score: StudyScore, worst: WorstSlice | None) -> None:
-        """Add what ``flag`` said of a study."""
-        self.scores.append(score)
+        """Add what ``flag`` said of a study; what it said of slices is read again in ``write``."""
+        short = {n: replace(q, slice_dice={}) for n, q in score.qualities.items()}
+        self.scores.append(replace(score, qualities=short))
         if worst is not None:
             self._worst.add(score.study, 1.0 if isnan(score.score) else score.score, worst)
 
-    def write(self, output: Path, left_out: Sequence[tuple[str, str]]) -> None:
-        """Write the tables and the page of ``semiqc score``."""
-        report = self._report(left_out)
+    def write(
+        self,
+        output: Path,
+        left_out: Sequence[tuple[str, str]],
+        whole: Callable[[StudyScore], StudyScore],
+    ) -> None:
+        """Write the tables and the page of ``semiqc score``.
+
+        Args:
+            output: Folder.
+            left_out: Name and reason of what could not be read.
+            whole: Gives a score that was kept with what it said of slices.
+        """
+        report = self._report(left_out, whole)
         write_tables(report, output)
         write_page(report, self._worst, output / PAGE)
 
-    def _report(self, left_out: Sequence[tuple[str, str]]) -> ScoreReport:
+    def _report(
+        self, left_out: Sequence[tuple[str, str]], whole: Callable[[StudyScore], StudyScore]
+    ) -> ScoreReport:
         panel = self.learned.panel
         spoke = {name for one in self.scores for name in one.qualities}
         return ScoreReport(
@@ -92,4 +106,5 @@ class Flagging:
             silent=[name for name in panel.names if name not in spoke],
             flag_below=self.flag_below,
             interval_level=panel.blend.level if panel.blend and CONSENSUS in spoke else None,
+            whole=whole,
         )

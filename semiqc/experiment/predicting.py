@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from qc import Quality
 from segmenters import segment
@@ -33,6 +34,14 @@ from semiqc.study import Prediction, Study
 from semiqc.work.folder import locked
 from semiqc.work.monitor import Monitor
 
+TABLES: tuple[tuple[str, type[Any], str], ...] = (
+    ("measures.csv", ClinicalRow, "clinical"),
+    ("curves.csv", CurveRow, "curves"),
+    ("quality.csv", QualityRow, "qualities"),
+    ("corrections.csv", CorrectionRow, "corrections"),
+)
+"""File, kind of row, and attribute of ``PredictedStudy`` that has the rows of a study."""
+
 
 @dataclass
 class Predicted:
@@ -46,18 +55,6 @@ class Predicted:
 
     rows: list[tuple[str, str, str, str, str, str]] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
-    clinical: list[ClinicalRow] = field(default_factory=list)
-    curves: list[CurveRow] = field(default_factory=list)
-    qualities: list[QualityRow] = field(default_factory=list)
-    corrections: list[CorrectionRow] = field(default_factory=list)
-
-    def add(self, one: PredictedStudy) -> None:
-        """Add what was told of a study."""
-        self.rows.append(_row(one))
-        self.clinical += one.clinical
-        self.curves += one.curves
-        self.qualities += one.qualities
-        self.corrections += one.corrections
 
 
 def predict_images(
@@ -97,7 +94,7 @@ def predict_images(
         if not found.rows:
             done.finish()
         _refuse_nothing(found, images)
-        _write(found, predictor.flagging, output)
+        predictor.write(output)
         done.finish()
     return found
 
@@ -111,15 +108,6 @@ def _refuse_nothing(found: Predicted, images: Path) -> None:
     if not found.rows:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in found.left_out[:3])
         raise ValueError(f"{images}: no image could be segmented{reasons and ': ' + reasons}")
-
-
-def _write(found: Predicted, flagging: Flagging, output: Path) -> None:
-    """Write the page and all tables; of the four of measures one without rows gets no file."""
-    flagging.write(output, found.left_out)
-    write_rows(output / "measures.csv", ClinicalRow, found.clinical)
-    write_rows(output / "curves.csv", CurveRow, found.curves)
-    write_rows(output / "quality.csv", QualityRow, found.qualities)
-    write_rows(output / "corrections.csv", CorrectionRow, found.corrections)
 
 
 def _studies(learned: Learned, images: Path, layout: str) -> Iterator[Study | Refusal]:
@@ -197,8 +185,21 @@ class _Predictor:
             labels_file(self.done.output, study.name).unlink(missing_ok=True)
             self.found.left_out.append((study.name, str(error)))
         else:
-            self.found.add(one)
+            self.found.rows.append(_row(one))
             self.flagging.keep(one.score, one.worst)
+
+    def write(self, output: Path) -> None:
+        """Write the page and all tables; of the four of measures one without rows gets no file.
+
+        What a study has more rows of the more frames it has is read from its file again.
+        """
+        done = self.done
+        self.flagging.write(
+            output, self.found.left_out, whole=lambda one: done.told(one.study).score
+        )
+        for name, kind, of in TABLES:
+            told = (done.told(study) for study, *_ in self.found.rows)
+            write_rows(output / name, kind, (row for one in told for row in getattr(one, of)))
 
     def predict(self, study: Study) -> PredictedStudy:
         """Write the labels of a study, and give back what is told of it."""

@@ -124,7 +124,15 @@ class Unfinished:
         """
         labels = entry_of(labels_file(self.output, study.name))
         DoneStudy(key_of(study), labels, predicted).write(self._file(study.name))
-        return DoneStudy.read(self._file(study.name)).predicted
+        return self.told(study.name)
+
+    def told(self, study: str) -> PredictedStudy:
+        """What was told of a study that is done.
+
+        Raises:
+            UnusableError: If its file cannot be read, or is not what was written.
+        """
+        return DoneStudy.read(self._file(study)).predicted
 
     def finish(self) -> None:
         """Forget everything, once the result is complete."""

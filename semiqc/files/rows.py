@@ -1,7 +1,8 @@
 """Typed rows, written and read as CSV: one figure a column."""
 
+import csv
 import typing
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import Field, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,7 +41,8 @@ def spread(prefix: str, required: tuple[str, ...] = ()) -> Any:  # noqa: ANN401
 def write_rows(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
     """Write a table, whole or not at all; numbers keep every digit they have.
 
-    Without a row there is no file; one that stood there is removed.
+    Without a row there is no file; one that stood there is removed. Rows of a kind without a
+    field made by ``spread`` are written as they come, and never stand in memory together.
 
     Args:
         path: File to write.
@@ -48,17 +50,30 @@ def write_rows(path: Path, kind: type[Row], rows: Iterable[Row]) -> None:
             a column for each key.
         rows: One line each.
     """
-    cells = [_cells(row) for row in rows]
-    if not cells:
+    floats = _floats(kind)
+    lines: Iterable[dict[str, Any]] = (_cells(row, floats) for row in rows)
+    if any(PREFIX in one.metadata for one in _fields(kind)):
+        # Which columns there are is known with the last row.
+        lines = list(lines)
+        present = list(dict.fromkeys(name for line in lines for name in line))
+    else:
+        present = [one.name for one in _fields(kind)]
+    taken = [one.name for one in _fields(kind)]
+    order = [name for one in _fields(kind) for name in _columns(one, present, taken)]
+    _write_lines(path, order, iter(lines))
+
+
+def _write_lines(path: Path, columns: Sequence[str], lines: Iterator[Mapping[str, Any]]) -> None:
+    """Write cells by column, a line at a time; without a line there is no file."""
+    first = next(lines, None)
+    if first is None:
         path.unlink(missing_ok=True)
         return
-    table = pd.DataFrame(cells)
-    taken = [one.name for one in _fields(kind)]
-    order = [name for one in _fields(kind) for name in _columns(one, table.columns, taken)]
-    spread_out = [name for name in order if name not in kind.__dataclass_fields__]  # type: ignore[attr-defined]
-    table[spread_out] = table[spread_out].astype(object).fillna("")
-    with whole_file(path) as temporary:
-        table[order].to_csv(temporary, index=False, na_rep="nan", lineterminator="\n")
+    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerow(first)
+        writer.writerows(lines)
 
 
 def read_rows(path: Path, kind: type[Row]) -> list[Row]:
@@ -90,27 +105,37 @@ def read_rows(path: Path, kind: type[Row]) -> list[Row]:
     return [kind(**dict(zip(columns, row, strict=True))) for row in rows]
 
 
-def _cells(row: object) -> dict[str, Any]:
-    """The cells of a row by column; what is None is an empty cell."""
+def _floats(kind: type[Any]) -> set[str]:
+    """Fields that hold numbers with a point, or a mapping of such."""
+    types: dict[str, Any] = typing.get_type_hints(kind)
+    return {name for name, of in types.items() if float in (of, *typing.get_args(of))}
+
+
+def _cells(row: object, floats: Container[str]) -> dict[str, Any]:
+    """The cells of a row by column; what is None is an empty cell.
+
+    Args:
+        row: A dataclass.
+        floats: Fields of which whole numbers are written with a point, too.
+    """
     cells: dict[str, Any] = {}
     for one in _fields(type(row)):
-        value = getattr(row, one.name)
+        value, is_float = getattr(row, one.name), one.name in floats
         prefix = one.metadata.get(PREFIX)
         if prefix is None:
-            cells[one.name] = _plain_cell(value)
+            cells[one.name] = _cell(value, is_float=is_float)
         else:
-            cells |= {f"{prefix}{key}": _spread_cell(cell) for key, cell in value.items()}
+            cells |= {f"{prefix}{k}": _cell(v, is_float=is_float) for k, v in value.items()}
     return cells
 
 
-def _spread_cell(cell: Any) -> Any:  # noqa: ANN401
-    """A cell of a key that the row has: NaN is said, for a row without the key is left empty."""
-    return "nan" if cell != cell else _plain_cell(cell)
-
-
-def _plain_cell(cell: Any) -> Any:  # noqa: ANN401
-    """A cell of a key; names and groups come from outside, and are not to be computed."""
-    return "" if cell is None else harmless(cell) if isinstance(cell, str) else cell
+def _cell(value: Any, *, is_float: bool) -> Any:  # noqa: ANN401
+    """A value in a table; names and groups come from outside, and are not to be computed."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return harmless(value)
+    return float(value) if is_float else value
 
 
 def _columns(one: "Field[Any]", present: Iterable[str], taken: Container[str]) -> list[str]:

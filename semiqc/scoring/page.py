@@ -19,6 +19,9 @@ from semiqc.scoring.pictures import (
 )
 from semiqc.scoring.scores import ScoreReport, StudyScore, mean_slice_dice
 
+MOST_TOLD = 200
+"""Studies whose structures and slices the page tells; tables have those of all."""
+
 NEED_MAPS = "they need uncertainty maps, which these files do not have"
 
 
@@ -80,13 +83,15 @@ def write_page(report: ScoreReport, worst: WorstSlices, output: Path) -> None:
         output: File to write; one that is there is replaced.
     """
     told = told_studies(report, worst)
+    shown = [one for one in told if one.picture]
     write_html(
         "semiqc.scoring",
         output,
         report=report,
         findings=findings(report),
-        shown=[one for one in told if one.picture],
+        shown=shown,
         others=[one for one in told if not one.picture],
+        count_of_others=len(report.studies) - len(shown),
         structures=list(structure_colours(report.scheme).items()),
         trained_on=trained_on(report),
         bar=Bar.of,
@@ -159,23 +164,26 @@ def _acquired(known: tuple[float, float] | None) -> list[tuple[str, str]]:
 
 
 def told_studies(report: ScoreReport, worst: WorstSlices) -> list[Shown]:
-    """All studies, the worst first; those that are flagged and among the worst with a slice."""
+    """The first ``MOST_TOLD`` studies and all that have a picture, the worst first."""
     found = []
-    for one in report.studies:
+    for number, one in enumerate(report.studies):
         shown = worst.get(one.study) if one.flagged else None
-        slices = mean_slice_dice(one.qualities)
-        columns, bars = _bars(one)
-        found.append(
-            Shown(
-                one,
-                slice_picture(one.study, shown, report.scheme) if shown else None,
-                columns,
-                bars,
-                [strip_picture(one.study, name, dice) for name, dice in slices.items()],
-                any(frames_across(dice) for dice in slices.values()),
-            )
-        )
+        if number < MOST_TOLD or shown:
+            picture = slice_picture(one.study, shown, report.scheme) if shown else None
+            found.append(_told(report.whole(one), picture))
     return found
+
+
+def _told(one: StudyScore, picture: Picture | None) -> Shown:
+    """A study with all that is said of its structures and slices."""
+    slices = mean_slice_dice(one.qualities)
+    return Shown(
+        one,
+        picture,
+        *_bars(one),
+        [strip_picture(one.study, name, dice) for name, dice in slices.items()],
+        any(frames_across(dice) for dice in slices.values()),
+    )
 
 
 def _bars(one: StudyScore) -> tuple[list[str], list[tuple[str, list[Bar]]]]:

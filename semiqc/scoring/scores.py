@@ -1,6 +1,6 @@
 """What was said of each segmentation, and which are to be looked at."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from typing import Literal
@@ -63,6 +63,7 @@ class ScoreReport:
         flag_below: Score below which a study is flagged.
         silent: Names of those who could not, for files have no uncertainty maps.
         interval_level: Of the consensus's intervals; None where there is no consensus.
+        whole: Gives one of ``studies`` with what is said of its slices, which may stand in a file.
     """
 
     studies: Sequence[StudyScore]
@@ -73,6 +74,7 @@ class ScoreReport:
     flag_below: float
     silent: Sequence[str] = ()
     interval_level: float | None = None
+    whole: Callable[[StudyScore], StudyScore] = lambda one: one
 
     @property
     def flagged(self) -> Sequence[StudyScore]:

@@ -6,7 +6,7 @@ the same and, beside it, what the suite learned from. NaN is an empty cell in CS
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 
 from qc.base import Quality
 from qc.qualities_file import quality_to_json
-from semiqc.files.atomic import write_text
+from semiqc.files.atomic import whole_file
 from semiqc.files.tables import NAN, write_rows
 from semiqc.pages.table import Cell, Table
 from semiqc.scoring.scores import ScoreReport, StudyScore
@@ -54,8 +54,11 @@ def write_tables(report: ScoreReport, output: Path) -> None:
     Table("studies", "", [study_row(one) for one in report.studies], ()).write(output)
     write_rows(output / "structures.csv", StructureRow, _structures(report))
     write_rows(output / "slices.csv", SliceRow, _slices(report))
-    text = json.dumps(as_json(report), indent=1, ensure_ascii=False, allow_nan=False)
-    write_text(output / "quality.json", text + "\n")
+    with (
+        whole_file(output / "quality.json") as temporary,
+        temporary.open("w", encoding="utf-8") as file,
+    ):
+        file.writelines(_json_parts(report))
 
 
 def study_row(one: StudyScore) -> dict[str, Cell]:
@@ -90,40 +93,51 @@ def _structures(report: ScoreReport) -> Iterator[StructureRow]:
 
 def _slices(report: ScoreReport) -> Iterator[SliceRow]:
     """A row for each study, estimator, structure, frame and slice."""
-    for one in report.studies:
+    for one in map(report.whole, report.studies):
         for name, quality in one.qualities.items():
             for structure, dice in quality.slice_dice.items():
                 for (frame, number), value in np.ndenumerate(dice):
                     yield SliceRow(one.study, name, structure, frame, number, float(value))
 
 
-def as_json(report: ScoreReport) -> dict[str, Any]:
-    """Everything but the error maps themselves; None in the place of NaN."""
-    described: dict[str, Any] = _without_nan(
-        {
-            "suite": {
-                "scheme": report.scheme.to_json(),
-                "training": asdict(report.training) if report.training else None,
-                "estimators": list(report.estimators),
-            },
-            "flag_below": report.flag_below,
-            "interval_level": report.interval_level,
-            "studies": [
-                {
-                    "study": one.study,
-                    "flagged": one.flagged,
-                    "score": one.score,
-                    "verdict": one.verdict,
-                    "warnings": one.warnings,
-                    "error_maps": one.error_maps,
-                    "estimators": {n: _without_study(q) for n, q in one.qualities.items()},
-                }
-                for one in report.studies
-            ],
-            "left_out": [asdict(refusal) for refusal in report.left_out],
-        }
-    )
-    return described
+def _json_parts(report: ScoreReport) -> Iterator[str]:
+    """The text of ``quality.json``, study by study, so that no two stand in memory.
+
+    It has everything but the error maps themselves; null in the place of NaN.
+    """
+    described = {
+        "suite": {
+            "scheme": report.scheme.to_json(),
+            "training": asdict(report.training) if report.training else None,
+            "estimators": list(report.estimators),
+        },
+        "flag_below": report.flag_below,
+        "interval_level": report.interval_level,
+        "studies": [],
+        "left_out": [asdict(refusal) for refusal in report.left_out],
+    }
+    head, studies, tail = _json(described).partition('\n "studies": [')
+    yield head + studies
+    for number, one in enumerate(map(report.whole, report.studies)):
+        yield ("," if number else "") + f"\n{_json(_study(one))}".replace("\n", "\n  ")
+    yield ("\n " if report.studies else "") + tail + "\n"
+
+
+def _study(one: StudyScore) -> dict[str, Any]:
+    """A study's part of ``quality.json``."""
+    return {
+        "study": one.study,
+        "flagged": one.flagged,
+        "score": one.score,
+        "verdict": one.verdict,
+        "warnings": one.warnings,
+        "error_maps": one.error_maps,
+        "estimators": {n: _without_study(q) for n, q in one.qualities.items()},
+    }
+
+
+def _json(described: Mapping[str, Any]) -> str:
+    return json.dumps(_without_nan(described), indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def _without_study(quality: Quality) -> dict[str, Any]:
