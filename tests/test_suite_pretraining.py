@@ -1,6 +1,7 @@
 """Suites that only phantoms teach: made, shipped, found by name, and asked."""
 
 import json
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -153,16 +154,35 @@ def test_a_scheme_without_a_suite_names_those_that_have_one(tiny):
         suite_folder("phantom:aorta")
 
 
-def test_a_users_own_phantoms_are_strangers(tiny, tmp_path):
+@pytest.fixture
+def own(tiny, tmp_path):
+    """A user's studies and their graded segmentations."""
     write_phantoms(tmp_path / "a.h5", studies=2, size=32, slices=2, frames=2, pixel_mm=6)
     store = Store(tmp_path / "a.h5")
     names = [study.name for study in store]
     grade_held_out(
         store, tmp_path / "graded.h5", {"seggen": SegGen(times=1)}, names[:1], names[1:]
     )
+    return store
 
-    assert not any(Suite.load("phantom").training.has_seen(study) for study in store)
+
+def test_a_users_own_phantoms_are_strangers(own):
+    assert not any(Suite.load("phantom").training.has_seen(study) for study in own)
     assert main(["qc", "evaluate", "phantom", "graded.h5"]) == 0
+
+
+def test_a_suite_is_calibrated_by_a_few_subjects(tiny, own, capsys):
+    assert main(["qc", "calibrate", "phantom", "graded.h5", "-o", "mine"]) == 0
+    shipped, mine = Suite.load("phantom"), Suite.load("mine")
+
+    assert mine.names == shipped.names
+    assert not damages(Path("mine"))
+    [seen] = [study for study in own if mine.training.has_seen(study)]
+    assert set(mine.training.weighing) == {*shipped.training.weighing, seen.name}
+    assert main(["qc", "evaluate", "mine", "graded.h5"]) == 2
+    assert "the suite learned from all 1 studies" in capsys.readouterr().err
+    assert main(["qc", "calibrate", "phantom", "graded.h5", "-o", "mine"]) == 2
+    assert "mine: holds a suite already" in capsys.readouterr().err
 
 
 def test_a_settings_file_may_name_it(tmp_path):

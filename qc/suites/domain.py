@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -63,6 +63,15 @@ class TrainingDomain:
     def studies(self) -> int:
         """Number of studies that the estimators learned from."""
         return len(self.names)
+
+    def weighed_by(self, studies: Iterable[Study]) -> Self:
+        """The same with more studies that the weights of the estimators were fitted to."""
+        found = list(studies)
+        return replace(
+            self,
+            weighing=tuple(sorted({*self.weighing, *(one.name for one in found)})),
+            subjects=tuple(sorted({*self.subjects, *(one.subject for one in found)})),
+        )
 
     def has_seen(self, study: Study) -> bool:
         """Whether estimators or weights were fitted to the study or another of its subject."""

@@ -29,7 +29,7 @@ from semiqc.cli.options import (
     names_of,
 )
 from semiqc.cli.output import bar, console, print_left_out, print_table
-from semiqc.cli.suites import pretrain
+from semiqc.cli.suites import calibrate, pretrain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Fit and evaluate suites of quality estimators.", no_args_is_help=True)
 app.command()(pretrain)
+app.command()(calibrate)
 
 Tolerance = Annotated[
     float, typer.Option(min=0, help="Distance in mm that the surface Dice tolerates.")

@@ -1,12 +1,13 @@
-"""``semiqc qc pretrain``: a suite that only phantoms teach."""
+"""``semiqc qc pretrain`` and ``calibrate``: suites of phantoms, suites for a user's images."""
 
 import shlex
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from semiqc.cli.options import Arguments, Names, Output, names_of
-from semiqc.cli.output import console
+from semiqc.cli.output import bar, console
 
 
 def pretrain(
@@ -47,3 +48,23 @@ def pretrain(
     command = shlex.join(["semiqc", "qc", "pretrain", *options, "-o", output.name])
     card = pretrain_suite(settings, output, Terminal(console), command=command)
     console.print(f"suite: {output}, SHA-256 {card.sha256}", highlight=False)
+
+
+def calibrate(
+    suite: Annotated[Path, typer.Argument(help="Folder of a suite, or phantom.")],
+    graded: Annotated[Path, typer.Argument(help="Graded segmentations of few subjects.")],
+    output: Output,
+    store: Annotated[
+        Path | None, typer.Option(help="Their store, if it is not where it was.")
+    ] = None,
+) -> None:
+    """Let the consensus of a suite learn what it means on your images, from few labels."""
+    from semiqc.suites.calibrating import calibrate_suite
+
+    with bar("calibrate") as tick:
+        found = calibrate_suite(suite, graded, output, store=store, observe=tick)
+    console.print(
+        f"calibrated {', '.join(found.names)}, by now weighed by"
+        f" {len(found.training.weighing)} studies: {output}",
+        highlight=False,
+    )

@@ -61,8 +61,8 @@ def evaluate_suites(
     held = GradedSet(graded, Store(store or store_of(graded)))
     for suite in suites.values():
         refuse_other_data(suite, held.store, "and grade anew")
-        _refuse_other_tolerance(suite, held)
-    unseen, seen = _unseen(list(suites.values()), held)
+        refuse_other_tolerance(suite, held)
+    unseen, seen = unseen_by(list(suites.values()), held)
     population = unseen.mean_dice
     if balanced:
         unseen = unseen.subset(balanced_subset(population, np.random.default_rng(seed)))
@@ -129,7 +129,7 @@ def _together(suites: Sequence[str], found: Sequence[Evaluation]) -> Evaluation:
     return replace(found[0], judgements=judgements, slices=slices)
 
 
-def _unseen(suites: Sequence[Suite], held: GradedSet) -> tuple[GradedSet, tuple[str, ...]]:
+def unseen_by(suites: Sequence[Suite], held: GradedSet) -> tuple[GradedSet, tuple[str, ...]]:
     """Segmentations of studies that no suite learned from, and names of the others.
 
     Raises:
@@ -147,7 +147,7 @@ def _unseen(suites: Sequence[Suite], held: GradedSet) -> tuple[GradedSet, tuple[
     return unseen, tuple(seen)
 
 
-def _refuse_other_tolerance(suite: Suite, held: GradedSet) -> None:
+def refuse_other_tolerance(suite: Suite, held: GradedSet) -> None:
     """Surface Dice of two tolerances are two measures.
 
     Raises:

@@ -7,9 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qc.base import Graded, Quality, QualityEstimator
+from qc.base import Graded, QualityEstimator
 from qc.consensus.blend import Blend
-from qc.consensus.panel import Panel
 from qc.estimators.registry import ESTIMATORS, make_estimator
 from qc.graded import GradedSet, grade, grade_held_out
 from qc.saving import load_estimator, save_estimator
@@ -20,6 +19,7 @@ from semiqc.files.store.reader import Store
 from semiqc.files.tables import SplitRow, write_rows
 from semiqc.suites.cines import CineMaker
 from semiqc.suites.settings import SuiteSettings
+from semiqc.suites.weighing import judged_by_each
 from semiqc.work.diverging import named_if_diverged
 from semiqc.work.folder import locked
 from semiqc.work.monitor import PERCENT, Monitor, Tick, percent_of
@@ -122,13 +122,8 @@ class SuiteMaker:
             [self.store.study(name) for name in train],
             nsd_tolerance_mm=graded.tolerance_mm,
         )
-        weighed_by = {self.store.study(name).subject for name in calibrate}
-        return replace(
-            domain,
-            names=tuple(sorted({*domain.names, *self.cines.names})),
-            weighing=tuple(sorted(calibrate)),
-            subjects=tuple(sorted({*domain.subjects, *weighed_by})),
-        )
+        named = replace(domain, names=tuple(sorted({*domain.names, *self.cines.names})))
+        return named.weighed_by([self.store.study(name) for name in calibrate])
 
     def _graded(
         self, file: str, train: Sequence[str], judged: Sequence[str] | None = None
@@ -199,18 +194,9 @@ class SuiteMaker:
         return self._weighed(fitted, known)
 
     def _weighed(self, fitted: Mapping[str, QualityEstimator], known: GradedSet) -> Blend:
-        """Weights fitted to what the estimators say of studies that none of them learned from.
-
-        Those who judge the course of whole cines have nothing to say of frames, and no weight.
-        """
-        panel = Panel({n: one for n, one in fitted.items() if not one.learns_from_verdicts})
-        qualities: dict[str, list[Quality | None]] = {name: [] for name in panel.names}
-        with self.monitor.progress("weigh the estimators", len(known)) as tick:
-            for number, one in enumerate(known, start=1):
-                said = panel.ask(one.prediction)
-                for name, of_one in qualities.items():
-                    of_one.append(said.get(name))
-                tick(number, {})
+        """Weights fitted to what the estimators say of studies that none of them learned from."""
+        with self.monitor.progress("weigh the estimators", PERCENT) as tick:
+            qualities = judged_by_each(fitted, known, partial(percent_of, tick))
         return Blend(self.store.scheme).fit(qualities, known)
 
     def _check(self, name: str) -> None:

@@ -31,10 +31,10 @@ PHANTOMS = "phantoms.h5"
 class SuitePretraining(PhantomSettings):
     """What ``semiqc qc pretrain`` makes; the defaults made the suite that is shipped."""
 
-    phantoms: Annotated[int, Field(ge=1)] = 150
+    phantoms: Annotated[int, Field(ge=1)] = 60
     """How many are drawn; those of the short axis are of no kind in particular."""
-    seed: Annotated[int, Field(ge=0)] = 5
-    """Of all that is drawn; the shipped segmenter learned from the phantoms of another."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of all that is drawn."""
     estimators: Annotated[tuple[str, ...], OneOf(ESTIMATORS)] = ("svr", "cnn", "physiology")
     """Who judges."""
     sources: Annotated[tuple[str, ...], OneOf(SOURCES)] = ("ladder", "noise", "seggen", "failures")

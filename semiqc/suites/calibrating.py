@@ -1,0 +1,60 @@
+"""From a suite to one that knows a user's images and segmenters: ``semiqc qc calibrate``."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from qc.base import ProgressCallback, unobserved
+from qc.consensus.blend import Blend
+from qc.graded import GradedSet
+from qc.graded.store import store_of
+from qc.suites.suite import Suite, refuse_suite
+from semiqc.files.store.reader import Store
+from semiqc.suites.evaluating import refuse_other_tolerance, unseen_by
+from semiqc.suites.suiting import refuse_other_data
+from semiqc.suites.weighing import judged_by_each
+
+
+def calibrate_suite(
+    folder: Path,
+    graded: Path,
+    output: Path,
+    *,
+    store: Path | None = None,
+    observe: ProgressCallback = unobserved,
+) -> Suite:
+    """A suite whose consensus learned what its estimates mean on other images; saved.
+
+    Its estimators stay as they are. A suite without a consensus gets one.
+
+    Args:
+        folder: Of the suite, or ``phantom``.
+        graded: File of graded segmentations of few subjects that taught nobody.
+        output: Folder to write.
+        store: That they were made of; by default where it then was.
+        observe: Told how many segmentations are judged, and of how many.
+
+    Raises:
+        FileExistsError: If ``output`` holds a suite.
+        ValueError: If the suite learned from all studies, or was made for other data.
+    """
+    refuse_suite(output)
+    suite = Suite.load(folder)
+    held = GradedSet(graded, Store(store or store_of(graded)))
+    refuse_other_data(suite, held.store, "and grade anew")
+    refuse_other_tolerance(suite, held)
+    known, _ = unseen_by([suite], held)
+    said = judged_by_each(suite.estimators, known, observe)
+    blend = suite.blend.calibrated(said, known) if suite.blend else None
+    found = replace(
+        suite,
+        blend=blend or Blend(suite.scheme).fit(said, known),
+        training=suite.training.weighed_by([known.store.study(n) for n in _names(known)]),
+    )
+    found.save(output)
+    return found
+
+
+def _names(graded: GradedSet) -> Sequence[str]:
+    """Of the studies."""
+    return sorted(set(graded.studies.tolist()))
