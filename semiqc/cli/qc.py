@@ -218,7 +218,7 @@ def _print_means(figures: "Sequence[FigureRow]") -> None:
 
     print_table(
         "mean over structures",
-        ("estimator", "of", "n", "r", "MAE", "bias", "accuracy", "AURC", "error map", "ms"),
+        ("estimator", "of", "n", "r", "MAE", "bias", "acc.", "AURC", "maps", "ms"),
         [
             _cells(row)
             for row in figures
