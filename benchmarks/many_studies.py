@@ -31,6 +31,9 @@ from semiqc.phantom.scanner import PROFILES
 SIZE, SLICES, FRAMES = 32, 3, 2
 """Of a phantom: rows and columns, slices, frames."""
 
+HEARTS, NOISE = 100, 10
+"""Hearts that differ; more studies are of these, with noise of their own of that deviation."""
+
 LABELLED, FITTED, SHARE_OF_TEST = 4, 4, 10
 """Studies to train on, to fit the estimator to, and of how many one is for the test."""
 
@@ -38,6 +41,7 @@ RUN = (
     "scenarios=[few, random, semiqc]",
     "segmenter.kind=unet",
     "segmenter.channels=[4, 8]",
+    "segmenter.members=2",
     "segmenter.mirror=false",
     "training.start=scratch",
     "training.steps=8",
@@ -102,29 +106,25 @@ def _open_files(process: int) -> int:
         return 0
 
 
-def write_sources(folder: Path, count: int) -> Path:
-    """Write phantoms as NIfTI files; those that are there stay.
-
-    Returns:
-        The manifest.
-    """
+def write_sources(folder: Path, count: int) -> None:
+    """Write phantoms as NIfTI files, and a manifest; those that are there stay."""
     recipe = PhantomRecipe(
         "short-axis", SIZE, SLICES, FRAMES, tuple(PROFILES), 0.25, "usual", None, seed=0
     )
+    hearts = [recipe.study(number) for number in range(min(count, HEARTS))]
     (folder / "images").mkdir(parents=True, exist_ok=True)
     (folder / "labels").mkdir(exist_ok=True)
     rows = ["study,image,labels"]
     for number in range(count):
         name = f"phantom-{number + 1:04d}.nii.gz"
         if not (folder / "labels" / name).exists():
-            study = recipe.study(number)
+            study = hearts[number % HEARTS]
             mm = study.spacing[::-1]
-            _write(folder / "images" / name, np.rint(study.image[0]).astype(np.int16), mm)
+            noise = np.random.default_rng(number).normal(0, NOISE, study.image[0].shape)
+            _write(folder / "images" / name, np.rint(study.image[0] + noise).astype(np.int16), mm)
             _write(folder / "labels" / name, np.asarray(study.labels), mm)
         rows.append(f"{name.split('.')[0]},images/{name},labels/{name}")
-    manifest = folder / "manifest.csv"
-    write_text(manifest, "\n".join(rows) + "\n")
-    return manifest
+    write_text(folder / "manifest.csv", "\n".join(rows) + "\n")
 
 
 def _write(path: Path, voxels: NDArray[np.integer], mm: Sequence[float]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from builders import study_of
 
-from semiqc.files.hdf5 import StoreError
+from semiqc.files.hdf5 import StoreError, open_h5
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.files.seal import seal
 from semiqc.files.store.reader import Store
@@ -238,6 +238,19 @@ def test_too_few_or_too_many_predicted_frames_leave_no_file(tmp_path, count):
         writer.add(study_of("a"), frames)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_hdf5_keeps_little_of_a_file_of_many_studies(tmp_path, monkeypatch):
+    monkeypatch.setattr("semiqc.doors.hdf5_file.MOST_CACHED", 2**14)
+    with StoreWriter(tmp_path / "s.h5", SHORT_AXIS) as writer:
+        for number in range(20):
+            writer.add(study_of(f"s{number}"))
+        sizes = [writer._file.id.get_mdc_size()[0]]
+    for study in Store(tmp_path / "s.h5"):
+        np.asarray(study.image[:])
+    sizes.append(open_h5(tmp_path / "s.h5").id.get_mdc_size()[0])
+
+    assert max(sizes) <= 2**14
 
 
 def test_a_full_disk_is_told_before_hdf5_trips_over_it(tmp_path, monkeypatch):

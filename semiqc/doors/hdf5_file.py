@@ -13,6 +13,10 @@ from semiqc.doors.regular import UnusableError, check_regular, refusing
 LARGEST_PART = 2**30
 """Bytes of one frame or modality of an array, and of a chunk."""
 
+MOST_CACHED = 2**20
+"""Bytes of headers and indices that HDF5 keeps of a file; by itself it keeps 32 MiB of each file,
+in five times as much memory, where a file has thousands of arrays."""
+
 EXPECTED = "a readable HDF5 file"
 
 
@@ -31,12 +35,22 @@ def open_hdf5(path: Path, called: str = "") -> h5py.File:
     with refusing(called, EXPECTED):
         try:
             # Chunks are slices drawn at random: a cache would keep 1 MiB of each array in vain.
-            return h5py.File(path, "r", rdcc_nbytes=0)
+            return bounded(h5py.File(path, "r", rdcc_nbytes=0))
         except OSError as error:
             if "unable to lock" not in str(error):
                 raise
             # Reading needs no lock, which some file systems refuse and others may hold.
-            return h5py.File(path, "r", rdcc_nbytes=0, locking=False)
+            return bounded(h5py.File(path, "r", rdcc_nbytes=0, locking=False))
+
+
+def bounded(file: h5py.File) -> h5py.File:
+    """The same file, of whose headers and indices no more than ``MOST_CACHED`` bytes are kept."""
+    config = file.id.get_mdc_config()
+    config.set_initial_size = True
+    config.initial_size = config.min_size = MOST_CACHED // 2
+    config.max_size = MOST_CACHED
+    file.id.set_mdc_config(config)
+    return file
 
 
 @contextmanager

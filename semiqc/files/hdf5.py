@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.doors.hdf5_file import open_hdf5, sound_array
+from semiqc.doors.hdf5_file import bounded, open_hdf5, sound_array
 from semiqc.doors.regular import UnusableError, check_regular, in_short, open_regular
 from semiqc.files.atomic import whole_file
 from semiqc.files.seal import BLOCK, MARK, broken_seal, seal
@@ -184,7 +184,7 @@ def new_file(stack: ExitStack, path: Path) -> h5py.File:
     with ExitStack() as entered:
         temporary = entered.enter_context(whole_file(path))
         entered.enter_context(_sealed(temporary))
-        file = entered.enter_context(h5py.File(temporary, "w", userblock_size=BLOCK))
+        file = bounded(entered.enter_context(h5py.File(temporary, "w", userblock_size=BLOCK)))
         stack.push(entered.pop_all())
     return file
 

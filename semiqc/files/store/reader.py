@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,10 @@ class Store:
 
     def fingerprint(self) -> str:
         """A hash of the scheme, every header and every voxel, all as they were written."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         content = json.dumps(
             [self._scheme_as_written, self.modalities, sorted(self._headers.items())]
         )
