@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from qc.graded.source import Made
 from qc.graded.truth import multi_class_dice, mvsf
+from semiqc.doors.hdf5_file import bounded
 from semiqc.files.atomic import require_space, whole_file
 from semiqc.files.store.reader import Store
 from semiqc.files.uncertainty import GROUP, MAPS, in_8_bits
@@ -83,7 +84,7 @@ class GradedWriter:
     def __enter__(self) -> Self:
         with ExitStack() as entered:
             temporary = entered.enter_context(whole_file(self.path))
-            self._file = entered.enter_context(h5py.File(temporary, "w"))
+            self._file = bounded(entered.enter_context(h5py.File(temporary, "w")))
             entered.push(self._finish)
             self._stack = entered.pop_all()
         # Bytes, for HDF5 may never return from a string of variable length that is damaged.
