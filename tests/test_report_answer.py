@@ -13,8 +13,10 @@ from semiqc.files.tables import SpoiltRow
 from semiqc.report import CANDIDATES, MANUAL, answers, build_report
 from semiqc.report.answer import HELPED, HURT, NOT_SHOWN, TOO_FEW, UNKNOWN
 from semiqc.report.forest import forest
+from semiqc.report.hearts import chosen_studies
 from semiqc.report.next_steps import next_steps
 from semiqc.report.paired import LEAST_SUBJECTS, compare
+from semiqc.report.side_by_side import side_by_side
 from semiqc.report.study_pages import study_parts
 from semiqc.report.views import StudyViews
 from semiqc.report.worth_looking import worth_looking
@@ -132,13 +134,14 @@ def test_every_study_has_a_part_that_links_lead_to(tmp_path):
     assert [row[0] for row in test.rows] == ["Reference", "Few labels", "semiQCSeg"]
     assert test.columns == "frames 1 then 10, slices 2, 3, 4"
     assert pool.said[0] == ("Gate", "admitted: rank 2 of 20")
-    assert [one.title for one in pool.curves] == ["LV", "MYO", "RV"]
+    assert [one.title for one in pool.curves] == ["LV, ml", "MYO, ml", "RV, ml"]
     build_report(data, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for part in (test, pool):
         assert f'href="#{part.anchor}"' in page
         assert page.count(f'id="{part.anchor}"') == 1
     assert "prefers-reduced-motion" in page
+    assert "The same slice under every scenario" in page
 
 
 def test_the_policy_allows_the_one_script_of_the_page(tmp_path):
@@ -148,3 +151,31 @@ def test_the_policy_allows_the_one_script_of_the_page(tmp_path):
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
     assert f"script-src 'sha256-{digest}'" in page
+
+
+def test_the_same_slice_stands_under_every_scenario_beside_the_reference():
+    keys = (MANUAL, *(key for key, _ in SCENARIOS))
+    shown = [views(f"phantom{n:03d}", *keys) for n in range(5)]
+    missed = np.zeros_like(shown[0].labels["few"])
+    shown[0] = replace(shown[0], labels=shown[0].labels | {"few": missed})
+    data = replace(full_report(), views=shown)
+    found = side_by_side(data)
+
+    assert [title for title, _ in found.columns] == ["Reference", *(t for _, t in SCENARIOS)]
+    assert [row.what for row in found.rows] == ["best", "median", "worst", "differs most"]
+    assert all(
+        len(row.pictures) == len(keys) and row.study in data.test_studies for row in found.rows
+    )
+    assert {row.where for row in found.rows} == {"frame 1, slice 3"}
+    by_study = {row.study: row for row in found.rows}
+    captions = [picture.caption for picture in by_study["phantom000"].pictures]
+    assert captions[keys.index("few")] == "Dice 0.00"
+    assert captions[keys.index("semiqc")] == "Dice 1.00"
+    assert side_by_side(full_report()) is None
+
+
+def test_the_studies_that_span_the_results_are_no_more_than_there_are():
+    assert list(chosen_studies(full_report(), {"phantom001"})) == ["best"]
+    chosen = chosen_studies(full_report(), {f"phantom{n:03d}" for n in range(4)})
+    assert list(chosen) == ["best", "median", "worst", "differs most"]
+    assert len(set(chosen.values())) == 4

@@ -27,7 +27,8 @@ class ForestRow:
         place: Of the mean difference.
         ends: Of the interval; None where there is none.
         dots: Of the single studies.
-        text: Difference and interval in words.
+        text: Difference in words.
+        interval: In words; empty where there is none.
         better: How many studies are better, such as ``3 of 12``.
     """
 
@@ -38,6 +39,7 @@ class ForestRow:
     ends: tuple[float, float] | None
     dots: Sequence[float]
     text: str
+    interval: str
     better: str
 
 
@@ -98,10 +100,9 @@ def _row(data: ReportData, key: str, low: float, high: float) -> ForestRow:
     of_studies = changes(values, baseline)
     found = compare_scenarios(data, key, data.baseline_scenario)
     better = sum(change > 0 for change in of_studies.values())
-    said = number_text(found.mean_difference, 3, signed=True)
-    ends = None
+    interval, ends = "", None
     if not math.isnan(found.interval[0]):
-        said += f" ({interval_text(found.interval, 3)})"
+        interval = interval_text(found.interval, 3)
         left, right = (100 * (end - low) / (high - low) for end in found.interval)
         ends = (max(0.0, left), min(100.0, right))
     dots = sorted(of_studies.values()) if len(of_studies) <= MOST_DOTS else []
@@ -112,6 +113,7 @@ def _row(data: ReportData, key: str, low: float, high: float) -> ForestRow:
         100 * (found.mean_difference - low) / (high - low),
         ends,
         [100 * (change - low) / (high - low) for change in dots],
-        said,
+        number_text(found.mean_difference, 3, signed=True),
+        interval,
         f"{better} of {found.n}",
     )

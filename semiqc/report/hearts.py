@@ -34,18 +34,29 @@ def hearts(data: ReportData) -> list[Heart]:
     """Films of the studies that span what was achieved; none where nothing moves."""
     key = data.reference_scenario
     films = {one.study: one for one in data.views if key in one.film_labels}
-    dice = {s: d for s, d in data.overlap_of(key).items() if s in films and math.isfinite(d)}
+    dice = data.overlap_of(key)
+    chosen = chosen_studies(data, set(films))
+    return [_heart(data, what, films[study], dice[study]) for what, study in chosen.items()]
+
+
+def chosen_studies(data: ReportData, names: set[str]) -> dict[str, str]:
+    """Why a study is shown, and which: those that span what the reference scenario achieved.
+
+    Args:
+        data: Of the run.
+        names: Studies that can be shown.
+    """
+    found = data.overlap_of(data.reference_scenario).items()
+    dice = {study: value for study, value in found if study in names and math.isfinite(value)}
     ranked = sorted(dice, key=lambda study: (dice[study], study))
     if not ranked:
-        return []
-    chosen = {"best": ranked[-1], "median": ranked[len(ranked) // 2], "worst": ranked[0]}
-    if disputed := _disputed(data, set(films) - set(chosen.values())):
-        chosen["scenarios differ most"] = disputed
-    return [
-        _heart(data, what, films[study], dice[study])
-        for what, study in chosen.items()
-        if study in dice
-    ]
+        return {}
+    places = {"best": ranked[-1], "median": ranked[len(ranked) // 2], "worst": ranked[0]}
+    chosen = {what: study for what, study in places.items() if len(ranked) >= len(places)}
+    chosen = chosen or {"best": ranked[-1]}
+    if disputed := _disputed(data, set(dice) - set(chosen.values())):
+        chosen["differs most"] = disputed
+    return chosen
 
 
 def _disputed(data: ReportData, names: set[str]) -> str:

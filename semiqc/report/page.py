@@ -16,6 +16,7 @@ from semiqc.report.hearts import hearts
 from semiqc.report.judged import curve_plots, score_plots
 from semiqc.report.next_steps import next_steps
 from semiqc.report.overlaid import overlay_picture
+from semiqc.report.side_by_side import side_by_side
 from semiqc.report.study_pages import anchors, study_parts
 from semiqc.report.summary import findings, trust
 from semiqc.report.tables import summary_tables
@@ -93,6 +94,7 @@ def _parts(data: ReportData) -> dict[str, Any]:
         "next_steps": next_steps(data),
         "trust": [*trust(data), *findings(data)[:1]] if data.overlap else findings(data),
         "hearts": hearts(data),
+        "same": side_by_side(data),
         "scenarios": _legend(data),
         "structures": list(structure_colours(data.scheme).items()),
         "ranks": RANKS,

@@ -1,9 +1,4 @@
-"""A page part for each study: its slices under every scenario, its curves, what was said of it.
-
-Reference:
-    Ruijsink, Puyol-Antón et al., STACOM 2020, Figure 3: the same slices of one study under all
-    scenarios and as the reader drew them.
-"""
+"""A page part for each study: its slices under every scenario, its curves, what was said of it."""
 
 import math
 import re
@@ -11,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from semiqc.files.tables import CurveRow, JudgementRow
+from semiqc.measuring.measures import curve_unit
 from semiqc.pages.drawing import INK, Picture, structure_colours
 from semiqc.pages.lines import Line, line_chart
 from semiqc.pages.mosaic import row_of, tile
@@ -52,7 +48,7 @@ def study_parts(data: ReportData) -> list[StudyPart]:
     pool = {one.study: one for one in data.views if CANDIDATES in one.labels}
     first = [one.study for one in worth_looking(data) if one.study in pool]
     judged = sorted(_judgements(data).values(), key=lambda row: (row.score, row.study))
-    ends = [row.study for row in (*judged[: MOST_POOL // 2], *judged[-MOST_POOL // 2 :])]
+    ends = [row.study for pair in zip(judged, reversed(judged), strict=True) for row in pair]
     told = [pool[name] for name in dict.fromkeys([*first, *ends]) if name in pool][:MOST_POOL]
     told = sorted(told, key=lambda one: one.study)
     drawer = _Drawer(data)
@@ -140,6 +136,7 @@ class _Drawer:
     def _curves(self, study: str, is_test: bool) -> list[Picture]:
         """A chart for each structure; manual end-diastolic and end-systolic volumes dashed."""
         data, pictures = self.data, []
+        units = {one.name: curve_unit(one) for one in data.scheme.structures}
         keys = [CANDIDATES]
         if is_test:
             keys = list(dict.fromkeys([data.baseline_scenario, data.reference_scenario]))
@@ -153,7 +150,8 @@ class _Drawer:
             if lines:
                 lines += self._levels(study, structure, len(lines[0].points))
                 said = f"Curve of {structure} of {study}."
-                pictures.append(Picture(line_chart(lines), said, title=structure))
+                title = f"{structure}, {units[structure]}"
+                pictures.append(Picture(line_chart(lines), said, title=title))
         return pictures
 
     def _levels(self, study: str, structure: str, frames: int) -> list[Line]:
