@@ -183,3 +183,16 @@ def test_ties_and_studies_that_do_not_differ_are_no_trouble():
 def test_what_differs_by_rounding_alone_is_constant():
     values = [0.1 + 0.2, 0.3, 0.3, 0.3]
     assert math.isnan(pearson(values, [1.0, 2.0, 3.0, 4.0]).coefficient)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("studies", [6, 8])
+def test_wilcoxons_p_with_ties_and_zeros_is_that_of_scipy(studies, seed):
+    generator = np.random.default_rng(seed)
+    differences = generator.integers(-3, 6, studies) / 8
+    differences[:2] = 0.0, 0.25
+    values = {str(n): float(one) for n, one in enumerate(differences)}
+
+    found = compare(values, dict.fromkeys(values, 0.0))
+
+    assert found.wilcoxon_p == pytest.approx(stats.wilcoxon(differences).pvalue, abs=1e-12)

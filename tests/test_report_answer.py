@@ -123,6 +123,7 @@ def test_the_next_command_follows_from_the_answer():
     ]
     assert "'seeds=[0, 1, 2]'" in commands(noisy(full_report()))[0]
     assert "split.test=" in commands(full_report(studies=3))[0]
+    assert next_steps(full_report()) == []
 
 
 def test_every_study_has_a_part_that_links_lead_to(tmp_path):
@@ -134,7 +135,7 @@ def test_every_study_has_a_part_that_links_lead_to(tmp_path):
     assert [row[0] for row in test.rows] == ["Reference", "Few labels", "semiQCSeg"]
     assert test.columns == "frames 1 then 10, slices 2, 3, 4"
     assert pool.said[0] == ("Gate", "admitted: rank 2 of 20")
-    assert [one.title for one in pool.curves] == ["LV, ml", "MYO, ml", "RV, ml"]
+    assert [one.title for one in pool.curves] == ["LV", "MYO", "RV"]
     build_report(data, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for part in (test, pool):

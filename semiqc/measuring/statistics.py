@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from semiqc.measuring.signed_rank import signed_rank_p
 from semiqc.measuring.subjects import Subjects, error_of_mean, means_of_subjects, whose
 
 LEVEL = 0.95
@@ -181,7 +182,7 @@ def compare(values_a: Values, values_b: Values, subjects: Subjects = NOBODY) -> 
     if len(set(of_subjects)) == 1:
         return Comparison(n, missing, mean, interval, _NAN, _NAN, "only one subject")
     of_one = means_of_subjects(differences, of_subjects)
-    wilcoxon_p = float(stats.wilcoxon(of_one, zero_method="wilcox").pvalue)
+    wilcoxon_p = signed_rank_p(of_one)
     if _is_constant(differences):
         note = "every study differs by the same amount"
         return Comparison(n, missing, mean, interval, _NAN, wilcoxon_p, note)

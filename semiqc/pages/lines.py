@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 WIDTH, HEIGHT = 260, 120
 LEFT, BOTTOM, TOP = 34, 16, 6
+FEW = 4
+"""Points below which each has a dot, for a line of one is not to be seen."""
 
 
 @dataclass(frozen=True)
@@ -23,19 +25,23 @@ class Line:
     is_level: bool = False
 
 
-def line_chart(lines: Sequence[Line]) -> str:
+def line_chart(lines: Sequence[Line], unit: str) -> str:
     """Lines from zero upwards, with the ends of both axes in numbers, as a data URI.
 
-    It holds numbers only, no text from outside.
+    Args:
+        lines: One at least with a point.
+        unit: Of the values; of this package's own words, as no text from outside is escaped.
     """
     xs = [x for line in lines for x, _ in line.points]
     top = max((y for line in lines for _, y in line.points), default=0.0) or 1.0
     low, high = min(xs), max(max(xs), min(xs) + 1)
+    digits = 0 if top >= 10 else 1
     parts = [_line(line, low, high, top) for line in lines]
     floor = HEIGHT - BOTTOM
     axes = f"M{LEFT},{TOP}V{floor}H{WIDTH - 4}"
     text = (
-        f'<text x="{LEFT - 4}" y="{TOP + 7}" text-anchor="end">{top:.0f}</text>'
+        f'<text x="{LEFT - 4}" y="{TOP + 7}" text-anchor="end">{top:.{digits}f}</text>'
+        f'<text x="{LEFT + 4}" y="{TOP + 7}">{unit}</text>'
         f'<text x="{LEFT - 4}" y="{floor}" text-anchor="end">0</text>'
         f'<text x="{LEFT}" y="{HEIGHT - 3}">{low + 1:.0f}</text>'
         f'<text x="{WIDTH - 4}" y="{HEIGHT - 3}" text-anchor="end">{high + 1:.0f}</text>'
@@ -55,4 +61,12 @@ def _line(line: Line, low: float, high: float, top: float) -> str:
         for x, y in line.points
     ]
     dash = ' stroke-dasharray="4 3" stroke-width="1"' if line.is_level else ' stroke-width="1.6"'
-    return f'<polyline points="{" ".join(places)}" fill="none" stroke="{line.colour}"{dash}/>'
+    dots = "" if line.is_level or len(places) >= FEW else "".join(_dot(p, line) for p in places)
+    return (
+        dots + f'<polyline points="{" ".join(places)}" fill="none" stroke="{line.colour}"{dash}/>'
+    )
+
+
+def _dot(place: str, line: Line) -> str:
+    x, y = place.split(",")
+    return f'<circle cx="{x}" cy="{y}" r="2" fill="{line.colour}"/>'

@@ -105,7 +105,7 @@ class ReportData:
         reference_scenario: Which the others are compared with.
         baseline_scenario: Against which the change of each study is shown.
         best_scenario: What all labels achieve; with the baseline, the gap to be closed.
-        folder: Of the run, for the commands that the page names.
+        folder: Of the run, for the commands that the page names; empty where none follows.
     """
 
     title: str
@@ -135,7 +135,7 @@ class ReportData:
     reference_scenario: str = "semiqc"
     baseline_scenario: str = "few"
     best_scenario: str = "full"
-    folder: str = "RUN"
+    folder: str = ""
 
     def scenario_title(self, key: str) -> str:
         """Title of a scenario; its key where it has none."""

@@ -7,15 +7,12 @@ the first round saw.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import pandas as pd
-from matplotlib.figure import Figure
 
 from semiqc.files.tables import JudgementRow
 from semiqc.measuring.measures import curve_unit
 from semiqc.measuring.statistics import spearman
 from semiqc.pages.drawing import INK, Picture, as_svg, blank, structure_colours
+from semiqc.pages.lines import Line, line_chart
 from semiqc.pages.table import number_text
 from semiqc.report.data import CANDIDATES, ReportData
 
@@ -74,50 +71,34 @@ def curve_plots(data: ReportData) -> tuple[list[Picture], list[Picture]]:
 def _curves(data: ReportData, rows: Sequence[JudgementRow]) -> list[Picture]:
     """A picture of each judged study of which there are curves."""
     drawn = ((row, _points(data, row)) for row in rows)
-    return [_curve_picture(data, row, points) for row, points in drawn if len(points)]
+    return [_curve_picture(data, row, points) for row, points in drawn if points]
 
 
-def _points(data: ReportData, judged: JudgementRow) -> pd.DataFrame:
-    """The curves of a judged study.
+def _points(data: ReportData, judged: JudgementRow) -> dict[str, list[tuple[float, float]]]:
+    """The curves of a judged study: frame and value, by structure.
 
-    Returns:
-        A row for each structure and frame, with columns ``structure``, ``frame`` and ``value``; no
-        row where the study was too short for curves or was judged in another seed.
+    There is none where the study was too short for curves or was judged in another seed.
     """
-    mine = (CANDIDATES, judged.study, judged.seed)
-    rows = [row for row in data.curves if (row.scenario, row.study, row.seed) == mine]
-    return pd.DataFrame(rows, columns=["structure", "frame", "value"])
+    mine, found = (CANDIDATES, judged.study, judged.seed), dict[str, list[tuple[float, float]]]()
+    for row in data.curves:
+        if (row.scenario, row.study, row.seed) == mine and math.isfinite(row.value):
+            found.setdefault(row.structure, []).append((row.frame, row.value))
+    return {structure: sorted(points) for structure, points in found.items()}
 
 
-def _curve_picture(data: ReportData, judged: JudgementRow, points: pd.DataFrame) -> Picture:
+def _curve_picture(
+    data: ReportData, judged: JudgementRow, curves: Mapping[str, Sequence[tuple[float, float]]]
+) -> Picture:
     """The curves of one study, with its score below."""
-    curves = dict(list(points.groupby("structure", sort=False)))
+    colours = structure_colours(data.scheme)
+    lines = [Line(colours.get(name, INK), points) for name, points in curves.items()]
+    units = sorted({curve_unit(s) for s in data.scheme.structures if s.name in curves})
     frames = max(map(len, curves.values()))
     verdict = {True: ", judged good", False: ", judged erroneous", None: ""}[judged.is_good]
     truth = f"; true Dice {number_text(judged.true_dice, 2)}" if judged.true_dice >= 0 else ""
     return Picture(
-        as_svg(_curve_figure(data, curves)),
-        f"Curves of {', '.join(map(str, curves))} over {frames} frames of study {judged.study}.",
+        line_chart(lines, " / ".join(units)),
+        f"Curves of {', '.join(curves)} over {frames} frames of study {judged.study}.",
         f"Score {number_text(judged.score, 2)}{verdict}{truth}. {judged.reason}",
         judged.study,
     )
-
-
-def _curve_figure(data: ReportData, curves: Mapping[Any, pd.DataFrame]) -> Figure:
-    """The curve of each structure over the frames."""
-    figure, axes = blank(1.8, 1.4)
-    colours = structure_colours(data.scheme)
-    for structure, curve in curves.items():
-        ordered = curve.sort_values(["frame", "value"])
-        axes.plot(
-            ordered["frame"],
-            ordered["value"],
-            color=colours.get(str(structure), INK),
-            linewidth=1.5,
-            marker="." if len(curve) < 4 else None,
-        )
-    units = {curve_unit(s) for s in data.scheme.structures if s.name in curves}
-    axes.set_xlabel("Frame")
-    axes.set_ylabel(" / ".join(sorted(units)))
-    axes.set_ylim(bottom=0)
-    return figure

@@ -21,7 +21,12 @@ class Step:
 
 
 def next_steps(data: ReportData) -> list[Step]:
-    """The one or two commands that follow from the answers of a run, the first most so."""
+    """The one or two commands that follow from the answers of a run, the first most so.
+
+    None where the page is not of a run's own test studies.
+    """
+    if not data.folder:
+        return []
     control, gain = (one.word for one in answers(data))
     again = f"semiqc run {_quoted(data.folder, 'settings.yaml')}"
     if UNKNOWN in (control, gain) and not data.overlap:

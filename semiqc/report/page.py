@@ -9,7 +9,7 @@ from semiqc.pages.drawing import Picture, structure_colours
 from semiqc.pages.html import write_html
 from semiqc.pages.table import NOTHING, Table, number_text
 from semiqc.report.answer import answers
-from semiqc.report.data import RANKS, ReportData
+from semiqc.report.data import RANKS, Overlay, ReportData
 from semiqc.report.figures import box_plots, change_plots, training_plots
 from semiqc.report.forest import forest
 from semiqc.report.hearts import hearts
@@ -139,17 +139,21 @@ def _legend(data: ReportData) -> list[tuple[int, str, str]]:
 
 
 def _overlays(data: ReportData) -> list[OverlayRow]:
-    """A row of pictures for each scenario that has some."""
+    """A row of pictures for each scenario that has some; no study twice in it."""
     found = {(one.scenario, one.rank): one for one in data.overlays}
     rows = []
     for key, title in data.scenarios:
-        pictures = [
-            overlay_picture(data, found[key, rank]) if (key, rank) in found else None
-            for rank in RANKS
-        ]
-        if any(pictures):
-            rows.append(OverlayRow(title, data.colours[key], pictures))
+        pictures = _once([found.get((key, rank)) for rank in RANKS])
+        drawn = [overlay_picture(data, one) if one else None for one in pictures]
+        if any(drawn):
+            rows.append(OverlayRow(title, data.colours[key], drawn))
     return rows
+
+
+def _once(shown: Sequence[Overlay | None]) -> list[Overlay | None]:
+    """No study twice: of two studies the worst is the median, too."""
+    studies = [one.study if one else "" for one in shown]
+    return [None if study in studies[:n] else shown[n] for n, study in enumerate(studies)]
 
 
 def _estimators(data: ReportData) -> tuple[list[str], list[tuple[str, list[str]]]]:

@@ -150,8 +150,8 @@ class _Drawer:
             if lines:
                 lines += self._levels(study, structure, len(lines[0].points))
                 said = f"Curve of {structure} of {study}."
-                title = f"{structure}, {units[structure]}"
-                pictures.append(Picture(line_chart(lines), said, title=title))
+                drawn = line_chart(lines, units[structure])
+                pictures.append(Picture(drawn, said, title=structure))
         return pictures
 
     def _levels(self, study: str, structure: str, frames: int) -> list[Line]:
