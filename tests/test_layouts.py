@@ -144,9 +144,14 @@ def said(*arguments: object) -> int:
     return main([str(one) for one in arguments])
 
 
-def fast(*layouts: str) -> list[object]:
-    """All layouts, of which all but these are slow."""
-    return [n if n in layouts else pytest.param(n, marks=pytest.mark.slow) for n in LAYOUTS]
+UNMEASURED = "ssl4mis"
+"""Says nothing of the size of its pixels."""
+
+
+def measured(*fast: str) -> list[object]:
+    """Layouts that say the size of pixels, of which all but these are slow."""
+    layouts = [name for name in LAYOUTS if name != UNMEASURED]
+    return [n if n in fast else pytest.param(n, marks=pytest.mark.slow) for n in layouts]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -164,7 +169,7 @@ def test_a_layout_is_checked_imported_and_found_again(layout, tmp_path):
         assert again.image.shape[1] == study.frames
 
 
-@pytest.mark.parametrize("layout", fast("decathlon", "enhanced"))
+@pytest.mark.parametrize("layout", measured("decathlon", "enhanced"))
 def test_new_studies_of_a_layout_are_segmented(layout, finished_run, tmp_path):
     source, out = written(layout, tmp_path / "in"), tmp_path / "out"
 
@@ -172,6 +177,13 @@ def test_new_studies_of_a_layout_are_segmented(layout, finished_run, tmp_path):
     found = list(out.glob("*.nii.gz"))
     assert found
     assert all(set(np.unique(nibabel.load(p).dataobj)) <= {0, RV, MYO, LV} for p in found)
+
+
+def test_pixels_of_unknown_size_are_not_taken_for_coarse_ones(finished_run, tmp_path, capsys):
+    source = written(UNMEASURED, tmp_path / "in")
+
+    assert said("predict", finished_run, source, "-o", tmp_path / "out", "--scenario", "few") == 2
+    assert "is the spacing in mm?" in capsys.readouterr().err
 
 
 RUN = (
