@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from semiqc.cli.output import console, print_table
+from semiqc.cli.options import Labels, meaning_of
+from semiqc.cli.output import console, print_left_out, print_table
 
 if TYPE_CHECKING:
     from semiqc.review.agreement import Agreement
+    from semiqc.review.items import Item
 
 Reader = Annotated[str, typer.Option(help="Who judges.")]
 Order = Annotated[
@@ -32,9 +34,31 @@ Import = Annotated[
     typer.Option("--import", help="Take a reader's verdicts from a CSV file, and end."),
 ]
 
+Reviewed = Annotated[
+    Path, typer.Argument(help="Run folder, store of labelled studies, or images in files.")
+]
+Segmentations = Annotated[
+    Path | None, typer.Argument(help="Of images in files: a segmentation, or a folder of them.")
+]
+Scores = Annotated[
+    Path | None, typer.Option(help="Folder that `semiqc score` wrote of the same files.")
+]
+Scheme = Annotated[
+    str, typer.Option(help="Of labels in files: short-axis, aorta, tumour, or a YAML file.")
+]
+Verdicts = Annotated[
+    Path | None,
+    typer.Option(help="SQLite file of what is said; default: in the run, or beside the labels."),
+]
+
 
 def review(
-    path: Annotated[Path, typer.Argument(help="Run folder, or store of labelled studies.")],
+    path: Reviewed,
+    segmentations: Segmentations = None,
+    scores: Scores = None,
+    scheme: Scheme = "short-axis",
+    labels: Labels = None,
+    verdicts: Verdicts = None,
     reader: Reader = "reader",
     order: Order = "random",
     repeat: Repeat = 0,
@@ -47,11 +71,11 @@ def review(
 ) -> None:
     """Judge segmentations on a local page; each verdict is kept before the next study shows."""
     from semiqc.review.records import Records
-    from semiqc.review.sources import find_items, records_of
+    from semiqc.review.sources import records_of
     from semiqc.review.tables import read_into, write_tables
 
-    items = find_items(path)
-    with Records(records_of(path)) as records:
+    items = _items(path, segmentations, scores, scheme, labels)
+    with Records(verdicts or records_of(segmentations or path)) as records:
         if import_ is not None:
             _say(f"took {read_into(records, items, import_, reader)} verdicts of {reader}")
         elif export is not None:
@@ -60,6 +84,27 @@ def review(
         else:
             how = {"order": order, "repeat": repeat, "seed": seed, "blind": blind}
             _serve(items, records, reader, host, port, how)
+
+
+def _items(
+    path: Path, segmentations: Path | None, scores: Path | None, scheme: str, labels: str | None
+) -> "list[Item]":
+    """What is to be judged; what cannot be is told."""
+    from semiqc.review.files import ScoredFolder, of_files
+    from semiqc.review.sources import find_items
+    from semiqc.schemes import read_scheme
+
+    if segmentations is None:
+        if scores is not None or labels is not None:
+            raise ValueError("--scores and --labels are of segmentations in files; name them, too")
+        return find_items(path)
+    scored = ScoredFolder.read(scores) if scores else None
+    known = scored.scheme if scored else read_scheme(scheme)
+    items, left_out = of_files(
+        path, segmentations, known, meaning=meaning_of(labels), scored=scored
+    )
+    print_left_out([(one.name, one.reason) for one in left_out])
+    return items
 
 
 def _serve(

@@ -6,6 +6,7 @@ from pathlib import Path
 from semiqc.doors.regular import UnusableError
 from semiqc.files.hdf5 import is_hdf5
 from semiqc.files.store.reader import Store
+from semiqc.review.files import SCORES
 from semiqc.review.items import Item, Material
 from semiqc.review.run_queue import FOLDER, QUEUE, VERDICTS, of_run
 
@@ -23,12 +24,14 @@ def find_items(path: Path) -> list[Item]:
         return of_run(path)
     if is_hdf5(path):
         return of_store(path)
-    raise UnusableError(f"{path}: expected a store or a run")
+    is_scored = (path / SCORES).exists()
+    say = f"IMAGES SEGMENTATIONS --scores {path}" if is_scored else f"{path} SEGMENTATIONS"
+    raise UnusableError(f"{path}: expected a store or a run; for files: semiqc review {say}")
 
 
 def records_of(path: Path) -> Path:
-    """Where verdicts on what a path holds are kept."""
-    if path.is_dir():
+    """Where verdicts on what a path holds are kept: in a run, else beside the path."""
+    if (path / FOLDER / QUEUE).exists():
         return path / FOLDER / VERDICTS
     return path.with_name(f"{path.stem}.review.sqlite")
 

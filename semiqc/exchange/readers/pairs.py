@@ -66,14 +66,20 @@ def find_pairs(
             has a value that the scheme does not have.
     """
     values = LabelValues(scheme, checked_meaning(meaning, scheme))
-    of_images, of_segmentations = parted(Path(images), Path(segmentations), without)
-    if images.is_file() and segmentations.is_file():
-        cases = {stem_of(images).removesuffix(FIRST): Case([images], [segmentations])}
-    else:
-        cases = matched(of_images, of_segmentations, modalities)
+    cases = cases_of(images, segmentations, modalities, without)
     names = tuple(f"modality {number}" for number in range(modalities))
     entry = _Namer(modalities, values).entry
     return listing_of(sorted(cases.items()), entry, scheme, modalities=names)
+
+
+def cases_of(
+    images: Path, segmentations: Path, modalities: int = 1, without: Path | None = None
+) -> dict[str, Case]:
+    """Files that belong together by their names; arguments and errors as of ``find_pairs``."""
+    of_images, of_segmentations = parted(Path(images), Path(segmentations), without)
+    if images.is_file() and segmentations.is_file():
+        return {stem_of(images).removesuffix(FIRST): Case([images], [segmentations])}
+    return matched(of_images, of_segmentations, modalities)
 
 
 class _Namer:

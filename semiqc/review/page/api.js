@@ -21,6 +21,26 @@ export async function post(path, content) {
   return answered(await fetch(path, { method: "POST", headers, body }));
 }
 
+// A grey picture as a map to lay over an image: what is dark is clear, and what is bright yellow.
+export async function overlay(path) {
+  const grey = await picture(path);
+  const canvas = new OffscreenCanvas(grey.width, grey.height);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(grey, 0, 0);
+  grey.close();
+  const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
+  const { data } = pixels;
+  for (let at = 0; at < data.length; at += 4) {
+    const value = data[at];
+    // JPEG leaves a faint noise where nothing is.
+    data[at] = 255;
+    data[at + 1] = 60 + value * 0.7;
+    data[at + 2] = 0;
+    data[at + 3] = value < 8 ? 0 : Math.min(230, 1.2 * value);
+  }
+  return createImageBitmap(pixels);
+}
+
 export async function picture(path) {
   const response = await fetch(path);
   if (!response.ok) await answered(response);

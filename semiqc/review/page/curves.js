@@ -91,11 +91,13 @@ export class Curves {
       const [[t, v]] = part;
       if (part.length === 1) element(svg, "circle", { cx: this.x(t), cy: this.y(v), r: 3.5, fill: one.colour });
     }
-    for (const [phase, at] of [["ED", one.largest], ["ES", one.smallest]]) {
+    // A cavity that ejects is largest at end-diastole; an area only has a largest frame.
+    const [most, least] = one.ejects === null ? ["max", "min"] : ["ED", "ES"];
+    for (const [phase, at] of [[most, one.largest], [least, one.smallest]]) {
       if (at === null) continue;
       const [x, y] = [this.x(at), this.y(one.curve[at])];
       element(svg, "circle", { cx: x, cy: y, r: 4, fill: one.colour });
-      element(svg, "text", { class: "soft", x: x + 6, y: y + (phase === "ED" ? -5 : 14) }, phase);
+      element(svg, "text", { class: "soft", x: x + 6, y: y + (phase === most ? -5 : 14) }, phase);
     }
     for (const [t, v] of (expert ?? []).entries()) {
       if (v !== null) element(svg, "rect", { x: this.x(t) - 5, y: this.y(v) - 5, width: 10, height: 10, fill: "none", stroke: one.colour, "stroke-width": 2 });

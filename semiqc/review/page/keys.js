@@ -18,6 +18,11 @@ export function bindKeys(sitting, at, say) {
     const count = player.study?.modalities ?? 1;
     if (count > 1) player.choose((Number(at("modality").value) + 1) % count).catch((e) => say(e.message));
   };
+  const map = () => {
+    const { selectedIndex, options } = at("map");
+    const next = options[(selectedIndex + 1) % options.length];
+    if (!at("maps").hidden) player.lay(next.value).catch((e) => say(e.message));
+  };
   const doing = {
     g: () => sitting.judge("good"),
     e: () => sitting.judge("erroneous"),
@@ -46,6 +51,7 @@ export function bindKeys(sitting, at, say) {
     ",": () => player.nudge("speed", -1),
     ".": () => player.nudge("speed", 1),
     m: modality,
+    h: map,
     "?": () => at("keys").showModal(),
   };
   for (const grade of [0, 1, 2, 3]) doing[grade] = () => sitting.grade(grade);

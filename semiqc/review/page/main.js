@@ -15,6 +15,7 @@ class Sitting {
     this.studies = new Studies();
     this.player = new Player(() => this.marked());
     this.curves = new Curves(at("curves"), (frame) => this.player.go(frame));
+    this.player.mark = (z) => this.known(z);
     this.player.onFrame = (frame) => this.curves.at(frame);
     this.player.onLook = () => this.study && this.curves.show(this.study, this.player.look.hidden);
     this.broken = new Set();
@@ -74,6 +75,7 @@ class Sitting {
     this.study = study;
     this.graded = null;
     at("broken").hidden = true;
+    at("revealed").hidden = true;
     this.fresh(place.said);
     this.player.show(study);
     this.curves.frame = this.player.frame;
@@ -192,6 +194,17 @@ class Sitting {
     this.player.draw();
   }
 
+  // What is known of a slice: its number, the marked structure's estimated Dice, and its grade.
+  known(z) {
+    const { frame } = this.player;
+    const structure = this.marked();
+    const dice = this.study?.revealed?.slice_dice[structure]?.[frame]?.[z];
+    const grade = this.graded?.get(`${frame} ${z} ${structure}`);
+    return [`${z + 1}`, dice == null ? "" : `Dice ${dice.toFixed(2)}`, grade ? `grade ${grade}` : ""]
+      .filter(Boolean)
+      .join("  ");
+  }
+
   grade(grade) {
     return this.once(async () => {
       if (!this.study) return;
@@ -216,6 +229,7 @@ class Sitting {
     if (!this.study) return false;
     this.rank = ((this.rank ?? 0) + step) % this.study.structures.length;
     this.structures();
+    this.player.draw();
     return this.rank === 0;
   }
 
@@ -243,6 +257,8 @@ class Sitting {
     if (this.study !== study) return;
     at("revealed").hidden = false;
     at("revealed").replaceChildren(table(found));
+    this.player.maps(found.heat);
+    this.player.draw();
     this.curves.show(study, this.player.look.hidden);
   }
 }

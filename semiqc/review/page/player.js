@@ -30,6 +30,7 @@ export class Player {
     this.slice = Math.floor((study.slices - 1) / 2);
     this.large.reset();
     this.modalities(study);
+    this.maps([]);
     this.play(study.frames > 1);
     this.draw();
     this.onFrame?.(this.frame);
@@ -56,6 +57,23 @@ export class Player {
     if (this.study !== study) return;
     at("modality").value = modality;
     this.image = image;
+    this.draw();
+  }
+
+  // What may be laid over the image; none of it is at first.
+  maps(titles) {
+    at("maps").hidden = !titles.length;
+    at("map").replaceChildren(new Option("none", ""), ...titles.map((title, n) => new Option(title, n)));
+    this.heat = null;
+  }
+
+  async lay(rank) {
+    const study = this.study;
+    if (!study) return;
+    at("map").value = rank;
+    const heat = rank === "" ? null : await study.map(Number(rank));
+    if (this.study !== study || at("map").value !== `${rank}`) return;
+    this.heat = heat;
     this.draw();
   }
 
@@ -98,7 +116,7 @@ export class Player {
     if (!this.study) return;
     const { study, image, frame, slice, look } = this;
     this.large.draw(study, image, this.heat, frame, slice, look);
-    this.mosaic.draw(study, image, frame, slice, look, (z) => this.mark(z));
+    this.mosaic.draw(study, image, this.heat, frame, slice, look, (z) => this.mark(z));
     at("place").textContent = `slice ${slice + 1} of ${study.slices}, frame ${frame + 1} of ${study.frames}${study.structures[0]?.curve[frame] === null ? ", not segmented" : ""}`;
   }
 
@@ -133,6 +151,7 @@ export class Player {
     }
     at("play").addEventListener("click", () => this.play(!this.playing));
     at("modality").addEventListener("change", (event) => this.choose(Number(event.target.value)));
+    at("map").addEventListener("change", (event) => this.lay(event.target.value));
     at("mosaic").addEventListener("pointerdown", (event) => {
       if (!this.study) return;
       const box = at("mosaic").getBoundingClientRect();

@@ -1,6 +1,6 @@
 // Studies that are loaded before they are shown, and let go when they are far.
 
-import { get, picture } from "./api.js";
+import { get, overlay, picture } from "./api.js";
 
 export class Study {
   constructor(item, about, film) {
@@ -35,7 +35,7 @@ export class Study {
 
   async map(rank) {
     if (!this.maps.has(rank)) {
-      this.maps.set(rank, await picture(`study/${this.item}/heat/${rank}`));
+      this.maps.set(rank, await overlay(`study/${this.item}/heat/${rank}`));
     }
     return this.maps.get(rank);
   }

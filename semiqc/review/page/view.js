@@ -97,11 +97,7 @@ export class Large {
     context.clearRect(0, 0, width, height);
     above.clearRect(0, 0, width, height);
     drawFilm(context, study, image, frame, slice, place);
-    if (heat) {
-      above.globalAlpha = 0.75;
-      drawFilm(above, study, heat, frame, slice, place);
-      above.globalAlpha = 1;
-    }
+    if (heat) drawFilm(above, study, heat, frame, slice, place);
     drawLines(above, study, look, frame, slice, place, 1.6 * ratio);
   }
 }
@@ -131,7 +127,7 @@ export class Mosaic {
     return found < study.slices ? found : null;
   }
 
-  draw(study, image, frame, slice, look, mark) {
+  draw(study, image, heat, frame, slice, look, mark) {
     const { context, width, height, ratio } = fitted(this.film);
     const above = fitted(this.lines).context;
     const { columns, wide, high } = this.layout(study, width, height);
@@ -148,6 +144,7 @@ export class Mosaic {
         one.clip();
       }
       drawFilm(context, study, image, frame, z, place);
+      if (heat) drawFilm(above, study, heat, frame, z, place);
       drawLines(above, study, look, frame, z, place, ratio);
       above.fillStyle = "#fff";
       above.fillText(mark(z), x + 5 * ratio, y + 14 * ratio);
