@@ -100,7 +100,10 @@ def predictions(
     finished: Finished, reader: SimulatedReader, *, of_qc: bool
 ) -> tuple[list[Graded], NDArray[np.float64]]:
     """What a run predicted of real studies, with verdicts, and the mean Dice of each."""
-    store = {study.name: study for study in Store(Path(str(finished.settings.data)))}
+    # What was spoilt stands in a store of its own, in place of the sound studies.
+    spoilt = sorted((finished.folder / "stages").glob("dirty-*/*.h5"))
+    stores = [Store(path) for path in (Path(str(finished.settings.data)), *spoilt)]
+    store = {study.name: study for one in stores for study in one}
     graded, dice = [], []
     for file in sorted((finished.folder / "stages").glob("predict-*/predictions.h5")):
         if file.parent.name.startswith("predict-qc") != of_qc:

@@ -146,10 +146,10 @@ def test_the_labels_of_candidates_change_nothing(finished, tmp_path):
     gate = "{loop: bcp, rule: squared, rounds: 2, min_score: 0, candidates: [views, before]}"
     run(read_settings(None, [*ONLINE, *changes, f"gates=[{gate}]"]), Silent())
 
-    asked = {"few", "bcp", BEST}
+    asked = {"few", "bcp", BEST, "manual"}
     for table in ("overlap", "clinical"):
         found = rows(tmp_path / "run", table)
-        assert {row["scenario"] for row in found} == asked
+        assert {"few", "bcp", BEST} <= {row["scenario"] for row in found} <= asked
         assert found == [row for row in rows(finished, table) if row["scenario"] in asked]
 
 

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +27,9 @@ from semiqc.images.raw import RawStudy, UnusableError
 from semiqc.schemes import BACKGROUND, LabelScheme
 from semiqc.study import Prediction, Study
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SUITE = "suite.json"
 VERSION = 1
 LISTED = (".safetensors", ".csv", ".h5")
@@ -40,7 +44,7 @@ class Scored:
         study: Its name.
         qualities: By estimator's name; error maps lie on the grid of ``prediction``.
         prediction: The segmentation as the estimators saw it.
-        warnings: Where the data is unlike what the suite learned from.
+        warnings: What is odd about the study, and where it is unlike what the suite learned from.
     """
 
     study: str
@@ -54,6 +58,36 @@ class Scored:
         if CONSENSUS in self.qualities:
             return self.qualities[CONSENSUS].score
         return float(np.mean([quality.score for quality in self.qualities.values()]))
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A row for each estimator and structure: ``dice``, ``nsd`` and the ends of the interval.
+
+        What an estimator does not tell is NaN.
+        """
+        import pandas as pd
+
+        rows = [
+            (
+                name,
+                structure,
+                found.dice.get(structure, np.nan),
+                found.nsd.get(structure, np.nan),
+                *found.interval.get(structure, (np.nan, np.nan)),
+            )
+            for name, found in self.qualities.items()
+            for structure in dict.fromkeys([*found.dice, *found.nsd])
+        ]
+        columns = ["estimator", "structure", "dice", "nsd", "dice_low", "dice_high"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def _repr_html_(self) -> str:
+        """The score, Dice of each structure by estimator, and warnings, for a notebook."""
+        table = self.to_frame().pivot(index="structure", columns="estimator", values="dice")
+        notes = "".join(f"<li>{escape(warning)}</li>" for warning in self.warnings)
+        shown = table[[name for name in self.qualities if name in table]].to_html(
+            float_format="{:.3f}".format, na_rep="", border=0
+        )
+        return f"<p>{escape(self.study)}: score {self.score:.3f}</p>{shown}<ul>{notes}</ul>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +224,7 @@ class Suite:
                 " segmentation alone does not have; fit a suite with others"
             )
         oddities = self.training.oddities(prediction, study)
-        return Scored(study.name, qualities, prediction, tuple(oddities))
+        return Scored(study.name, qualities, prediction, (*study.notes, *oddities))
 
     def _check_modalities(self, study: Study) -> None:
         """Refuse a study of another number of modalities than the suite was fitted to.

@@ -165,7 +165,7 @@ class _Scorer:
             score=scored.score,
             flagged=flagged,
             qualities={n: replace(q, error_maps={}) for n, q in scored.qualities.items()},
-            warnings=(*study.notes, *odd, *scored.warnings),
+            warnings=(*odd, *scored.warnings),
             error_maps=self._write_error_maps(study, error_maps),
         )
 
