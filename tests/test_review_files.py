@@ -10,12 +10,12 @@ from qc.base import Quality
 from semiqc.cli.app import main
 from semiqc.doors.regular import UnusableError
 from semiqc.review.desk import Desk
-from semiqc.review.files import SCORES, ScoredFolder, of_files
+from semiqc.review.files import ScoredFolder, of_files
 from semiqc.review.records import Records
 from semiqc.review.sources import find_items
 from semiqc.schemes import SHORT_AXIS
 from semiqc.scoring.scores import ScoreReport, StudyScore
-from semiqc.scoring.tables import as_json
+from semiqc.scoring.tables import write_tables
 
 SLICES = SHAPE[2]
 
@@ -38,8 +38,7 @@ def scored(folder, error_map="error_maps/a_LV.nii.gz"):
     quality = Quality("a", 0.8, dice={"LV": 0.8}, slice_dice={"LV": dice})
     study = StudyScore("a", 0.8, False, {"svr": quality}, error_maps={"LV": error_map})
     report = ScoreReport([study], [], SHORT_AXIS, None, ["svr"], 0.7)
-    folder.mkdir(exist_ok=True)
-    (folder / SCORES).write_text(json.dumps(as_json(report)))
+    write_tables(report, folder)
     values = np.zeros((*SHAPE, FRAMES), np.float32)
     values[3, 2, 1, 1] = 0.75
     save(folder / "error_maps/a_LV.nii.gz", values)
