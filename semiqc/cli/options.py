@@ -7,6 +7,10 @@ import typer
 
 NewStore = Annotated[Path, typer.Argument(help="HDF5 file to write.")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a finished run.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as gate.k=5."),
+]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of all that is drawn.")]

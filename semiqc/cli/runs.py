@@ -10,17 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semiqc.cli.options import FlagBelow, Output, Overwrite, RunFolder
+from semiqc.cli.options import Changes, FlagBelow, Output, Overwrite, RunFolder
 from semiqc.cli.output import console, print_left_out, print_table
 from semiqc.scoring.threshold import FLAG_BELOW
 
 if TYPE_CHECKING:
     from semiqc.experiment.predicting import Predicted
-
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as gate.k=5."),
-]
 
 
 def run(

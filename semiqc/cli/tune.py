@@ -1,0 +1,64 @@
+"""``semiqc tune``: settings of the training, chosen on validation subjects."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from semiqc.cli.options import Changes, Output, Seed
+from semiqc.cli.output import console, print_table
+
+if TYPE_CHECKING:
+    from semiqc.work.search import Searched
+
+Over = Annotated[
+    list[str],
+    typer.Option(
+        "--over",
+        metavar="KEY=RANGE",
+        help="Search over a setting: log(LOW,HIGH), uniform(LOW,HIGH), int(LOW,HIGH), [A, B].",
+    ),
+]
+
+
+def tune(
+    settings: Annotated[Path, typer.Argument(help="YAML file, as for run.")],
+    over: Over,
+    output: Output,
+    changes: Changes = None,
+    trials: Annotated[int, typer.Option(min=1, help="With those of earlier calls.")] = 20,
+    reduction: Annotated[
+        int, typer.Option(min=2, help="Of trials at one step, one of so many goes on.")
+    ] = 3,
+    seed: Seed = 0,
+) -> None:
+    """Search settings of the training by validation Dice; goes on where it was stopped."""
+    from semiqc.experiment import Terminal
+    from semiqc.experiment.tuning import SETTINGS, Tuning
+    from semiqc.experiment.tuning import tune as tune_settings
+
+    asked = Tuning(settings, changes or (), over, output, trials, seed, reduction)
+    found = tune_settings(asked, Terminal(console))
+    _print_trials(found)
+    if found.best is None:
+        raise ValueError(f"{output}: no trial came to its end; see trials.csv")
+    console.print(f"semiqc run {output / SETTINGS}", highlight=False, soft_wrap=True)
+
+
+def _print_trials(found: "Searched") -> None:
+    """The trials, the best first."""
+    order = sorted(found.trials, key=lambda one: (one.state != "complete", -one.value))
+    print_table(
+        f"{len(order)} trials",
+        ("trial", "", "validation Dice", "step", "settings"),
+        [
+            (
+                one.number,
+                one.state,
+                f"{one.value:.4f}",
+                one.step,
+                ", ".join(f"{key}={value}" for key, value in one.changes.items()),
+            )
+            for one in order
+        ],
+    )
