@@ -58,11 +58,7 @@ def score(
     """
     suite = suite if isinstance(suite, Suite) else Suite.load(Path(suite))
     given = (image, segmentation)
-    arrays = [not isinstance(one, str | PathLike | SpatialImage) for one in given]
-    if any(arrays) != (spacing is not None) or any(arrays) != all(arrays):
-        raise UnusableError(
-            "expected two files or images of nibabel, or two arrays and their spacing (z, y, x)"
-        )
+    _check_kinds(given, spacing)
     if spacing is not None:
         labels = _translated(np.asarray(segmentation), checked_meaning(meaning, suite.scheme))
         found = suite.score(np.asarray(image), labels, spacing, name=name or "study")
@@ -71,6 +67,15 @@ def score(
     shown = found.prediction
     odd = implausible(clinical(shown.labels, shown.spacing, suite.scheme))
     return replace(found, warnings=(*found.warnings, *odd))
+
+
+def _check_kinds(given: tuple[Given, Given], spacing: object) -> None:
+    """Refuse an array beside a file, arrays without their spacing, and files with one."""
+    arrays = [not isinstance(one, str | PathLike | SpatialImage) for one in given]
+    if any(arrays) != (spacing is not None) or any(arrays) != all(arrays):
+        raise UnusableError(
+            "expected two files or images of nibabel, or two arrays and their spacing (z, y, x)"
+        )
 
 
 def _translated(labels: NDArray[np.generic], meaning: Mapping[int, int] | None) -> ArrayLike:
