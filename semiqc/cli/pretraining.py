@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from semiqc.cli.options import Overwrite
+from semiqc.cli.options import Changes, Overwrite
 from semiqc.cli.output import console
-from semiqc.cli.runs import Changes
 
 
 def pretrain(
