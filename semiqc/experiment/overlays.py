@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from semiqc.doors.hdf5_file import reading_hdf5
 from semiqc.files.atomic import whole_file
 from semiqc.files.tables import OverlapRow
 from semiqc.measuring.means import mean_of_known
@@ -91,7 +92,7 @@ def write_overlays(path: Path, overlays: Sequence[Overlay]) -> None:
 
 def read_overlays(path: Path) -> list[Overlay]:
     """The overlays that ``write_overlays`` kept."""
-    with h5py.File(path, "r") as file:
+    with reading_hdf5(path) as file:
         return [
             Overlay(
                 scenario=str(group.attrs["scenario"]),

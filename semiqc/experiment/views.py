@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.doors.hdf5_file import reading_hdf5
 from semiqc.files.atomic import whole_file
 from semiqc.report import CANDIDATES, MANUAL
 from semiqc.report.views import StudyViews
@@ -136,7 +137,7 @@ def read_views(path: Path) -> list[StudyViews]:
     """The views that ``write_views`` kept; none where an earlier version wrote the run."""
     if not path.exists():
         return []
-    with h5py.File(path, "r") as file:
+    with reading_hdf5(path) as file:
         return [
             StudyViews(
                 study=str(group.attrs["study"]),

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.doors.hdf5_file import bounded, open_hdf5, sound_array
+from semiqc.doors.hdf5_file import SIGNATURE, bounded, open_hdf5, sound_array
 from semiqc.doors.regular import UnusableError, check_regular, in_short, open_regular
 from semiqc.files.atomic import whole_file
 from semiqc.files.seal import BLOCK, MARK, broken_seal, seal
@@ -20,9 +20,6 @@ from semiqc.files.seal import BLOCK, MARK, broken_seal, seal
 class StoreError(UnusableError):
     """The file is not a store, or lacks what was asked of it."""
 
-
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
-"""First bytes of a file without a seal."""
 
 Version = tuple[int, int]
 """Time of change and inode of a file: what tells one that was replaced."""

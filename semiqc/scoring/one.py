@@ -37,9 +37,7 @@ def score(
     """Judge a segmentation that any program made.
 
     Example:
-        >>> found = semiqc.score("image.nii.gz", "segmentation.nii.gz")
-        >>> found.score, found.warnings
-        >>> found.to_frame()
+        >>> semiqc.score("image.nii.gz", "segmentation.nii.gz").to_frame()
 
     Args:
         image: A file (NIfTI, NRRD or MetaImage), an image of nibabel, or an array, ``[Z, Y, X]``,
@@ -53,8 +51,7 @@ def score(
         name: Of the study; default that of the image's file.
 
     Raises:
-        ValueError: If image and segmentation cannot be read, or do not fit each other or the
-            suite.
+        ValueError: If they cannot be read, or do not fit each other or the suite.
     """
     suite = suite if isinstance(suite, Suite) else Suite.load(Path(suite))
     given = (image, segmentation)
@@ -64,9 +61,12 @@ def score(
         found = suite.score(np.asarray(image), labels, spacing, name=name or "study")
     else:
         found = _score_files(suite, given, meaning, name)
+    return replace(found, warnings=(*found.warnings, *_implausible(found, suite)))
+
+
+def _implausible(found: Scored, suite: Suite) -> list[str]:
     shown = found.prediction
-    odd = implausible(clinical(shown.labels, shown.spacing, suite.scheme))
-    return replace(found, warnings=(*found.warnings, *odd))
+    return implausible(clinical(shown.labels, shown.spacing, suite.scheme))
 
 
 def _check_kinds(given: tuple[Given, Given], spacing: object) -> None:

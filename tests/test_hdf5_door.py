@@ -1,0 +1,70 @@
+"""HDF5 files that HDF5 itself would read for ever."""
+
+import h5py
+import numpy as np
+import pytest
+
+from semiqc.doors.hdf5_file import HEAP, open_hdf5
+from semiqc.doors.regular import UnusableError
+from semiqc.files.store.reader import Store
+from semiqc.files.store.writer import StoreWriter
+from semiqc.schemes import SHORT_AXIS
+
+
+def written(path, **how):
+    with h5py.File(path, "w", **how) as file:
+        file.attrs["text"] = "of any length"
+        file.attrs["more"] = "of another"
+    return path.read_bytes()
+
+
+def objects(content):
+    """Places of the objects of the first global heap."""
+    at = content.index(HEAP)
+    end = at + int.from_bytes(content[at + 8 : at + 16], "little")
+    at += 16
+    while at + 16 <= end:
+        yield at
+        size = int.from_bytes(content[at + 8 : at + 16], "little")
+        is_free = content[at : at + 2] == b"\0\0"
+        at += size if is_free else 16 + (size + 7) // 8 * 8
+
+
+@pytest.mark.parametrize("how", [{}, {"userblock_size": 512}, {"libver": "latest"}])
+@pytest.mark.parametrize(("index", "size"), [(0, 0), (3, 2**64 - 16)])
+def test_an_object_without_a_size_is_refused(tmp_path, how, index, size):
+    path = tmp_path / "a.h5"
+    content = bytearray(written(path, **how))
+    *_, last = objects(content)
+    content[last : last + 2] = index.to_bytes(2, "little")
+    content[last + 8 : last + 16] = size.to_bytes(8, "little")
+    path.write_bytes(content)
+
+    with pytest.raises(UnusableError, match=r"a.h5: not a readable HDF5 file \(damaged at byte"):
+        open_hdf5(path)
+
+
+def test_a_store_without_a_seal_is_refused_so_too(tmp_path):
+    path = tmp_path / "store.h5"
+    with StoreWriter(path, SHORT_AXIS, ("cine",)):
+        pass
+    content = bytearray(path.read_bytes()[512:])
+    *_, last = objects(content)
+    content[last : last + 2] = content[last + 8 : last + 16] = b"\0" * 8
+    path.write_bytes(content)
+
+    with pytest.raises(UnusableError, match=r"store.h5"):
+        Store(path)
+
+
+def test_sound_texts_and_what_only_looks_like_a_heap_are_read(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", libver="latest") as file:
+        file.attrs["text"] = "of any length" * 100
+        file["voxels"] = np.frombuffer(
+            HEAP + b"\1\0\0\0" + (2**40).to_bytes(8, "little"), np.uint8
+        )
+        file["rest"] = np.full(64, 255, np.uint8)
+
+    with open_hdf5(path) as file:
+        assert file.attrs["text"].startswith("of any length")
