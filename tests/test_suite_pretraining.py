@@ -14,6 +14,7 @@ from qc.suites.shipped import CARD, SuiteCard, suite_folder
 from qc.suites.suite import SUITE, Suite
 from segmenters.pretrained import card_of
 from semiqc.cli import main
+from semiqc.experiment.learned import find_learned
 from semiqc.experiment.settings_file import read_settings, with_whole_paths
 from semiqc.files.checksums import damages
 from semiqc.files.store.reader import Store
@@ -185,6 +186,10 @@ def test_a_suite_is_calibrated_by_a_few_subjects(tiny, own, capsys):
     assert "mine: holds a suite already" in capsys.readouterr().err
 
 
+def test_a_suite_of_other_pixels_does_not_judge_what_the_shipped_weights_segment(tiny):
+    assert find_learned(Path("phantom"), "").panel.names == []
+
+
 def test_a_settings_file_may_name_it(tmp_path):
     (tmp_path / "settings.yaml").write_text("data: a.h5\nqc: {suite: phantom}\n")
     settings = with_whole_paths(read_settings(tmp_path / "settings.yaml"))
@@ -208,3 +213,4 @@ def test_shipped_suites_are_whole_small_and_of_phantoms_alone(folder):
     assert card.command.startswith("semiqc qc pretrain")
     assert {path.suffix for path in folder.iterdir()} == {".json", ".safetensors"}
     assert (folder / SUITE).exists()
+    assert find_learned(Path(f"phantom:{folder.name}"), "").panel.names == suite.names

@@ -35,7 +35,7 @@ def card_of_suite(suite: Suite, folder: Path) -> dict[str, str]:
     }
 
 
-def suite_digest(suite: Suite, folder: Path) -> str:
+def suite_digest(suite: Suite, folder: Path | str) -> str:
     """Hash of all that a suite judges by: its description, estimators and blend."""
     folder = suite_folder(folder)
     names = [*suite.estimators, *([CONSENSUS] if suite.blend else [])]

@@ -26,6 +26,11 @@ class SuiteCard(PhantomCard):
     suite: dict[str, Any]
 
 
+def is_shipped(scheme: str) -> bool:
+    """Whether there is a suite for a label scheme."""
+    return (FOLDER / scheme / CARD).exists()
+
+
 def suite_folder(named: Path | str) -> Path:
     """Where a suite lies; ``phantom`` or ``phantom:SCHEME`` name one that is shipped.
 
@@ -38,7 +43,7 @@ def suite_folder(named: Path | str) -> Path:
     if name != PHANTOM or Path(named).exists():
         return Path(named)
     folder = FOLDER / (scheme or USUAL)
-    if not (folder / CARD).exists():
+    if not is_shipped(folder.name):
         known = ", ".join(sorted(path.parent.name for path in FOLDER.glob(f"*/{CARD}")))
         raise ValueError(
             f"no suite is shipped for the label scheme '{folder.name}' (there is one for"

@@ -3,13 +3,17 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from math import isclose
 from pathlib import Path
 from typing import Any
 
 from qc import CONSENSUS, ESTIMATORS, Blend
 from qc.consensus.panel import Panel
 from qc.saving import load_estimator
+from qc.suites.card import suite_digest
+from qc.suites.shipped import PHANTOM, is_shipped
+from qc.suites.suite import Suite
 from segmenters import SEGMENTERS, Segmenter
 from segmenters.pretrained import Card, card_of, shipped_file
 from segmenters.training import WITHOUT_EFFECT
@@ -19,10 +23,8 @@ from semiqc.experiment.pretraining import PretrainingSettings
 from semiqc.experiment.results import estimator_file, model_file
 from semiqc.files.checksums import sha256_of
 from semiqc.schemes import LabelScheme
+from semiqc.suites.suiting import SAME_SPACING
 from semiqc.work.arguments import unknown
-
-PHANTOM = "phantom"
-"""In place of a run: the weights that are shipped."""
 
 
 @dataclass(frozen=True)
@@ -116,13 +118,23 @@ def _hash(depends: Mapping[str, Any]) -> str:
 
 
 def of_phantoms(scheme: str) -> Learned:
-    """The segmenter of a label scheme that only phantoms taught; nobody judges its results.
+    """The segmenter of a label scheme that only phantoms taught, and the suite that they taught.
+
+    Nobody judges its results where no suite is shipped for such images.
 
     Raises:
-        ValueError: If none is shipped, or its weights are damaged.
+        ValueError: If no weights are shipped, or something that is shipped is damaged.
     """
     card = card_of(scheme)
-    return of_card(card, shipped_file(scheme))
+    found = of_card(card, shipped_file(scheme))
+    if not is_shipped(scheme):
+        return found
+    named = f"{PHANTOM}:{scheme}"
+    suite = Suite.load(named)
+    if not isclose(suite.training.spacing_mm, found.spacing_mm, rel_tol=SAME_SPACING):
+        return found
+    key = _hash({"segmenter": found.key, "suite": suite_digest(suite, named)})
+    return replace(found, panel=suite.panel, by=suite.names[-1], key=key)
 
 
 def of_card(card: Card, weights: Path) -> Learned:
