@@ -4,8 +4,8 @@ r"""What a few labelled subjects do for a suite: r, MAE, bias and AURC on others
     python benchmarks/calibrating.py phantom others.h5 test.h5 --subjects 3 8 --draws 10
 
 Calibrates the consensus on segmentations of so many subjects of the first set, drawn anew each
-time, and judges those of the second; means over the draws. `anew` instead fits weights and
-calibrations of a blend to these subjects alone, as `semiqc qc calibrate` does without consensus.
+time as `semiqc qc calibrate` does, and judges those of the second that were not drawn; means over
+the draws.
 """
 
 import argparse
@@ -106,26 +106,20 @@ def before(suite: Suite, blend: Blend, test: Judged) -> None:
         show(source, [rows(names, test.true[own], told[own])])
 
 
-def after(
-    suite: Suite, blend: Blend, others: Judged, test: Judged, given: argparse.Namespace
-) -> None:
-    """Print what it is worth, calibrated and fitted anew, for each count of subjects."""
+def after(suite: Suite, others: Judged, test: Judged, given: argparse.Namespace) -> None:
+    """Print what the consensus is worth, calibrated by each count of subjects."""
     names = [part.name for part in suite.scheme.structures]
     subjects = np.unique(others.graded.studies)
     for count in given.subjects:
-        found: dict[str, list[dict[str, list[float]]]] = {"calibrated": [], "anew": []}
+        found = []
         for draw in range(given.draws):
             taken = np.random.default_rng(draw).choice(subjects, count, replace=False)
             chosen = np.flatnonzero(np.isin(others.graded.studies, taken))
+            unseen = ~np.isin(test.graded.studies, taken)
             own, known = others.of(chosen), others.graded.subset(chosen)
-            blends = {
-                "calibrated": blend.calibrated(own, known),
-                "anew": Blend(suite.scheme).fit(own, known),
-            }
-            for name, one in blends.items():
-                found[name].append(rows(names, test.true, test.blended(one)))
-        for name, of_draws in found.items():
-            show(f"{name} by {count}", of_draws)
+            told = test.blended(Blend(suite.scheme).fit(own, known))[unseen]
+            found.append(rows(names, test.true[unseen], told))
+        show(f"calibrated by {count}", found)
 
 
 def main() -> None:
@@ -141,9 +135,10 @@ def main() -> None:
     suite = Suite.load(given.suite)
     if suite.blend is None:
         raise SystemExit(f"{given.suite}: has no consensus")
-    test = Judged.by(suite, given.test)
+    others = Judged.by(suite, given.others, given.most)
+    test = others if given.test == given.others else Judged.by(suite, given.test)
     before(suite, suite.blend, test)
-    after(suite, suite.blend, Judged.by(suite, given.others, given.most), test, given)
+    after(suite, others, test, given)
 
 
 if __name__ == "__main__":

@@ -78,62 +78,6 @@ def test_the_blend_errs_less_than_the_best_member_on_new_subjects(blend):
     assert np.abs(found - true).mean() < 0.95 * np.abs(sure - true).mean()
 
 
-def of_strangers(subjects, seed, too_high=0.2):
-    """Images of another kind: all say too high a Dice, by so much."""
-    said, graded, true = judged(subjects, seed=seed)
-    true = np.clip(true - too_high, 0, 1)
-    graded = [replace(one, dice=dice[None]) for one, dice in zip(graded, true, strict=True)]
-    return said, graded, true
-
-
-@pytest.mark.parametrize(("subjects", "remains"), [(3, 0.7), (20, 0.3)])
-def test_a_few_subjects_of_another_kind_take_away_bias(blend, subjects, remains):
-    said, graded, _ = of_strangers(subjects, seed=3)
-    calibrated = blend.calibrated(said, graded)
-
-    said, _, true = of_strangers(20, seed=4)
-    biases = [
-        np.mean([one.combine(of_row(said, row)).score - true[row].mean() for row in range(80)])
-        for one in (blend, calibrated)
-    ]
-    assert biases[0] > 0.15
-    assert abs(biases[1]) < remains * biases[0]
-    np.testing.assert_array_equal(calibrated.stack_.weights, blend.stack_.weights)
-
-
-def test_intervals_of_a_calibrated_blend_are_of_the_new_subjects(blend):
-    said, graded, true = of_strangers(20, seed=3)
-    calibrated = blend.calibrated(said, graded)
-
-    def covers(one):
-        found = [one.combine(of_row(said, row)).interval["LV"] for row in range(80)]
-        return np.mean(
-            [low <= dice <= high for (low, high), dice in zip(found, true[:, 0], strict=True)]
-        )
-
-    assert covers(calibrated) > 0.85
-    assert covers(blend) < 0.6
-
-
-def test_a_blend_is_calibrated_by_all_its_members(blend):
-    said, graded, _ = of_strangers(3, seed=3)
-    del said["fair"]
-
-    with pytest.raises(ValueError, match="qualities of fair are missing"):
-        blend.calibrated(said, graded)
-
-
-def test_a_calibrated_blend_comes_back_from_its_file(blend, tmp_path):
-    said, graded, _ = of_strangers(3, seed=3)
-    calibrated = blend.calibrated(said, graded)
-    save_estimator(calibrated, tmp_path / "blend.safetensors")
-
-    again = load_estimator(tmp_path / "blend.safetensors", {"consensus": Blend}, SHORT_AXIS)
-    both = [one.combine(of_row(said, 0)) for one in (again, calibrated)]
-    assert both[0].dice == both[1].dice
-    assert both[0].interval == both[1].interval
-
-
 def test_intervals_hold_the_truth_of_new_subjects(blend):
     said, _, true = judged(seed=2)
     inside = []

@@ -1,10 +1,8 @@
 """One judgement out of several estimators', weighed by how they did where the truth is known."""
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
-from copy import copy
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Self
 
 import numpy as np
@@ -96,56 +94,26 @@ class Blend(OfScheme):
         Raises:
             ValueError: If there is no estimator, or lengths disagree.
         """
+        self._check(qualities, graded)
         self.members_ = tuple(sorted(qualities))
-        said = self._said(qualities, graded)
+        said = np.stack([dice_said(qualities[name], self.scheme) for name in self.members_])
         true = true_dice(graded, self.scheme)
         self.rightly_absent_ = rightly_absent(true, lacking(graded, true, self.scheme))
         maps = [mean_map_dice(qualities[name], graded, self.scheme) for name in self.members_]
         self.map_dice_ = np.array(maps)
         tells_dice = np.array([self._tells_dice(qualities[name]) for name in self.members_])
-        learn = partial(StackedRegression.of, tells_dice=tells_dice, folds=self.folds)
-        self._learn(said, true, _subjects(graded), learn)
+        subjects = np.asarray([one.whose for one in graded], dtype=str)
+        self._learn(np.moveaxis(said, 0, 1), true, subjects, tells_dice)
         return self
 
-    def calibrated(
+    def _check(
         self, qualities: Mapping[str, Sequence[Quality | None]], graded: Sequence[Graded]
-    ) -> Self:
-        """A blend that learned from predictions of another kind, too, such as of another scanner.
-
-        Its estimates are calibrated once more, and its intervals anew; members and their weights
-        stay as they are.
-
-        Args:
-            qualities: By the member's name, as for ``fit``.
-            graded: Of few subjects that nobody learned from.
-
-        Raises:
-            ValueError: If a member's qualities are missing, or lengths disagree.
-            sklearn.exceptions.NotFittedError: If called before ``fit``.
-        """
-        check_is_fitted(self)
-        if lacking := sorted(set(self.members_) - set(qualities)):
-            raise ValueError(f"qualities of {lacking[0]} are missing")
-        found = copy(self)
-        said, true = self._said(qualities, graded), true_dice(graded, self.scheme)
-        found._learn(said, true, _subjects(graded), self.stack_.recalibrated)
-        return found
-
-    def _said(
-        self, qualities: Mapping[str, Sequence[Quality | None]], graded: Sequence[Graded]
-    ) -> Array:
-        """Dice by every member, ``[N, M, S]``.
-
-        Raises:
-            ValueError: If there is no estimator, or lengths disagree.
-        """
+    ) -> None:
         if not qualities:
             raise ValueError("a blend needs at least one estimator, got none")
         for name, of_one in qualities.items():
             if len(of_one) != len(graded):
                 raise ValueError(f"{name} has {len(of_one)} qualities, graded are {len(graded)}")
-        said = np.stack([dice_said(qualities[name], self.scheme) for name in self.members_])
-        return np.moveaxis(said, 0, 1)
 
     def _tells_dice(self, said: Sequence[Quality | None]) -> list[bool]:
         """Whether an estimator gives a Dice of each structure; else its score stands in."""
@@ -159,13 +127,15 @@ class Blend(OfScheme):
         said: Array,
         true: Array,
         subjects: NDArray[np.str_],
-        learn: Callable[[Array, Array, NDArray[np.str_]], StackedRegression],
+        tells_dice: NDArray[np.bool_],
     ) -> None:
         """From ``[N, M, S]`` and ``[N, S]``."""
-        self.stack_ = learn(said, true, subjects)
+        self.stack_ = StackedRegression.of(said, true, subjects, tells_dice, self.folds)
         unseen, estimates = np.full_like(said, np.nan), np.full_like(true, np.nan)
         for held in folds_of(subjects, self.folds):
-            of_others = learn(said[~held], true[~held], subjects[~held])
+            of_others = StackedRegression.of(
+                said[~held], true[~held], subjects[~held], tells_dice, self.folds
+            )
             unseen[held] = of_others.meant(said[held])
             estimates[held] = of_others.estimates(unseen[held])
         spreads = deviations(unseen)
@@ -264,11 +234,6 @@ class Blend(OfScheme):
         self.conformal_ = Conformal.from_arrays(below("conformal", arrays))
         self.stack_ = StackedRegression.from_arrays(below("stack", arrays))
         return self
-
-
-def _subjects(graded: Sequence[Graded]) -> NDArray[np.str_]:
-    """Whose each prediction is, ``[N]``."""
-    return np.asarray([one.whose for one in graded], dtype=str)
 
 
 def below(name: str, arrays: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:

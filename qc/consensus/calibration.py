@@ -18,8 +18,6 @@ FEWEST_POINTS = 10
 """With fewer there is no curve, only a shift."""
 PRIOR_SUBJECTS = 15.0
 """How many subjects the belief counts as that an estimate of Dice is right as it is."""
-GRID = 201
-"""Points of a curve that is made of two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +39,6 @@ class CalibrationCurve:
             return np.clip(given, 0, 1)
         found = np.interp(given, self.estimated, self.true)
         return np.where(np.isnan(given), np.nan, np.clip(found, 0, 1))
-
-    def then(self, other: "CalibrationCurve") -> "CalibrationCurve":
-        """The curve that asks another one about what this one means, at ``GRID`` points."""
-        points = np.linspace(0, 1, GRID)
-        return CalibrationCurve(points, other(self(points)))
 
 
 def calibration(

@@ -4,7 +4,7 @@ Arrays have the axes ``[N, M, S]``: prediction, member, structure. NaN is what n
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,6 @@ ROUNDS = 8
 """Of reweighting by the errors."""
 SUM_OF_ONE = 1e3
 """How much a sum of weights other than one costs; all other terms are of the order of one."""
-PRIOR_STRANGERS = 3.0
-"""How many subjects the belief counts as that a blend is right about images of another kind."""
 A_SAY = 0.05
 """Mean weight below which it does not matter that a member disagrees."""
 SMALLEST_ERROR = 0.01
@@ -83,26 +81,6 @@ class StackedRegression:
             for part, column in enumerate(true.T)
         ]
         return cls(curves, weights, last)
-
-    def recalibrated(
-        self, said: Array, true: Array, subjects: NDArray[np.str_]
-    ) -> "StackedRegression":
-        """With a calibration behind the last one, learned from other predictions.
-
-        Members and weights stay: few subjects are not enough to learn these. The calibration is
-        drawn to changing nothing as if by ``PRIOR_STRANGERS`` subjects.
-
-        Args:
-            said: ``[N, M, S]``.
-            true: Dice, ``[N, S]``.
-            subjects: Of each prediction; all count alike.
-        """
-        told, weights = self.estimates(self.meant(said)), subject_weights(subjects)
-        behind = [
-            calibration(told[:, part], column, weights, prior=PRIOR_STRANGERS)
-            for part, column in enumerate(true.T)
-        ]
-        return replace(self, last=[a.then(b) for a, b in zip(self.last, behind, strict=True)])
 
     def meant(self, said: Array) -> Array:
         """What each member means by what it says, ``[N, M, S]``."""

@@ -43,8 +43,9 @@ def pretrain(
     said = given | {name: text for name, text in names.items() if text}
     options = [word for name, value in said.items() for word in (f"--{name}", str(value))]
     options += [word for change in changes or () for word in ("--set", change)]
-    settings = SuitePretraining.model_validate(given | names_of(**names))
-    settings = settings.model_copy(update={"changes": (*settings.changes, *(changes or ()))})
+    settings = SuitePretraining.model_validate(
+        given | names_of(**names) | {"changes": tuple(changes or ())}
+    )
     command = shlex.join(["semiqc", "qc", "pretrain", *options, "-o", output.name])
     card = pretrain_suite(settings, output, Terminal(console), command=command)
     console.print(f"suite: {output}, SHA-256 {card.sha256}", highlight=False)

@@ -1,6 +1,5 @@
 """From a suite to one that knows a user's images and segmenters: ``semiqc qc calibrate``."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,9 +22,10 @@ def calibrate_suite(
     store: Path | None = None,
     observe: ProgressCallback = unobserved,
 ) -> Suite:
-    """A suite whose consensus learned what its estimates mean on other images; saved.
+    """A suite whose consensus learned what its estimators mean on other images; saved.
 
-    Its estimators stay as they are. A suite without a consensus gets one.
+    The estimators stay as they are. Their weights and calibrations are learned anew from the few
+    subjects, drawn to equality and to changing nothing the more, the fewer there are.
 
     Args:
         folder: Of the suite, or ``phantom``.
@@ -45,16 +45,11 @@ def calibrate_suite(
     refuse_other_tolerance(suite, held)
     known, _ = unseen_by([suite], held)
     said = judged_by_each(suite.estimators, known, observe)
-    blend = suite.blend.calibrated(said, known) if suite.blend else None
+    studies = [held.store.study(name) for name in sorted(set(known.studies.tolist()))]
     found = replace(
         suite,
-        blend=blend or Blend(suite.scheme).fit(said, known),
-        training=suite.training.weighed_by([known.store.study(n) for n in _names(known)]),
+        blend=Blend(suite.scheme).fit(said, known),
+        training=replace(suite.training, weighing=()).weighed_by(studies),
     )
     found.save(output)
     return found
-
-
-def _names(graded: GradedSet) -> Sequence[str]:
-    """Of the studies."""
-    return sorted(set(graded.studies.tolist()))

@@ -26,6 +26,8 @@ from semiqc.work.sections import OneOf
 from semiqc.work.stages import RunFolder
 
 PHANTOMS = "phantoms.h5"
+USUAL = ("seggen.times=2", "failures.kinds=[missing, eroded, dilated, leaked]")
+"""Arguments of sources where nothing else is said: many hearts teach more than many failures."""
 
 
 class SuitePretraining(PhantomSettings):
@@ -35,23 +37,25 @@ class SuitePretraining(PhantomSettings):
     """How many are drawn; those of the short axis are of no kind in particular."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of all that is drawn."""
-    estimators: Annotated[tuple[str, ...], OneOf(ESTIMATORS)] = ("svr", "cnn", "physiology")
+    estimators: Annotated[tuple[str, ...], OneOf(ESTIMATORS)] = ("svr", "physiology")
     """Who judges."""
-    sources: Annotated[tuple[str, ...], OneOf(SOURCES)] = ("ladder", "noise", "seggen", "failures")
+    sources: Annotated[tuple[str, ...], OneOf(SOURCES)] = ("seggen", "failures")
     """Who makes the segmentations of known quality."""
-    calibrate: Annotated[int, Field(ge=0)] = 30
+    calibrate: Annotated[int, Field(ge=0)] = 12
     """Phantoms that the weights of the consensus are fitted to."""
     folds: Annotated[int, Field(ge=2)] = 2
     """Of the cross-fitting."""
     changes: tuple[str, ...] = ()
-    """``NAME.ARGUMENT=VALUE`` of estimators and sources."""
+    """``NAME.ARGUMENT=VALUE`` of estimators and sources, beside ``USUAL``."""
 
     def making(self) -> SuiteSettings:
         """Settings of the suite, once the phantoms are there."""
+        chosen = {*self.estimators, *self.sources}
+        usual = tuple(change for change in USUAL if change.partition(".")[0] in chosen)
         return SuiteSettings(
             estimators=self.estimators,
             sources=self.sources,
-            changes=self.changes,
+            changes=(*usual, *self.changes),
             calibrate=self.calibrate,
             folds=self.folds,
             seed=self.seed,
@@ -96,13 +100,14 @@ def _published(settings: SuitePretraining, made: Suite, folder: Path, command: s
     shutil.rmtree(folder, ignore_errors=True)
     suite = _renamed(made, settings.seed)
     suite.save(folder)
+    own = settings.model_dump(mode="json", exclude=set(PhantomSettings.model_fields))
     card = SuiteCard(
         scheme=settings.scheme,
         sha256=suite_digest(suite, folder),
         command=command,
         phantoms=settings.described(),
         versions=environment(),
-        suite=settings.model_dump(mode="json", exclude=set(PhantomSettings.model_fields)),
+        suite=own | {"changes": settings.making().changes},
     )
     card.write(folder / CARD)
     return card
