@@ -14,13 +14,16 @@ from semiqc.cli import main
 from semiqc.experiment.bench import ScenarioBench
 from semiqc.experiment.ladder import Ladder
 from semiqc.experiment.readers import Readers
+from semiqc.experiment.round_rows import scores_of
 from semiqc.experiment.settings_file import read_settings
+from semiqc.experiment.trained import TrainedEnsemble
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.files.store.writer import StoreWriter
+from semiqc.files.tables import JudgementRow
 from semiqc.review.agreed import agreed
 from semiqc.review.agreement import agreements, cohen_kappa
 from semiqc.review.records import Grade, Place, Reading, Records
-from semiqc.review.run_queue import CANDIDATE, Queued, write_queue
+from semiqc.review.run_queue import CANDIDATE, Queued, remove_queue, write_queue
 from semiqc.review.sources import find_items, records_of
 from semiqc.review.tables import read_into, write_tables
 from semiqc.schemes import SHORT_AXIS
@@ -112,6 +115,28 @@ def test_a_moved_run_is_reviewed_where_it_stands(run):
     [found] = find_items(moved)
     assert found.read().labels.shape == (3, 2, 5, 6)
     assert found.scores == {"x": 0.5}
+
+
+def test_the_queue_has_the_scores_of_the_segmentation_that_it_shows():
+    model = TrainedEnsemble((SimpleNamespace(stage=SimpleNamespace(key="m1")),))
+
+    def row(scenario, score, model="m1", number=1, repair=""):
+        said = {"scores": {"x": score}, "model": model, "repair": repair}
+        return JudgementRow(0, scenario, number, "a", "", "x", score, None, None, "", **said)
+
+    own, refined, other = row("semiqc", 0.1), row("crf", 0.2), row("loop", 0.3, model="m2")
+    later, repaired = row("semiqc", 0.4, number=2), row("mended", 0.5, repair="temporal")
+
+    assert scores_of(model, [own, refined, other, later, repaired], {"crf"}) == {"a": {"x": 0.1}}
+    assert scores_of(model, [other, later], ()) == {"a": {"x": 0.3}}
+
+
+def test_a_run_without_anything_to_judge_leaves_no_queue_of_before(run):
+    write_queue(run, run.parent / "data.h5", [])
+    remove_queue(run)
+    remove_queue(run)
+
+    assert not (run / "review" / "queue.json").exists()
 
 
 def test_a_verdict_on_another_segmentation_does_not_count(run):

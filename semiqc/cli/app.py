@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from semiqc import __version__
-from semiqc.cli import check, data, pretraining, qc, review, runs, score, tune, verify
+from semiqc.cli import check, data, pretraining, qc, review, runs, score, suggest, tune, verify
 from semiqc.cli.mistakes import can_be_mended, in_one_line
 from semiqc.cli.output import console
 from semiqc.work.waiting import WaitingError
@@ -37,6 +37,7 @@ app.command()(runs.predict)
 app.command()(runs.evaluate)
 app.command()(pretraining.pretrain)
 app.command()(tune.tune)
+app.command()(suggest.suggest)
 app.command()(runs.export)
 app.command()(verify.verify)
 app.command()(runs.schema)

@@ -20,19 +20,15 @@ from semiqc.exchange.lineage import (
     Lineage,
     LineageRow,
 )
-from semiqc.experiment.data import Data, open_data, with_training_frames
-from semiqc.experiment.dirty import with_dirty_pool
+from semiqc.experiment.data import Data, with_training_frames
 from semiqc.experiment.finished import Finished, RunError
+from semiqc.experiment.finished_data import data_of, rows_of, stored_labels
 from semiqc.experiment.settings import Settings
-from semiqc.files.checksums import MANIFEST, DamagedError, refuse_damaged
-from semiqc.files.hdf5 import StoreError
-from semiqc.files.predictions import predicted_labels
 from semiqc.files.store.reader import Store
-from semiqc.files.tables import JudgementRow, PseudoRow, Row, SplitRow, read_rows
+from semiqc.files.tables import JudgementRow, PseudoRow, SplitRow
 from semiqc.study import OnlyFrames, Study
 from semiqc.work.arguments import unknown
 from semiqc.work.monitor import Monitor
-from semiqc.work.stages import RunFolder
 
 
 def export_run(
@@ -99,10 +95,7 @@ def _learned_from(
     finished = Finished.read(run)
     settings = finished.settings.model_copy(update={"output": run})
     chosen = _Chosen.of(run, settings, scenario, settings.seeds[0] if seed is None else seed)
-    stages = RunFolder(run, note=monitor.note)
-    data = open_data(settings, stages, monitor)
-    finished.refuse_other_data(data.store)
-    data = with_dirty_pool(settings, data, _rows(run, "split", SplitRow), stages, monitor)
+    data = data_of(finished, monitor)
     return data.store, chosen.cases(data, settings)
 
 
@@ -129,7 +122,7 @@ class _Chosen:
         Raises:
             RunError: If the scenario has no pseudo-labels with that seed.
         """
-        pseudo = _rows(run, "pseudo", PseudoRow)
+        pseudo = rows_of(run, "pseudo", PseudoRow)
         chosen: dict[str, list[PseudoRow]] = {}
         for row in pseudo:
             if (row.scenario, row.seed) == (scenario, seed):
@@ -138,10 +131,10 @@ class _Chosen:
             raise RunError(f"{run}: {_nothing(settings, scenario, seed, pseudo)}")
         judged = {
             (row.study, row.round): row
-            for row in _rows(run, "judgements", JudgementRow)
+            for row in rows_of(run, "judgements", JudgementRow)
             if (row.scenario, row.seed) == (scenario, seed)
         }
-        labelled = [row.study for row in _rows(run, "split", SplitRow) if row.role == "labelled"]
+        labelled = [row.study for row in rows_of(run, "split", SplitRow) if row.role == "labelled"]
         return cls(run, labelled, chosen, judged)
 
     def cases(self, data: Data, settings: Settings) -> Iterator[ExportCase]:
@@ -183,15 +176,7 @@ def _propagated(run: Path, study: Study, rows: Sequence[PseudoRow]) -> ExportCas
 def _labels(run: Path, rows: Sequence[PseudoRow]) -> OnlyFrames:
     """The pseudo-labels of a study, of which each row names a frame."""
     row = rows[0]
-    path = run / row.file
-    try:
-        if path.exists() and ((run / MANIFEST).exists() or (path.parent / MANIFEST).exists()):
-            refuse_damaged(path)
-        labels = predicted_labels(path, row.study)
-    except DamagedError as error:
-        raise RunError(str(error)) from None
-    except (OSError, KeyError, StoreError) as error:
-        raise RunError(f"{path}: the pseudo-labels are gone ({error})") from error
+    labels = stored_labels(run, run / row.file, row.study, "pseudo-labels")
     return OnlyFrames(labels, tuple(one.frame for one in rows))
 
 
@@ -211,8 +196,3 @@ def _case(run: Path, data: Data, rows: Sequence[PseudoRow], judged: JudgementRow
     )
     study = data.study(rows[0].study).with_labels(labels)
     return ExportCase(study, dict.fromkeys(labels.labelled_frames, lineage))
-
-
-def _rows(run: Path, table: str, kind: type[Row]) -> list[Row]:
-
-    return read_rows(run / "results" / f"{table}.csv", kind)

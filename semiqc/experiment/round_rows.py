@@ -1,6 +1,6 @@
 """Rows of a run's tables about the rounds of a scenario."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class RoundRows:
     def judgements(self, record: Round[TrainedEnsemble]) -> list[JudgementRow]:
         """What was predicted of each candidate, what was said of it and what became of it."""
         by = record.predicted_by
-        model = "+".join(one.stage.key for one in by.members) if by else ""
+        model = _named(by) if by else ""
         return [self._judgement(one, record.number, model) for one in record.candidates]
 
     def _judgement(self, one: Candidate, number: int, model: str) -> JudgementRow:
@@ -79,3 +79,27 @@ class RoundRows:
             for study in studies
             for frame in study.labelled_frames
         ]
+
+
+def scores_of(
+    model: TrainedEnsemble, rows: Sequence[JudgementRow], refined: Collection[str]
+) -> dict[str, Mapping[str, float]]:
+    """By study, what estimators said of its segmentation by a model, as the model made it.
+
+    What they said of another in the first round, such as one of a loop's model, stands where there
+    is nothing else.
+
+    Args:
+        model: That segmented.
+        rows: All that was said.
+        refined: Scenarios that judge refined segmentations.
+    """
+    own = _named(model)
+    first = [row for row in rows if row.round == 1 and not row.repair]
+    last_holds = sorted(first, key=lambda row: (row.model == own, row.scenario not in refined))
+    return {row.study: row.scores for row in last_holds}
+
+
+def _named(model: TrainedEnsemble) -> str:
+    """Hashes of the trainings that predict together."""
+    return "+".join(one.stage.key for one in model.members)

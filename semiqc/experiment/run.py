@@ -12,7 +12,7 @@ from semiqc.experiment.results import Results, write_results
 from semiqc.experiment.seed_run import SeedRun
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.settings_file import with_whole_paths
-from semiqc.review.run_queue import write_queue
+from semiqc.review.run_queue import remove_queue, write_queue
 from semiqc.work.folder import claim, write_provenance
 from semiqc.work.monitor import Monitor
 from semiqc.work.publishing import REPORT, publish
@@ -43,6 +43,8 @@ def run(settings: Settings, monitor: Monitor, *, jobs: int = 1) -> Path:
             SeedRun(settings, cohort.data, cohort.split, folder, monitor, seed, results).work()
         if results.queue:
             write_queue(settings.output, cohort.data.store.path, results.queue)
+        else:
+            remove_queue(settings.output)
         publish(settings.output, lambda unfinished: _write(results, settings, unfinished))
     return settings.output / REPORT
 

@@ -8,6 +8,7 @@ from semiqc.experiment.evaluator import Evaluator
 from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.own_panel import OwnPanel
 from semiqc.experiment.results import Results
+from semiqc.experiment.round_rows import scores_of
 from semiqc.experiment.rungs import WHOLE
 from semiqc.experiment.scenario_run import ScenarioRun
 from semiqc.experiment.settings import Settings
@@ -73,7 +74,7 @@ class SeedRun:
         for name in self.settings.compared():
             self.evaluator.evaluate(name, self._ended(name, first))
         if self._is_gated:
-            self._queue(self._candidates(first))
+            self._queue(first)
 
     def prepare(self) -> None:
         """Make the stages that ``work`` needs, in whatever order; see ``semiqc.work.sharing``."""
@@ -110,18 +111,16 @@ class SeedRun:
         hidden = [study.without_labels() for study in self.studies.candidates]
         return self.trainer.predict("few-candidates", first, hidden)
 
-    def _queue(self, candidates: Sequence[Prediction]) -> None:
+    def _queue(self, first: TrainedEnsemble) -> None:
         """Add verdicts that were used, and what people may judge with ``semiqc review``."""
         self.results.verdicts += self.panel.readers.taken
-        scores = {
-            row.study: row.scores
-            for row in self.results.judgements
-            if row.seed == self.seed and row.round == 1 and not row.repair
-        }
+        rows = [row for row in self.results.judgements if row.seed == self.seed]
+        refined = {name for name, one in self.settings.compared().items() if one.refine}
+        scores = scores_of(first, rows, refined)
         taught = [Queued(p.study, TEACHING, prediction_file(p)) for p in self.panel.seen]
         self.results.queue += taught + [
             Queued(p.study, CANDIDATE, prediction_file(p), scores.get(p.study, {}))
-            for p in candidates
+            for p in self._candidates(first)
         ]
 
     def _panel(self) -> RunPanel:

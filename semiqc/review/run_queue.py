@@ -60,6 +60,11 @@ def write_queue(run: Path, store: Path, queued: Sequence[Queued]) -> None:
     write_text(run / FOLDER / QUEUE, json.dumps(content, indent=1) + "\n")
 
 
+def remove_queue(run: Path) -> None:
+    """Remove the queue of a run that was done before with other settings, where there is one."""
+    (run / FOLDER / QUEUE).unlink(missing_ok=True)
+
+
 def read_queue(run: Path) -> tuple[Path, list[Queued]]:
     """The store, and what ``write_queue`` kept.
 

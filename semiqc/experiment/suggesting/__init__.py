@@ -1,0 +1,1 @@
+"""Which unlabelled studies of a finished run to label next."""
