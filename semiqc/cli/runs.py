@@ -63,6 +63,10 @@ def predict(
     scenario: Annotated[str, typer.Option(help="Scenario whose segmenter is used.")] = "semiqc",
     layout: Annotated[str, typer.Option(help="As for import.")] = "auto",
     flag_below: FlagBelow = FLAG_BELOW,
+    dicom_seg: Annotated[
+        bool,
+        typer.Option("--dicom-seg", help="Write DICOM segmentations, too, of what is DICOM."),
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Segment new studies, with curves, measures and a verdict on each."""
@@ -71,7 +75,7 @@ def predict(
     _tell_if_unchecked(run)
     found = predict_images(
         run, images, output, scenario=scenario, layout=layout, flag_below=flag_below,
-        overwrite=overwrite, monitor=Terminal(console),
+        dicom_seg=dicom_seg, overwrite=overwrite, monitor=Terminal(console),
     )  # fmt: skip
     _print_predicted(found, output)
 

@@ -75,11 +75,11 @@ def export_dicom_seg(
         FileExistsError: If the folder is not empty and may not be replaced.
         ValueError: If no study with a label comes from DICOM, or highdicom is not installed.
     """
-    highdicom = _highdicom()
+    check_highdicom()
     check_folder(folder, LINEAGE, overwrite)
     with whole_folder(folder) as unfinished:
         emptied(unfinished)
-        rows = [row for case in cases for row in _write_case(unfinished, case, scheme, highdicom)]
+        rows = [row for case in cases for row in _write_case(unfinished, case, scheme)]
         if not rows:
             raise ValueError(f"{folder}: no labelled study comes from DICOM files that are there")
         rows.sort(key=lambda row: (row.study, row.frame))
@@ -87,7 +87,7 @@ def export_dicom_seg(
     return rows
 
 
-def _highdicom() -> Any:  # noqa: ANN401
+def check_highdicom() -> Any:  # noqa: ANN401
     """The library, which is loaded only where it is needed.
 
     Raises:
@@ -102,12 +102,7 @@ def _highdicom() -> Any:  # noqa: ANN401
     return highdicom
 
 
-def _write_case(
-    folder: Path,
-    case: ExportCase,
-    scheme: LabelScheme,
-    highdicom: Any,  # noqa: ANN401
-) -> Iterator[LineageRow]:
+def _write_case(folder: Path, case: ExportCase, scheme: LabelScheme) -> Iterator[LineageRow]:
     """Write every labelled frame of a study, if it comes from DICOM."""
     raw = case.raw
     if raw is None or not raw.dicom:
@@ -115,15 +110,32 @@ def _write_case(
     for number in case.study.labelled_frames:
         labels = export_frame(case, number).labels
         row = lineage_row(case, number, float(np.mean(labels != UNLABELLED)))
-        made = _segmentation(raw, number, labels, scheme, row, highdicom)
-        with whole_file(folder / f"{row.case}.dcm") as temporary:
-            made.save_as(temporary)
+        write_segmentation(folder, raw, labels, scheme, row)
         yield row
+
+
+def write_segmentation(
+    folder: Path, raw: RawStudy, labels: NDArray[np.int8], scheme: LabelScheme, row: LineageRow
+) -> None:
+    """Write labels of a frame as ``CASE.dcm``, whole or not at all.
+
+    Args:
+        folder: To write into.
+        raw: The study as it lies in its DICOM files.
+        labels: As the files lie, ``[Z, Y, X]``.
+        scheme: Of the labels.
+        row: Tells case and frame, and where the labels come from.
+
+    Raises:
+        UnusableError: If a file lacks what a segmentation has to repeat.
+    """
+    made = _segmentation(raw, labels, scheme, row, check_highdicom())
+    with whole_file(folder / f"{row.case}.dcm") as temporary:
+        made.save_as(temporary)
 
 
 def _segmentation(
     raw: RawStudy,
-    number: int,
     labels: NDArray[np.int8],
     scheme: LabelScheme,
     row: LineageRow,
@@ -134,7 +146,7 @@ def _segmentation(
     Raises:
         UnusableError: If a file lacks what a segmentation has to repeat.
     """
-    files = [phases[number] for phases in raw.dicom]
+    files = [phases[row.frame] for phases in raw.dicom]
     is_enhanced = files[0][1] is not None
     sources = [_complete(read_dataset(path)) for path in dict.fromkeys(path for path, _ in files)]
     values = np.maximum(labels, 0).astype(np.uint8)

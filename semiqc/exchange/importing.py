@@ -164,6 +164,7 @@ def read_images(
     entries, left_out = without_namesakes(listing)
     yield from left_out
     subjects = find_subjects([entry.name for entry in entries], None)
+    origin = Origin.of(source, listing)
     for entry in entries:
         try:
             with one_study(entry.name):
@@ -171,7 +172,7 @@ def read_images(
         except UnusableError as error:
             yield Refusal(entry.name, str(error))
         else:
-            yield study
+            yield origin.noted(study)
 
 
 def _unlabelled(entry: Entry, subjects: Subjects, modalities: int, spacing: float) -> Study:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from qc import Quality
 from qc.qualities_file import quality_from_json, quality_to_json
 from semiqc.doors.json_file import parse_json
 from semiqc.doors.regular import refusing
@@ -146,3 +147,25 @@ def _digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:
 def _plain(value: Any) -> Any:  # noqa: ANN401
     """A number of NumPy as one of Python."""
     return value.item()
+
+
+def row_of(one: PredictedStudy) -> tuple[str, str, str, str, str, str]:
+    """A study's line of the table that is printed."""
+    score = one.score
+    flagged = "flagged" if score.flagged else ""
+    why = "; ".join((*score.warnings, *score.reasons))
+    return (score.study, flagged, *_verdict_of(score.qualities), _in_words(one.clinical), why)
+
+
+def _verdict_of(qualities: Mapping[str, Quality]) -> tuple[str, str]:
+    """Verdict and score of whoever comes first, in words."""
+    if not qualities:
+        return "not judged", ""
+    first = next(iter(qualities.values()))
+    verdict = {True: "good", False: "erroneous", None: ""}[first.is_good]
+    return verdict, f"{first.score:.3f}"
+
+
+def _in_words(measured: Sequence[ClinicalRow]) -> str:
+    """Measures without decimals, parted by commas, such as ``LV EDV 121 ml``."""
+    return ", ".join(f"{m.structure} {m.measure} {m.value:.0f} {m.unit}" for m in measured)

@@ -1,6 +1,6 @@
 """New studies, segmented and judged by what a run or phantoms have taught."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from semiqc.experiment.correcting import correction_rows, corrector_of
 from semiqc.experiment.evaluation import curve_rows
 from semiqc.experiment.flagging import Flagging
 from semiqc.experiment.learned import Learned, find_learned
-from semiqc.experiment.predicted_study import PredictedStudy
-from semiqc.experiment.unfinished import Unfinished, labels_file
+from semiqc.experiment.predicted_dicom import PredictedDicom
+from semiqc.experiment.predicted_study import PredictedStudy, row_of
+from semiqc.experiment.unfinished import Unfinished, labels_file, remove_results
 from semiqc.files.atomic import make_folder
 from semiqc.files.hdf5 import StoreError, close_h5, is_hdf5
 from semiqc.files.predictions import PredictionWriter, predicted_labels
@@ -65,6 +66,7 @@ def predict_images(
     scenario: str,
     layout: str = "auto",
     flag_below: float = FLAG_BELOW,
+    dicom_seg: bool = False,
     overwrite: bool = False,
     monitor: Monitor,
 ) -> Predicted:
@@ -74,26 +76,32 @@ def predict_images(
     the run judges slices, ``corrections.csv``: measures with failed slices replaced; those of
     ``semiqc score`` and its page tell what to look at: what scores below ``flag_below`` among
     others. Of several seeds the first is used.
+    With ``dicom_seg`` studies that come from DICOM get segmentations in that format, too; see
+    ``semiqc.experiment.predicted_dicom``.
     A command that was killed goes on; see ``semiqc.experiment.unfinished``.
 
     Raises:
         RunError: If ``run`` is neither ``phantom`` nor a finished run that trained the scenario.
         FileExistsError: If the output holds anything but this command's unfinished result.
         BlockingIOError: If another process writes into it.
-        ValueError: If no image can be used, or ``flag_below`` is not in [0, 1].
+        ValueError: If no image can be used, ``flag_below`` is not in [0, 1], or ``dicom_seg``
+            needs what is not installed.
     """
     check_threshold(flag_below)
     learned = find_learned(run, scenario)
+    dicom = PredictedDicom(output, learned) if dicom_seg else None
     studies = _studies(learned, images, layout)
     make_folder(output)
     with locked(output):
         done = Unfinished(output, f"{learned.key}, flagged below {flag_below}", monitor.note)
         done.open(overwrite=overwrite)
-        predictor = _Predictor(learned, done, flag_below)
+        predictor = _Predictor(learned, done, flag_below, dicom)
         found = predictor.predict_all(studies, monitor)
         if not found.rows:
             done.finish()
         _refuse_nothing(found, images)
+        for line in dicom.told() if dicom else ():
+            monitor.note(line)
         predictor.write(output)
         done.finish()
     return found
@@ -150,18 +158,26 @@ class _Predictor:
         learned: Segmenter and estimators that are used.
         done: The studies that need not be segmented again.
         flag_below: Score below which a study is flagged.
+        dicom: Writes DICOM segmentations, where they are wanted.
 
     Attributes:
         found: Gets the rows of every study.
         flagging: Gets the scores of every study.
     """
 
-    def __init__(self, learned: Learned, done: Unfinished, flag_below: float) -> None:
+    def __init__(
+        self,
+        learned: Learned,
+        done: Unfinished,
+        flag_below: float,
+        dicom: PredictedDicom | None = None,
+    ) -> None:
         self.learned = learned
         self.seed = learned.seed
         self.scheme = learned.scheme
         self.scenario = learned.scenario
         self.done = done
+        self.dicom = dicom
         self.found = Predicted()
         self.flagging = Flagging(learned, flag_below)
 
@@ -180,13 +196,17 @@ class _Predictor:
         """As ``predict``; a study that cannot be segmented or judged leaves no row and no file."""
         try:
             with one_study(study.name):
-                one = self.done.find(study) or self.predict(study)
+                known = self.done.find(study)
+                one = known or self.predict(study)
         except UnusableError as error:
-            labels_file(self.done.output, study.name).unlink(missing_ok=True)
+            remove_results(self.done.output, study.name)
             self.found.left_out.append((study.name, str(error)))
         else:
-            self.found.rows.append(_row(one))
+            self.found.rows.append(row_of(one))
             self.flagging.keep(one.score, one.worst)
+            if self.dicom:
+                labels = labels_file(self.done.output, study.name)
+                self.dicom.write(study, labels, is_new=known is None)
 
     def write(self, output: Path) -> None:
         """Write the page and all tables; of the four of measures one without rows gets no file.
@@ -254,23 +274,6 @@ class _Predictor:
         return correction_rows(prediction, quality, self.scheme, scenario=scenario, seed=seed)
 
 
-def _row(one: PredictedStudy) -> tuple[str, str, str, str, str, str]:
-    """A study's line of the table that is printed."""
-    score = one.score
-    flagged = "flagged" if score.flagged else ""
-    why = "; ".join((*score.warnings, *score.reasons))
-    return (score.study, flagged, *_verdict_of(score.qualities), _in_words(one.clinical), why)
-
-
-def _verdict_of(qualities: Mapping[str, Quality]) -> tuple[str, str]:
-    """Verdict and score of whoever comes first, in words."""
-    if not qualities:
-        return "not judged", ""
-    first = next(iter(qualities.values()))
-    verdict = {True: "good", False: "erroneous", None: ""}[first.is_good]
-    return verdict, f"{first.score:.3f}"
-
-
 def _quality_row(qualities: Mapping[str, Quality], scenario: str, seed: int) -> QualityRow:
     """What the estimators say of a study, the one that the gate goes by first."""
     first, quality = next(iter(qualities.items()))
@@ -286,8 +289,3 @@ def _quality_row(qualities: Mapping[str, Quality], scenario: str, seed: int) -> 
         verdicts=verdicts,
         reasons={name: "; ".join(one.reasons) for name, one in qualities.items() if one.reasons},
     )
-
-
-def _in_words(measured: Sequence[ClinicalRow]) -> str:
-    """Measures without decimals, parted by commas, such as ``LV EDV 121 ml``."""
-    return ", ".join(f"{m.structure} {m.measure} {m.value:.0f} {m.unit}" for m in measured)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from semiqc.doors.json_file import read_object
 from semiqc.doors.regular import UnusableError
+from semiqc.exchange.origin import FOUND
+from semiqc.experiment.predicted_dicom import segmentations_folder
 from semiqc.experiment.predicted_study import DoneStudy, PredictedStudy
 from semiqc.files.atomic import make_folder, write_text
 from semiqc.files.checksums import damage_of, entry_of
@@ -29,6 +31,12 @@ def labels_file(output: Path, study: str) -> Path:
     return output / f"{study}.nii.gz"
 
 
+def remove_results(output: Path, study: str) -> None:
+    """Remove the labels of a study, DICOM segmentations included."""
+    labels_file(output, study).unlink(missing_ok=True)
+    shutil.rmtree(segmentations_folder(output, study), ignore_errors=True)
+
+
 def key_of(study: Study) -> str:
     """Hash of all that the result of a study depends on: its voxels, geometry, group and notes."""
     digest = hashlib.sha256()
@@ -36,8 +44,10 @@ def key_of(study: Study) -> str:
         digest.update(study.image[:, frame].tobytes())
     header = header_of(study, (), digest.hexdigest())
     # The same files in another folder are the same study.
-    geometry = header["geometry"] and {**header["geometry"], "source": ""}
+    geometry = header["geometry"] and {**header["geometry"], "source": "", "to_source": {}}
+    recorded = study.geometry.to_source if study.geometry else {}
     described = [study.name, study.image.shape, str(study.image.dtype), header, geometry]
+    described.append({key: value for key, value in recorded.items() if key != FOUND})
     header["geometry"] = None
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
@@ -138,7 +148,7 @@ class Unfinished:
         """Forget everything, once the result is complete."""
         for path in sorted((self._folder / STUDIES).glob("*.safetensors")):
             if path.stem not in self._used:
-                labels_file(self.output, path.stem).unlink(missing_ok=True)
+                remove_results(self.output, path.stem)
                 self.note(f"{path.stem}: no longer among the images; its labels were removed")
         # What says whose it is goes last: until then the command can go on.
         shutil.rmtree(self._folder / STUDIES, ignore_errors=True)
