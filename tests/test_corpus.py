@@ -1,7 +1,8 @@
 """Bad inputs of all kinds: refused in one line that names the file, and no sound study is lost."""
 
 import pytest
-from corpus.cases import all_cases
+from corpus import __main__ as generator
+from corpus.cases import Case, all_cases
 from corpus.images import SOUND, write_images
 from corpus.running import answered
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from semiqc.doors.csv_table import as_meant, harmless
 from semiqc.doors.regular import UnusableError
 from semiqc.doors.yaml_file import parse_yaml
 from semiqc.exchange.importing import import_data
+from semiqc.nifti.files import read_header
 
 CASES = all_cases()
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
@@ -19,6 +21,32 @@ QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None
 
 def test_the_corpus_is_large():
     assert len(CASES) >= 400
+
+
+def test_the_generator_prints_a_row_for_each_door_and_what_was_answered_wrongly(
+    monkeypatch, capsys
+):
+    def make(folder):
+        return folder / "a"
+
+    def fail(_):
+        return 1 // 0
+
+    cases = [
+        *(Case("door", str(number), make, read_header) for number in range(3)),
+        Case("door", "sound", make, lambda _: None),
+        Case("other", "traceback", make, fail),
+    ]
+    monkeypatch.setattr(generator, "all_cases", lambda: cases)
+    monkeypatch.setattr("sys.argv", ["corpus"])
+
+    assert generator.main() == 1
+    head, door, other, total, fault = capsys.readouterr().out.splitlines()
+    assert head.split()[:4] == ["door", "refused", "sound", "wrong"]
+    assert door.split()[:4] == ["door", "3", "1", "0"]
+    assert other.split()[:4] == ["other", "0", "0", "1"]
+    assert total == "5 inputs"
+    assert fault.startswith("other, traceback: traceback: ZeroDivisionError")
 
 
 @pytest.mark.parametrize("door", sorted({case.door for case in CASES}))

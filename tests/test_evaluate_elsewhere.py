@@ -2,21 +2,25 @@
 
 import csv
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from builders import SPACING, study_of
 
 from semiqc.cli.app import main
+from semiqc.experiment.elsewhere import _Evaluation
 from semiqc.experiment.label_names import match_labels
 from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter
+from semiqc.files.tables import SplitRow, write_rows
 from semiqc.images.preparing import prepared
 from semiqc.images.raw import RawStudy, UnusableError
 from semiqc.images.regridding import at_spacing
 from semiqc.images.resampling import to_source
 from semiqc.phantom import write_phantoms
 from semiqc.schemes import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED, LabelScheme, Structure
+from semiqc.work.monitor import Silent
 
 
 def scheme_of(*classes, structures=None):
@@ -114,6 +118,33 @@ def test_a_spacing_that_is_nearly_the_same_changes_nothing():
 def test_a_study_that_would_become_far_too_large_is_refused():
     with pytest.raises(UnusableError, match="is the spacing in mm"):
         at_spacing(study_of("a"), 1e-4)
+
+
+def choosing(folder, *subjects):
+    """An evaluation on studies of these subjects; the run had ``p1`` to ``p5``."""
+    roles = ("labelled", "qc", "unlabelled", "test", "unused")
+    rows = [SplitRow(f"s{n}", f"p{n}", "", role) for n, role in enumerate(roles, start=1)]
+    write_rows(folder / "results" / "split.csv", SplitRow, rows)
+    with StoreWriter(folder / "other.h5", SHORT_AXIS) as writer:
+        for number, subject in enumerate(subjects):
+            writer.add(study_of(f"other{number}", subject=subject, labelled=(1,)))
+    run = SimpleNamespace(folder=folder, scheme=SHORT_AXIS)
+    return _Evaluation(run, Store(folder / "other.h5"), Silent())
+
+
+def test_names_that_two_hospitals_share_cost_those_studies_alone(tmp_path):
+    found = choosing(tmp_path, "p1", "p2", "p3", "p4", "p5", "q1", "p1")
+    found.choose()
+
+    assert [study.subject for study in found.chosen] == ["p4", "p5", "q1"]
+    assert [line.split()[0] for line in found.left_out] == ["p1", "p2", "p3"]
+    assert "import it under another name (semiqc import --subjects)" in found.left_out[0]
+
+
+def test_where_two_hospitals_share_all_names_it_is_said_what_to_do(tmp_path):
+    expected = r"other\.h5: all its labelled subjects .* such as p2; .*semiqc import --subjects"
+    with pytest.raises(ValueError, match=expected):
+        choosing(tmp_path, "p3", "p2").choose()
 
 
 def evaluated(run, store, output):

@@ -44,14 +44,9 @@ def open_hdf5(path: Path, called: str = "") -> h5py.File:
     with refusing(called, EXPECTED):
         if not is_empty:
             _refuse_endless(path, called)
-        try:
-            # Chunks are slices drawn at random: a cache would keep 1 MiB of each array in vain.
-            return bounded(h5py.File(path, "r", rdcc_nbytes=0))
-        except OSError as error:
-            if "unable to lock" not in str(error):
-                raise
-            # Reading needs no lock, which some file systems refuse and others may hold.
-            return bounded(h5py.File(path, "r", rdcc_nbytes=0, locking=False))
+        # Chunks are slices drawn at random: a cache would keep 1 MiB of each array in vain.
+        # Reading needs no lock, which some file systems refuse and other programs may hold.
+        return bounded(h5py.File(path, "r", rdcc_nbytes=0, locking=False))
 
 
 def _refuse_endless(path: Path, called: str) -> None:

@@ -24,6 +24,8 @@ from semiqc.study import Prediction, Study, Voxels
 from semiqc.work.monitor import Monitor
 
 PAGE = "report.html"
+OF_ANOTHER = "If it is another person, import it under another name (semiqc import --subjects)"
+"""What to do about patients of two hospitals who share a name."""
 
 
 @dataclass
@@ -115,11 +117,13 @@ class _Evaluation:
                 self.chosen.append(study)
         if not self.chosen:
             first = min(study.subject for study in labelled)
-            raise ValueError(f"{first}: took part in the run; evaluate it on other subjects")
+            raise ValueError(
+                f"{self.store.path}: all its labelled subjects have names of subjects that took"
+                f" part in the run, such as {first}; evaluate it on others. {OF_ANOTHER}"
+            )
         for subject in sorted({study.subject for study in labelled} & known):
             self._leave_out(
-                f"{subject} has the name of a subject that took part in the run; rename it if it"
-                " is another"
+                f"{subject} has the name of a subject that took part in the run. {OF_ANOTHER}"
             )
 
     def _leave_out(self, line: str) -> None:

@@ -75,45 +75,39 @@ def predict_images(
     The tables are ``measures.csv``, ``curves.csv``, ``quality.csv`` and, where an estimator of
     the run judges slices, ``corrections.csv``: measures with failed slices replaced; those of
     ``semiqc score`` and its page tell what to look at: what scores below ``flag_below`` among
-    others. Of several seeds the first is used.
-    With ``dicom_seg`` studies that come from DICOM get segmentations in that format, too; see
-    ``semiqc.experiment.predicted_dicom``.
-    A command that was killed goes on; see ``semiqc.experiment.unfinished``.
+    others. Of several seeds the first is used. With ``dicom_seg`` what comes from DICOM gets
+    segmentations in that format, too, see ``semiqc.experiment.predicted_dicom``. A command that
+    was killed goes on; see ``semiqc.experiment.unfinished``.
 
     Raises:
         RunError: If ``run`` is neither ``phantom`` nor a finished run that trained the scenario.
         FileExistsError: If the output holds anything but this command's unfinished result.
         BlockingIOError: If another process writes into it.
-        ValueError: If no image can be used, ``flag_below`` is not in [0, 1], or ``dicom_seg``
-            needs what is not installed.
+        ValueError: If no image can be used, or an argument not.
     """
     check_threshold(flag_below)
     learned = find_learned(run, scenario)
     dicom = PredictedDicom(output, learned) if dicom_seg else None
-    studies = _studies(learned, images, layout)
     make_folder(output)
     with locked(output):
         done = Unfinished(output, f"{learned.key}, flagged below {flag_below}", monitor.note)
         done.open(overwrite=overwrite)
         predictor = _Predictor(learned, done, flag_below, dicom)
-        found = predictor.predict_all(studies, monitor)
-        if not found.rows:
-            done.finish()
-        _refuse_nothing(found, images)
-        for line in dicom.told() if dicom else ():
-            monitor.note(line)
+        found = predictor.predict_all(_studies(learned, images, layout), monitor)
+        _refuse_nothing(found, images, done)
         predictor.write(output)
         done.finish()
     return found
 
 
-def _refuse_nothing(found: Predicted, images: Path) -> None:
-    """Say why no image could be segmented, if none could.
+def _refuse_nothing(found: Predicted, images: Path, done: Unfinished) -> None:
+    """Say why no image could be segmented, if none could, and leave nothing to go on from.
 
     Raises:
         ValueError: With the first few reasons.
     """
     if not found.rows:
+        done.finish()
         reasons = "; ".join(f"{name}: {reason}" for name, reason in found.left_out[:3])
         raise ValueError(f"{images}: no image could be segmented{reasons and ': ' + reasons}")
 
@@ -190,6 +184,8 @@ class _Predictor:
                 else:
                     self._predict_or_leave_out(study)
                 tick(number, {})
+        for line in self.dicom.told() if self.dicom else ():
+            monitor.note(line)
         return self.found
 
     def _predict_or_leave_out(self, study: Study) -> None:

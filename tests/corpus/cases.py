@@ -16,15 +16,20 @@ from qc.suites.suite import Suite
 from qc.verdicts import read_verdicts
 from segmenters.pretrained.card import Card
 from segmenters.weights import read_weights
-from semiqc.exchange.readers import manifest, nnunet
+from semiqc.cli.app import app
+from semiqc.exchange.readers import manifest, nnunet, ssl4mis
+from semiqc.exchange.readers.dicom.files import read_pixels, read_slices
+from semiqc.exchange.subjects import find_subjects
 from semiqc.experiment.finished import Finished
 from semiqc.experiment.settings_file import read_settings
+from semiqc.files.checksums import entries_of
 from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter
 from semiqc.files.tables import SplitRow, read_rows
 from semiqc.nifti.files import read_header, read_voxels
 from semiqc.schemes import SHORT_AXIS, read_scheme
 from semiqc.study import Study
+from semiqc.work.split import read_split
 
 BEFORE = Path(__file__).parents[1] / "data" / "before"
 
@@ -108,6 +113,35 @@ def _find_nnunet(path: Path) -> object:
     return nnunet.find(path.parent)
 
 
+def _read_image(path: Path) -> object:
+    return read_voxels(read_header(path))
+
+
+def _read_dicom(path: Path) -> object:
+    return read_pixels([piece for _, _, piece in read_slices(path)])
+
+
+def _read_ssl4mis(path: Path) -> object:
+    return [entry.read(True) for entry in ssl4mis.find(path.parent).entries]
+
+
+def _read_folds(path: Path) -> object:
+    image = np.zeros((1, 1, 1, 8, 8), np.float32)
+    labels = np.ones((1, 1, 8, 8), np.int8)
+    return read_split(path, [Study(name, image, labels, (8.0, 1.5, 1.5)) for name in "abc"])
+
+
+def _command(*words: str) -> Read:
+    """A command on the path, which ``{}`` stands for; ``{out}`` is beside it."""
+
+    def read(path: Path) -> object:
+        told = {"": str(path), "out": str(path.parent / "out")}
+        arguments = [word.replace("{}", told[""]).replace("{out}", told["out"]) for word in words]
+        return app(args=arguments, standalone_mode=False)
+
+    return read
+
+
 READERS: dict[str, tuple[Callable[[Path, bytes], Path], Read]] = {
     "settings": (_file("s.yaml"), read_settings),
     "scheme": (_file("s.yaml"), lambda path: read_scheme(str(path))),
@@ -122,8 +156,21 @@ READERS: dict[str, tuple[Callable[[Path, bytes], Path], Read]] = {
     "store": (_file("s.h5"), Store),
     "estimator": (_file("e.safetensors"), lambda path: load_estimator(path, {})),
     "weights": (_file("w.safetensors"), lambda path: read_weights(path, {})),
-    "NIfTI": (_file("a.nii"), lambda path: read_voxels(read_header(path))),
-    "packed NIfTI": (_file("a.nii.gz"), lambda path: read_voxels(read_header(path))),
+    "NIfTI": (_file("a.nii"), _read_image),
+    "packed NIfTI": (_file("a.nii.gz"), _read_image),
+    "MetaImage": (_file("a.mha"), _read_image),
+    "NRRD": (_file("a.nrrd"), _read_image),
+    "DICOM": (_file("a.dcm"), _read_dicom),
+    "HDF5": (_file("in/a.h5"), _read_ssl4mis),
+    "folds": (_file("splits_final.json"), _read_folds),
+    "manifest.json": (_file("run/manifest.json"), lambda path: entries_of(path.parent)),
+    "subjects": (_file("t.csv"), lambda path: find_subjects(["a", "b"], path)),
+    "check": (_file("t.csv"), _command("check", "{}", "-o", "{out}")),
+    "import": (_file("t.csv"), _command("import", "{}", "{out}.h5")),
+    "spoil": (_file("s.h5"), _command("spoil", "{}", "-o", "{out}.h5")),
+    "qc fit": (_file("s.h5"), _command("qc", "fit", "{}", "-o", "{out}")),
+    "report": (_run_with("results/data.json"), _command("report", "{}")),
+    "export": (_run_with("settings.yaml"), _command("export", "{}", "{out}")),
 }
 
 

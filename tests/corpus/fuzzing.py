@@ -15,12 +15,6 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, generate_uid
 
 from segmenters import pretrained
-from semiqc.exchange.readers import nnunet, ssl4mis
-from semiqc.exchange.readers.dicom.files import read_pixels, read_slices
-from semiqc.files.checksums import entries_of
-from semiqc.nifti.files import read_header, read_voxels
-from semiqc.study import Study
-from semiqc.work.split import read_split
 
 from .cases import BEFORE, READERS, Case, Read
 from .damaging import damaged, damaged_json
@@ -116,39 +110,6 @@ def _itks(ending: str) -> list[bytes]:
     return found
 
 
-def _written(name: str, folder: Path, content: bytes) -> Path:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
-
-
-def _read_itk(path: Path) -> object:
-    return read_voxels(read_header(path))
-
-
-def _read_dicom(path: Path) -> object:
-    return read_pixels([piece for _, _, piece in read_slices(path)])
-
-
-def _read_hdf5(path: Path) -> object:
-    return [entry.read(True) for entry in ssl4mis.find(path.parent).entries]
-
-
-def _read_manifest(path: Path) -> object:
-    return entries_of(path.parent)
-
-
-def _read_folds(path: Path) -> object:
-    image = np.zeros((1, 1, 1, 8, 8), np.float32)
-    labels = np.ones((1, 1, 8, 8), np.int8)
-    return read_split(path, [Study(name, image, labels, (8.0, 1.5, 1.5)) for name in "abc"])
-
-
-def _read_dataset(path: Path) -> object:
-    return nnunet.find(path.parent)
-
-
 MANIFEST = {
     "version": 1,
     "files": {"a.csv": {"size": 3, "sha256": "ab"}, "b/c.h5": {"size": 0, "sha256": ""}},
@@ -175,18 +136,14 @@ def _before_card() -> list[bytes]:
 
 
 FUZZES: dict[str, Fuzz] = {
-    "DICOM": Fuzz(_dicoms, partial(_written, "a.dcm"), _read_dicom),
-    "HDF5": Fuzz(_hdf5s, partial(_written, "in/a.h5"), _read_hdf5),
+    "DICOM": Fuzz(_dicoms, *READERS["DICOM"]),
+    "HDF5": Fuzz(_hdf5s, *READERS["HDF5"]),
     "store": Fuzz(_before("store.h5"), *READERS["store"]),
-    "MetaImage": Fuzz(partial(_itks, ".mha"), partial(_written, "a.mha"), _read_itk),
-    "NRRD": Fuzz(partial(_itks, ".nrrd"), partial(_written, "a.nrrd"), _read_itk),
-    "manifest.json": Fuzz(
-        _json(MANIFEST), partial(_written, "run/manifest.json"), _read_manifest, damaged_json
-    ),
-    "dataset.json": Fuzz(
-        _json(DATASET), partial(_written, "Dataset001_A/dataset.json"), _read_dataset, damaged_json
-    ),
-    "folds": Fuzz(_json(FOLDS), partial(_written, "splits_final.json"), _read_folds, damaged_json),
+    "MetaImage": Fuzz(partial(_itks, ".mha"), *READERS["MetaImage"]),
+    "NRRD": Fuzz(partial(_itks, ".nrrd"), *READERS["NRRD"]),
+    "manifest.json": Fuzz(_json(MANIFEST), *READERS["manifest.json"], damaged_json),
+    "dataset.json": Fuzz(_json(DATASET), *READERS["dataset.json"], damaged_json),
+    "folds": Fuzz(_json(FOLDS), *READERS["folds"], damaged_json),
     "card": Fuzz(_before_card, *READERS["card"], damaged_json),
     "settings": Fuzz(_before("run/settings.yaml"), *READERS["settings"]),
     "manifest": Fuzz(
