@@ -67,6 +67,7 @@ def test_a_file_of_two_axes_does_not_know_how_thick_it_is():
         ("EDV", "ml", 0, False),
         ("EDV", "ml", float("nan"), False),
         ("EDV", "ml", 350, False),
+        ("EF", "%", 92.4, True),
         ("mass", "g", 700, True),
         ("mass", "g", 130, False),
         ("SV", "ml", 9999, False),

@@ -142,6 +142,13 @@ def unsuited(study, *_):
     raise UnusableError(f"{study.name}: does not suit")
 
 
+def test_only_measures_that_are_known_are_printed(command):
+    rows = command().rows
+
+    assert [row[0] for row in rows] == list(NAMES)
+    assert all("LV EDV 0 ml" in row[4] and "nan" not in row[4] for row in rows)
+
+
 @pytest.mark.parametrize("study", NAMES)
 def test_a_killed_command_segments_only_what_is_not_done(command, study):
     expected = command.unbroken()

@@ -111,6 +111,42 @@ def test_an_nrrd_has_the_place_and_order_that_itk_finds(space, endian, tmp_path)
     np.testing.assert_array_equal(read_voxels(header)[0], SimpleITK.GetArrayFromImage(itk))
 
 
+MHD = """ObjectType = Image
+NDims = 3
+DimSize = 2 3 1
+ElementSpacing = 2 3 9
+ElementByteOrderMSB = {is_big}
+ElementType = MET_USHORT
+{line}
+ElementDataFile = a.raw
+"""
+
+
+@pytest.mark.parametrize("is_big", [True, False])
+@pytest.mark.parametrize("line", ["HeaderSize = 4", "HeaderSize = -1", "Comment = none"])
+def test_voxels_beside_a_metaimage_are_found_where_itk_finds_them(line, is_big, tmp_path):
+    path = tmp_path / "a.mhd"
+    path.write_text(MHD.format(line=line, is_big=is_big))
+    before = b"" if line.startswith("Comment") else b"abcd"
+    (tmp_path / "a.raw").write_bytes(before + np.arange(6, dtype=">u2").tobytes())
+
+    found = read_voxels(read_header(path))[0]
+    np.testing.assert_array_equal(found, SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(path)))
+    assert (found.ravel() == np.arange(6)).all() == is_big
+
+
+@pytest.mark.parametrize(("line", "before"), [("byte skip: 4", 4), ("byte skip: -1", 5)])
+def test_voxels_beside_an_nrrd_are_found_where_itk_finds_them(line, before, tmp_path):
+    text = NRRD.format(kind="unsigned short", space="RAS", endian="little")
+    path = tmp_path / "a.nrrd"
+    path.write_text(text.replace("key:=value\n", f"{line}\ndata file: a.raw\n"))
+    (tmp_path / "a.raw").write_bytes(bytes(before) + np.arange(6, dtype="<u2").tobytes())
+
+    found = read_voxels(read_header(path))[0]
+    np.testing.assert_array_equal(found, SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(path)))
+    np.testing.assert_array_equal(found.ravel(), np.arange(6))
+
+
 @pytest.mark.parametrize("ending", [".nrrd", ".mha", ".mhd"])
 def test_itks_formats_are_read_in_layouts(ending, tmp_path):
     folder = acdc(tmp_path / "acdc", cine=False)

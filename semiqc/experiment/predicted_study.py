@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import isnan
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -167,5 +168,9 @@ def _verdict_of(qualities: Mapping[str, Quality]) -> tuple[str, str]:
 
 
 def _in_words(measured: Sequence[ClinicalRow]) -> str:
-    """Measures without decimals, parted by commas, such as ``LV EDV 121 ml``."""
-    return ", ".join(f"{m.structure} {m.measure} {m.value:.0f} {m.unit}" for m in measured)
+    """Measures without decimals, parted by commas, such as ``LV EDV 121 ml``.
+
+    Those that nobody can know are left out, such as an ejection fraction of one frame.
+    """
+    known = [one for one in measured if not isnan(one.value)]
+    return ", ".join(f"{m.structure} {m.measure} {m.value:.0f} {m.unit}" for m in known)
