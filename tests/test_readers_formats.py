@@ -209,6 +209,40 @@ def test_the_decathlons_modalities_lie_along_the_fourth_axis(tmp_path):
     assert study.labels.shape == (1, *SHAPE[::-1])
 
 
+def test_a_decathlon_case_of_other_modalities_is_named_with_what_was_expected(tmp_path):
+    folder = nnunet(tmp_path / "Task02_X", ["la_1"], image="{}.nii.gz")
+    save(folder / "imagesTr" / "la_1.nii.gz", pixels())
+    with pytest.raises(ValueError, match=r"^la_1.nii.gz: shape \(7, 6, 3, 4\), expected 3-D$"):
+        read(folder)
+
+    text = (folder / "dataset.json").read_text().replace('"0": "MRI"', '"0": "T1", "1": "T2"')
+    (folder / "dataset.json").write_text(text)
+    expected = r"^la_1.nii.gz: shape .*, expected 2 modalities along the fourth axis$"
+    with pytest.raises(ValueError, match=expected):
+        read(folder)
+
+
+def test_a_decathlon_case_to_train_on_that_lacks_its_labels_is_noted(tmp_path):
+    folder = nnunet(tmp_path / "Task02_X", ["la_1", "la_2"], image="{}.nii.gz")
+    (folder / "labelsTr" / "la_2.nii.gz").unlink()
+    save(folder / "imagesTs" / "la_3.nii.gz", pixels(7)[..., 0])
+
+    found = {study.name: study.warnings for study in read(folder)}
+    note = "a training case without a file in labelsTr, taken as unlabelled"
+    assert found == {"la_1": (), "la_2": (note,), "la_3": ()}
+
+
+@pytest.mark.parametrize("ending", [".nrrd", ".mha"])
+def test_a_cine_of_one_frame_is_a_volume_as_in_nifti(ending, tmp_path):
+    voxels = pixels()[..., :1].T
+    image = SimpleITK.JoinSeries([SimpleITK.GetImageFromArray(voxels[0])])
+    SimpleITK.WriteImage(image, str(tmp_path / f"a{ending}"))
+
+    header = read_header(tmp_path / f"a{ending}")
+    assert header.shape == SHAPE
+    np.testing.assert_array_equal(read_voxels(header), voxels)
+
+
 def ukbb(folder, *, cycle=True):
     cine = pixels(3)
     if cycle:
