@@ -17,6 +17,8 @@ from semiqc.scoring.threshold import FLAG_BELOW
 if TYPE_CHECKING:
     from semiqc.experiment.predicting import Predicted
 
+PAGE = "report.html"
+
 
 def run(
     settings: Annotated[
@@ -46,12 +48,29 @@ def run(
     console.print(f"report: {report}", highlight=False)
 
 
-def report(run: RunFolder) -> None:
-    """Build the report of a run anew."""
-    from semiqc.experiment import write_report
+def report(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folder of a finished run; several are compared.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder to write, where several are compared."),
+    ] = None,
+) -> None:
+    """Build the report of a run anew, or compare several runs on one page."""
+    from semiqc.experiment import compare_runs, show, write_report
 
-    _tell_if_unchecked(run)
-    console.print(f"report: {write_report(run)}", highlight=False)
+    if (len(runs) > 1) != (output is not None):
+        expected = "a folder to write" if output is None else "two runs or more to compare"
+        raise typer.BadParameter(f"expected {expected}", param_hint="--output")
+    for run in runs:
+        _tell_if_unchecked(run)
+    if output is None:
+        console.print(f"report: {write_report(runs[0])}", highlight=False)
+        return
+    for table in compare_runs(runs, output):
+        show(table, console)
+    console.print(f"report: {output / PAGE}", markup=False, highlight=False)
 
 
 def predict(
@@ -88,7 +107,7 @@ def _print_predicted(found: "Predicted", output: Path) -> None:
         found.rows,
     )
     print_left_out(found.left_out)
-    console.print(f"report: {output / 'report.html'}", highlight=False)
+    console.print(f"report: {output / PAGE}", highlight=False)
 
 
 def evaluate(

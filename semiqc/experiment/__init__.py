@@ -3,9 +3,11 @@
 ``run`` does all that the settings ask and keeps every training, prediction and fitted estimator as
 a stage of the run folder, so that a stopped or changed run repeats only what it must. What a
 finished run can be used for stands beside it: ``predict_images`` for new studies,
-``evaluate_elsewhere`` for another data set, ``export_run`` for other programs.
+``evaluate_elsewhere`` for another data set, ``compare_runs`` beside other runs, ``export_run`` for
+other programs.
 """
 
+from semiqc.experiment.comparing import compare_runs
 from semiqc.experiment.elsewhere import evaluate_elsewhere
 from semiqc.experiment.export_run import export_run
 from semiqc.experiment.fan_out import usual_jobs
@@ -27,6 +29,7 @@ __all__ = [
     "SettingsError",
     "Silent",
     "Terminal",
+    "compare_runs",
     "evaluate_elsewhere",
     "export_run",
     "json_schema",

@@ -47,7 +47,7 @@ class Answer:
 
 def answers(data: ReportData) -> list[Answer]:
     """Whether quality control helped, and whether the unlabelled studies did."""
-    control, how = _control(data)
+    control, how = control_of(data)
     missing = (
         "No scenario of this run takes pseudo-labels without quality control; add one, such as"
         " --set 'gates=[all, random, consensus]'."
@@ -64,7 +64,7 @@ def answers(data: ReportData) -> list[Answer]:
     ]
 
 
-def _control(data: ReportData) -> tuple[str, str]:
+def control_of(data: ReportData) -> tuple[str, str]:
     """The scenario like the one of reference without its choice, and what it does instead."""
     keys = [key for key, _ in data.scenarios]
     by_chance = data.by_chance.get(data.reference_scenario, "")

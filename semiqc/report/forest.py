@@ -5,9 +5,10 @@ of being cut, and follow light and dark.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from semiqc.measuring.statistics import Comparison
 from semiqc.pages.table import interval_text, number_text
 from semiqc.report.data import ReportData
 from semiqc.report.paired import changes, compare_scenarios
@@ -60,26 +61,62 @@ class Forest:
     ticks: Sequence[tuple[float, str]]
 
 
+@dataclass(frozen=True)
+class Difference:
+    """What a row is made of.
+
+    Args:
+        title: Of the row.
+        colour: Of the row.
+        of_studies: Difference of every study.
+        found: The comparison of them.
+        is_reference: Whether it is the one that the report is about.
+    """
+
+    title: str
+    colour: str
+    of_studies: Mapping[str, float]
+    found: Comparison
+    is_reference: bool = False
+
+
 def forest(data: ReportData) -> Forest | None:
     """Mean difference in Dice of every scenario from the baseline; None where there is none."""
-    baseline = data.overlap_of(data.baseline_scenario)
-    found = {
-        key: changes(data.overlap_of(key), baseline)
-        for key, _ in data.scenarios
-        if key != data.baseline_scenario
-    }
-    found = {key: of_studies for key, of_studies in found.items() if of_studies}
-    if not found:
+    base = data.baseline_scenario
+    keys = [key for key, _ in data.scenarios if key != base]
+    return forest_of(data.scenario_title(base), [difference(data, key, base) for key in keys])
+
+
+def difference(data: ReportData, key: str, other: str, title: str = "") -> Difference:
+    """The row of a scenario against another one; its title is that of the scenario."""
+    return Difference(
+        title or data.scenario_title(key),
+        data.colours[key],
+        changes(data.overlap_of(key), data.overlap_of(other)),
+        compare_scenarios(data, key, other),
+        key == data.reference_scenario,
+    )
+
+
+def forest_of(baseline: str, differences: Sequence[Difference]) -> Forest | None:
+    """Differences that are known over one axis; None where none is.
+
+    Args:
+        baseline: What is compared with.
+        differences: From the top.
+    """
+    known = [one for one in differences if one.of_studies]
+    if not known:
         return None
-    low, high, step = _axis([c for of_studies in found.values() for c in of_studies.values()])
+    low, high, step = _axis([c for one in known for c in one.of_studies.values()])
 
     def place(value: float) -> float:
         return 100 * (value - low) / (high - low)
 
     ticks = [low + n * step for n in range(round((high - low) / step) + 1)]
     return Forest(
-        data.scenario_title(data.baseline_scenario),
-        [_row(data, key, low, high) for key in found],
+        baseline,
+        [_row(one, low, high) for one in known],
         place(0),
         [(place(tick), number_text(tick, 3 if step < 0.01 else 2, signed=True)) for tick in ticks],
     )
@@ -94,22 +131,20 @@ def _axis(values: Sequence[float]) -> tuple[float, float, float]:
     return step * math.floor(low / step), step * math.ceil(high / step) or step, step
 
 
-def _row(data: ReportData, key: str, low: float, high: float) -> ForestRow:
-    """The row of a scenario on an axis from ``low`` to ``high``."""
-    values, baseline = data.overlap_of(key), data.overlap_of(data.baseline_scenario)
-    of_studies = changes(values, baseline)
-    found = compare_scenarios(data, key, data.baseline_scenario)
-    better = sum(change > 0 for change in of_studies.values())
+def _row(one: Difference, low: float, high: float) -> ForestRow:
+    """A row on an axis from ``low`` to ``high``."""
+    found, of_studies = one.found, one.of_studies.values()
+    better = sum(change > 0 for change in of_studies)
     interval, ends = "", None
     if not math.isnan(found.interval[0]):
         interval = interval_text(found.interval, 3)
         left, right = (100 * (end - low) / (high - low) for end in found.interval)
         ends = (max(0.0, left), min(100.0, right))
-    dots = sorted(of_studies.values()) if len(of_studies) <= MOST_DOTS else []
+    dots = sorted(of_studies) if len(of_studies) <= MOST_DOTS else []
     return ForestRow(
-        data.scenario_title(key),
-        data.colours[key],
-        key == data.reference_scenario,
+        one.title,
+        one.colour,
+        one.is_reference,
         100 * (found.mean_difference - low) / (high - low),
         ends,
         [100 * (change - low) / (high - low) for change in dots],
