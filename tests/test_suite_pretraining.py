@@ -60,6 +60,7 @@ def test_a_suite_and_its_card_are_left_and_nothing_else(made):
     assert (card.phantoms["studies"], card.phantoms["variety"]) == (4, "random")
     assert card.suite["changes"] == ["seggen.times=2", "seggen.times=1"]
     assert card.patients.startswith("none")
+    assert suite.training.directions == ()
 
 
 def test_a_killed_command_goes_on_behind_its_phantoms(made, tmp_path, monkeypatch):

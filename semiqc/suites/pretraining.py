@@ -98,7 +98,7 @@ def pretrain_suite(
 def _published(settings: SuitePretraining, made: Suite, folder: Path, command: str) -> SuiteCard:
     """Write suite and card into a folder."""
     shutil.rmtree(folder, ignore_errors=True)
-    suite = _renamed(made, settings.seed)
+    suite = _for_strangers(made, settings.seed)
     suite.save(folder)
     own = settings.model_dump(mode="json", exclude=set(PhantomSettings.model_fields))
     card = SuiteCard(
@@ -132,10 +132,11 @@ def _tell(tick: Tick, done: int, _: int) -> None:
     tick(done, {})
 
 
-def _renamed(suite: Suite, seed: int) -> Suite:
+def _for_strangers(suite: Suite, seed: int) -> Suite:
     """The suite whose phantoms have names that tell them from those of another seed.
 
-    Else a user's own phantoms, which have the same names, would count as learned from.
+    Else a user's own phantoms, which have the same names, would count as learned from. Where the
+    axes of a phantom point is nothing to warn by: images lie as scanners lay them.
     """
     learned = suite.training
     named = [
@@ -144,4 +145,4 @@ def _renamed(suite: Suite, seed: int) -> Suite:
     ]
     names, weighing, subjects = named
     training = replace(learned, names=names, weighing=weighing, subjects=subjects)
-    return replace(suite, training=training)
+    return replace(suite, training=replace(training, directions=()))
