@@ -4,7 +4,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian, generate_uid
+from pydicom.uid import DeflatedExplicitVRLittleEndian, SegmentationStorage, generate_uid
 
 from semiqc.exchange.readers.dicom import files
 from semiqc.exchange.readers.dicom.elements import slice_distance
@@ -72,3 +72,52 @@ def test_deflated_data_that_was_changed_is_refused_in_words(tmp_path):
             said = str(error)
             break
     assert "a.dcm: " in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"PhotometricInterpretation": "MONOCHROME1"}, "expected grey values .*got MONOCHROME1"),
+        ({"SamplesPerPixel": 3}, "expected grey values"),
+        ({"Rows": 0}, r"size must be positive, .* pixels at most, got \(0, 4\)"),
+        ({"Rows": 65535, "Columns": 65535}, "size must be positive, .* at most, got"),
+        ({"PixelSpacing": [1.5, 0]}, "spacing must be positive mm"),
+        ({"PixelSpacing": ["1e30", "1.5"]}, "spacing must be positive mm"),
+        ({"ImageOrientationPatient": [1, 0, 0]}, "expected 6 numbers"),
+        ({"SOPClassUID": SegmentationStorage}, "a DICOM segmentation, expected an image"),
+    ],
+)
+def test_what_is_no_slice_of_grey_values_is_refused_in_words(tmp_path, changes, reason):
+    path = write(tmp_path / "a.dcm", **changes)
+
+    with pytest.raises(UnusableError, match=rf"^a\.dcm: .*{reason}"):
+        read_slices(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "values"),
+    [({}, [0, 1]), ({"RescaleSlope": 2, "RescaleIntercept": -1}, [-1, 1])],
+)
+def test_pixels_are_rescaled(tmp_path, changes, values):
+    path = write(tmp_path / "a.dcm", **changes)
+
+    assert read_pixels([read_slices(path)[0][-1]])[0, 0, :2].tolist() == values
+
+
+@pytest.mark.parametrize(
+    "changes", [{"RescaleSlope": "1e38", "RescaleIntercept": 0}, {"RescaleIntercept": "1e39"}]
+)
+def test_pixels_beyond_all_numbers_are_refused(tmp_path, changes):
+    path = write(tmp_path / "a.dcm", **{"RescaleSlope": 1} | changes)
+
+    with pytest.raises(UnusableError, match=r"^a\.dcm: expected finite pixels of shape \(4, 4\)"):
+        read_pixels([read_slices(path)[0][-1]])
+
+
+def test_pixels_that_became_of_another_size_are_refused(tmp_path):
+    path = write(tmp_path / "a.dcm")
+    piece = read_slices(path)[0][-1]
+    write(path, Rows=2, PixelData=bytes(16))
+
+    with pytest.raises(UnusableError, match=r"shape \(4, 4\), got \(2, 4\)"):
+        read_pixels([piece])
