@@ -121,13 +121,15 @@ def write_sources(folder: Path, count: int) -> None:
             study = hearts[number % HEARTS]
             mm = study.spacing[::-1]
             noise = np.random.default_rng(number).normal(0, NOISE, study.image[0].shape)
-            _write(folder / "images" / name, np.rint(study.image[0] + noise).astype(np.int16), mm)
-            _write(folder / "labels" / name, np.asarray(study.labels), mm)
+            write_nifti(
+                folder / "images" / name, np.rint(study.image[0] + noise).astype(np.int16), mm
+            )
+            write_nifti(folder / "labels" / name, np.asarray(study.labels), mm)
         rows.append(f"{name.split('.')[0]},images/{name},labels/{name}")
     write_text(folder / "manifest.csv", "\n".join(rows) + "\n")
 
 
-def _write(path: Path, voxels: NDArray[np.integer], mm: Sequence[float]) -> None:
+def write_nifti(path: Path, voxels: NDArray[np.integer], mm: Sequence[float]) -> None:
     """Write ``[T, Z, Y, X]`` with voxels of these lengths along ``x``, ``y`` and ``z``."""
     image = nib.Nifti1Image(voxels.T, np.diag((-mm[0], -mm[1], mm[2], 1.0)))
     image.header.set_xyzt_units("mm")

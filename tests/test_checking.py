@@ -1,15 +1,22 @@
+import io
+
 import numpy as np
 import pytest
+from rich.console import Console
 from source_builders import AFFINE, acdc, heart, nnunet, pixels, save
 from test_readers_dicom import series
 from test_readers_formats import h5, ukbb
 
 from semiqc.checking import check_folder
 from semiqc.checking.drafting import draft
-from semiqc.checking.survey import UNKNOWN_MM, Found
+from semiqc.checking.survey import UNKNOWN_MM, Found, Survey
 from semiqc.cli.app import main
+from semiqc.cli.check import _print_studies
 from semiqc.exchange.importing import import_data
+from semiqc.experiment import estimating
+from semiqc.experiment.estimating import Estimate
 from semiqc.experiment.settings_file import read_settings
+from semiqc.schemes import SHORT_AXIS
 
 
 def plain(folder):
@@ -126,7 +133,8 @@ def test_the_draft_follows_the_data():
     assert (drafted.labelled, drafted.qc, drafted.test, drafted.unlabelled) == (5, 2, 3, 30)
     assert drafted.k == 10
     assert drafted.patch == (96, 128)
-    assert drafted.store_bytes == 40 * 10 * 8 * 200 * 240 * 3
+    assert (drafted.frames, drafted.labelled_frames, drafted.size) == (10, 1, (8, 200, 240))
+    assert drafted.store_bytes == 40 * 10 * 8 * 200 * 240 * 1.5
 
 
 def test_drafts_are_not_replaced_unasked(tmp_path):
@@ -140,10 +148,43 @@ def test_drafts_are_not_replaced_unasked(tmp_path):
 def test_the_command_says_what_there_is(tmp_path, capsys):
     acdc(tmp_path / "data", labels=True)
 
-    assert main(["check", str(tmp_path / "data"), "-o", str(tmp_path / "out")]) == 0
+    assert main(["check", str(tmp_path / "data"), "-o", str(tmp_path / "out"), "--no-time"]) == 0
     said = capsys.readouterr().out
-    for expected in ("layout: acdc: folders with Info.cfg", "1 studies can be used", "RV", "GB"):
+    for expected in ("layout: acdc: folders with Info.cfg", "1 studies can be used", "RV"):
         assert expected in said
+    assert "GB" not in said
+
+
+def test_the_command_says_what_a_run_with_the_draft_takes(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def told(settings, extent):
+        asked.append((settings.split.test, extent.unlabelled, extent.size))
+        return Estimate(7200, 3e9)
+
+    monkeypatch.setattr(estimating, "estimate_run", told)
+    acdc(tmp_path / "data", labels=True)
+
+    assert main(["check", str(tmp_path / "data"), "-o", str(tmp_path / "out")]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "takes about 2 hours of one processor core and 3 GB of disk" in said
+    assert asked == [(1, 0, (3, 6, 7))]
+
+
+def test_a_study_takes_one_line_of_eighty_columns(tmp_path, monkeypatch):
+    said = io.StringIO()
+    monkeypatch.setattr("semiqc.cli.output.console", Console(file=said, width=80, markup=False))
+    names = [f"patient{number:03d}_ED" for number in (1, 2)]
+    found = [
+        Found(n, n[:-3], "DCM", "train", (30, 10, 256, 216), (10.0, 1.5625, 1.5625), 2, (), (0, 0))
+        for n in names
+    ]
+    _print_studies(Survey(SHORT_AXIS, 1, found))
+
+    lines = [line for line in said.getvalue().splitlines() if "patient" in line]
+    assert len(lines) == 2
+    for cell in ("patient001_ED", "patient001 ", "DCM", "2 of 30", "10 x 256 x 216", "10 x 1.56"):
+        assert cell in lines[0]
 
 
 def test_too_few_labels_for_a_run_are_said(tmp_path):

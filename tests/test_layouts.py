@@ -158,7 +158,7 @@ def measured(*fast: str) -> list[object]:
 def test_a_layout_is_checked_imported_and_found_again(layout, tmp_path):
     source, store = written(layout, tmp_path / "in"), tmp_path / "store.h5"
 
-    assert said("check", source, "-o", tmp_path / "draft") == 0
+    assert said("check", source, "-o", tmp_path / "draft", "--no-time") == 0
     drafted = read_settings(tmp_path / "draft" / "settings.yaml")
     assert said("import", drafted.data, store, "--layout", drafted.importing.layout) == 0
     studies = list(Store(store))
@@ -199,7 +199,7 @@ RUN = (
 @pytest.mark.parametrize("layout", [name for name in LAYOUTS if name not in UNLABELLED])
 def test_a_run_learns_from_a_layout_and_is_exported(layout, tmp_path):
     source, run = written(layout, tmp_path / "in"), tmp_path / "run"
-    assert said("check", source, "-o", tmp_path / "draft") == 0
+    assert said("check", source, "-o", tmp_path / "draft", "--no-time") == 0
     settings = [part for one in RUN for part in ("--set", one)]
 
     assert said("run", tmp_path / "draft" / "settings.yaml", *settings, "-o", run) == 0

@@ -1,11 +1,9 @@
-"""A settings file drafted from the data, and what a run with it takes."""
+"""A settings file drafted from the data."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from segmenters.training import TrainingSettings
 from semiqc.checking.survey import Found
@@ -13,27 +11,13 @@ from semiqc.checking.survey import Found
 MARGIN = 1.5
 """Of a patch over the box around the structures."""
 
+BYTES_OF_VOXEL = 1.5
+"""In a store: two of a compressed image, and labels of few frames."""
+
 LEAST_PATCH, MOST_PATCH, MULTIPLE = 32, 192, 16
 
 SHARE_OF_CANDIDATES = 3
 """The gate takes one of so many unlabelled subjects."""
-
-CONVOLUTIONS = 22
-"""Of 32 channels at full size, that a step of a U-Net of five levels is worth: on each level about
-4.5, for channels double where pixels become a quarter."""
-
-TRIES = 12
-"""Of the convolution that is timed; the fastest counts, in time of the processor: other
-programs slow the others."""
-
-TRAININGS = 12
-"""Of a run with the default scenarios and estimators, in units of one of ``training.steps``."""
-
-BYTES_OF_RUN = 2.5
-"""Of predictions and uncertainty of a run, for each byte of its store."""
-
-MODELS_BYTES = 3e8
-"""Of networks and estimators."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +33,9 @@ class Draft:
         patch: Rows and columns.
         steps: Of a training.
         spacing_mm: In plane, of the store.
+        frames: Of a study, the mean.
+        labelled_frames: Of a study with labels, the mean.
+        size: Slices, rows and columns in the store, the median.
         store_bytes: Size of the store.
     """
 
@@ -60,12 +47,10 @@ class Draft:
     patch: tuple[int, int]
     steps: int
     spacing_mm: float
+    frames: float
+    labelled_frames: float
+    size: tuple[int, int, int]
     store_bytes: float
-
-    @property
-    def disk_bytes(self) -> float:
-        """What store and run take together, roughly."""
-        return self.store_bytes * (1 + BYTES_OF_RUN) + MODELS_BYTES
 
 
 def draft(studies: Sequence[Found]) -> Draft:
@@ -75,7 +60,10 @@ def draft(studies: Sequence[Found]) -> Draft:
     train, qc, test = _roles(len(labelled), len(bare))
     unlabelled = max(0, len(labelled) - train - qc - test) + len(bare)
     mm = float(np.median([np.mean(one.spacing[1:]) for one in studies]))
-    voxels = sum(np.prod(one.shape) * one.spacing[1] * one.spacing[2] / mm**2 for one in studies)
+    sizes = np.array([_size(one, mm) for one in studies])
+    frames = np.array([one.shape[0] for one in studies])
+    known = [one.labelled for one in studies if one.labelled]
+    slices, rows, columns = np.rint(np.median(sizes, axis=0)).astype(int).tolist()
     return Draft(
         labelled=train,
         qc=qc,
@@ -85,8 +73,17 @@ def draft(studies: Sequence[Found]) -> Draft:
         patch=(_patch(studies, 0, mm), _patch(studies, 1, mm)),
         steps=TrainingSettings().steps,
         spacing_mm=mm,
-        store_bytes=float(voxels) * 3,
+        frames=float(frames.mean()),
+        labelled_frames=float(np.mean(known)) if known else 0.0,
+        size=(slices, rows, columns),
+        store_bytes=float((sizes.prod(axis=1) * frames).sum()) * BYTES_OF_VOXEL,
     )
+
+
+def _size(study: Found, mm: float) -> tuple[float, float, float]:
+    """Slices, rows and columns of a study with pixels of that many mm."""
+    (_, slices, rows, columns), (_, of_row, of_column) = study.shape, study.spacing
+    return slices, rows * of_row / mm, columns * of_column / mm
 
 
 def _roles(labelled: int, bare: int) -> tuple[int, int, int]:
@@ -106,19 +103,6 @@ def _patch(studies: Sequence[Found], axis: int, mm: float) -> int:
     wanted = min(np.quantile(boxes, 0.9) * MARGIN, max(sizes)) if boxes else np.median(sizes)
     pixels = int(np.ceil(wanted / mm / MULTIPLE)) * MULTIPLE
     return min(max(pixels, LEAST_PATCH), MOST_PATCH)
-
-
-def seconds_of_run(drafted: Draft) -> float:
-    """How long a run takes on this machine, by a convolution that is timed; within a few times."""
-    layer = torch.nn.Conv2d(32, 32, 3, padding=1)
-    batch = torch.rand(2, 32, *drafted.patch)
-    taken = []
-    for _ in range(TRIES):
-        begin = time.process_time()
-        layer(batch).mean().backward()
-        taken.append((time.process_time() - begin) / torch.get_num_threads())
-    step = min(taken) / len(batch) * TrainingSettings().batch_size * CONVOLUTIONS
-    return step * drafted.steps * TRAININGS
 
 
 def settings_text(drafted: Draft, data: str, layout: str) -> str:

@@ -24,9 +24,13 @@ def check(
     labels: Labels = None,
     subjects: Subjects = None,
     overwrite: Overwrite = False,
+    is_timed: Annotated[
+        bool, typer.Option("--time/--no-time", help="Say how long a run takes; half a minute.")
+    ] = True,
 ) -> None:
     """Look at data: layout, labels, duplicates, leaks; draft settings, say what a run takes."""
     from semiqc.checking import check_folder
+    from semiqc.checking.checking import SETTINGS
     from semiqc.schemes import read_scheme
 
     with bar("check") as tick:
@@ -40,6 +44,8 @@ def check(
             on_progress=tick,
         )
     _print_checked(found)
+    if found.draft and is_timed:
+        _print_cost(found.draft, output / SETTINGS)
 
 
 def _print_checked(found: "Checked") -> None:
@@ -50,22 +56,30 @@ def _print_checked(found: "Checked") -> None:
     for note in found.survey.notes:
         _say(f"note: {note}")
     print_left_out([(one.name, one.reason) for one in found.survey.left_out])
-    if found.draft:
-        _print_cost(found.draft)
     for path in found.written:
         _say(f"drafted: {path}")
 
 
 def _print_studies(survey: "Survey") -> None:
-    columns = ("study", "subject", "group", "split", "frames", "labelled", "z, y, x", "mm")
-    rows = [
-        (
-            one.name, one.subject, one.group, one.split, one.shape[0], one.labelled,
-            " x ".join(map(str, one.shape[1:])), " x ".join(f"{mm:.2f}" for mm in one.spacing),
-        )
-        for one in survey.studies
-    ]  # fmt: skip
-    print_table(f"{len(survey.studies)} studies can be used", columns, rows)
+    """A line for each study, within 80 columns; columns that say nothing are left out."""
+    told = {
+        "study": [one.name for one in survey.studies],
+        "subject": [one.subject if one.subject != one.name else "" for one in survey.studies],
+        "group": [one.group for one in survey.studies],
+        "split": [one.split for one in survey.studies],
+        "labelled": [f"{one.labelled} of {one.shape[0]}" for one in survey.studies],
+        "z, y, x": [" x ".join(map(str, one.shape[1:])) for one in survey.studies],
+        "mm": [_mm(one.spacing) for one in survey.studies],
+    }
+    columns = [name for name, cells in told.items() if any(cells)]
+    rows = list(zip(*(told[name] for name in columns), strict=True))
+    print_table(f"{len(survey.studies)} studies can be used", columns, rows, is_wide=True)
+
+
+def _mm(spacing: tuple[float, float, float]) -> str:
+    """Distance of slices, and length of pixels once where they are square."""
+    z, y, x = (f"{mm:.3g}" for mm in spacing)
+    return " x ".join((z, y) if x == y else (z, y, x))
 
 
 def _print_labels(survey: "Survey") -> None:
@@ -79,14 +93,18 @@ def _print_labels(survey: "Survey") -> None:
     print_table(f"labels ({survey.scheme.name})", ("value", "class", "studies", "ml"), rows)
 
 
-def _print_cost(draft: "Draft") -> None:
-    from semiqc.checking.drafting import seconds_of_run
+def _print_cost(draft: "Draft", settings: Path) -> None:
+    """Time and disk of a run with settings that were drafted."""
+    from semiqc.experiment import read_settings
+    from semiqc.experiment.estimating import Extent, estimate_run
 
-    hours = seconds_of_run(draft) / 3600
-    _say(
-        f"a run takes about {hours:.1f} hours on this machine's processor (by a timed convolution;"
-        f" right within a factor of three) and {draft.disk_bytes / 1e9:.1f} GB of disk"
-    )
+    extent = Extent(
+        draft.labelled, draft.qc, draft.test, draft.unlabelled, draft.frames,
+        draft.labelled_frames, draft.size, draft.store_bytes,
+    )  # fmt: skip
+    with bar("time a few steps of everything"):
+        found = estimate_run(read_settings(settings), extent)
+    _say(f"{found.said}; timed by a few steps of everything, right within a factor of two")
 
 
 def _say(line: str) -> None:

@@ -29,7 +29,9 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, is_wide: bool = False
+) -> None:
     """A table with a title above it.
 
     Args:
@@ -37,10 +39,13 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
         columns: Headings.
         rows: Cells in the order of ``columns``; each is shown as ``str`` gives it. Brackets are no
             markup, for names of studies may have some.
+        is_wide: Whether there are many columns, which then have no lines between them.
     """
+    from rich.box import HEAVY_HEAD, SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    box, left = (SIMPLE_HEAD, 0) if is_wide else (HEAVY_HEAD, 1)
+    table = Table(title=title, title_justify="left", box=box, padding=(0, 1, 0, left))
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:

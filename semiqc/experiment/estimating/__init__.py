@@ -1,0 +1,6 @@
+"""How long a run takes on this machine and how much disk it needs, told before it begins."""
+
+from semiqc.experiment.estimating.estimate import Estimate, estimate_run
+from semiqc.experiment.estimating.work import Extent
+
+__all__ = ["Estimate", "Extent", "estimate_run"]

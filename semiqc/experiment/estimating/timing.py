@@ -1,0 +1,156 @@
+"""What the parts of a run take on this machine: a few of each are done on phantoms."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from qc import ESTIMATORS, Graded
+from qc.estimators.registry import make_estimator
+from segmenters import CRF, SEGMENTERS, NetworkSegmenter, segment
+from segmenters.training import SCRATCH
+from semiqc.experiment.settings import Settings
+from semiqc.phantom.dataset import PhantomRecipe
+from semiqc.phantom.scanner import PROFILES
+from semiqc.schemes import SHORT_AXIS
+from semiqc.study import Prediction, Study
+from semiqc.work.arguments import GIVEN, parameters_of
+
+FEW, MORE = 1, 3
+"""Steps of two trainings, whose difference is what a step takes."""
+
+FRAMES = 2
+"""Of a phantom, both labelled."""
+
+SHIFT = 3
+"""Pixels by which a segmentation is made worse."""
+
+LARGEST_PHANTOM = 512
+"""Rows and columns; larger studies are timed by smaller phantoms."""
+
+STEPS = "steps"
+"""Argument of an estimator that learns in so many steps, however much it is given."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Seconds, of one processor core or with a GPU as they pass.
+
+    Args:
+        step: Of a training.
+        frame: Segmented by one network.
+        refined_frame: Refined by a dense CRF.
+        fit: Of all estimators, but for what follows from how much is graded.
+        graded_frame: That follows.
+        judged_frame: By all estimators.
+        weights: Parameters of a network.
+    """
+
+    step: float
+    frame: float
+    refined_frame: float
+    fit: float
+    graded_frame: float
+    judged_frame: float
+    weights: int
+
+
+def rates_of(settings: Settings, size: tuple[int, int, int]) -> Rates:
+    """What the parts of a run take.
+
+    Args:
+        settings: Of the run.
+        size: Slices, rows and columns of a study on the segmenters' grid.
+    """
+    studies = _phantoms(size)
+    step, segmenter = _step(settings, studies)
+    frame = _seconds(lambda: list(segment(segmenter, studies[0], clean=settings.segmenter.clean)))
+    compared = settings.compared().values()
+    refined = 0.0
+    if any(one.refine for one in compared):
+        refined = _seconds(lambda: list(segment(segmenter, studies[0], refine=CRF()))) - frame
+    fit, graded, judged = 0.0, 0.0, 0.0
+    if any(one.gate != "none" for one in compared) and settings.qc.suite is None:
+        for name in settings.estimators:
+            of_one = _estimator(name, settings, studies)
+            fit, graded, judged = (
+                a + b for a, b in zip((fit, graded, judged), of_one, strict=True)
+            )
+    weights = sum(one.numel() for one in segmenter.network_.parameters())
+    return Rates(step, frame / FRAMES, max(0.0, refined) / FRAMES, fit, graded, judged, weights)
+
+
+def _phantoms(size: tuple[int, int, int]) -> list[Study]:
+    """Three hearts of about that size."""
+    slices, rows, columns = size
+    edge = min(max(32, round((rows * columns) ** 0.5)), LARGEST_PHANTOM)
+    recipe = PhantomRecipe(
+        "short-axis", edge, slices, FRAMES, tuple(PROFILES), 0.25, "usual", None, seed=0
+    )
+    return [recipe.study(number) for number in range(3)]
+
+
+def _step(settings: Settings, studies: Sequence[Study]) -> tuple[float, NetworkSegmenter]:
+    """Seconds of a step, and the segmenter that was trained a little."""
+    network = settings.segmenter
+
+    def trained(steps: int) -> NetworkSegmenter:
+        training = replace(settings.training, steps=steps, start=SCRATCH, checkpoint=None)
+        blank = SEGMENTERS[network.kind](SHORT_AXIS, 1, **network.arguments, training=training)
+        return blank.fit(studies)
+
+    segmenter = trained(FEW)
+    few = _seconds(lambda: trained(FEW))
+    more = _seconds(lambda: trained(MORE))
+    return max(0.0, more - few) / (MORE - FEW), segmenter
+
+
+def _estimator(
+    name: str, settings: Settings, studies: Sequence[Study]
+) -> tuple[float, float, float]:
+    """Seconds of a fit, of each frame that it learns from, and of each frame that is judged.
+
+    Those that judge the uncertainty of segmenters by a few numbers take next to nothing. So does
+    what cannot learn from the phantoms' two frames: a judge of curves.
+    """
+    kind = ESTIMATORS[name]
+    if kind.needs_uncertainty:
+        return 0.0, 0.0, 0.0
+    known, new = [_graded(s, shift) for s in studies[:2] for shift in (0, SHIFT)], studies[2]
+    arguments = settings.qc.arguments.get(name, {})
+    parameters = parameters_of(kind, GIVEN)
+
+    def fitted(**changes: Any) -> Any:  # noqa: ANN401
+        return make_estimator(name, SHORT_AXIS, 1, **arguments | changes).fit(known)
+
+    steps = {STEPS: FEW} if STEPS in parameters else {}
+    try:
+        estimator = fitted(**steps)
+        few = _seconds(lambda: fitted(**steps))
+    except ValueError:
+        return 0.0, 0.0, 0.0
+    judged = _seconds(lambda: estimator.predict([_graded(new, SHIFT).prediction])) / FRAMES
+    frames = FRAMES * len(known)
+    if not steps:
+        return 0.0, few / frames, judged
+    step = max(0.0, _seconds(lambda: fitted(**{STEPS: MORE})) - few) / (MORE - FEW)
+    count = arguments.get(STEPS, parameters[STEPS].default)
+    return step * count, max(0.0, few - step * FEW) / frames, judged
+
+
+def _graded(study: Study, shift: int) -> Graded:
+    """A study's own labels, or the same moved aside."""
+    labels = np.roll(np.asarray(study.labels), shift, axis=-1)
+    prediction = Prediction(study.name, study.image, labels, study.spacing)
+    return Graded(prediction, study.labels, not shift, "", study.group, subject=study.subject)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """What some work takes: of one core where it runs on the processor, else as it passes."""
+    clock = time.perf_counter if torch.cuda.is_available() else time.process_time
+    begin = clock()
+    work()
+    return clock() - begin
