@@ -1,6 +1,7 @@
 import contextlib
 import gzip
 import os
+import tracemalloc
 from dataclasses import replace
 
 import nibabel as nib
@@ -9,7 +10,8 @@ import pytest
 from builders import study_of
 from source_builders import AFFINE, FRAMES, SHAPE, pixels, save
 
-from semiqc.images.raw import UnusableError
+from semiqc.images.preparing import prepared
+from semiqc.images.raw import RawStudy, UnusableError
 from semiqc.nifti.files import difference, read_header, read_voxels
 from semiqc.nifti.writing import write_labels, write_map
 from semiqc.schemes import UNLABELLED
@@ -39,6 +41,25 @@ def test_stored_values_are_scaled(tmp_path):
 
     np.testing.assert_array_equal(read(tmp_path / "a.nii"), pixels().T * 0.5 - 3)
     assert read(tmp_path / "a.nii").dtype == np.float32
+
+
+def test_a_scaled_cine_is_read_and_resampled_without_copies_of_it(tmp_path):
+    voxels = np.random.default_rng(0).integers(0, 999, (96, 96, 10, 60)).astype(np.int16)
+    path, size = save(tmp_path / "a.nii", voxels, scl_slope=0.5, scl_inter=3), 4 * voxels.size
+    labels = np.zeros(voxels.T.shape, np.int8)
+    tracemalloc.start()
+    image = read(path)
+    peaks = [tracemalloc.get_traced_memory()[1] / size]
+    tracemalloc.reset_peak()
+    raw = RawStudy("a", image[None], labels, (8.0, 1.0, 1.0), AFFINE)
+    study = prepared(raw, 1.0)
+    peaks.append(tracemalloc.get_traced_memory()[1] / size)
+    tracemalloc.stop()
+
+    assert image.dtype == np.float32
+    assert study.image.shape == (1, *image.shape)
+    assert peaks[0] < 2.2  # What is stored, what is read, and whether it is finite.
+    assert peaks[1] < 2.8  # What is read and what it becomes, with labels and a sample.
 
 
 def test_place_and_spacing_are_those_of_the_header(tmp_path):

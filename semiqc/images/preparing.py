@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from semiqc.images.axes import AS_IT_LIES, turned
 from semiqc.images.plausible import oddities
 from semiqc.images.raw import RawStudy, UnusableError
-from semiqc.images.resampling import resample_image, resample_labels
+from semiqc.images.resampling import length_at, resample_image, resample_labels
 from semiqc.images.sizes import MOST_VOXELS, check_spacing
 from semiqc.study import Geometry, Study
 
@@ -109,11 +109,13 @@ def _resampled(
     raw: RawStudy, source_mm: tuple[float, float], target_mm: tuple[float, float]
 ) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
     """Image and labels on another grid, a frame at a time, since every step makes a copy."""
-    frames = range(raw.image.shape[1])
-    image = np.stack(
-        [resample_image(raw.image[:, frame], source_mm, target_mm) for frame in frames], axis=1
-    )
-    labels = np.stack([resample_labels(frame, source_mm, target_mm) for frame in raw.labels])
+    modalities, frames, slices, *lengths = raw.image.shape
+    wanted = map(length_at, lengths, source_mm, target_mm)
+    size = (frames, slices, *wanted)
+    image, labels = np.empty((modalities, *size), np.float32), np.empty(size, np.int8)
+    for frame in range(frames):
+        image[:, frame] = resample_image(raw.image[:, frame], source_mm, target_mm)
+        labels[frame] = resample_labels(raw.labels[frame], source_mm, target_mm)
     return image, labels
 
 

@@ -162,4 +162,8 @@ def _as_numbers(stored: NDArray[Any], scaling: tuple[float, float] | None) -> ND
         if scaling is None:
             return stored.astype(np.float32)
         slope, intercept = scaling
-        return (stored.astype(np.float64) * slope + intercept).astype(np.float32)
+        # Part by part: of a long cine the numbers of double precision fill a gigabyte.
+        scaled = np.empty(stored.shape, np.float32)
+        for part, target in zip(stored, scaled, strict=True):
+            target[...] = part.astype(np.float64) * slope + intercept
+        return scaled

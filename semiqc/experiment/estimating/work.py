@@ -91,8 +91,8 @@ class _Counter:
         self.extent = extent
         training = settings.training
         self.kinds = len(training.checkpoints(is_validated=settings.split.validation > 0))
-        # What is used stands in a file of its own.
-        self.files = self.kinds + 1
+        # Where there are several kinds, what is used stands in a file of its own besides.
+        self.files = self.kinds + (self.kinds > 1)
         self.candidates = self._seen(extent.unlabelled, settings.segmenter.members)
 
     def all(self) -> Work:
