@@ -12,6 +12,7 @@ from semiqc.checking.drafting import draft
 from semiqc.checking.survey import UNKNOWN_MM, Found, Survey
 from semiqc.cli.app import main
 from semiqc.cli.check import _print_studies
+from semiqc.cli.output import print_table
 from semiqc.exchange.importing import import_data
 from semiqc.experiment import estimating
 from semiqc.experiment.estimating import Estimate
@@ -185,6 +186,17 @@ def test_a_study_takes_one_line_of_eighty_columns(tmp_path, monkeypatch):
     assert len(lines) == 2
     for cell in ("patient001_ED", "patient001 ", "DCM", "2 of 30", "10 x 256 x 216", "10 x 1.56"):
         assert cell in lines[0]
+
+
+def test_of_thousands_of_rows_the_first_are_printed(monkeypatch):
+    said = io.StringIO()
+    monkeypatch.setattr("semiqc.cli.output.console", Console(file=said, width=80, markup=False))
+    monkeypatch.setattr("semiqc.cli.output.MOST_PRINTED", 2)
+    print_table("rows", ("a", "b"), [("first", 1), ("second", 2), ("third", 3)])
+
+    assert "second" in said.getvalue()
+    assert "third" not in said.getvalue()
+    assert said.getvalue().endswith("and 1 more\n")
 
 
 def test_too_few_labels_for_a_run_are_said(tmp_path):

@@ -10,6 +10,9 @@ from typing import Any
 
 from rich.console import Console
 
+MOST_PRINTED = 200
+"""Rows of a table; nobody reads more in a terminal."""
+
 console = Console(markup=False)
 """Without markup: names and paths may have brackets."""
 
@@ -32,7 +35,7 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
 def print_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, is_wide: bool = False
 ) -> None:
-    """A table with a title above it.
+    """A table with a title above it; of very many rows the first, and how many there are beside.
 
     Args:
         title: Printed even where there are no rows.
@@ -48,9 +51,11 @@ def print_table(
     table = Table(title=title, title_justify="left", box=box, padding=(0, 1, 0, left))
     for column in columns:
         table.add_column(column, overflow="fold")
-    for row in rows:
+    for row in rows[:MOST_PRINTED]:
         table.add_row(*(str(cell) for cell in row))
     console.print(table, markup=False)
+    if len(rows) > MOST_PRINTED:
+        console.print(f"and {len(rows) - MOST_PRINTED} more", highlight=False)
 
 
 def print_left_out(refusals: Sequence[tuple[str, str]]) -> None:
