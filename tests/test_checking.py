@@ -135,7 +135,7 @@ def test_the_draft_follows_the_data():
     assert drafted.k == 10
     assert drafted.patch == (96, 128)
     assert (drafted.frames, drafted.labelled_frames, drafted.size) == (10, 1, (8, 200, 240))
-    assert drafted.store_bytes == 40 * 10 * 8 * 200 * 240 * 1.5
+    assert drafted.store_bytes == 40 * 10 * 8 * 200 * 240 * 1.75
 
 
 def test_drafts_are_not_replaced_unasked(tmp_path):

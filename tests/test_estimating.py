@@ -1,14 +1,13 @@
 import math
 from dataclasses import replace
 
-import h5py
-
 from semiqc.experiment.estimating import Extent
 from semiqc.experiment.estimating.estimate import disk_of, seconds_of
 from semiqc.experiment.estimating.timing import Rates, rates_of
 from semiqc.experiment.estimating.work import Work, work_of
 from semiqc.experiment.finished import Finished
 from semiqc.experiment.settings_file import read_settings
+from semiqc.files.hdf5 import open_h5
 
 EXTENT = Extent(3, 3, 3, 5, 6, 2, (3, 32, 32), 1e6)
 """Of the tiny run, whose 14 phantoms have 6 frames each."""
@@ -32,8 +31,7 @@ def test_what_is_counted_is_what_a_run_leaves(finished_run):
     assert work.weights == len(stages(finished_run, "train-*/*.safetensors"))
     kept = 0
     for path in stages(finished_run, "predict-*/predictions.h5"):
-        with h5py.File(path) as file:
-            kept += sum(len(study["labels"]) for study in file.values())
+        kept += sum(len(study["labels"]) for study in open_h5(path).values())
     assert work.kept_frames == work.frames == kept
     assert work.refined_frames == 5 * 6
 
@@ -63,12 +61,16 @@ def test_without_spared_subjects_each_fold_has_a_ladder():
 
 def test_time_and_disk_are_the_sum_of_the_parts():
     work = Work(2, 10, 100, 40, 20, 5, 3, 8, 50)
-    rates = Rates(0.5, 0.25, 1.0, 7.0, 0.125, 0.0625, 1000)
+    rates = Rates(0.5, 0.25, 1.0, 7.0, 0.125, 0.0625, 1000, 500.0)
 
-    assert seconds_of(work, rates, 10) == 10 + 25 + 5 + 3 * (7 + 1) + 50 * 0.0625
+    assert (
+        seconds_of(work, rates, 10) - seconds_of(Work(), rates, 10)
+        == 10 + 25 + 5 + 3 * (7 + 1) + 50 * 0.0625
+    )
     empty = disk_of(Work(), rates, EXTENT)
     assert empty == EXTENT.store_bytes
     assert disk_of(Work(weights=10), rates, EXTENT) == empty + 40_000
+    assert disk_of(Work(fits=5), rates, EXTENT) == empty + 6 * 500
 
 
 def test_everything_that_a_run_does_is_timed():
@@ -85,3 +87,4 @@ def test_everything_that_a_run_does_is_timed():
     assert min(rates.frame, rates.graded_frame, rates.judged_frame) > 0
     assert min(rates.step, rates.fit) >= 0
     assert rates.weights > 100
+    assert rates.estimator_bytes > 1000

@@ -11,7 +11,7 @@ from semiqc.checking.survey import Found
 MARGIN = 1.5
 """Of a patch over the box around the structures."""
 
-BYTES_OF_VOXEL = 1.5
+BYTES_OF_VOXEL = 1.75
 """In a store: two of a compressed image, and labels of few frames."""
 
 LEAST_PATCH, MOST_PATCH, MULTIPLE = 32, 192, 16

@@ -8,10 +8,13 @@ from semiqc.experiment.estimating.timing import Rates, rates_of
 from semiqc.experiment.estimating.work import Extent, Work, work_of
 from semiqc.experiment.settings import Settings
 
-LABELS_BYTES, MAPS_BYTES = 0.03, 0.6
+LABELS_BYTES, MAPS_BYTES = 0.06, 0.6
 """Of a voxel in a file of predictions: its compressed label, and its two maps of uncertainty."""
 
 BYTES_OF_WEIGHT = 4
+
+BEGIN_AND_REPORT = 15.0
+"""Seconds of every run, whatever it does."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ def seconds_of(work: Work, rates: Rates, steps: int) -> float:
     """Time of some work, where a training has so many steps."""
     fit = rates.fit + rates.graded_frame * work.graded_frames
     return (
-        work.trainings * steps * rates.step
+        BEGIN_AND_REPORT
+        + work.trainings * steps * rates.step
         + work.frames * rates.frame
         + work.refined_frames * rates.refined_frame
         + work.fits * fit
@@ -65,4 +69,7 @@ def disk_of(work: Work, rates: Rates, extent: Extent) -> float:
     slices, rows, columns = extent.size
     voxels = slices * rows * columns
     kept = work.kept_frames * LABELS_BYTES + work.uncertain_frames * MAPS_BYTES
-    return extent.store_bytes + kept * voxels + work.weights * rates.weights * BYTES_OF_WEIGHT
+    # Each estimator is kept as it was fitted, by folds and to all, and once more as a result.
+    estimators = (work.fits + 1) * rates.estimator_bytes if work.fits else 0
+    networks = work.weights * rates.weights * BYTES_OF_WEIGHT
+    return extent.store_bytes + kept * voxels + networks + estimators

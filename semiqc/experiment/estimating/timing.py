@@ -31,6 +31,8 @@ SHIFT = 3
 LARGEST_PHANTOM = 512
 """Rows and columns; larger studies are timed by smaller phantoms."""
 
+NOTHING = (0.0, 0.0, 0.0, 0.0)
+
 STEPS = "steps"
 """Argument of an estimator that learns in so many steps, however much it is given."""
 
@@ -47,6 +49,7 @@ class Rates:
         graded_frame: That follows.
         judged_frame: By all estimators.
         weights: Parameters of a network.
+        estimator_bytes: Of all estimators, as they are kept.
     """
 
     step: float
@@ -56,6 +59,7 @@ class Rates:
     graded_frame: float
     judged_frame: float
     weights: int
+    estimator_bytes: float
 
 
 def rates_of(settings: Settings, size: tuple[int, int, int]) -> Rates:
@@ -72,15 +76,13 @@ def rates_of(settings: Settings, size: tuple[int, int, int]) -> Rates:
     refined = 0.0
     if any(one.refine for one in compared):
         refined = _seconds(lambda: list(segment(segmenter, studies[0], refine=CRF()))) - frame
-    fit, graded, judged = 0.0, 0.0, 0.0
-    if any(one.gate != "none" for one in compared) and settings.qc.suite is None:
-        for name in settings.estimators:
-            of_one = _estimator(name, settings, studies)
-            fit, graded, judged = (
-                a + b for a, b in zip((fit, graded, judged), of_one, strict=True)
-            )
+    is_fitted = any(one.gate != "none" for one in compared) and settings.qc.suite is None
+    names = settings.estimators if is_fitted else ()
+    judges = np.array([NOTHING, *(_estimator(name, settings, studies) for name in names)])
+    fit, graded, judged, kept = judges.sum(axis=0).tolist()
     weights = sum(one.numel() for one in segmenter.network_.parameters())
-    return Rates(step, frame / FRAMES, max(0.0, refined) / FRAMES, fit, graded, judged, weights)
+    each = frame / FRAMES, max(0.0, refined) / FRAMES
+    return Rates(step, *each, fit, graded, judged, weights, kept)
 
 
 def _phantoms(size: tuple[int, int, int]) -> list[Study]:
@@ -110,15 +112,15 @@ def _step(settings: Settings, studies: Sequence[Study]) -> tuple[float, NetworkS
 
 def _estimator(
     name: str, settings: Settings, studies: Sequence[Study]
-) -> tuple[float, float, float]:
-    """Seconds of a fit, of each frame that it learns from, and of each frame that is judged.
+) -> tuple[float, float, float, float]:
+    """Seconds of a fit, of each frame that it learns from and that is judged; bytes that are kept.
 
     Those that judge the uncertainty of segmenters by a few numbers take next to nothing. So does
     what cannot learn from the phantoms' two frames: a judge of curves.
     """
     kind = ESTIMATORS[name]
     if kind.needs_uncertainty:
-        return 0.0, 0.0, 0.0
+        return NOTHING
     known, new = [_graded(s, shift) for s in studies[:2] for shift in (0, SHIFT)], studies[2]
     arguments = settings.qc.arguments.get(name, {})
     parameters = parameters_of(kind, GIVEN)
@@ -131,14 +133,15 @@ def _estimator(
         estimator = fitted(**steps)
         few = _seconds(lambda: fitted(**steps))
     except ValueError:
-        return 0.0, 0.0, 0.0
+        return NOTHING
     judged = _seconds(lambda: estimator.predict([_graded(new, SHIFT).prediction])) / FRAMES
     frames = FRAMES * len(known)
+    kept = float(sum(array.nbytes for array in estimator.arrays().values()))
     if not steps:
-        return 0.0, few / frames, judged
+        return 0.0, few / frames, judged, kept
     step = max(0.0, _seconds(lambda: fitted(**{STEPS: MORE})) - few) / (MORE - FEW)
     count = arguments.get(STEPS, parameters[STEPS].default)
-    return step * count, max(0.0, few - step * FEW) / frames, judged
+    return step * count, max(0.0, few - step * FEW) / frames, judged, kept
 
 
 def _graded(study: Study, shift: int) -> Graded:
