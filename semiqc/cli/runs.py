@@ -28,6 +28,10 @@ def run(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Run folder; the setting 'output'.")
     ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Folder of segmentations that an expert corrected; setting 'labels'."),
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -41,7 +45,8 @@ def run(
     from semiqc.experiment import Terminal, read_settings, usual_jobs, write_summary
     from semiqc.experiment import run as run_experiment
 
-    chosen = [*(changes or ()), *([f"output={output}"] if output else ())]
+    given = {"output": output, "labels": labels}
+    chosen = [*(changes or ()), *(f"{key}={path}" for key, path in given.items() if path)]
     asked = read_settings(settings, chosen)
     report = run_experiment(asked, Terminal(console), jobs=jobs or usual_jobs(asked))
     write_summary(report.parent, console)

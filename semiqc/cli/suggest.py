@@ -28,7 +28,7 @@ def suggest(
         _say(f"note: {len(rows)} unlabelled studies were judged, fewer than {count}")
     _print_rows(rows, output)
     _say(f"table: {output / 'suggestions.csv'}")
-    _say(f"next: correct {shlex.quote(str(output / 'prelabels'))} in a program such as 3D Slicer")
+    _print_next(run, output)
 
 
 def _print_rows(rows: "list[SuggestionRow]", output: Path) -> None:
@@ -41,6 +41,24 @@ def _print_rows(rows: "list[SuggestionRow]", output: Path) -> None:
             for row in rows
         ],
     )  # fmt: skip
+
+
+def _print_next(run: Path, output: Path) -> None:
+    """How corrected files come into the run."""
+    from semiqc.experiment import Finished
+
+    settings = Finished.in_folder(run).settings
+    if settings.dirty.share:
+        _say("note: with dirty.share, labels of spoilt studies are not taken back by `semiqc run`")
+        return
+    known = settings.labels
+    again = f"semiqc run {shlex.quote(str(run / 'settings.yaml'))} -o {shlex.quote(str(run))}"
+    if known is None:
+        again += f" --labels {shlex.quote(str(output / 'prelabels'))}"
+    where = f"; put them into {known}, beside those of before" if known else ""
+    _say("next: correct the prelabels, such as in 3D Slicer or ITK-SNAP, and remove those that")
+    _say(f"nobody looked at{where}; then")
+    _say(f"  {again}")
 
 
 def _say(line: str) -> None:

@@ -8,7 +8,7 @@ on the grid of the study's source or on the study's own.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from semiqc.nifti.files import difference, read_header
 from semiqc.nifti.grids import own_grid, source_grid
 from semiqc.study import Study
 
-_OF_FRAME = re.compile(r"^(?P<study>.+)_frame(?P<number>\d{1,4})$", re.IGNORECASE)
+FRAME_NAME = re.compile(r"^(?P<study>.+)_frame(?P<number>\d{1,4})$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def find_segmented(source: Path, store: Store) -> tuple[list[SegmentedFile], lis
         try:
             name = safe_name(text)
             path = _only(files)
-            found = _OF_FRAME.match(name)
+            found = FRAME_NAME.match(name)
             if name in names:
                 whole.append(SegmentedFile(path, name, None))
             elif found and found["study"] in names:
@@ -147,6 +147,39 @@ def _fit(
     return -beyond, met
 
 
+def read_frames(
+    file: SegmentedFile, study: Study, values: LabelValues, wanted: Collection[int]
+) -> dict[int, NDArray[np.int8]]:
+    """Labels ``[Z, Y, X]`` of those frames that a file holds, on the study's own grid.
+
+    Those on the grid of the source are resampled as ``semiqc import`` does.
+
+    Args:
+        file: Of the study.
+        study: Whose labels are not looked at.
+        values: How the file's labels are to be understood.
+        wanted: Frames.
+
+    Raises:
+        UnusableError: If the file is broken, lies on another grid, or has other frames or unknown
+            label values.
+    """
+    header, source = read_header(file.path), source_grid(study)
+    is_of_source = source is not None and not difference(source, header)
+    grid = source if source is not None and is_of_source else own_grid(study)
+    if not is_of_source and (differs := difference(grid, header)):
+        # Most programs segment the file that was imported, so that is what is spoken of.
+        differs = difference(source, header) if source else differs
+        raise UnusableError(f"{file.path.name}: {differs}")
+    labels = values.read(file.path, grid, [])
+    frames = _frames(file, study, len(labels))
+    return {
+        frame: _on_own_grid(labels[place], study) if is_of_source else labels[place]
+        for frame, place in frames.items()
+        if frame in wanted
+    }
+
+
 def read_segmented(
     file: SegmentedFile, study: Study, values: LabelValues
 ) -> dict[int, NDArray[np.int8]]:
@@ -163,25 +196,14 @@ def read_segmented(
         UnusableError: If the file is broken, lies on another grid, has other frames or unknown
             label values, or the study has no reference there.
     """
-    header, source = read_header(file.path), source_grid(study)
-    is_of_source = source is not None and not difference(source, header)
-    grid = source if source is not None and is_of_source else own_grid(study)
-    if not is_of_source and (differs := difference(grid, header)):
-        # Most programs segment the file that was imported, so that is what is spoken of.
-        differs = difference(source, header) if source else differs
-        raise UnusableError(f"{file.path.name}: {differs}")
-    labels = values.read(file.path, grid, [])
-    frames = _frames(file, study, len(labels))
-    if not frames:
+    found = read_frames(file, study, values, study.labelled_frames)
+    if not found:
         raise UnusableError(f"{file.path.name}: {study.name} has no reference to grade it by")
-    return {
-        frame: _on_own_grid(labels[place], study) if is_of_source else labels[place]
-        for frame, place in frames.items()
-    }
+    return found
 
 
 def _frames(file: SegmentedFile, study: Study, held: int) -> dict[int, int]:
-    """Place in the file of each labelled frame of the study that it holds.
+    """Place in the file of each frame of the study that it holds.
 
     Raises:
         UnusableError: If the file has other frames than its name says.
@@ -190,8 +212,7 @@ def _frames(file: SegmentedFile, study: Study, held: int) -> dict[int, int]:
     if held != wanted:
         hint = f"; name one of a frame {study.name}_frameTT" if held == 1 else ""
         raise UnusableError(f"{file.path.name}: {held} frames, expected {wanted}{hint}")
-    places = {file.frame: 0} if file.frame is not None else {t: t for t in range(held)}
-    return {t: place for t, place in places.items() if t in study.labelled_frames}
+    return {file.frame: 0} if file.frame is not None else {t: t for t in range(held)}
 
 
 def _on_own_grid(labels: NDArray[np.int8], study: Study) -> NDArray[np.int8]:

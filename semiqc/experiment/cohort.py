@@ -5,6 +5,7 @@ from typing import Self
 
 from semiqc.experiment.data import Data, open_data
 from semiqc.experiment.dirty import with_dirty_pool
+from semiqc.experiment.expert_labels import with_expert_labels
 from semiqc.experiment.settings import Settings
 from semiqc.files.tables import SplitRow
 from semiqc.work.monitor import Monitor
@@ -37,6 +38,8 @@ class Cohort:
         for line in data.notes:
             monitor.note(line)
         split = make_split(settings, data)
+        if settings.labels is not None:
+            data, split = with_expert_labels(settings.labels, data, split, folder, monitor)
         return cls(with_dirty_pool(settings, data, split, folder, monitor), split)
 
 

@@ -33,6 +33,21 @@ STORE = "store.h5"
 
 
 @dataclass(frozen=True)
+class LabelRow:
+    """A frame that an expert labelled since the store was made.
+
+    Args:
+        study: Its name.
+        frame: From 0.
+        file: With the labels on the grid of the store, relative to the run folder.
+    """
+
+    study: str
+    frame: int
+    file: str
+
+
+@dataclass(frozen=True)
 class Data:
     """What a run works on.
 
@@ -42,6 +57,7 @@ class Data:
         spoilt: By name, studies of a dirty pool that take the place of those of the store.
         dirty: How each of these was spoilt.
         files: SHA-256 by path of all files that were imported; none where the data is a store.
+        labels: Frames that an expert labelled since; the store has their labels.
     """
 
     store: Store
@@ -49,6 +65,7 @@ class Data:
     spoilt: Mapping[str, Study] = field(default_factory=dict)
     dirty: tuple[SpoiltRow, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    labels: tuple[LabelRow, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:

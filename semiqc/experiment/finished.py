@@ -175,7 +175,7 @@ class Finished:
         rows: dict[str, Any] = {
             name: read_rows(folder / f"{name}.csv", kind)
             for name, kind in TABLES.items()
-            if name not in ("pseudo", "training", "verdicts")
+            if name not in ("pseudo", "training", "verdicts", "labels")
         }
         rows["training"] = read_log(folder / "training.csv")
         if (folder / CHECKPOINTS).exists():

@@ -32,6 +32,8 @@ def check_ready(settings: Settings) -> Suite | None:
         )
     if settings.data is not None and not settings.data.exists():
         raise ValueError(f"data: {settings.data}: no such file or folder")
+    if settings.labels is not None and not settings.labels.is_dir():
+        raise ValueError(f"labels: {settings.labels}: no such folder")
     if settings.qc.verdicts is not None:
         read_verdicts(settings.qc.verdicts)
     if settings.split.file is not None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from qc import CONSENSUS, Blend, QualityEstimator
 from qc.saving import save_estimator
-from semiqc.experiment.data import Data
+from semiqc.experiment.data import Data, LabelRow
 from semiqc.experiment.fitting import ESTIMATOR
 from semiqc.experiment.overlays import write_overlays
 from semiqc.experiment.trained import Trained
@@ -53,6 +53,7 @@ TABLES: dict[str, type[Any]] = {
     "pseudo": PseudoRow,
     "training": TrainingRow,
     "verdicts": VerdictRow,
+    "labels": LabelRow,
 }
 """Tables of a run by the name of their file in ``results/``."""
 
@@ -99,6 +100,11 @@ class Results:
     def dirty(self) -> Sequence[SpoiltRow]:
         """Which unlabelled studies were spoilt, and how."""
         return self.data.dirty
+
+    @property
+    def labels(self) -> Sequence[LabelRow]:
+        """Frames that an expert labelled since the store was made."""
+        return self.data.labels
 
     @property
     def training(self) -> list[TrainingRow]:
@@ -154,7 +160,7 @@ def _described(data: Data, figures: Mapping[str, Mapping[str, float]]) -> dict[s
     store = data.store
     return {
         "format": FORMAT,
-        "fingerprint": store.fingerprint(),
+        "fingerprint": store.as_given.fingerprint(),
         "scheme": store.scheme.to_json(),
         "modalities": list(store.modalities),
         "spacing_mm": next(iter(store)).spacing[1],

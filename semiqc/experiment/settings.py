@@ -55,6 +55,9 @@ class Settings(Section):
     """Each repeats the trainings and the random choices on the same split."""
     split: SplitSettings = SplitSettings()
     """How many subjects are used for what."""
+    labels: Path | None = None
+    """Folder of segmentations that an expert corrected, named as ``semiqc suggest`` names them:
+    these studies are labelled ones then, with these labels."""
     dirty: DirtySettings = DirtySettings(share=0)
     """Which of the unlabelled studies are spoilt; without this section none."""
     frames: FramesSettings = FramesSettings()
@@ -231,6 +234,8 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
+        if self.labels is not None and self.dirty.share:
+            raise ValueError("labels: those of spoilt studies are not taken; set dirty.share to 0")
         self.segmenter.check_uncertainty()
         self.qc.check_alone()
         if self.qc.suite is None:

@@ -24,6 +24,7 @@ Model = TypeVar("Model", bound=Section)
 
 PATHS = (
     ("data",),
+    ("labels",),
     ("output",),
     ("importing", "scheme"),
     ("importing", "subjects"),
