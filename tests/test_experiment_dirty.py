@@ -17,6 +17,7 @@ from semiqc.experiment.dirty import with_dirty_pool
 from semiqc.experiment.split_studies import SplitStudies
 from semiqc.files.store.reader import Store
 from semiqc.phantom import write_phantoms
+from semiqc.review.sources import find_items
 from semiqc.work.stages import RunFolder
 
 ROLES = ("labelled", "qc", "validation", "test")
@@ -126,6 +127,16 @@ def test_a_run_tells_what_was_spoilt_and_admitted(finished):
     assert sum(float(row["admitted random"]) for row in by_kind) == len(admitted)
     page = (finished / "report.html").read_text(encoding="utf-8")
     assert page.count("<h3>Admitted studies of the dirty pool</h3>") == 1
+
+
+def test_a_reader_sees_spoilt_studies_as_they_were_segmented(finished):
+    [dirty] = stages(finished, "dirty")
+    spoilt = Store(finished / "stages" / dirty / "store.h5")
+    items = {one.study: one for one in find_items(finished) if not one.teaches}
+
+    assert set(spoilt.names) < set(items)
+    for study in spoilt:
+        np.testing.assert_array_equal(items[study.name].read().image[:], study.image[:])
 
 
 @pytest.mark.usefixtures("undrawn")

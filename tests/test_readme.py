@@ -29,6 +29,13 @@ def test_the_readme_shows_the_scenarios_that_the_demo_compares():
     assert shown == [one.title for one in read_settings(None).compared().values()]
 
 
+def test_the_readmes_pictures_are_there_light_and_dark():
+    named = re.findall(r'(?:src|srcset)="([^"]+)"', README.read_text(encoding="utf-8"))
+
+    assert {Path(name).stem.split("-")[1] for name in named} == {"light", "dark"}
+    assert all((README.parent / name).is_file() for name in named)
+
+
 @pytest.mark.slow
 def test_the_readmes_complete_run_runs_as_it_stands(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

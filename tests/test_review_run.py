@@ -1,5 +1,6 @@
 """What people say finds its way into a run."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -137,6 +138,25 @@ def test_a_run_without_anything_to_judge_leaves_no_queue_of_before(run):
     remove_queue(run)
 
     assert not (run / "review" / "queue.json").exists()
+
+
+def test_a_spoilt_study_is_shown_as_it_was_segmented(run):
+    spoilt = study_of("a")
+    spoilt = replace(spoilt, image=-spoilt.image[:])
+    file = run / "stages" / "dirty-1" / "store.h5"
+    file.parent.mkdir()
+    with StoreWriter(file, SHORT_AXIS, ("cine",)) as store:
+        store.add(spoilt)
+    made = run / "stages" / STAGE / "predictions.h5"
+    write_queue(
+        run,
+        run.parent / "data.h5",
+        [Queued("a", CANDIDATE, made, store=file), Queued("b", CANDIDATE, made)],
+    )
+
+    first, second = find_items(run)
+    np.testing.assert_allclose(first.read().image[:], spoilt.image, atol=1e-2)
+    np.testing.assert_allclose(second.read().image[:], study_of("b").image[:], atol=1e-2)
 
 
 def test_a_verdict_on_another_segmentation_does_not_count(run):

@@ -55,6 +55,7 @@ class Data:
         store: The studies.
         left_out: What was left out when it was made, a line each.
         spoilt: By name, studies of a dirty pool that take the place of those of the store.
+        spoilt_store: File that holds these; None without any.
         dirty: How each of these was spoilt.
         files: SHA-256 by path of all files that were imported; none where the data is a store.
         labels: Frames that an expert labelled since; the store has their labels.
@@ -63,6 +64,7 @@ class Data:
     store: Store
     left_out: tuple[str, ...] = ()
     spoilt: Mapping[str, Study] = field(default_factory=dict)
+    spoilt_store: Path | None = None
     dirty: tuple[SpoiltRow, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[LabelRow, ...] = ()

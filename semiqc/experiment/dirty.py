@@ -54,4 +54,5 @@ def with_dirty_pool(
     stage = folder.stage("dirty", depends, make)
     store = Store(stage.folder / STORE)
     rows = tuple(read_rows(stage.folder / TABLE, SpoiltRow))
-    return replace(data, spoilt={study.name: study for study in store}, dirty=rows)
+    spoilt = {study.name: study for study in store}
+    return replace(data, spoilt=spoilt, spoilt_store=store.path, dirty=rows)

@@ -114,12 +114,19 @@ class SeedRun:
     def _queue(self, first: TrainedEnsemble) -> None:
         """Add verdicts that were used, and what people may judge with ``semiqc review``."""
         self.results.verdicts += self.panel.readers.taken
+        data = self.results.data
         rows = [row for row in self.results.judgements if row.seed == self.seed]
         refined = {name for name, one in self.settings.compared().items() if one.refine}
         scores = scores_of(first, rows, refined)
         taught = [Queued(p.study, TEACHING, prediction_file(p)) for p in self.panel.seen]
         self.results.queue += taught + [
-            Queued(p.study, CANDIDATE, prediction_file(p), scores.get(p.study, {}))
+            Queued(
+                p.study,
+                CANDIDATE,
+                prediction_file(p),
+                scores.get(p.study, {}),
+                data.spoilt_store if p.study in data.spoilt else None,
+            )
             for p in self._candidates(first)
         ]
 

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -37,12 +37,14 @@ class Queued:
         role: ``TEACHING`` or ``CANDIDATE``.
         predictions: File of the segmentations; the name of its folder tells how it was made.
         scores: What estimators say of it, by their names.
+        store: Of the study where it is not that of the run, as in a dirty pool.
     """
 
     study: str
     role: str
     predictions: Path
     scores: Mapping[str, float] = field(default_factory=dict)
+    store: Path | None = None
 
     @property
     def of(self) -> str:
@@ -52,10 +54,7 @@ class Queued:
 
 def write_queue(run: Path, store: Path, queued: Sequence[Queued]) -> None:
     """Keep what is to be judged; what lies in the run folder is found after it was moved."""
-    rows = [
-        {**asdict(one), "predictions": _within(run, one.predictions), "scores": dict(one.scores)}
-        for one in queued
-    ]
+    rows = [_row(run, one) for one in queued]
     content = {"format": FORMAT, "store": _within(run, store), "studies": rows}
     write_text(run / FOLDER / QUEUE, json.dumps(content, indent=1) + "\n")
 
@@ -63,6 +62,12 @@ def write_queue(run: Path, store: Path, queued: Sequence[Queued]) -> None:
 def remove_queue(run: Path) -> None:
     """Remove the queue of a run that was done before with other settings, where there is one."""
     (run / FOLDER / QUEUE).unlink(missing_ok=True)
+
+
+def _row(run: Path, one: Queued) -> dict[str, object]:
+    row: dict[str, object] = {"study": one.study, "role": one.role}
+    row |= {"predictions": _within(run, one.predictions), "scores": dict(one.scores)}
+    return row | ({"store": _within(run, one.store)} if one.store else {})
 
 
 def read_queue(run: Path) -> tuple[Path, list[Queued]]:
@@ -82,6 +87,7 @@ def read_queue(run: Path) -> tuple[Path, list[Queued]]:
                 str(row["role"]),
                 run / row["predictions"],
                 {str(name): float(score) for name, score in row["scores"].items()},
+                run / row["store"] if "store" in row else None,
             )
             for row in content["studies"]
         ]
@@ -95,9 +101,15 @@ def of_run(run: Path) -> list[Item]:
         UnusableError: If it does not say, or its data is not there.
     """
     path, queued = read_queue(run)
-    store = Store(path)
+    stores = {found: Store(found) for found in {path, *(one.store or path for one in queued)}}
     return [
-        Item(one.study, one.of, partial(_predicted, store, one), one.scores, one.role == TEACHING)
+        Item(
+            one.study,
+            one.of,
+            partial(_predicted, stores[one.store or path], one),
+            one.scores,
+            one.role == TEACHING,
+        )
         for one in sorted(queued, key=lambda one: one.role != TEACHING)
     ]
 
