@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -73,7 +73,7 @@ class Kept:
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             identity, iteration, beside, digest = json.loads(metadata[IDENTITY])
             kept = cls(identity, iteration, beside, tensors)
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        except Exception as error:
             reason = " ".join(str(error).split())
             raise DamagedError(f"{path}: damaged, cannot be read ({reason})") from error
         if digest != kept.digest:

@@ -17,6 +17,20 @@ def test_a_damaged_file_is_read_or_refused(door):
     assert fuzz(door, range(12), seconds=10) == {}
 
 
+FOUND = {
+    "store": (1712583892281,),
+    "MetaImage": (1712583930379, 1712583930386),
+    "NRRD": (1712583968554, 1712583968699),
+    "run's data": (1712584389116,),
+}
+"""Damages that were answered wrongly once."""
+
+
+@pytest.mark.parametrize("door", FOUND)
+def test_what_a_fuzz_found_is_answered_rightly(door):
+    assert fuzz(door, FOUND[door], seconds=10) == {}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("door", FUZZES)
 def test_a_damaged_file_is_read_or_refused_for_long(door):

@@ -178,6 +178,18 @@ def test_itks_formats_are_read_in_layouts(ending, tmp_path):
             b"ElementType = MET_SHORT\nElementDataFile = LOCAL\n",
             r"a.mha: claims shape \(9000, 9000, 900\)",
         ),
+        (
+            "a.mhd",
+            b"ObjectType = Image\nNDims = 2\nDimSize = 9 9\nElementType = MET_SHORT\n"
+            b"ElementDataFile = gone.raw\n",
+            "a.mhd: its gone.raw: no such file",
+        ),
+        (
+            "a.mha",
+            b"ObjectType = Image\nNDims = 2\nDimSize = 1 1\nElementSpacing = 1 1e308\n"
+            b"ElementType = MET_SHORT\nElementDataFile = LOCAL\n\0\0",
+            r"a.mha: cut short or damaged \(expected mm of 1e\+06 at most",
+        ),
     ],
 )
 def test_broken_files_are_refused_by_name(name, content, reason, tmp_path):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from qc.base import Graded
 from qc.graded.writer import FORMAT, VERSION, GradedWriter
+from semiqc.doors.regular import refusing
 from semiqc.files.hdf5 import H5Voxels, StoreError, check_whole, file_version, open_h5
 from semiqc.files.store.reader import Store
 from semiqc.files.uncertainty import GROUP, MAPS
@@ -32,10 +33,12 @@ def store_of(path: Path) -> Path:
     Raises:
         ValueError: If the file is not such a set.
     """
-    file = open_h5(Path(path))
-    if _text(file.attrs, "format") != FORMAT:
+    attributes = open_h5(Path(path)).attrs
+    with refusing(path, "graded segmentations"):
+        kind, store = (_text(attributes, name) for name in ("format", "store"))
+    if kind != FORMAT:
         raise StoreError(f"{path}: an HDF5 file, but not one of graded segmentations")
-    return Path(_text(file.attrs, "store"))
+    return Path(store)
 
 
 def _text(attributes: Mapping[str, Any], name: str) -> str:
@@ -77,7 +80,14 @@ class GradedSet(Sequence[Graded]):
             self._read_tables(file)
         except StoreError:
             raise
-        except (KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
+        except (
+            LookupError,
+            TypeError,
+            ValueError,
+            ArithmeticError,
+            OSError,
+            RuntimeError,
+        ) as error:
             raise StoreError(f"{path}: damaged graded segmentations ({error})") from error
         self._chosen: NDArray[np.intp] = np.arange(len(self._columns["study"]))
         self._voxels: dict[str, tuple[Study, H5Voxels]] = {}

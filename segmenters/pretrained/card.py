@@ -50,7 +50,7 @@ class PhantomCard:
             known = {field.name for field in fields(cls)}
             given = {name: value for name, value in stored.items() if name in known}
             return cls(**{**given, "measured": tuple(stored.get("measured", ()))})
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
             raise ValueError(f"{path}: not the card of weights ({error})") from error
 
     def write(self, path: Path) -> None:

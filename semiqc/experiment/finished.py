@@ -240,7 +240,7 @@ def _described(path: Path) -> dict[str, Any]:
             wrong.append("suite")
     except KeyError as error:
         raise RunError(f"{path}: damaged, lacks {error}") from None
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise RunError(f"{path}: damaged ({in_short(error)})") from None
     if wrong:
         raise RunError(f"{path}: damaged, {wrong[0]} is {type(found[wrong[0]]).__name__}")

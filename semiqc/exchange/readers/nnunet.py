@@ -206,7 +206,7 @@ def _understood(path: Path) -> tuple[tuple[str, ...], str, dict[str, tuple[int, 
         return names, ending, _labels(content["labels"])
     except UnusableError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
         raise ValueError(
             f"{path}: expected channel_names, labels and file_ending as nnU-Net writes them"
             f" ({type(error).__name__}: {error})"

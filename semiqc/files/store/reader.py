@@ -155,10 +155,13 @@ def _check_format(path: Path, attributes: Mapping[str, Any]) -> None:
     Raises:
         StoreError: Naming what came and what was expected.
     """
-    if attributes.get("format") != FORMAT:
+    try:
+        kind, version = attributes.get("format"), attributes.get("version")
+    except Exception as error:
+        raise StoreError(f"{path}: damaged store ({in_short(error)})") from error
+    if kind != FORMAT:
         raise StoreError(f"{path}: an HDF5 file, but not one that `semiqc import` wrote")
-    if attributes.get("version") != VERSION:
+    if version != VERSION:
         raise StoreError(
-            f"{path}: store of version {attributes.get('version')}, expected {VERSION};"
-            " import the data anew"
+            f"{path}: store of version {version}, expected {VERSION}; import the data anew"
         )

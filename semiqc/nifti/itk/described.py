@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+FARTHEST_MM = 1e6
+"""Between two places of an image."""
+
 MOST_AXES = 8
 """Of a file; further ones than 4 are refused, but in words that tell the shape."""
 
@@ -77,6 +80,17 @@ def floats(text: str, count: int) -> tuple[float, ...]:
     numbers = tuple(float(word) for word in text.split())
     if len(numbers) != count:
         raise ValueError(f"expected {count} numbers, got {text[:80]!r}")
+    return bounded(numbers)
+
+
+def bounded(numbers: tuple[float, ...]) -> tuple[float, ...]:
+    """The same numbers; one that is not known is NaN.
+
+    Raises:
+        ValueError: If one is larger than anything that lies in a scanner.
+    """
+    if any(abs(number) > FARTHEST_MM for number in numbers):
+        raise ValueError(f"expected mm of {FARTHEST_MM:g} at most, got {numbers}")
     return numbers
 
 

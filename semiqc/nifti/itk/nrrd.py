@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from semiqc.nifti.itk.described import (
     HIDDEN_AT_END,
     Described,
+    bounded,
     checked_size,
     floats,
     integers,
@@ -120,7 +121,7 @@ def _vectors(fields: Mapping[str, str], axes: int) -> list[tuple[float, ...] | N
 
 
 def _vector(text: str) -> tuple[float, ...]:
-    return tuple(float(word) for word in text.strip("()").split(","))
+    return bounded(tuple(float(word) for word in text.strip("()").split(",")))
 
 
 def _parts_axis(

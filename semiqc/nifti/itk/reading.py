@@ -56,7 +56,7 @@ def read_itk_header(path: Path) -> Header:
             2, 3 or 4 axes.
     """
     found = _described(path)
-    held = check_regular(_data_file(path, found), called=found.beside or path.name).st_size
+    held = check_regular(_data_file(path, found), called=_called(path, found)).st_size
     shape, spacing = _shape(path, found), list(found.spacing)
     if not np.isfinite(spacing).all() or min(spacing) <= 0:
         raise UnusableError(f"{path.name}: spacing must be positive mm, got {spacing}")
@@ -86,7 +86,7 @@ def read_itk_voxels(header: Header) -> NDArray[Any]:
     path = header.path
     found = _described(path)
     with (
-        open_regular(_data_file(path, found), called=found.beside or path.name) as file,
+        open_regular(_data_file(path, found), called=_called(path, found)) as file,
         _telling_damage(path),
     ):
         content = _content(file, found)
@@ -153,6 +153,11 @@ def _data_file(path: Path, found: Described) -> Path:
             f"{path.name}: its voxels must be in a file beside it, got {in_short(found.beside)}"
         )
     return path.with_name(found.beside) if found.beside else path
+
+
+def _called(path: Path, found: Described) -> str:
+    """How messages name the file that holds the voxels."""
+    return f"{path.name}: its {in_short(found.beside)}" if found.beside else path.name
 
 
 def _shape(path: Path, found: Described) -> tuple[int, ...]:
