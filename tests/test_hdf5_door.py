@@ -68,3 +68,12 @@ def test_sound_texts_and_what_only_looks_like_a_heap_are_read(tmp_path):
 
     with open_hdf5(path) as file:
         assert file.attrs["text"].startswith("of any length")
+
+
+@pytest.mark.parametrize("locking", [True, False])
+def test_what_the_same_program_has_open_is_opened_again(tmp_path, locking):
+    path = tmp_path / "a.h5"
+    written(path)
+
+    with h5py.File(path, "r", locking=locking), open_hdf5(path) as file:
+        assert file.attrs["text"] == "of any length"

@@ -1,7 +1,7 @@
 """The door of HDF5 files: regular ones only, and arrays of numbers that lie in the file itself."""
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -44,9 +44,22 @@ def open_hdf5(path: Path, called: str = "") -> h5py.File:
     with refusing(called, EXPECTED):
         if not is_empty:
             _refuse_endless(path, called)
+        return bounded(_opened(path))
+
+
+def _opened(path: Path, locks: Sequence[bool | None] = (None, False, True)) -> h5py.File:
+    """The file, locked as this process has it open already, or else can open it.
+
+    Reading needs no lock, which some file systems refuse and other programs may hold.
+    """
+    locking, *others = locks
+    try:
         # Chunks are slices drawn at random: a cache would keep 1 MiB of each array in vain.
-        # Reading needs no lock, which some file systems refuse and other programs may hold.
-        return bounded(h5py.File(path, "r", rdcc_nbytes=0, locking=False))
+        return h5py.File(path, "r", rdcc_nbytes=0, locking=locking)
+    except OSError as error:
+        if not others or " lock" not in str(error):
+            raise
+        return _opened(path, others)
 
 
 def _refuse_endless(path: Path, called: str) -> None:
