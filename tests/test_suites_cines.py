@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import study_of
 from source_builders import save
 
 from qc import ESTIMATORS, Panel, Quality
@@ -13,7 +14,13 @@ from qc.evaluation.verdicts import evaluate_verdicts
 from qc.suites.suite import Suite
 from semiqc.cli.app import main
 from semiqc.files.store.reader import Store
+from semiqc.files.store.writer import StoreWriter
+from semiqc.schemes import SHORT_AXIS
 from semiqc.study import Prediction
+from semiqc.suites.cines import CineMaker
+from semiqc.suites.settings import SuiteSettings
+from semiqc.work.monitor import Silent
+from semiqc.work.stages import RunFolder
 
 SMALL = (
     "--estimators", "svr,curve", "--sources", "failures", "--folds", "2", "--test", "2",
@@ -58,6 +65,26 @@ def test_the_classifier_is_fitted_to_cines_by_networks_that_never_saw_them(suite
     assert {row["verdict"] for row in learned} <= {"good", "erroneous"}
     figures = Suite.load(suite).estimators["curve"].measured()
     assert figures["good"] + figures["erroneous"] == len(learned)
+
+
+def test_no_network_learns_from_a_subject_whose_cine_it_segments(tmp_path, monkeypatch):
+    subjects = {"a": "p1", "b": "p1", "c": "p2", "d": "p3", "e": "p4", "f": "p5"}
+    with StoreWriter(tmp_path / "x.h5", SHORT_AXIS) as writer:
+        for name, subject in subjects.items():
+            writer.add(study_of(name, subject=subject))
+    store, asked = Store(tmp_path / "x.h5"), {}
+    maker = CineMaker(store, tmp_path, SuiteSettings(folds=3), RunFolder(tmp_path), Silent())
+    monkeypatch.setattr(
+        maker, "_of_store", lambda file, parts: asked.update({file: parts}) or ([], "")
+    )
+    maker.learned_from(list(subjects))
+
+    [parts] = asked.values()
+    assert len(parts) == 3
+    assert sorted(name for _, judged in parts for name in judged) == list(subjects)
+    for train, judged in parts:
+        assert sorted([*train, *judged]) == list(subjects)
+        assert not {subjects[n] for n in train} & {subjects[n] for n in judged}
 
 
 def test_it_judges_cines_and_not_frames(suite, suite_store):
