@@ -159,7 +159,7 @@ def test_the_best_settings_of_a_training_are_those_that_a_run_takes(tmp_path, ca
     tuned = read_settings(out / "settings.yaml")
     assert {row["state"] for row in rows} == {"complete"}
     assert tuned.training.learning_rate == float(best["training.learning_rate"])
-    assert tuned.output != out / "work"
+    assert tuned.output == out / "run"
     assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert main([*command, "--over", "training.steps=[4, 6]"]) == 2
     assert "another over" in capsys.readouterr().err

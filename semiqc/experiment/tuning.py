@@ -41,6 +41,9 @@ WORK = "work"
 
 SETTINGS = "settings.yaml"
 CURVES = "curves.png"
+RUN = "run"
+"""Where the best settings run: relative to their file, so in the folder of the search."""
+
 BEST = "#0077bb"
 
 
@@ -187,6 +190,7 @@ def _write(asked: Tuning, found: Searched) -> None:
     Table("trials", "", rows, ()).write(asked.output)
     if found.best is not None:
         best = with_whole_paths(asked.settings(found.best.changes)).model_dump(mode="json")
+        best["output"] = RUN
         write_text(asked.output / SETTINGS, yaml.safe_dump(best, sort_keys=False))
     draw(found, asked.output / CURVES)
 

@@ -28,7 +28,7 @@ def next_steps(data: ReportData) -> list[Step]:
     if not data.folder:
         return []
     control, gain = (one.word for one in answers(data))
-    again = f"semiqc run {_quoted(data.folder, 'settings.yaml')}"
+    again = f"semiqc run {_quoted(data.folder, 'settings.yaml')} -o {_quoted(data.folder)}"
     if UNKNOWN in (control, gain) and not data.overlap:
         return [_use(data)]
     steps = []
