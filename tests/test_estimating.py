@@ -9,8 +9,8 @@ from semiqc.experiment.finished import Finished
 from semiqc.experiment.settings_file import read_settings
 from semiqc.files.hdf5 import open_h5
 
-EXTENT = Extent(3, 3, 3, 5, 6, 2, (3, 32, 32), 1e6)
-"""Of the tiny run, whose 14 phantoms have 6 frames each."""
+EXTENT = Extent(3, 3, 3, 5, 4, 2, (3, 32, 32), 1e6)
+"""Of the tiny run, whose 14 phantoms have 4 frames each."""
 
 
 def stages(run, pattern):
@@ -33,7 +33,7 @@ def test_what_is_counted_is_what_a_run_leaves(finished_run):
     for path in stages(finished_run, "predict-*/predictions.h5"):
         kept += sum(len(study["labels"]) for study in open_h5(path).values())
     assert work.kept_frames == work.frames == kept
-    assert work.refined_frames == 5 * 6
+    assert work.refined_frames == 5 * EXTENT.frames
 
 
 def test_more_members_rounds_estimators_and_seeds_take_more():
@@ -47,7 +47,7 @@ def test_more_members_rounds_estimators_and_seeds_take_more():
     assert alone.fits == alone.judged_frames == 0
     assert usual.trainings > alone.trainings == settings.segmenter.members
     assert twice.trainings - usual.trainings == settings.segmenter.members
-    assert twice.judged_frames - usual.judged_frames == 5 * 6
+    assert twice.judged_frames - usual.judged_frames == 5 * EXTENT.frames
     assert usual.times(2).trainings == 2 * usual.trainings
     assert usual.times(2).graded_frames == usual.graded_frames
 

@@ -106,7 +106,7 @@ def test_curves_cover_the_whole_cycle_and_clinical_figures_the_reference(finishe
     curves = rows(finished / "results/curves.csv")
     clinical = rows(finished / "results/clinical.csv")
 
-    assert {int(r["frame"]) for r in curves} == set(range(6))
+    assert {int(r["frame"]) for r in curves} == set(range(4))
     assert {"manual", "semiqc"} <= {r["scenario"] for r in clinical}
 
 
