@@ -15,7 +15,7 @@ from loops.base import with_pseudo_labels
 from loops.records import Judged, Labelled, Outcome, Segmented
 from qc import CONSENSUS, Decision, Grain, Quality
 from qc.consensus.panel import Panel
-from qc.grains.labels import after_grain
+from qc.grains.labels import PartialLabels, after_grain
 from segmenters import NetworkSegmenter, Segmenter, predict
 from segmenters.fitting import CONTINUED
 from segmenters.method import Method, Part
@@ -167,7 +167,7 @@ class InMemoryBench:
                 decision = after_grain(decision, labels)
                 outcomes[study.name] = Outcome(decision, labels.kept)
             if decision.admitted:
-                left.append(replace(study.with_labels(labels[:]), weight=decision.weight))
+                left.append(_left_of(study, labels, decision))
         return Labelled(left, outcomes)
 
     def validation_loss(self, model: Segmenter) -> float:
@@ -180,6 +180,13 @@ class InMemoryBench:
             for structure in model.scheme.structures
         ]
         return 1 - float(np.nanmean(found)) if found else math.nan
+
+
+def _left_of(study: Study, labels: PartialLabels, decision: Decision) -> Study:
+    """An admitted study with the pseudo-labels that a grain leaves."""
+    weights = None if labels.weights is None else labels.weights[:]
+    filled = study.with_labels(labels[:])
+    return replace(filled, weight=decision.weight, voxel_weights=weights)
 
 
 def _judged_by(panel: Panel, predictions: Sequence[Prediction]) -> Judged:

@@ -107,6 +107,20 @@ def augment(
     return recolour(images, settings, generator), labels
 
 
+LEVELS = 255
+"""Of a weight that is moved with its label."""
+
+
+def with_weights(labels: Tensor, weights: Tensor) -> Tensor:
+    """Labels and weights ``[B, Y, X]`` as ``move`` and ``augment`` take them, ``[B, 2, Y, X]``."""
+    return torch.stack([labels, (weights * LEVELS).round().long()], dim=1)
+
+
+def labels_and_weights(moved: Tensor) -> tuple[Tensor, Tensor]:
+    """What ``with_weights`` joined; what came from outside weighs nothing."""
+    return moved[:, 0], moved[:, 1].clamp(min=0).float() / LEVELS
+
+
 def move(
     images: Tensor,
     labels: Tensor,

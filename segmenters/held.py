@@ -59,6 +59,7 @@ def held(data: TrainingData, device: torch.device, most_bytes: int = MOST_BYTES)
                 image=read[id(study.image)],
                 labels=HeldLabels(np.asarray(study.labels[:]), study.labelled_frames),
                 source_labels=None,
+                voxel_weights=_read(study.voxel_weights),
             )
             for study in studies
         ]
@@ -69,3 +70,8 @@ def held(data: TrainingData, device: torch.device, most_bytes: int = MOST_BYTES)
         all_held(data.validation),
         all_held(data.unlabelled),
     )
+
+
+def _read(voxels: Voxels | None) -> Voxels | None:
+    """Voxels in memory, where there are any."""
+    return None if voxels is None else np.asarray(voxels[:])

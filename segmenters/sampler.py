@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -29,10 +29,21 @@ class SliceBatch:
     Args:
         images: ``[B, M, Y, X]`` float32.
         labels: Class of each pixel or ``UNLABELLED``, ``[B, Y, X]`` int64.
+        weights: How much each pixel counts, in [0, 1], ``[B, Y, X]`` float32; None where all
+            count alike.
     """
 
     images: Tensor
     labels: Tensor
+    weights: Tensor | None = None
+
+
+class _Drawn(NamedTuple):
+    """A slice, cut to the patch."""
+
+    image: NDArray[np.float32]
+    labels: NDArray[np.int8]
+    weights: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -91,9 +102,19 @@ class SliceSampler:
             self._draw(self.pseudo if place < of_pseudo else self.studies, rng)
             for place in range(self.batch_size)
         ]
-        images = np.stack([image for image, _ in drawn])
-        labels = np.stack([labels for _, labels in drawn])
-        return SliceBatch(torch.from_numpy(images), torch.from_numpy(labels).long())
+        weights = None
+        if self._has_weights:
+            weights = torch.from_numpy(np.stack([one.weights for one in drawn]))
+        return SliceBatch(
+            torch.from_numpy(np.stack([one.image for one in drawn])),
+            torch.from_numpy(np.stack([one.labels for one in drawn])).long(),
+            weights,
+        )
+
+    @property
+    def _has_weights(self) -> bool:
+        """Whether the pixels of any study count differently."""
+        return any(study.voxel_weights is not None for study in (*self.studies, *self.pseudo))
 
     def batches(self, first: int, last: int) -> Iterator[SliceBatch]:
         """Batches of these numbers, the next ones read while the one given is used."""
@@ -107,9 +128,7 @@ class SliceSampler:
         wanted = self.batch_size * min(1.0, self.pseudo_ratio * mean_weight)
         return int(wanted) + (wanted > int(wanted) and rng.random() < wanted - int(wanted))
 
-    def _draw(
-        self, studies: Sequence[Study], rng: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    def _draw(self, studies: Sequence[Study], rng: np.random.Generator) -> _Drawn:
         for _ in range(DRAWS):
             study = _weighted_choice(studies, rng)
             frames = self._frames[id(study)]
@@ -118,10 +137,11 @@ class SliceSampler:
             labels = study.labels[frame, z]
             if (labels != UNLABELLED).any():
                 break
-        image = study.image[:, frame, z]
         start = self._corner(study, frame, rng)
-        return fit_patch(image, start, self.patch, 0.0), fit_patch(
-            labels, start, self.patch, UNLABELLED
+        return _Drawn(
+            fit_patch(study.image[:, frame, z], start, self.patch, 0.0),
+            fit_patch(labels, start, self.patch, UNLABELLED),
+            fit_patch(_weights_of(study, frame, z), start, self.patch, 0.0),
         )
 
     def _corner(self, study: Study, frame: int, rng: np.random.Generator) -> tuple[int, int]:
@@ -147,6 +167,13 @@ class SliceSampler:
             found = (float(np.median(rows)), float(np.median(columns))) if len(rows) else None
             self._middles[key] = found
         return self._middles[key]
+
+
+def _weights_of(study: Study, frame: int, z: int) -> NDArray[np.float32]:
+    """Of the pixels of a slice, ``[Y, X]``; 1 where all count alike."""
+    if study.voxel_weights is None:
+        return np.ones(study.image.shape[-2:], np.float32)
+    return np.asarray(study.voxel_weights[frame, z], np.float32)
 
 
 def _weighted_choice(studies: Sequence[Study], rng: np.random.Generator) -> Study:

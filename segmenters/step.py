@@ -8,7 +8,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from segmenters.augmentation import augment
+from segmenters.augmentation import augment, labels_and_weights, with_weights
 from segmenters.losses import cross_entropy, dice_loss
 from segmenters.method import Setup, TrainingData, seeded
 from segmenters.sampler import SliceBatch, SliceSampler
@@ -89,19 +89,31 @@ class Supervised(Student):
     """Dice and cross-entropy over augmented slices."""
 
     def losses(self, batch: SliceBatch, iteration: int) -> dict[str, Tensor]:
+        images, labels, weights = self._augmented(batch, iteration)
+        logits = self.network(images).float()
+        background = self.training.dice_background
+        return {
+            "dice_loss": dice_loss(logits, labels, weights, background=background),
+            "cross_entropy": cross_entropy(logits, labels, weights),
+        }
+
+    def _augmented(
+        self, batch: SliceBatch, iteration: int
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Images, labels, and weights where the pixels do not all count alike."""
+        known = batch.labels
+        if batch.weights is not None:
+            known = with_weights(batch.labels, batch.weights)
         images, labels = augment(
             self.fabric.to_device(batch.images),
-            self.fabric.to_device(batch.labels),
+            self.fabric.to_device(known),
             self.training.augmentation,
             seeded(self.training.seed, iteration),
             self.mirror_axes,
         )
-        logits = self.network(images).float()
-        background = self.training.dice_background
-        return {
-            "dice_loss": dice_loss(logits, labels, background=background),
-            "cross_entropy": cross_entropy(logits, labels),
-        }
+        if batch.weights is None:
+            return images, labels, None
+        return images, *labels_and_weights(labels)
 
 
 @torch.no_grad()

@@ -78,6 +78,8 @@ class Study:
         source_labels: Labels on the grid of the source, as they were drawn, ``[T, Z, Y, X]``;
             None where ``labels`` lie on that grid, or only they are known.
         weight: How often training draws it beside others; 1 for an expert's labels.
+        voxel_weights: How much each label counts in a training's loss, ``[T, Z, Y, X]`` in
+            [0, 1]; None where all count alike.
         notes: What is odd about its file, in words.
 
     Raises:
@@ -95,6 +97,7 @@ class Study:
     source_labels: Voxels | None = None
     weight: float = 1.0
     notes: tuple[str, ...] = ()
+    voxel_weights: Voxels | None = None
 
     def __post_init__(self) -> None:
         if not self.weight > 0:
@@ -107,6 +110,12 @@ class Study:
             raise ValueError(
                 f"{self.name}: labels have shape {tuple(self.labels.shape)},"
                 f" image has {tuple(self.image.shape)}"
+            )
+        weights = self.voxel_weights
+        if weights is not None and tuple(weights.shape) != tuple(self.labels.shape):
+            raise ValueError(
+                f"{self.name}: voxel_weights have shape {tuple(weights.shape)},"
+                f" labels have {tuple(self.labels.shape)}"
             )
         if self.source_labels is not None and self.source_labels.shape[0] != self.frames:
             raise ValueError(
@@ -137,8 +146,8 @@ class Study:
         return tuple(t for t in range(self.frames) if (self.labels[t] != UNLABELLED).any())
 
     def with_labels(self, labels: Voxels) -> "Study":
-        """A copy with other labels, ``[T, Z, Y, X]``, and none on the grid of the source."""
-        return replace(self, labels=labels, source_labels=None)
+        """A copy with other labels ``[T, Z, Y, X]``, all of one weight; none of the source."""
+        return replace(self, labels=labels, source_labels=None, voxel_weights=None)
 
     def keeping(self, frames: tuple[int, ...]) -> "Study":
         """A copy in which only these frames have labels."""
@@ -155,12 +164,13 @@ class Study:
 
     def load(self) -> "Study":
         """A copy that stands in memory."""
-        drawn = self.source_labels
+        drawn, weights = self.source_labels, self.voxel_weights
         return replace(
             self,
             image=self.image[:],
             labels=self.labels[:],
             source_labels=None if drawn is None else drawn[:],
+            voxel_weights=None if weights is None else weights[:],
         )
 
 

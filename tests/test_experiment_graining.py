@@ -89,6 +89,33 @@ def test_voxels_are_hidden_by_disagreement_and_if_asked_by_maps(trainer, tmp_pat
     assert [bool(column.all()) for column in np.moveaxis(is_known[..., :4], -1, 0)] == left
 
 
+def test_soft_weights_are_written_once_and_read_with_the_labels(trainer, tmp_path):
+    study = study_of("a", labelled=(0, 1, 2))
+    errors = np.full(study.labels.shape, 0.2, np.float32)
+    errors[1] = 0.6
+    panel = SimpleNamespace(
+        key=lambda _: "panel",
+        with_error_maps=lambda by, one, quality: replace(quality, error_maps={"LV": errors}),
+    )
+    grainer = Grainer(trainer, panel, "gate", GateSettings(grain="soft_voxel"))
+    given = (
+        [predicted(study, tmp_path)],
+        [Quality("a", 0.9)],
+        [Decision("a", admitted=True, reason="")],
+        [study.without_labels()],
+    )
+
+    [found], outcomes = grainer(*given)
+    [again], _ = grainer(*given)
+
+    for one in (found, again):
+        np.testing.assert_allclose(one.voxel_weights[0], 0.8, atol=1 / 510)
+        np.testing.assert_allclose(one.voxel_weights[1], 0.4, atol=1 / 510)
+    assert (np.asarray(found.labels[:]) == study.labels).all()
+    assert outcomes["a"].kept.weight == pytest.approx((0.8 + 0.4 + 0.8) / 3)
+    assert len(list(tmp_path.glob("stages/labels-*"))) == 1
+
+
 @pytest.mark.parametrize(
     ("estimators", "expected"),
     [

@@ -134,6 +134,16 @@ def test_a_grain_leaves_out_parts_of_the_admitted():
     assert "50.0% of voxels kept" in b.decision.reason
 
 
+def test_a_soft_grain_weighs_parts_of_the_admitted():
+    grain = GRAINS["soft_slice"](SHORT_AXIS)
+    [record] = loop(InMemoryBench(Copycat, ByName(), BestK(1), grain))
+    [admitted] = record.pseudo
+
+    assert (admitted.labels[:] != UNLABELLED).all()
+    assert admitted.voxel_weights[:, 0].max() < admitted.voxel_weights[:, 1].min()
+    assert "of weight" in record.candidates[1].decision.reason
+
+
 def test_a_study_of_which_nothing_is_left_is_refused():
     grain = GRAINS["slice"](SHORT_AXIS, min_slice_dice=1.0)
     [record] = loop(InMemoryBench(Copycat, ByName(), BestK(1), grain))

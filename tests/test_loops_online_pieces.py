@@ -127,7 +127,22 @@ def test_image_and_label_of_the_weak_view_move_alike_each_slice_its_own_way():
     for view in (labelled, unlabelled):
         seen = (view.images[:, 0] > 0.5) == (view.labels == 1)
         assert seen[view.labels != UNLABELLED].float().mean() > 0.95
-        assert (view.weights == 1).all()
+        assert torch.equal(view.weights > 0, view.labels != UNLABELLED)
+        assert set(view.weights.unique().tolist()) <= {0.0, 1.0}
+
+
+def test_weights_of_the_weak_view_move_with_their_labels():
+    batch = a_batch()
+    light = replace(batch.unlabelled, weights=0.2 + 0.6 * batch.unlabelled.labels)
+
+    labelled, unlabelled = weak(
+        replace(batch, unlabelled=light), setup_of(augmentation=MOVING), seeded(0, 1)
+    )
+
+    known = unlabelled.labels != UNLABELLED
+    expected = (0.2 + 0.6 * unlabelled.labels)[known]
+    torch.testing.assert_close(unlabelled.weights[known], expected, atol=1e-6, rtol=0)
+    assert (labelled.weights[labelled.labels != UNLABELLED] == 1).all()
     assert not torch.equal(labelled.labels, unlabelled.labels)
     assert not torch.equal(labelled.labels[0], labelled.labels[1])
 

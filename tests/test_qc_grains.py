@@ -7,6 +7,7 @@ from qc.grains.frame import FrameGrain
 from qc.grains.labels import after_grain
 from qc.grains.registry import GRAINS
 from qc.grains.slice import SliceGrain
+from qc.grains.soft import SoftSliceGrain, SoftVoxelGrain
 from qc.grains.structure import StructureGrain
 from qc.grains.study import StudyGrain
 from qc.grains.voxel import VoxelGrain
@@ -388,3 +389,72 @@ def test_a_quality_of_something_else_is_refused():
 def test_a_senseless_setting_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+# Soft grains
+
+
+def test_slices_weigh_the_square_of_their_estimated_dice():
+    labels = heart()
+    quality = quality_of(labels, LV=(1, 2, 0.3), RV=(1, 2, 0.6), MYO=(1, 2, np.nan))
+
+    found = SoftSliceGrain(SHORT_AXIS)(prediction_of(labels), quality)
+
+    assert (found[:] == labels).all()
+    weights = found.weights[:]
+    assert weights.dtype == np.float32
+    np.testing.assert_allclose(weights[1, 2], 0.45**2, rtol=1e-6)
+    np.testing.assert_allclose(weights[0], 0.81, rtol=1e-6)
+    np.testing.assert_allclose(found.weights[1, 2, 4, 6:8], 0.45**2, rtol=1e-6)
+
+
+def test_a_missed_structure_weighs_nothing_and_an_empty_end_as_the_others():
+    labels = heart(frames=1, slices=5)
+    labels[0, 2][labels[0, 2] == LV] = 0
+    labels[0, 4] = 0
+    quality = quality_of(labels, MYO=(slice(None), slice(None), np.nan))
+    quality.slice_dice["LV"][0, 2] = np.nan
+    for name in ("LV", "RV"):
+        quality.slice_dice[name][0, 4] = np.nan
+
+    weights = SoftSliceGrain(SHORT_AXIS)(prediction_of(labels), quality).weights[0][:, 0, 0]
+
+    # The third slice has an RV of .9 and an LV that is missed; of the last nothing is known.
+    np.testing.assert_allclose(weights[:3], [0.81, 0.81, 0.45**2], rtol=1e-6)
+    np.testing.assert_allclose(weights[4], ((3 * 0.9 + 0.45) / 4) ** 2, rtol=1e-6)
+
+
+def test_voxels_weigh_the_probability_that_no_structure_is_wrong():
+    labels = heart(frames=1)
+    maps = {name: np.zeros(labels.shape, np.float32) for name in ("LV", "RV")}
+    maps["LV"][..., 0], maps["RV"][..., :2] = 0.3, 0.4
+    maps["LV"][..., 2] = np.nan
+    quality = Quality("a", 0.9, error_maps=maps)
+    disagreement = np.full(labels.shape, 0.25, np.float32)
+    unsure = prediction_of(labels, uncertainty_of(labels, disagreement=disagreement))
+    grain = SoftVoxelGrain(SHORT_AXIS)
+
+    by_maps = grain(unsure, quality).weights[0, 0, 0]
+    by_members = grain(unsure, Quality("a", 0.9)).weights[0]
+
+    np.testing.assert_allclose(by_maps[:4], [0.6, 0.6, 0, 1], rtol=1e-6)
+    np.testing.assert_allclose(by_members, 0.75)
+
+
+@pytest.mark.parametrize("grain", [SoftSliceGrain(SHORT_AXIS), SoftVoxelGrain(SHORT_AXIS)])
+def test_soft_grains_need_to_know_of_parts(grain):
+    with pytest.raises(ValueError, match=r"a: th(is|e) grain .*need"):
+        grain(prediction_of(heart()), Quality("a", 0.5))
+
+
+def test_the_mean_weight_of_what_is_segmented_is_told():
+    labels = heart(frames=1)
+    errors = np.where(labels > 0, 0.25, 1).astype(np.float32)
+    found = SoftVoxelGrain(SHORT_AXIS)(
+        prediction_of(labels), Quality("a", 0.9, error_maps={"LV": errors})
+    )
+
+    assert found.kept.weight == 0.75
+    decision = after_grain(Decision("a", True, "rank 1"), found)
+    assert decision.reason.endswith("100.0% of those segmented, of weight 0.75 on average")
+    assert StudyGrain(SHORT_AXIS)(prediction_of(labels), Quality("a", 1)).kept.weight == 1

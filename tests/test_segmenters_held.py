@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from builders import study_of
+from segmenter_builders import Watched
 
 from segmenters.held import held
 from segmenters.method import TrainingData
@@ -37,6 +40,16 @@ def test_what_is_held_is_drawn_as_from_files(data):
     ]
     assert torch.equal(batches[0].images, batches[1].images)
     assert torch.equal(batches[0].labels, batches[1].labels)
+
+
+def test_weights_of_voxels_are_held_too(data):
+    weights = np.random.default_rng(0).random(data.studies[0].labels.shape).astype(np.float32)
+    light = replace(data.studies[0], voxel_weights=Watched(weights))
+
+    [found] = held(TrainingData([light]), GPU).studies
+
+    assert isinstance(found.voxel_weights, np.ndarray)
+    np.testing.assert_array_equal(found.voxel_weights, weights)
 
 
 def test_an_image_of_several_entries_is_held_once(data):

@@ -48,6 +48,28 @@ def test_unlabelled_voxels_teach_nothing():
     assert_same_weights(one, other)
 
 
+def test_voxels_of_weight_0_teach_nothing_and_light_ones_less():
+    study = bright_square(labelled=(0, 1))
+    wrong = np.array(study.labels)
+    wrong[:, :, :8] = 0
+    rows = np.zeros(study.labels.shape, np.float32)
+    rows[:, :, 8:] = 1
+    hidden = np.where(rows > 0, wrong, UNLABELLED).astype(np.int8)
+
+    def loss(labels, weights=None):
+        taught = replace(study, labels=labels, voxel_weights=weights)
+        losses = []
+        small_unet(steps=1, augmentation=Augmentation()).fit(
+            [taught], observe=lambda step, terms: losses.append(sum(terms.values()))
+        )
+        return losses[0]
+
+    assert loss(wrong, rows) == pytest.approx(loss(hidden), rel=1e-5)
+    assert loss(wrong, np.ones_like(rows)) == pytest.approx(loss(wrong), rel=1e-5)
+    light = loss(wrong, np.maximum(rows, 0.1))
+    assert abs(light - loss(hidden)) < abs(loss(wrong) - loss(hidden))
+
+
 def test_studies_without_labels_are_passed_over():
     blank = bright_square("blank", labelled=())
 

@@ -154,3 +154,21 @@ def test_crops_follow_the_structures_of_the_frame_on_every_slice():
     assert np.abs(rows - 54.5).max() < 0.15 * 32 + 1.5
     assert np.abs(columns - 24.5).max() < 0.15 * 32 + 1.5
     assert np.ptp(rows) > 3
+
+
+def test_weights_of_voxels_are_cropped_as_their_labels_and_nothing_outside_weighs():
+    study = marked("a", 1.0)
+    shape = study.labels.shape
+    weights = np.random.default_rng(0).random(shape).astype(np.float32)
+    one = replace(study, image=weights[None], voxel_weights=weights)
+    large = (shape[2] + 2, shape[3] + 2)
+
+    batch = sampler([marked("b", 2.0)], pseudo=[one], pseudo_ratio=1.0, patch=large).batch(1)
+    mixed = sampler([marked("b", 2.0)], pseudo=[one], pseudo_ratio=0.5).batch(1)
+
+    assert torch.equal(batch.weights, batch.images[:, 0])
+    assert (batch.weights[batch.labels == UNLABELLED] == 0).all()
+    of_experts = mixed.images[:, 0].amax(dim=(1, 2)) == 2.0
+    assert 0 < int(of_experts.sum()) < len(of_experts)
+    assert (mixed.weights[of_experts] == 1).all()
+    assert sampler([marked("b", 2.0)]).batch(1).weights is None

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from loops.online.sampler import TwoStreamBatch
 from loops.online.slices import Slices
-from segmenters.augmentation import move, recolour
+from segmenters.augmentation import labels_and_weights, move, recolour, with_weights
 from segmenters.method import Setup
+from segmenters.sampler import SliceBatch
 
 CONTRAST = (0.5, 1.5)
 BLUR = 2.0
@@ -17,20 +18,22 @@ Semantic Segmentation", CVPR 2023. https://doi.org/10.1109/CVPR52729.2023.00699"
 
 
 def weak(batch: TwoStreamBatch, setup: Setup, generator: torch.Generator) -> tuple[Slices, Slices]:
-    """Labelled and unlabelled slices, moved in one call and not recoloured.
-
-    All weights are 1.
-    """
+    """Labelled and unlabelled slices, moved in one call and not recoloured."""
     to_device = setup.fabric.to_device
     both = (batch.labelled, batch.unlabelled)
     images = to_device(torch.cat([part.images for part in both]))
-    labels = to_device(torch.cat([part.labels for part in both]))
+    known = to_device(torch.cat([with_weights(part.labels, _weights(part)) for part in both]))
     augmentation = setup.training.augmentation
     if not augmentation.is_off:
-        images, labels = move(images, labels, augmentation, generator, setup.mirror_axes)
-    moved = Slices(images, labels, torch.ones_like(labels, dtype=images.dtype))
+        images, known = move(images, known, augmentation, generator, setup.mirror_axes)
+    moved = Slices(images, *labels_and_weights(known))
     count = len(batch.labelled.images)
     return moved[:count], moved[count:]
+
+
+def _weights(part: SliceBatch) -> Tensor:
+    """Of the pixels, ``[B, Y, X]``; 1 where all count alike."""
+    return torch.ones(part.labels.shape) if part.weights is None else part.weights
 
 
 def usual(images: Tensor, setup: Setup, generator: torch.Generator) -> Tensor:

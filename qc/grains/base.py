@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from qc.base import Quality
-from qc.grains.labels import Hidden, PartialLabels
+from qc.grains.labels import Hidden, PartialLabels, Weights
 from semiqc.schemes import LabelScheme
 from semiqc.study import Prediction
 from semiqc.work.bounds import Share, check_bounds
@@ -16,7 +16,7 @@ LIKELY = 0.5
 
 @dataclass(frozen=True)
 class Grain(ABC):
-    """Hides the parts of a prediction that are likely wrong.
+    """Hides the parts of a prediction that are likely wrong, or lets them count less.
 
     A grain is a dataclass. Bounds of its arguments are annotated (``semiqc.work.bounds``) and its
     docstring describes them: settings of a run take names, checks and descriptions from there.
@@ -28,8 +28,11 @@ class Grain(ABC):
     of_run: ClassVar[tuple[str, ...]] = ("scheme",)
     """Arguments that no setting names."""
 
-    hides: ClassVar[bool] = True
-    """Whether it hides anything."""
+    refines: ClassVar[bool] = True
+    """Whether it hides anything, or lets it count less."""
+
+    weighs: ClassVar[bool] = False
+    """Whether some voxels count less than others."""
 
     needs_slices: ClassVar[bool] = False
     """Whether it goes by the estimated Dice of slices, or by error maps, which imply it."""
@@ -50,7 +53,7 @@ class Grain(ABC):
         return self.needs_slices and not quality.slice_dice
 
     def __call__(self, prediction: Prediction, quality: Quality) -> PartialLabels:
-        """The predicted labels without the parts that are likely wrong.
+        """The predicted labels without the parts that are likely wrong, with the others' weights.
 
         Args:
             prediction: Its voxels are read frame by frame, now and when labels are read.
@@ -61,11 +64,16 @@ class Grain(ABC):
         """
         if quality.study != prediction.study:
             raise ValueError(f"{prediction.study}: the quality is of {quality.study}")
-        return PartialLabels(prediction.labels, self._hidden(prediction, quality))
+        hidden = self._hidden(prediction, quality)
+        return PartialLabels(prediction.labels, hidden, self._weights(prediction, quality))
 
     @abstractmethod
     def _hidden(self, prediction: Prediction, quality: Quality) -> Hidden:
         """What to hide of each frame."""
+
+    def _weights(self, prediction: Prediction, quality: Quality) -> Weights | None:
+        """How much the voxels of each frame count; None where all count alike."""
+        return None
 
 
 @dataclass(frozen=True)

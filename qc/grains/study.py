@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from qc.base import Quality
 from qc.grains.base import Grain
-from qc.grains.labels import Hidden
+from qc.grains.labels import Hidden, nothing_hidden
 from semiqc.study import Prediction
 
 
@@ -15,7 +13,7 @@ from semiqc.study import Prediction
 class StudyGrain(Grain):
     """Whole studies: nothing of what a gate admits is hidden."""
 
-    hides: ClassVar[bool] = False
+    refines: ClassVar[bool] = False
 
     def _hidden(self, prediction: Prediction, quality: Quality) -> Hidden:
-        return lambda frame, labels: np.zeros(labels.shape, np.bool_)
+        return nothing_hidden

@@ -138,7 +138,7 @@ class ScenarioBench:
         qualities: Sequence[Quality],
         decisions: Sequence[Decision],
     ) -> Labelled:
-        if not self.gate.grain_kind.hides:
+        if not self.gate.grain_kind.refines:
             return Labelled(with_pseudo_labels(studies, predictions, decisions))
         return Labelled(*self.grainer(predictions, qualities, decisions, studies))
 

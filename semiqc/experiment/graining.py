@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,12 @@ from loops import Outcome
 from qc import Decision, Quality
 from qc.grains.labels import Kept, PartialLabels, after_grain
 from qc.qualities_file import quality_to_json
-from semiqc.experiment.derived_labels import write_labels, written_labels
+from semiqc.experiment.derived_labels import (
+    WeightWriter,
+    write_labels,
+    written_labels,
+    written_weights,
+)
 from semiqc.experiment.gates.settings import GateSettings
 from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.staged_trainer import StagedTrainer
@@ -73,11 +79,21 @@ class Grainer:
         )
         outcomes = _read_outcomes(stage.folder / OUTCOMES)
         labelled = [
-            _with_labels(one.study, stage.folder, outcomes[one.study.name])
+            self._labelled(one.study, stage.folder, outcomes[one.study.name])
             for one in admitted
             if outcomes[one.study.name].decision.admitted
         ]
         return labelled, outcomes
+
+    def _labelled(self, study: Study, folder: Path, outcome: Outcome) -> Study:
+        """A study with what was written of it."""
+        labels = OnlyFrames(written_labels(folder, study.name), outcome.kept.frames)
+        weighs = self.gate.grain_kind.weighs
+        return replace(
+            study.with_labels(labels),
+            weight=outcome.decision.weight,
+            voxel_weights=written_weights(folder, study.name) if weighs else None,
+        )
 
     def _depends(self, admitted: Sequence[_Decided]) -> dict[str, object]:
         return {
@@ -93,10 +109,14 @@ class Grainer:
         def derive(one: _Decided) -> tuple[Study, PartialLabels]:
             labels = self._labels(one.prediction, one.quality)
             outcomes.append(_to_json(after_grain(one.decision, labels), labels.kept))
+            if writer is not None and labels.weights is not None:
+                writer.add(one.study.name, labels.weights)
             return one.study, labels
 
         monitor = self.trainer.monitor
-        write_labels(folder, admitted, derive, monitor=monitor, title=f"{self.name} labels")
+        weighs = self.gate.grain_kind.weighs
+        with WeightWriter(folder) if weighs else nullcontext() as writer:
+            write_labels(folder, admitted, derive, monitor=monitor, title=f"{self.name} labels")
         write_text(folder / OUTCOMES, json.dumps(outcomes, indent=1))
 
     def _labels(self, prediction: Prediction, quality: Quality) -> PartialLabels:
@@ -105,11 +125,6 @@ class Grainer:
         if grain.needs_error_maps(prediction, quality):
             quality = self.panel.with_error_maps(self.gate.by, prediction, quality)
         return grain(prediction, quality)
-
-
-def _with_labels(study: Study, folder: Path, outcome: Outcome) -> Study:
-    labels = OnlyFrames(written_labels(folder, study.name), outcome.kept.frames)
-    return replace(study.with_labels(labels), weight=outcome.decision.weight)
 
 
 def _read_outcomes(path: Path) -> dict[str, Outcome]:

@@ -43,9 +43,11 @@ class OneFrame:
 def study_of_frame(study: Study, frame: int) -> Study:
     """The study as it would be had only that frame been taken."""
     image, labels = OneFrame(study.image, frame), OneFrame(study.labels, frame)
-    drawn = study.source_labels
-    source_labels = None if drawn is None else OneFrame(drawn, frame)
-    return replace(study, image=image, labels=labels, source_labels=source_labels)
+    drawn, weights = (
+        None if voxels is None else OneFrame(voxels, frame)
+        for voxels in (study.source_labels, study.voxel_weights)
+    )
+    return replace(study, image=image, labels=labels, source_labels=drawn, voxel_weights=weights)
 
 
 def prediction_of_frame(prediction: Prediction, frame: int) -> Prediction:

@@ -38,6 +38,7 @@ def at_spacing(study: Study, spacing: float) -> Study:
         spacing=(z, spacing, spacing),
         geometry=geometry,
         source_labels=study.labels if lay_on_source else study.source_labels,
+        voxel_weights=None,
     )
 
 

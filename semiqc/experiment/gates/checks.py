@@ -141,7 +141,7 @@ def _of_grain(
         by_maps = ", ".join(name for name, one in ESTIMATORS.items() if one.gives_error_maps)
         also = "" if gate.changes_labels else ", or by several members; set segmenter.members"
         yield (
-            f"{why}{gate.grain}s are left out by error maps, which {gate.by} does not give but"
+            f"{why}the grain {gate.grain} goes by error maps, which {gate.by} does not give but"
             f" {by_maps}{also}"
         )
     if grain.needs_slices and not (has_maps or any(kind.estimates_slices for kind in kinds)):
