@@ -45,8 +45,9 @@ KEPT = "split.validation=0"
 
 COMPARED = (
     "random", "all", "oracle", "weighted", "diverse", "risk", "agreement", "consensus",
-    "consensus/voxel", "consensus/slice", "{by: consensus, repair: [temporal], propagate: true}",
-    "{by: agreement, rounds: 2}", "{rule: risk, propagate: true}",
+    "consensus/voxel", "consensus/slice", "all/soft_slice",
+    "{by: consensus, repair: [temporal], propagate: true}", "{by: agreement, rounds: 2}",
+    "{rule: risk, propagate: true}",
 )  # fmt: skip
 
 GATES = (

@@ -47,7 +47,7 @@ def test_every_gate_is_a_scenario_that_is_evaluated(finished):
     assert names == {
         "few", "gate-random", "gate-all", "gate-oracle", "gate-weighted", "gate-diverse",
         "gate-risk", "gate-agreement", "gate-consensus", "gate-consensus-voxel",
-        "gate-consensus-slice", "gate-consensus-temporal-propagated",
+        "gate-consensus-slice", "gate-all-soft_slice", "gate-consensus-temporal-propagated",
         "gate-agreement-2rounds", "gate-risk-propagated",
     }  # fmt: skip
 
@@ -64,6 +64,17 @@ def test_controls_do_what_they_are_for(finished):
     assert admitted(finished, "gate-all") == everybody
     assert len(admitted(finished, "gate-random")) == 2
     assert admitted(finished, "gate-oracle") == set(sorted(truth, key=truth.get)[-2:])
+
+
+def test_soft_slices_teach_otherwise_than_whole_ones(finished):
+    dice = {
+        scenario: [row["dice"] for row in rows(finished, "overlap") if row["scenario"] == scenario]
+        for scenario in ("gate-all", "gate-all-soft_slice")
+    }
+    reasons = [row["reason"] for row in judged(finished, "gate-all-soft_slice")]
+
+    assert dice["gate-all"] != dice["gate-all-soft_slice"]
+    assert all("of weight 0." in reason for reason in reasons)
 
 
 def test_a_gate_may_have_rounds_of_its_own(finished):
@@ -241,7 +252,7 @@ def said(capsys):
         (["qc.estimators=[agreement]", "gate.by=agreement"], "needs uncertainty maps"),
         (["segmenter.samples=4"], "segmenter.dropout above 0"),
         (["segmenter.samples=4", "segmenter.dropout=0.1", "segmenter.members=2"], "not from more"),
-        (["gates=[curve/voxel]"], "voxels are left out by error maps"),
+        (["gates=[curve/voxel]"], "the grain voxel goes by error maps"),
         (["gates=[curve/slice]"], "does not judge slices"),
         (["gate.repair=[surrogate]"], "surrogates come from"),
         (["gates=[{rule: risk, rounds: 2}]"], "not of what is repaired or of later rounds"),
@@ -266,7 +277,7 @@ def said(capsys):
                 "qc.estimators=[curve, uncertainty]",
                 "gates=[{by: consensus, grain: voxel, repair: [temporal]}]",
             ],
-            "repaired predictions carry no uncertainty; voxels are left out by error maps",
+            "repaired predictions carry no uncertainty; the grain voxel goes by error maps",
         ),
     ],
 )
