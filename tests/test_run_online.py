@@ -3,9 +3,10 @@
 import csv
 import shutil
 
+import h5py
 import numpy as np
 import pytest
-from run_settings import ONLINE, nothing_drawn
+from run_settings import ONLINE, TINY, nothing_drawn
 
 from semiqc.experiment import Silent, read_settings, run
 from semiqc.experiment.settings_file import SettingsError
@@ -274,6 +275,28 @@ def test_what_cannot_work_is_said(change, message):
         read_settings(None, [NEW, change])
 
     assert message in str(failure.value)
+
+
+def test_the_two_networks_of_cps_give_the_uncertainty_that_agreement_judges(tmp_path):
+    changes = [
+        "phantom.studies=9", "split.labelled=2", "split.qc=2", "split.validation=0",
+        "split.test=2", "segmenter.members=2", "training.steps=4", "training.ema=0.9",
+        "online.steps=4", "qc.estimators=[agreement]", "gate.by=agreement", "scenarios=[]",
+        "gates=[{loop: cps, by: agreement, rounds: 2}]", f"output={tmp_path / 'run'}",
+    ]  # fmt: skip
+    with nothing_drawn():
+        run(read_settings(None, [*TINY, *changes]), Silent())
+
+    found = judged(tmp_path / "run", "gate-cps-agreement-2rounds")
+    assert {row["round"] for row in found} == {"1", "2"}
+    assert all(row["score_agreement"] for row in found)
+    later = list((tmp_path / "run" / "stages").glob("predict-gate-cps-agreement-2rounds-cand*"))
+    assert later
+    for stage in later:
+        with h5py.File(stage / "predictions.h5") as file:
+            maps = [group["evidence/disagreement"][:] for group in file.values()]
+        # Half of two members may differ from what they say together.
+        assert {value for one in maps for value in np.unique(one)} >= {0, 128}
 
 
 @pytest.mark.parametrize("change", ["segmenter.tta=4", "gate.rounds=1"])

@@ -2,7 +2,7 @@
 
 from loops.online.admt import ADMT
 from loops.online.bcp import BCP
-from loops.online.cps import CPS
+from loops.online.cps import CPS, PEER
 from loops.online.fixmatch import FixMatch
 from segmenters.method import Method
 
@@ -13,3 +13,6 @@ METHODS: dict[str, type[Method]] = {
     "admt": ADMT,
 }
 """Names that settings may use; each is a dataclass whose fields are the settings."""
+
+PEERS: dict[str, tuple[str, ...]] = {"cps": (PEER,)}
+"""By method, names of the further networks that it leaves, which segment as well as the first."""

@@ -5,9 +5,11 @@ chooses with the settings of one scenario, and keeps each result as a stage.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from loops import Judged, Labelled, Segmented, with_pseudo_labels
+from loops.online.registry import PEERS
 from qc import Decision, Quality
 from qc.gates import GateContext, descriptors_of
 from segmenters import CRF
@@ -22,7 +24,7 @@ from semiqc.experiment.rungs import WHOLE
 from semiqc.experiment.split_studies import SplitStudies
 from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.experiment.stretches import Stretch, advance
-from semiqc.experiment.trained import TrainedEnsemble
+from semiqc.experiment.trained import Trained, TrainedEnsemble
 from semiqc.study import Prediction, Study
 
 
@@ -94,7 +96,15 @@ class ScenarioBench:
         before = None if model is self.first else model.first
         stretch = Stretch(method, self.first.first, number, of, before)
         name = f"{self.name}-stretch-{number}"
-        return TrainedEnsemble((advance(self.trainer, name, experts, bank, stretch),))
+        trained = advance(self.trainer, name, experts, bank, stretch)
+        return TrainedEnsemble((trained, *self._peers(trained)))
+
+    def _peers(self, trained: Trained) -> list[Trained]:
+        """Networks of the same training with which the first may agree, if that is looked at."""
+        if self.trainer.settings.segmenter.members == 1:
+            return []
+        names = PEERS.get(self.gate.loop, ())
+        return [replace(trained, weights=f"{name}.safetensors") for name in names]
 
     def predict(self, model: TrainedEnsemble, studies: Sequence[Study]) -> Segmented:
         name = "few" if model is self.first else self.name

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, field_validator, model_validator, with_config
 
 from loops import LOOPS
-from loops.online.registry import METHODS
+from loops.online.registry import METHODS, PEERS
 from qc import CONSENSUS, ESTIMATORS, QualityEstimator
 from segmenters import Augmentation, TrainingSettings
 from semiqc.experiment.gates.checks import Offer, check_gate
@@ -287,8 +287,9 @@ class Settings(Section):
 
     def _offer(self, gate: GateSettings, kinds: Mapping[str, type[QualityEstimator]]) -> Offer:
         rounds = self._rounds_of_gate(gate)
-        # An online loop goes on with one network; that of several is had before it starts.
-        is_lost = gate.loop in METHODS and rounds > 1 and self.segmenter.members > 1
+        # Most online loops go on with one network; that of several is had before it starts.
+        is_alone = gate.loop in METHODS and gate.loop not in PEERS
+        is_lost = is_alone and rounds > 1 and self.segmenter.members > 1
         return Offer(
             kinds,
             self.segmenter.has_uncertainty and not is_lost,

@@ -68,7 +68,7 @@ def _of_loop(gate: GateSettings, offer: Offer) -> Iterator[str]:
     if needs and not offer.has_uncertainty:
         yield (
             f"{gate.by} needs uncertainty maps, and the loop {gate.loop} trains one network; set"
-            " segmenter.tta or segmenter.samples, or let it judge once (rounds: 1)"
+            " segmenter.tta or segmenter.samples, take cps, or let it judge once (rounds: 1)"
         )
 
 
