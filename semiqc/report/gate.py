@@ -131,17 +131,17 @@ def estimators_table(data: ReportData) -> Table:
     Returns:
         A row for each estimator and seed.
     """
-    looked_at = _looked_at(data)
+    looked_at = first_judged(data)
     rows = [
         _estimator_row(name, seed, _best(of_one, _admitted(looked_at, seed)))
-        for (name, seed), of_one in sorted(_by_estimator(looked_at).items())
+        for (name, seed), of_one in sorted(by_estimator(looked_at).items())
     ]
     title = "What each estimator would have chosen"
     columns, missing = _estimator_columns(rows), "Nothing was judged."
     return Table("estimators", title, rows, columns, ESTIMATORS_NOTE, missing, "control")
 
 
-def _by_estimator(rows: Sequence[JudgementRow]) -> dict[tuple[str, int], list[JudgementRow]]:
+def by_estimator(rows: Sequence[JudgementRow]) -> dict[tuple[str, int], list[JudgementRow]]:
     """Rows by estimator and seed, each with that estimator's score in place of the gate's."""
     found: dict[tuple[str, int], list[JudgementRow]] = {}
     for row in rows:
@@ -169,7 +169,7 @@ def _estimator_columns(rows: Sequence[dict[str, Cell]]) -> list[Column]:
     ]
 
 
-def _looked_at(data: ReportData) -> list[JudgementRow]:
+def first_judged(data: ReportData) -> list[JudgementRow]:
     """The first round's rows of a gate that admits some studies and rejects others, if any.
 
     Among several: gates without repair first, since their segmentations are as the segmenter made

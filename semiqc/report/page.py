@@ -8,6 +8,7 @@ from typing import Any
 from semiqc.pages.drawing import Picture, structure_colours
 from semiqc.pages.html import write_html
 from semiqc.pages.table import NOTHING, Table, number_text
+from semiqc.report.accepted import coverage_plots
 from semiqc.report.answer import answers
 from semiqc.report.data import RANKS, Overlay, ReportData
 from semiqc.report.figures import box_plots, change_plots, training_plots
@@ -111,6 +112,7 @@ def _figures_and_tables(data: ReportData) -> dict[str, Any]:
         "boxes": box_plots(data),
         "changes": change_plots(data),
         "scores": score_plots(data),
+        "coverage": coverage_plots(data),
         "admitted": admitted,
         "rejected": rejected,
         "trainings": training_plots(data),

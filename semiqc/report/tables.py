@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from semiqc.pages.table import Table
+from semiqc.report.accepted import accepted_tables
 from semiqc.report.change import change_table
 from semiqc.report.checkpoints import checkpoints_tables
 from semiqc.report.choices import choices_table
@@ -26,6 +27,7 @@ TABLES: list[Callable[[ReportData], Table | list[Table]]] = [
     gate_table,
     dirty_tables,
     estimators_table,
+    accepted_tables,
     split_table,
     checkpoints_tables,
 ]
