@@ -18,6 +18,9 @@ CONSENSUS = "consensus"
 ProgressCallback = Callable[[int, int], None]
 """Told how many parts of some work are done, and of how many."""
 
+OVERALL = ("background", "foreground")
+"""What is looked at beside structures: the background, and all that is not (the whole heart)."""
+
 
 def unobserved(done: int, total: int) -> None:
     """Observe nothing."""
@@ -94,6 +97,7 @@ class Quality:
         interval: Range in which the Dice of each structure lies at the estimator's level.
         reasons: Why the score is what it is, in words, where the method can tell.
         slice_mvsf: Estimated mean volume similarity fraction per structure, ``[T, Z]``.
+        overall: Estimated Dice of what ``OVERALL`` names, over all frames.
     """
 
     study: str
@@ -106,6 +110,7 @@ class Quality:
     interval: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
     slice_mvsf: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    overall: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 <= self.score <= 1:

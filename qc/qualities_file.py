@@ -31,7 +31,8 @@ def read_qualities(folder: Path) -> list[Quality]:
 
 def quality_to_json(quality: Quality) -> dict[str, Any]:
     """Everything but the error maps, as JSON can write it."""
-    return {
+    overall = {"overall": dict(quality.overall)} if quality.overall else {}
+    return overall | {
         "study": quality.study,
         "score": quality.score,
         "is_good": quality.is_good,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from qc.absence import reasons_of, rightly_absent_in, score_of
-from qc.base import Graded, ProgressCallback, Quality, QualityEstimator, unobserved
+from qc.base import OVERALL, Graded, ProgressCallback, Quality, QualityEstimator, unobserved
 from qc.frames import Frame, GradedFrame, frame_of, graded_frames
 from semiqc.measuring.masks import masks
 from semiqc.study import Prediction
@@ -33,6 +33,7 @@ class Judged:
             ``[S, Z, Y, X]`` float16, where the method gives it.
         reasons: In words, where the method can tell.
         slice_mvsf: Mean volume similarity fraction, ``[S, Z]``, where the method gives it.
+        overall: Dice of what ``qc.base.OVERALL`` names, ``[2]``, where the method gives it.
     """
 
     dice: NDArray[np.float64]
@@ -41,6 +42,7 @@ class Judged:
     error_maps: NDArray[np.float16] | None = None
     reasons: tuple[str, ...] = ()
     slice_mvsf: NDArray[np.float64] | None = None
+    overall: NDArray[np.float64] | None = None
 
 
 class FrameEstimator(QualityEstimator):
@@ -100,6 +102,7 @@ class FrameEstimator(QualityEstimator):
         names = [structure.name for structure in self.scheme.structures]
         dice = np.mean([one.dice for one in judged], axis=0)
         nsd = _stacked(names, [one.nsd for one in judged])
+        overall = _stacked(OVERALL, [one.overall for one in judged])
         reasons = reasons_of(self.scheme, is_absent, self.rightly_absent_)
         reasons += [reason for one in judged for reason in one.reasons]
         return Quality(
@@ -111,6 +114,7 @@ class FrameEstimator(QualityEstimator):
             slice_mvsf=_stacked(names, [one.slice_mvsf for one in judged]),
             error_maps=_stacked(names, [one.error_maps for one in judged]),
             reasons=tuple(dict.fromkeys(reasons)),
+            overall={name: float(dice.mean()) for name, dice in overall.items()},
         )
 
 

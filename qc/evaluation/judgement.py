@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.base import Graded, Quality
+from qc.base import OVERALL, Graded, Quality
 from qc.evaluation.agreement import NAN
-from qc.evaluation.truth import TrueQuality
+from qc.evaluation.truth import TrueQuality, overall_dice
 from semiqc.measuring.means import mean_of_known
 from semiqc.schemes import LabelScheme
 
@@ -44,7 +44,8 @@ class Judgement:
         subject: Whom the study is of; its name where that is unknown.
         source: What made the prediction.
         group: Of the study.
-        structure: Name, or ``"all"``.
+        structure: Name, or ``"all"``; of estimators that tell it, also what ``qc.base.OVERALL``
+            names, unless a structure is called so.
         verdict: A reader's, ``good`` or ``erroneous``; empty where nobody gave one.
         score: The estimator's, of the whole prediction.
         true_dice: Mean over the frames that have a reference.
@@ -92,7 +93,7 @@ def judgements_of(
     item: int,
     ms: float,
 ) -> list[Judgement]:
-    """One row for all structures, then one for each.
+    """One row for all structures, one for each, and what the estimator tells beside them.
 
     Args:
         quality: What the estimator says.
@@ -118,7 +119,27 @@ def judgements_of(
             _with_numbers(about, name, numbers)
             for name, *numbers in zip(names, *columns, strict=True)
         ),
+        *_overall_rows(quality, true, about, names),
     ]
+
+
+def _overall_rows(
+    quality: Quality, true: TrueQuality, about: Judgement, names: Sequence[str]
+) -> list[Judgement]:
+    """Of background and foreground, where the estimator tells them."""
+    if not quality.overall:
+        return []
+    pairs = zip(OVERALL, overall_dice(true.frames).tolist(), strict=True)
+    return [
+        replace(about, structure=name, true_dice=dice, dice=quality.overall.get(name, NAN))
+        for name, dice in pairs
+        if name not in names
+    ]
+
+
+def is_part(row: Judgement) -> bool:
+    """Whether a row is of a structure of the scheme: its Dice counts in the mean."""
+    return row.structure not in (ALL, *OVERALL)
 
 
 def _about(name: str, item: int, one: Graded, score: float, ms: float) -> Judgement:

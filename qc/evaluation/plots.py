@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from qc.base import OVERALL
 from qc.evaluation.agreement import absolute_error, finite_pairs
 from qc.evaluation.drawing import INK, TITLES, looks, panels, plain
 from qc.evaluation.intervals import bootstrap
-from qc.evaluation.judgement import ALL, Judgement
+from qc.evaluation.judgement import ALL, Judgement, is_part
 from qc.evaluation.plots_of_sets import balance_histogram
 from qc.evaluation.risk import aurc, risk_coverage
 from qc.evaluation.table import estimators_of, qualities_of, values_of
@@ -116,7 +117,7 @@ def error_boxes(judgements: Sequence[Judgement], quality: str = "dice") -> Figur
 
     Boxes span the quartiles, whiskers reach 1.5 times their distance; beyond are single points.
     """
-    structures = list(dict.fromkeys(row.structure for row in judgements))
+    structures = [n for n in dict.fromkeys(r.structure for r in judgements) if n not in OVERALL]
     structures = [name for name in structures if name != ALL or len(structures) != 2]
     names = [n for n in estimators_of(judgements) if quality in qualities_of(judgements, n)]
     figure, (axes,) = panels(1, max(4.0, 1.2 + 0.42 * len(names) * len(structures)), 3.4)
@@ -188,7 +189,7 @@ def true_means(judgements: Sequence[Judgement]) -> NDArray[np.float64]:
     values: dict[int, list[float]] = {}
     first = judgements[0].estimator
     for row in judgements:
-        if row.estimator == first and row.structure != ALL:
+        if row.estimator == first and is_part(row):
             values.setdefault(row.item, []).append(row.true_dice)
     known = [[value for value in dice if math.isfinite(value)] for dice in values.values()]
     return np.array([np.mean(dice) if dice else math.nan for dice in known])

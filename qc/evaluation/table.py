@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qc.base import OVERALL
 from qc.evaluation.agreement import (
     NAN,
     absolute_error,
@@ -60,10 +61,12 @@ def rows_of(
     for estimator, own in _parted(judgements, lambda row: row.estimator).items():
         given = qualities_of(own, estimator)
         parts = _parted(own, lambda row: row.structure)
-        of_all = [*given, "multi_class"] if "dice" in given and len(parts) > 2 else given
+        has_several = sum(part not in (ALL, *OVERALL) for part in parts) > 1
+        of_all = [*given, "multi_class"] if "dice" in given and has_several else given
         for structure, part in parts.items():
             qualities = given if structure != ALL else of_all or ["score"]
-            rows += [_row(part, q, by, stratum, thresholds[structure]) for q in qualities]
+            threshold = thresholds.get(structure, thresholds[ALL])
+            rows += [_row(part, q, by, stratum, threshold) for q in qualities]
     return rows
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from qc.base import Graded, Quality
 from qc.evaluation.agreement import NAN
 from qc.frames import GradedFrame, graded_frames
-from qc.graded.truth import error_map_dice, multi_class_dice
+from qc.graded.truth import error_map_dice, foreground_dice, multi_class_dice
 from semiqc.measuring.means import means_of_known
 from semiqc.schemes import UNLABELLED, LabelScheme
 
@@ -58,6 +58,20 @@ class TrueQuality:
         known = [frame for frame in self.frames if frame.graded.reference is not None]
         shown = known if quality.error_maps else []
         return _mean_over_frames([_map_dice(quality, frame, scheme) for frame in shown], scheme)
+
+
+def overall_dice(frames: Sequence[GradedFrame]) -> Array:
+    """True Dice of what ``qc.base.OVERALL`` names, mean over the frames with a reference, ``[2]``.
+
+    NaN where it is in neither segmentation, or no frame has a reference.
+    """
+    known = [frame for frame in frames if frame.graded.reference is not None]
+    dice = [
+        foreground_dice(frame.frame().labels, frame.reference(), inside=inside)
+        for frame in known
+        for inside in (False, True)
+    ]
+    return means_of_known(np.reshape(dice, (-1, 2)).astype(np.float64))
 
 
 def _frames(one: Graded) -> list[GradedFrame]:

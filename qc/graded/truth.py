@@ -40,6 +40,30 @@ def multi_class_dice(predicted: NDArray[np.int8], reference: NDArray[np.int8]) -
     return 2 * int((in_predicted & (predicted == reference)).sum()) / total
 
 
+def foreground_dice(
+    predicted: NDArray[np.int8], reference: NDArray[np.int8], *, inside: bool = True
+) -> float:
+    """Dice of all structures as one, whichever class a voxel has; or of the background.
+
+    Reference:
+        Robinson et al., "Real-time prediction of segmentation quality", MICCAI 2018, section 2:
+        the whole heart, and the background. https://doi.org/10.1007/978-3-030-00937-3_66
+
+    Args:
+        predicted: Class of each voxel, of any shape.
+        reference: Class of each voxel or ``UNLABELLED``, of the same shape.
+        inside: False for the background.
+
+    Returns:
+        In [0, 1]; NaN where it is in neither.
+    """
+    known = reference != UNLABELLED
+    first = ((predicted != BACKGROUND) == inside) & known
+    second = ((reference != BACKGROUND) == inside) & known
+    total = int(first.sum()) + int(second.sum())
+    return 2 * int((first & second).sum()) / total if total else math.nan
+
+
 def mvsf(predicted: NDArray[np.bool_], reference: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Mean volume similarity fraction of masks ``[..., Y, X]``, by slice.
 

@@ -20,7 +20,7 @@ Backbone = Literal["resnet18-2d", "resnet34-3d", "resnet50-3d", "unet-3d"]
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class CNNRegression(NetworkEstimator):
-    """Regresses the Dice of each structure; it says nothing of slices or voxels.
+    """Regresses the Dice of each structure, of the background and of all structures together.
 
     Learns from true Dice, or from another estimator's: see ``qc.graded.by_estimator``.
 
@@ -72,9 +72,10 @@ class CNNRegression(NetworkEstimator):
     def _read(
         self, outputs: Sequence[Any], frames: Sequence[Frame], boxes: Sequence[CropBox]
     ) -> list[Judged]:
-        of_structures = slice(len(self.scheme.structures))
+        structures = len(self.scheme.structures)
         mean = torch.stack([output.float().sigmoid() for output in outputs]).mean(dim=0)
-        return [Judged(dice) for dice in mean[:, of_structures].double().cpu().numpy()]
+        found = mean.double().cpu().numpy()
+        return [Judged(one[:structures], overall=one[structures:]) for one in found]
 
 
 def _background_and_whole(batch: Batch) -> Tensor:

@@ -124,6 +124,21 @@ def _areas(frame: Frame, box: CropBox, scheme: LabelScheme) -> NDArray[np.int64]
     return np.stack([box.within(predicted).sum((-2, -1)), predicted.sum((-2, -1))])
 
 
+def _overall_beyond(
+    told: NDArray[np.float64], labels: NDArray[np.int8], box: CropBox
+) -> NDArray[np.float64]:
+    """Dice of background and foreground in the frame, from those in the box, ``[2]``.
+
+    What is segmented beyond the box is wrong, and background there right.
+    """
+    planes = np.stack([labels == BACKGROUND, labels != BACKGROUND])
+    within = np.array([box.within(plane).sum() for plane in planes])
+    whole = planes.sum(axis=(1, 2, 3))
+    beyond = int(whole[0] - within[0])
+    background = (told[0] * within[0] + beyond) / max(int(whole[0]), 1)
+    return np.array([background, told[1] * share_of_dice(within[1], whole[1])])
+
+
 def with_beyond(judged: Judged, frame: Frame, box: CropBox, scheme: LabelScheme) -> Judged:
     """What is said of a frame once what is segmented beyond the box counts too."""
     within, whole = _areas(frame, box, scheme)
@@ -143,4 +158,7 @@ def with_beyond(judged: Judged, frame: Frame, box: CropBox, scheme: LabelScheme)
         nsd=None if judged.nsd is None else judged.nsd * share,
         slice_dice=of_slices,
         error_maps=maps,
+        overall=None
+        if judged.overall is None
+        else _overall_beyond(judged.overall, frame.labels, box),
     )
