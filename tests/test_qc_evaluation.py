@@ -608,6 +608,8 @@ def test_all_is_written_to_a_folder(tmp_path):
         "errors_dice.png",
         "risk_coverage.png",
         "balance.png",
+        "calibration.csv",
+        "calibration.png",
     }
     with (tmp_path / "new" / "judgements.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -14,6 +14,7 @@ from qc.evaluation.drawing import save
 from qc.evaluation.figures import FigureRow
 from qc.evaluation.judgement import Judgement
 from qc.evaluation.judging import judge
+from qc.evaluation.map_examples import MapExample, MapExamples
 from qc.evaluation.markdown import (
     groups_markdown,
     markdown_of,
@@ -22,6 +23,7 @@ from qc.evaluation.markdown import (
 )
 from qc.evaluation.plots import pictures
 from qc.evaluation.plots_of_slices import slice_scatter
+from qc.evaluation.reliability import ReliabilityRow, reliability, reliability_curves
 from qc.evaluation.slices import SliceJudgement, SliceRow, slice_table, slices_of
 from qc.evaluation.table import table_of
 from qc.evaluation.thresholds import THRESHOLD, QualityThreshold, thresholds_of
@@ -33,6 +35,7 @@ FIGURES = "figures.csv"
 SLICES, SLICE_JUDGEMENTS = "slices.csv", "slice_judgements.csv"
 PAIRS, GROUPS = "pairs.csv", "healthy.csv"
 JUDGEMENTS = "judgements.csv"
+CALIBRATION = "calibration"
 TABLE = "table.md"
 
 
@@ -46,12 +49,14 @@ class Evaluation:
         population: Mean true Dice of all predictions that those which are judged were drawn
             from; None where these are all.
         slices: One row for each estimator of slices, prediction, structure and slice.
+        maps: Error maps beside the true errors, of few segmentations from poor to good.
     """
 
     judgements: Sequence[Judgement]
     thresholds: Mapping[str, float]
     population: NDArray[np.float64] | None = None
     slices: Sequence[SliceJudgement] = ()
+    maps: Sequence[MapExample] = ()
 
     def table(self) -> list[FigureRow]:
         """The figures: estimator by quality and structure, overall, by group and by source."""
@@ -64,6 +69,10 @@ class Evaluation:
     def groups(self) -> list[GroupRow]:
         """Errors in the healthy and in the others, where there are such groups."""
         return groups_of(self.judgements)
+
+    def reliability(self) -> list[ReliabilityRow]:
+        """What is true of those of which about the same Dice is estimated."""
+        return reliability(self.judgements)
 
     def write(self, folder: Path) -> list[FigureRow]:
         """Write figures and single judgements as CSV, a Markdown table, and pictures as PNG.
@@ -79,6 +88,8 @@ class Evaluation:
         pairs, groups = self.pairs(), self.groups()
         write_rows(folder / PAIRS, PairRow, pairs)
         write_rows(folder / GROUPS, GroupRow, groups)
+        tenths = self.reliability()
+        write_rows(folder / f"{CALIBRATION}.csv", ReliabilityRow, tenths)
         slices = slice_table(self.slices)
         write_rows(folder / SLICES, SliceRow, slices)
         write_rows(folder / SLICE_JUDGEMENTS, SliceJudgement, self.slices)
@@ -86,6 +97,8 @@ class Evaluation:
         write_text(folder / TABLE, "\n".join([markdown_of(rows), *tests]))
         for name, figure in pictures(self.judgements, self.population).items():
             save(figure, folder / f"{name}.png")
+        if tenths:
+            save(reliability_curves(tenths), folder / f"{CALIBRATION}.png")
         if self.slices:
             save(slice_scatter(self.slices), folder / "scatter_slices.png")
         return rows
@@ -120,9 +133,11 @@ def evaluate(
     thresholds = thresholds_of(threshold, scheme)
     panel = estimators if isinstance(estimators, Panel) else Panel(estimators)
     slices: list[SliceJudgement] = []
+    maps = MapExamples(scheme)
 
     def hear(name: str, item: int, one: Graded, quality: Quality) -> None:
         slices.extend(slices_of(quality, one, scheme, estimator=name, item=item))
+        maps.hear(name, one, quality)
 
     judgements = judge(panel, graded, scheme, observe=observe, hear=hear)
-    return Evaluation(judgements, thresholds, slices=slices)
+    return Evaluation(judgements, thresholds, slices=slices, maps=maps.all())

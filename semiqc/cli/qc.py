@@ -34,10 +34,11 @@ from semiqc.cli.suites import calibrate, pretrain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qc.evaluation import Evaluation
     from qc.evaluation.comparing import PairRow
     from qc.evaluation.figures import FigureRow
     from qc.suites.suite import Suite
+    from semiqc.suites.evaluating import Evaluated
+    from semiqc.suites.page import Judges
 
 app = typer.Typer(help="Fit and evaluate suites of quality estimators.", no_args_is_help=True)
 app.command()(pretrain)
@@ -170,26 +171,36 @@ def evaluate(
 ) -> None:
     """Tell how well the estimators of suites judge studies they never saw."""
     from semiqc.suites.evaluating import evaluate_suites
+    from semiqc.suites.page import Judges
 
     bound = _threshold(threshold)
     given = grades_of(grades, graded)
     if output is not None:
         _require_empty(output, overwrite)
     if graded.suffix.lower() == ".csv":
-        evaluate_on_cines(suites, graded, output, store)
-        return
+        return evaluate_on_cines(suites, graded, output, store)
     with bar("evaluate") as tick:
         found = evaluate_suites(
             suites, graded, store=store, balanced=balanced, threshold=bound, observe=tick
         )
-    _print_figures(found.evaluation, output)
-    if len(suites) > 1:
-        _print_pairs(found.evaluation.pairs())
+    _print_found(found, Judges(suites, graded, found.left_out, is_balanced=balanced), output)
     if given:
         print_grades(found.evaluation, given, output)
+
+
+def _print_found(found: "Evaluated", judges: "Judges", output: Path | None) -> None:
+    """Means over structures on the console; all else into the folder, where one is named."""
+    from semiqc.suites.page import write_evaluation_page
+
+    evaluation = found.evaluation
+    figures = evaluation.write(output) if output else evaluation.table()
+    _print_means(figures)
+    if len(judges.suites) > 1:
+        _print_pairs(evaluation.pairs())
     say_left_out(found.left_out)
     if output:
-        console.print(f"each structure, group and source, and plots: {output}", highlight=False)
+        page = write_evaluation_page(evaluation, figures, found.scheme, judges, output)
+        console.print(f"each structure, group, source and slice: {page}", highlight=False)
 
 
 def _require_empty(folder: Path, overwrite: bool) -> None:
@@ -204,12 +215,6 @@ def _require_empty(folder: Path, overwrite: bool) -> None:
     require_folder(folder)
     if not overwrite and folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder}: not empty; name another folder or say --overwrite")
-
-
-def _print_figures(evaluation: "Evaluation", output: Path | None) -> None:
-    """Means over structures on the console; the rest into the folder, where one is named."""
-    figures = evaluation.write(output) if output else evaluation.table()
-    _print_means(figures)
 
 
 def _print_means(figures: "Sequence[FigureRow]") -> None:

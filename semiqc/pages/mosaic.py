@@ -58,6 +58,24 @@ def tile(
     return pixels.round().astype(np.uint8)
 
 
+def tinted(image: NDArray[np.uint8], strength: NDArray[np.floating], size: int = TILE) -> Pixels:
+    """A slice whose voxels are tinted as far as ``strength`` says, such as an error map.
+
+    Args:
+        image: Grey values, ``[Y, X]``.
+        strength: In [0, 1], ``[Y, X]``.
+        size: Pixels along the longer axis, about.
+
+    Returns:
+        ``[Y, X, 3]``, enlarged by a whole number.
+    """
+    factor = max(1, round(size / max(image.shape)))
+    share = 0.75 * _grown(np.clip(strength, 0, 1).astype(np.float32), factor)[..., None]
+    grey = _grown(image, factor)[..., None].astype(np.float32)
+    pixels: Pixels = ((1 - share) * grey + share * np.array(WRONG)).round().astype(np.uint8)
+    return pixels
+
+
 def row_of(tiles: Sequence[Pixels]) -> str:
     """Tiles of one size side by side, as a data URI."""
     height = tiles[0].shape[0]

@@ -1,21 +1,28 @@
 """From suites to how well their estimators judge studies that they never saw."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from qc.base import ProgressCallback, unobserved
 from qc.evaluation import Evaluation, evaluate
+from qc.evaluation.judgement import Judgement
+from qc.evaluation.map_examples import MapExample
+from qc.evaluation.slices import SliceJudgement
 from qc.evaluation.thresholds import THRESHOLD, QualityThreshold
 from qc.graded import GradedSet, balanced_subset
 from qc.graded.store import store_of
 from qc.suites.suite import Suite
 from semiqc.files.store.reader import Store
+from semiqc.schemes import LabelScheme
 from semiqc.suites.making import HELD_OUT
 from semiqc.suites.suiting import refuse_other_data
+
+Row = TypeVar("Row", Judgement, SliceJudgement, MapExample)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +32,12 @@ class Evaluated:
     Args:
         evaluation: Of all their estimators.
         left_out: Studies of the graded set that a suite learned from.
+        scheme: Of the segmentations.
     """
 
     evaluation: Evaluation
     left_out: tuple[str, ...]
+    scheme: LabelScheme
 
 
 def evaluate_suites(
@@ -67,7 +76,8 @@ def evaluate_suites(
     if balanced:
         unseen = unseen.subset(balanced_subset(population, np.random.default_rng(seed)))
     found = _judged(suites, unseen, threshold, observe)
-    return Evaluated(replace(_together(list(suites), found), population=population), seen)
+    together = replace(_together(list(suites), found), population=population)
+    return Evaluated(together, seen, held.store.scheme)
 
 
 def _judged(
@@ -116,17 +126,21 @@ def _together(suites: Sequence[str], found: Sequence[Evaluation]) -> Evaluation:
     if len(found) == 1:
         return found[0]
     named = list(zip(suites, found, strict=True))
-    judgements = [
-        replace(row, estimator=f"{name}/{row.estimator}")
-        for name, one in named
-        for row in one.judgements
-    ]
-    slices = [
-        replace(row, estimator=f"{name}/{row.estimator}")
-        for name, one in named
-        for row in one.slices
-    ]
-    return replace(found[0], judgements=judgements, slices=slices)
+
+    def with_suite(rows: Callable[[Evaluation], Sequence[Row]]) -> list[Row]:
+        """Rows of all, whose estimators are called by their suite, too."""
+        return [
+            replace(row, estimator=f"{name}/{row.estimator}")
+            for name, one in named
+            for row in rows(one)
+        ]
+
+    return replace(
+        found[0],
+        judgements=with_suite(lambda one: one.judgements),
+        slices=with_suite(lambda one: one.slices),
+        maps=with_suite(lambda one: one.maps),
+    )
 
 
 def unseen_by(suites: Sequence[Suite], held: GradedSet) -> tuple[GradedSet, tuple[str, ...]]:
