@@ -28,6 +28,39 @@ def deal(studies: Sequence[Study], folds: int, seed: int) -> list[list[Study]]:
     return subject_folds(studies, folds, seed)
 
 
+Part = tuple[str, Sequence[Study], Sequence[Study]]
+"""What the names of its stages begin with, studies to learn from, and studies to segment."""
+
+
+def parts_of(
+    experts: Sequence[Study], spared: Sequence[Study], folds: Sequence[Sequence[Study]]
+) -> list[Part]:
+    """What is segmented by segmenters that learned from which studies.
+
+    Args:
+        experts: The labelled studies.
+        spared: Studies that train no segmenter. Where there are none, each fold is segmented by
+            those that learned from the others.
+        folds: Of the experts, where none is spared.
+
+    Raises:
+        ValueError: If there is nobody to segment, for want of a second subject.
+    """
+    if spared:
+        return [("", experts, spared)]
+    if not folds:
+        raise ValueError(
+            "quality control needs subjects to learn from: set split.qc above 0, or"
+            " split.labelled to at least 2, got 1"
+        )
+    parts: list[Part] = []
+    for number, fold in enumerate(folds):
+        judged = {study.name for study in fold}
+        others = [study for study in experts if study.name not in judged]
+        parts.append((f"fold{number}-", others, fold))
+    return parts
+
+
 class Ladder:
     """Segmenters of differing width, share of the labels and number of steps.
 
@@ -49,42 +82,14 @@ class Ladder:
         rung = [*qc.whole, *qc.ladder][0]
         return self.trainer.steps(rung).end.source
 
-    def graded(
-        self, experts: Sequence[Study], spared: Sequence[Study], folds: Sequence[Sequence[Study]]
-    ) -> list[Graded]:
+    def graded(self, parts: Sequence[Part]) -> list[Graded]:
         """Segmentations by segmenters that did not see the subject, with verdicts.
 
-        Args:
-            experts: The labelled studies, which train the ladder.
-            spared: Studies that train no segmenter. Where there are none, each fold is segmented
-                by a ladder that is trained on the others.
-            folds: Of the experts, where none is spared.
-
         Raises:
-            ValueError: If there is nobody to segment, or the verdicts are of none of these.
+            ValueError: If the verdicts are of none of these.
         """
-        made = self._made("", experts, spared) if spared else self._cross_fitted(experts, folds)
-        return self._with_verdicts(made)
-
-    def _cross_fitted(
-        self, experts: Sequence[Study], folds: Sequence[Sequence[Study]]
-    ) -> list[Graded]:
-        """Segmentations of every fold of the experts, by a ladder that is trained on the others.
-
-        Raises:
-            ValueError: If there are no folds, for want of a second subject.
-        """
-        if not folds:
-            raise ValueError(
-                "quality control needs subjects to learn from: set split.qc above 0, or"
-                " split.labelled to at least 2, got 1"
-            )
-        tasks = []
-        for number, fold in enumerate(folds):
-            judged = {study.name for study in fold}
-            others = [study for study in experts if study.name not in judged]
-            tasks.append(partial(self._made, f"fold{number}-", others, fold))
-        return list(chain.from_iterable(self.trainer.folder.each(tasks)))
+        tasks = [partial(self._made, *part) for part in parts]
+        return self._with_verdicts(list(chain.from_iterable(self.trainer.folder.each(tasks))))
 
     def _made(
         self, prefix: str, experts: Sequence[Study], judged: Sequence[Study]

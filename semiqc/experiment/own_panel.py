@@ -8,14 +8,16 @@ from qc.consensus.panel import Panel
 from qc.gates import Calibration
 from semiqc.experiment.held_out import HeldOut, Judged
 from semiqc.experiment.judging import RunPanel
-from semiqc.experiment.ladder import Ladder, deal
+from semiqc.experiment.ladder import Ladder, deal, parts_of
+from semiqc.experiment.made import MadeBySources
+from semiqc.experiment.qc_settings import LADDER
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.study import Prediction, Study
 
 
 class OwnPanel(RunPanel):
-    """Fits the estimators to segmentations of a ladder of segmenters.
+    """Fits the estimators to segmentations of a ladder of segmenters, and of other sources.
 
     Args:
         settings: Of the run.
@@ -45,7 +47,9 @@ class OwnPanel(RunPanel):
         """
         self.is_cross_fitted = not spared
         folds = deal(spared or experts, self.settings.qc.folds, self.trainer.seed)
-        graded = self.ladder.graded(experts, spared, folds)
+        parts = parts_of(experts, spared, folds)
+        graded = self.ladder.graded(parts) if LADDER in self.settings.qc.sources else []
+        graded += MadeBySources(self.settings, self.trainer).graded(parts)
         self.held_out = HeldOut(self.stages, graded, folds)
         names = self.settings.estimators
         fits = [partial(self.stages.fit, name, graded) for name in names]

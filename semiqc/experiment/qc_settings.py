@@ -1,11 +1,13 @@
 """Settings of the quality estimators of a run, and of what they are fitted to."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from qc import ESTIMATORS
+from qc import ESTIMATORS, QualityEstimator
+from qc.graded import SOURCES
 from semiqc.experiment.reader_settings import ReaderSettings
 from semiqc.experiment.sections import check_known
 from semiqc.work.arguments import checked_arguments
@@ -42,6 +44,10 @@ class Rung(Section):
         return 1 in self.snapshots
 
 
+LADDER = "ladder"
+"""The run's own source: snapshots of its trainings."""
+
+
 class QcSettings(Section):
     """The quality estimators, and what they are fitted to."""
 
@@ -66,11 +72,16 @@ class QcSettings(Section):
     )
     """Trainings whose snapshots segment the qc subjects, well and badly. A rung with all labels,
     widths and steps is the first segmenter itself."""
+    sources: Annotated[tuple[str, ...], OneOf(SOURCES), Field(min_length=1)] = (LADDER,)
+    """Who makes the segmentations that estimators learn from: ``ladder`` as ``qc.ladder`` has it,
+    and any of ``qc.graded.SOURCES``, such as ``seggen``, ``forest``, ``noise`` and ``failures``.
+    Only what the ladder makes gets verdicts."""
     folds: Annotated[int, Field(ge=2)] = 4
     """Of the cross-fitting, where no subject is spared for qc."""
     arguments: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """By estimator's name, arguments of its constructor that shall not be the defaults, such as
-    ``{cnn: {steps: 1000}}``. Its docstring explains them."""
+    """By name of an estimator or a source, arguments of its constructor that shall not be the
+    defaults, such as ``{cnn: {steps: 1000}, seggen: {times: 2}}``. Its docstring explains them.
+    The ladder has its own setting."""
 
     @property
     def whole(self) -> list[Rung]:
@@ -89,6 +100,8 @@ class QcSettings(Section):
         """
         if self.suite is not None:
             return "" if is_spared else "a suite has not seen such; set split.qc above 0"
+        if LADDER not in self.sources:
+            return f"qc.sources needs {LADDER}"
         if any(rung.reaches_end for rung in self.whole):
             return ""
         return "qc.ladder needs a rung that holds nothing back, with a snapshot at 1"
@@ -108,6 +121,28 @@ class QcSettings(Section):
                     " out"
                 )
 
+    def check_sources(self, kinds: Mapping[str, type[QualityEstimator]]) -> None:
+        """Make sure that each source is named once, and that estimators can learn from them.
+
+        Args:
+            kinds: Classes of the estimators, by name.
+
+        Raises:
+            ValueError: If not.
+        """
+        if len(set(self.sources)) != len(self.sources):
+            raise ValueError(f"qc.sources: some are named twice: {', '.join(self.sources)}")
+        if LADDER in self.sources:
+            return
+        for name, kind in kinds.items():
+            if kind.learns_from_verdicts or kind.needs_uncertainty:
+                raise ValueError(
+                    f"qc.sources: {name} learns from the ladder alone; add {LADDER} or leave"
+                    f" {name} out of qc.estimators"
+                )
+        if self.verdicts is not None or self.reader.kind == "human":
+            raise ValueError(f"qc.sources: verdicts are of what the ladder made; add {LADDER}")
+
     def check_ladder(self) -> None:
         """Make sure that there are rungs, each with a name of its own.
 
@@ -125,10 +160,11 @@ class QcSettings(Section):
     def _arguments_are_known(
         cls, arguments: dict[str, dict[str, Any]]
     ) -> dict[str, dict[str, Any]]:
-        check_known("qc.arguments", list(arguments), ESTIMATORS)
+        kinds = {**ESTIMATORS, **{n: kind for n, kind in SOURCES.items() if n != LADDER}}
+        check_known("qc.arguments", list(arguments), kinds)
         for name, given in arguments.items():
             try:
-                checked_arguments(ESTIMATORS[name], given)
+                checked_arguments(kinds[name], given)
             except ValueError as error:
                 raise ValueError(f"{name}.{error}") from None
         return arguments

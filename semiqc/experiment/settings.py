@@ -241,6 +241,7 @@ class Settings(Section):
         if self.qc.suite is None:
             kinds = {name: ESTIMATORS[name] for name in self.estimators}
             self.segmenter.check_has_uncertainty(kinds)
+            self.qc.check_sources(kinds)
             self.check_gates((self.gate, *self.gates), kinds)
         if self.training.chosen == "best" and not (self.split.validation or self.split.file):
             raise ValueError(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from segmenters import NetworkSegmenter, snapshot_file
 from semiqc.files.hdf5 import H5Voxels
+from semiqc.images.frames import OneFrame
 from semiqc.study import OnlyFrames, Prediction, Study
 from semiqc.work.stages import Stage
 
@@ -110,7 +111,10 @@ def image_file(study: Study) -> Path:
 
 def prediction_file(prediction: Prediction) -> Path:
     """File that a prediction stands in."""
-    path: Path = prediction.labels.path  # type: ignore[attr-defined]
+    labels = prediction.labels
+    while isinstance(labels, OneFrame):
+        labels = labels.voxels
+    path: Path = labels.path  # type: ignore[attr-defined]
     return path
 
 

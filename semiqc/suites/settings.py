@@ -10,6 +10,7 @@ from annotated_types import Ge, Interval
 from qc.estimators.registry import ESTIMATORS
 from qc.graded import SOURCES, CineLadder, GradedSet, Source
 from qc.graded.given import given_by
+from qc.graded.registry import make_source
 from qc.verdicts import SimulatedReader
 from semiqc.files.checksums import sha256_of
 from semiqc.files.store.reader import Store
@@ -169,11 +170,7 @@ class SuiteSettings:
 
     def _source(self, name: str, store: Store) -> Source:
         """A source with the settings' arguments and seed; with the scheme where it takes one."""
-        kind = SOURCES[name]
-        arguments = {**self.arguments(name), "seed": self.seed}
-        if kind.takes_scheme:
-            arguments["scheme"] = store.scheme
-        return kind(**arguments)
+        return make_source(name, store.scheme, seed=self.seed, **self.arguments(name))
 
     def _given(self) -> dict[str, Mapping[str, Any]]:
         """The changes as arguments by name of estimator or source.
