@@ -14,6 +14,7 @@ from qc.estimators.uncertainty_estimator import (
 )
 from qc.frames import Frame, GradedFrame
 from qc.isotonic import MonotoneCurve, curves_from, stored_curves
+from semiqc.study import Prediction
 
 KINDS = ("dice", "nsd")
 
@@ -43,6 +44,11 @@ class Mahalanobis(UncertaintyMapsEstimator):
     Attributes:
         calibrations_: By ``dice/NAME`` and ``nsd/NAME`` of each structure.
     """
+
+    def can_judge(self, prediction: Prediction) -> bool:
+        # Several segmentations in files tell their difference, and no features.
+        known = prediction.uncertainty
+        return known is not None and known.features.shape[-1] > 0
 
     def _learn_uncertainty(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
         distances, present = [], []

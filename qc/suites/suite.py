@@ -25,7 +25,7 @@ from semiqc.files.checksums import MANIFEST, DamagedError, damages, entry_of, wr
 from semiqc.images.preparing import prepared
 from semiqc.images.raw import RawStudy, UnusableError
 from semiqc.schemes import BACKGROUND, LabelScheme
-from semiqc.study import Prediction, Study
+from semiqc.study import Prediction, Study, UncertaintyMaps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,11 +68,8 @@ class Scored:
 
         rows = [
             (
-                name,
-                structure,
-                found.dice.get(structure, np.nan),
-                found.nsd.get(structure, np.nan),
-                *found.interval.get(structure, (np.nan, np.nan)),
+                *(name, structure, found.dice.get(structure, np.nan)),
+                *(found.nsd.get(structure, np.nan), *found.interval.get(structure, (np.nan,) * 2)),
             )
             for name, found in self.qualities.items()
             for structure in dict.fromkeys([*found.dice, *found.nsd])
@@ -208,20 +205,24 @@ class Suite:
         )
         return self.judge(prepared(raw, self.training.spacing_mm))
 
-    def judge(self, study: Study) -> Scored:
+    def judge(self, study: Study, uncertainty: UncertaintyMaps | None = None) -> Scored:
         """Judge the labels of a study that was prepared as ``semiqc import`` does.
+
+        Args:
+            study: Its labels are what is judged.
+            uncertainty: Of those who made them, where that is known.
 
         Raises:
             ValueError: If it is not what the suite was made for.
         """
         self._check_modalities(study)
         labels = np.maximum(study.labels[:], BACKGROUND)
-        prediction = Prediction(study.name, study.image, labels, study.spacing)
+        prediction = Prediction(study.name, study.image, labels, study.spacing, uncertainty)
         qualities = self.panel.judge_all(prediction)
         if self.estimators and not qualities:
             raise UnusableError(
-                f"{study.name}: {', '.join(self.estimators)} need uncertainty maps, which a"
-                " segmentation alone does not have; fit a suite with others"
+                f"{study.name}: {', '.join(self.estimators)} need uncertainty maps: several"
+                " segmentations of the image, which `semiqc score --member` takes"
             )
         oddities = self.training.oddities(prediction, study)
         return Scored(study.name, qualities, prediction, (*study.notes, *oddities))

@@ -12,6 +12,18 @@ from semiqc.scoring.threshold import FLAG_BELOW
 if TYPE_CHECKING:
     from semiqc.scoring import ScoreReport
 
+Members = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Folder of another segmentation of the same images, or of class probabilities (.npz),"
+        " such as a fold's; give it for each of several."
+    ),
+]
+
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Show where networks looked in flagged studies.")
+]
+
 
 def score(
     paths: Annotated[
@@ -27,11 +39,10 @@ def score(
         Path | None,
         typer.Option(help="Folder that `semiqc qc fit` wrote, or phantom: the one shipped."),
     ] = None,
+    member: Members = None,
     labels: Labels = None,
     flag_below: FlagBelow = FLAG_BELOW,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Show where networks looked in flagged studies.")
-    ] = False,
+    explain: Explain = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Judge segmentations that anybody made: tables, error maps and one page."""
@@ -44,6 +55,7 @@ def score(
             images,
             segmentations,
             output,
+            members=member or (),
             meaning=meaning_of(labels),
             flag_below=flag_below,
             explained=explain,

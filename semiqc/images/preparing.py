@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.images.axes import AS_IT_LIES, turned
+from semiqc.images.axes import AS_IT_LIES, axes_of, turned
 from semiqc.images.plausible import oddities
 from semiqc.images.raw import RawStudy, UnusableError
 from semiqc.images.resampling import length_at, resample_image, resample_labels
@@ -72,6 +72,20 @@ def prepared(raw: RawStudy, spacing: float) -> Study:
         source_labels=None if (y, x) == (spacing, spacing) else raw.labels,
         notes=(*raw.warnings, *oddities(raw)),
     )
+
+
+def regridded(raw: RawStudy, frame: NDArray[np.floating], spacing: float) -> NDArray[np.float32]:
+    """What lies on the grid of a raw study, brought to that of the prepared one.
+
+    Args:
+        raw: The study.
+        frame: Numbers of one frame, ``[K, Z, Y, X]``, such as class probabilities.
+        spacing: In plane, in mm, as of ``prepared``.
+    """
+    axes = axes_of(raw.spacing)
+    _, y, x = (raw.spacing[axis] for axis in axes)
+    turned_frame = frame.transpose(0, *(1 + axis for axis in axes))
+    return resample_image(turned_frame, (y, x), (spacing, spacing))
 
 
 def check_size(

@@ -58,7 +58,9 @@ def tile(
     return pixels.round().astype(np.uint8)
 
 
-def tinted(image: NDArray[np.uint8], strength: NDArray[np.floating], size: int = TILE) -> Pixels:
+def tinted(
+    image: NDArray[np.uint8], strength: NDArray[np.floating] | NDArray[np.bool_], size: int = TILE
+) -> Pixels:
     """A slice whose voxels are tinted as far as ``strength`` says, such as an error map.
 
     Args:

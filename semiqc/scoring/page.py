@@ -22,7 +22,7 @@ from semiqc.scoring.scores import ScoreReport, StudyScore, mean_slice_dice
 MOST_TOLD = 200
 """Studies whose structures and slices the page tells; tables have those of all."""
 
-NEED_MAPS = "they need uncertainty maps, which these files do not have"
+NEED_MAPS = "they need several segmentations of each image (--member), or uncertainty maps"
 
 
 @dataclass(frozen=True)

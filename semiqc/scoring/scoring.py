@@ -16,6 +16,8 @@ from qc.base import Quality
 from qc.estimators.network.estimator import NetworkEstimator
 from qc.suites.suite import Scored, Suite
 from semiqc.doors.regular import one_study
+from semiqc.exchange.readers.members import MemberFolders
+from semiqc.exchange.readers.nifti import LabelValues, checked_meaning
 from semiqc.exchange.readers.pairs import find_pairs
 from semiqc.files.atomic import require_folder
 from semiqc.images.preparing import prepared
@@ -23,12 +25,13 @@ from semiqc.images.raw import Entry, Listing, Refusal, UnusableError, safe_name
 from semiqc.measuring.measures import clinical
 from semiqc.measuring.plausible import implausible
 from semiqc.nifti.writing import write_map
+from semiqc.scoring.members import uncertainty_by, with_count
 from semiqc.scoring.page import write_page
 from semiqc.scoring.pictures import WorstSlices, worst_slice
 from semiqc.scoring.scores import ScoreReport, StudyScore, in_order, is_flagged, those_who_count
 from semiqc.scoring.tables import write_tables
 from semiqc.scoring.threshold import FLAG_BELOW, check_threshold
-from semiqc.study import Study
+from semiqc.study import Study, UncertaintyMaps
 from semiqc.work.progress import Progress, untold
 
 ERROR_MAPS = "error_maps"
@@ -43,6 +46,7 @@ def score_images(
     segmentations: Path | str,
     output: Path | str,
     *,
+    members: Sequence[Path | str] = (),
     meaning: Mapping[int, int] | None = None,
     flag_below: float = FLAG_BELOW,
     explained: bool = False,
@@ -56,6 +60,7 @@ def score_images(
         images: A NIfTI file or a folder of them; see ``semiqc.exchange.readers.pairs``.
         segmentations: Likewise.
         output: Folder to write.
+        members: Folders of an ensemble's folds; see ``semiqc.exchange.readers.members``.
         meaning: Value of the suite's scheme of each other label value in the files; 0 stays 0.
         flag_below: Score below which a study is flagged, in [0, 1].
         explained: Show on the page where the suite's networks looked in flagged studies.
@@ -71,6 +76,7 @@ def score_images(
     _check_output(output, flag_below, overwrite)
     suite = suite if isinstance(suite, Suite) else Suite.load(suite)
     scorer = _Scorer(suite, output, flag_below, _networks(suite) if explained else ())
+    scorer.members = _members(suite, members, meaning)
     scorer.score(scorer.find(Path(images), Path(segmentations), meaning), on_progress)
     return scorer.write(segmentations)
 
@@ -87,6 +93,14 @@ def _check_output(output: Path, flag_below: float, overwrite: bool) -> None:
     require_folder(output)
     if output.exists() and any(output.iterdir()) and not overwrite:
         raise FileExistsError(f"{output}: not empty; say --overwrite to write into it")
+
+
+def _members(
+    suite: Suite, members: Sequence[Path | str], meaning: Mapping[int, int] | None
+) -> MemberFolders | None:
+    """Where several segmentations lie side by side; None where none are named."""
+    values = LabelValues(suite.scheme, checked_meaning(meaning, suite.scheme))
+    return MemberFolders(tuple(map(Path, members)), values) if members else None
 
 
 def _networks(suite: Suite) -> list[NetworkEstimator]:
@@ -112,12 +126,14 @@ class _Scorer:
         output: Folder to write.
         flag_below: Score below which a study is flagged.
         networks: Whose explanations the page shows.
+        members: Where several segmentations of each image lie side by side.
     """
 
     suite: Suite
     output: Path
     flag_below: float
     networks: Sequence[NetworkEstimator]
+    members: MemberFolders | None = None
     studies: list[StudyScore] = field(default_factory=list)
     left_out: list[Refusal] = field(default_factory=list)
     worst: WorstSlices = field(default_factory=WorstSlices)
@@ -138,22 +154,27 @@ class _Scorer:
     def score(self, listing: Listing, on_progress: Progress) -> None:
         """Judge all studies of a listing; what cannot be judged is left out."""
         self.left_out += listing.refusals
+        names = [entry.name for entry in listing.entries]
+        files = self.members.files(names) if self.members else {}
         for number, entry in enumerate(listing.entries, start=1):
             try:
                 with one_study(entry.name):
-                    self.studies.append(self._study(entry))
+                    self.studies.append(self._study(entry, files.get(entry.name, [])))
             except UnusableError as error:
                 self.left_out.append(Refusal(entry.name, str(error)))
             on_progress(number, len(listing.entries))
 
-    def _study(self, entry: Entry) -> StudyScore:
+    def _study(self, entry: Entry, files: Sequence[Path]) -> StudyScore:
         """Judge one study and write its error maps.
 
         Raises:
             UnusableError: If it cannot be read or judged.
         """
-        study = prepared(entry.read(True), self.suite.training.spacing_mm)
-        scored = _scored(self.suite, study)
+        raw = entry.read(True)
+        study = prepared(raw, self.suite.training.spacing_mm)
+        if self.members:
+            study = with_count(study, len(files), len(self.members.folders))
+        scored = _scored(self.suite, study, uncertainty_by(self.members, files, raw, study))
         error_maps = mean_error_maps(scored.qualities)
         odd = implausible(clinical(scored.prediction.labels, study.spacing, self.suite.scheme))
         flagged = is_flagged(scored.score, scored.qualities, self.flag_below) or bool(odd)
@@ -212,14 +233,14 @@ class _Scorer:
         )
 
 
-def _scored(suite: Suite, study: Study) -> Scored:
+def _scored(suite: Suite, study: Study, uncertainty: UncertaintyMaps | None) -> Scored:
     """What the suite says of a study; a study that an estimator refuses is left out.
 
     Raises:
         UnusableError: In the place of an estimator's ``ValueError``, with the study's name.
     """
     try:
-        return suite.judge(study)
+        return suite.judge(study, uncertainty)
     except UnusableError:
         raise
     except ValueError as error:
