@@ -161,14 +161,14 @@ def test_the_command_says_what_a_run_with_the_draft_takes(tmp_path, monkeypatch,
 
     def told(settings, extent):
         asked.append((settings.split.test, extent.unlabelled, extent.size))
-        return Estimate(7200, 3e9)
+        return Estimate({"training": 7200}, 3e9)
 
     monkeypatch.setattr(estimating, "estimate_run", told)
     acdc(tmp_path / "data", labels=True)
 
     assert main(["check", str(tmp_path / "data"), "-o", str(tmp_path / "out")]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "takes about 2 hours of one processor core and 3 GB of disk" in said
+    assert "takes about 2.0 h of one processor core and 3 GB of disk" in said
     assert asked == [(1, 0, (3, 6, 7))]
 
 

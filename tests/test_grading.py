@@ -176,7 +176,7 @@ def test_a_suite_is_fitted_to_and_evaluated_on_what_was_graded(
 
     assert main(["qc", "grade", store, str(segmented), "-o", file]) == 0
     shown = capsys.readouterr().out
-    assert "graded 10 segmentations of 5 studies" in " ".join(shown.split())
+    assert "graded: 10 segmentations of 5 studies" in " ".join(shown.split())
     assert "not segmented: 1 studies with references, such as phantom-0006" in shown
     options = ["--graded", file, "--estimators", "svr", "--test", "2", "--folds", "2"]
     assert main(["qc", "fit", store, "-o", suite, *options]) == 0

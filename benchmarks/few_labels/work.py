@@ -19,7 +19,7 @@ from semiqc.experiment.settings import Settings
 from semiqc.files.atomic import whole_file, write_text
 from semiqc.files.tables import OverlapRow, read_rows, write_rows
 from semiqc.work.folder import read_environment
-from semiqc.work.monitor import Tick
+from semiqc.work.monitor import Silent, Tick
 from semiqc.work.split import SPARE
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ class EnoughError(Exception):
     """All trainings are done, and no more is asked for."""
 
 
-class Stopwatch:
+class Stopwatch(Silent):
     """Tells of a run in lines, and keeps how long each training took; see ``Monitor``.
 
     A training that was killed goes on, and its time is added up: it is written every few seconds.

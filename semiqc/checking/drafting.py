@@ -7,12 +7,10 @@ import numpy as np
 
 from segmenters.training import TrainingSettings
 from semiqc.checking.survey import Found
+from semiqc.files.store.format import BYTES_OF_VOXEL
 
 MARGIN = 1.5
 """Of a patch over the box around the structures."""
-
-BYTES_OF_VOXEL = 1.75
-"""In a store: two of a compressed image, and labels of few frames."""
 
 LEAST_PATCH, MOST_PATCH, MULTIPLE = 32, 192, 16
 

@@ -4,44 +4,69 @@ What is heavy to import is imported inside the commands, so that help is there a
 """
 
 import logging
+import os
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 
 from semiqc import __version__
-from semiqc.cli import check, data, pretraining, qc, review, runs, score, suggest, tune, verify
-from semiqc.cli.mistakes import can_be_mended, in_one_line
-from semiqc.cli.output import console
+from semiqc.cli import (
+    check,
+    data,
+    info,
+    pretraining,
+    qc,
+    review,
+    runs,
+    score,
+    suggest,
+    tune,
+    verify,
+)
+from semiqc.cli.mistakes import can_be_mended, in_one_line, is_help
+from semiqc.cli.output import console, manner, speak
+from semiqc.cli.spoken import spoken
 from semiqc.work.waiting import WaitingError
 
 app = typer.Typer(
     name="semiqc",
     help="Train segmenters on few labels, guarded by quality control.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(score.score)
-app.command()(review.review)
-app.command()(check.check)
-app.command("import")(data.import_)
-app.command()(data.phantom)
-app.command()(data.spoil)
-app.command()(runs.run)
-app.command()(runs.report)
-app.command()(runs.predict)
-app.command()(runs.evaluate)
-app.command()(pretraining.pretrain)
-app.command()(tune.tune)
-app.command()(suggest.suggest)
-app.command()(runs.export)
-app.command()(verify.verify)
+COMMANDS: dict[str, Callable[..., None]] = {
+    "score": score.score,
+    "review": review.review,
+    "check": check.check,
+    "import": data.import_,
+    "phantom": data.phantom,
+    "spoil": data.spoil,
+    "run": runs.run,
+    "report": runs.report,
+    "predict": runs.predict,
+    "evaluate": runs.evaluate,
+    "pretrain": pretraining.pretrain,
+    "tune": tune.tune,
+    "suggest": suggest.suggest,
+    "export": runs.export,
+    "info": info.info,
+    "verify": verify.verify,
+    "doctor": info.doctor,
+}
+"""In the order of the help; each tells how it goes in the manner that the user asks for."""
+
+for _name, _command in COMMANDS.items():
+    app.command(_name)(spoken(_command))
 app.command()(runs.schema)
 app.add_typer(qc.app, name="qc")
+
+MISTAKE = 2
+"""Exit code after a mistake of the user's."""
 
 WAITING = 3
 """Exit code where the work waits for a person."""
@@ -72,18 +97,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     # What Fabric says of each network's precision is of no use beside a progress bar.
     logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
+    speak()
     try:
         code = int(app(args=arguments, standalone_mode=False) or 0)
+        if manner.is_json:
+            print(manner.document.to_json(), flush=True)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
-    except WaitingError as error:
-        print(f"semiqc: {in_one_line(error)}", file=sys.stderr)
-        return WAITING
+    except BrokenPipeError:
+        # Who reads the output has read enough, such as `head`.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        return INTERRUPTED
     except Exception as error:
-        if not can_be_mended(error):
-            raise
-        print(f"semiqc: {in_one_line(error)}", file=sys.stderr)
-        return 2
+        if is_help(error):
+            print(error.format_message())  # type: ignore[attr-defined]
+            return 0
+        return _failed(error)
     if code == INTERRUPTED:
         print("semiqc: interrupted; the same command goes on where it stood", file=sys.stderr)
     return code
+
+
+def _failed(error: Exception) -> int:
+    """Tell in one line why a command failed; the exit code.
+
+    Raises:
+        Exception: The same, if it is a bug.
+    """
+    if not isinstance(error, WaitingError) and not can_be_mended(error):
+        raise error
+    if manner.is_verbose:
+        traceback.print_exception(error)
+    if manner.is_json:
+        manner.document.facts["error"] = in_one_line(error)
+        print(manner.document.to_json())
+    print(f"semiqc: {in_one_line(error)}", file=sys.stderr)
+    return WAITING if isinstance(error, WaitingError) else MISTAKE

@@ -1,5 +1,6 @@
 """``semiqc check``: what a folder holds, before anything is made of it."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from semiqc.cli.data import Scheme, Subjects
 from semiqc.cli.options import Labels, Overwrite, meaning_of
-from semiqc.cli.output import bar, console, print_left_out, print_table
+from semiqc.cli.output import bar, next_command, note, print_left_out, print_table, say
 
 if TYPE_CHECKING:
     from semiqc.checking import Checked
@@ -46,18 +47,20 @@ def check(
     _print_checked(found)
     if found.draft and is_timed:
         _print_cost(found.draft, output / SETTINGS)
+    if found.draft:
+        next_command(shlex.join(["semiqc", "run", str(output / SETTINGS)]), "look at it, then run")
 
 
 def _print_checked(found: "Checked") -> None:
     """All that was found; sizes in voxels, spacing in mm."""
-    _say(f"layout: {found.layout}")
+    say("layout", found.layout)
     _print_studies(found.survey)
     _print_labels(found.survey)
-    for note in found.survey.notes:
-        _say(f"note: {note}")
+    for line in found.survey.notes:
+        note(line)
     print_left_out([(one.name, one.reason) for one in found.survey.left_out])
     for path in found.written:
-        _say(f"drafted: {path}")
+        say(f"drafted {path.name}", path)
 
 
 def _print_studies(survey: "Survey") -> None:
@@ -73,7 +76,7 @@ def _print_studies(survey: "Survey") -> None:
     }
     columns = [name for name, cells in told.items() if any(cells)]
     rows = list(zip(*(told[name] for name in columns), strict=True))
-    print_table(f"{len(survey.studies)} studies can be used", columns, rows, is_wide=True)
+    print_table(f"{len(survey.studies)} studies can be used", columns, rows)
 
 
 def _mm(spacing: tuple[float, float, float]) -> str:
@@ -104,8 +107,5 @@ def _print_cost(draft: "Draft", settings: Path) -> None:
     )  # fmt: skip
     with bar("time a few steps of everything"):
         found = estimate_run(read_settings(settings), extent)
-    _say(f"{found.said}; timed by a few steps of everything, right within a factor of two")
-
-
-def _say(line: str) -> None:
-    console.print(line, markup=False, highlight=False)
+    said = f"{found.said}; timed by a few steps of everything, right within a factor of two"
+    say("estimate", {"seconds": found.seconds, "disk_bytes": found.disk_bytes}, said)

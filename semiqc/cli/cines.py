@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from semiqc.cli.output import bar, console, print_table
+from semiqc.cli.output import bar, note, print_table, say
 
 if TYPE_CHECKING:
     from qc.evaluation.verdicts import VerdictRow
@@ -37,7 +37,7 @@ def print_own_figures(suite: "Suite") -> None:
         figures = estimator.measured()
         if figures:
             said = ", ".join(f"{k} {number_text(v, 2)}" for k, v in figures.items())
-            console.print(f"{name}, on studies held out while fitting: {said}", highlight=False)
+            say(f"{name}, on studies held out while fitting", said)
 
 
 def evaluate_on_cines(
@@ -77,6 +77,4 @@ def _verdict_cells(row: "VerdictRow") -> tuple[str | int, ...]:
 def say_left_out(studies: Sequence[str]) -> None:
     """Say that an evaluation could not use studies that were learned from."""
     if studies:
-        console.print(
-            f"left out {len(studies)} studies that the suite was fitted to", highlight=False
-        )
+        note(f"left out {len(studies)} studies that the suite was fitted to")

@@ -3,13 +3,14 @@
 Each writes one HDF5 file, whole or not at all, and refuse to replace one without ``--overwrite``.
 """
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from semiqc.cli.options import Labels, NewStore, Overwrite, Seed, meaning_of
-from semiqc.cli.output import bar, console, print_left_out, print_table
+from semiqc.cli.output import bar, next_command, note, print_left_out, print_table, say
 
 if TYPE_CHECKING:
     from semiqc.exchange.importing import Imported
@@ -77,11 +78,13 @@ def import_(
             on_progress=tick,
         )
     if layout == "auto":
-        console.print(f"layout: {recognised(source)}", markup=False, highlight=False)
+        say("layout", recognised(source))
     _print_imported(report.imported, store)
     for warning in report.warnings:
-        console.print(f"note: {warning}", markup=False, highlight=False)
+        note(warning)
     print_left_out([(row.name, row.reason) for row in report.left_out])
+    next_command(shlex.join(["semiqc", "info", str(store)]), "see what the store holds")
+    _next_run(store)
 
 
 def _print_imported(studies: "tuple[Imported, ...]", store: Path) -> None:
@@ -141,7 +144,14 @@ def phantom(
             overwrite=overwrite,
             on_progress=tick,
         )
-    console.print(f"wrote {studies} phantoms to {store}", highlight=False)
+    say("store", store, f"{store}, {studies} phantoms")
+    _next_run(store)
+
+
+def _next_run(store: Path) -> None:
+    """How a run on a store begins."""
+    words = ["semiqc", "run", "--set", f"data={store}", "-o", "run", "--dry-run"]
+    next_command(shlex.join(words), "see what a run would do; without --dry-run it does it")
 
 
 def spoil(

@@ -23,6 +23,11 @@ def can_be_mended(error: Exception) -> bool:
     return isinstance(error, ValueError | FloatingPointError) and is_ours
 
 
+def is_help(error: Exception) -> bool:
+    """Whether a command was called without any words, which asks for its help."""
+    return type(error).__name__ == "NoArgsIsHelpError"
+
+
 def in_one_line(error: Exception) -> str:
     """The message of an error, without line breaks.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from semiqc.cli.options import Changes, Overwrite
-from semiqc.cli.output import console
+from semiqc.cli.output import say, terminal
 
 
 def pretrain(
@@ -21,8 +21,8 @@ def pretrain(
     overwrite: Overwrite = False,
 ) -> None:
     """Teach a network on phantoms alone; weights and their card. Goes on where it stopped."""
-    from semiqc.experiment import Terminal, read_pretraining
     from semiqc.experiment import pretrain as make_weights
+    from semiqc.experiment import read_pretraining
 
     given = {
         "scheme": scheme,
@@ -38,8 +38,9 @@ def pretrain(
     card = make_weights(
         read_pretraining(said),
         weights,
-        Terminal(console),
+        terminal(),
         command=shlex.join(["semiqc", "pretrain", *options, "-o", weights.name]),
         overwrite=overwrite,
     )
-    console.print(f"weights: {weights}, SHA-256 {card.sha256}", highlight=False)
+    say("weights", weights)
+    say("SHA-256", card.sha256)

@@ -5,6 +5,7 @@ fitted estimators, what they were fitted to and, if asked for, graded segmentati
 subjects.
 """
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,7 +29,8 @@ from semiqc.cli.options import (
     meaning_of,
     names_of,
 )
-from semiqc.cli.output import bar, console, print_left_out, print_table
+from semiqc.cli.output import bar, next_command, note, print_left_out, print_table, say, terminal
+from semiqc.cli.spoken import spoken
 from semiqc.cli.suites import calibrate, pretrain
 
 if TYPE_CHECKING:
@@ -41,8 +43,8 @@ if TYPE_CHECKING:
     from semiqc.suites.page import Judges
 
 app = typer.Typer(help="Fit and evaluate suites of quality estimators.", no_args_is_help=True)
-app.command()(pretrain)
-app.command()(calibrate)
+app.command()(spoken(pretrain))
+app.command()(spoken(calibrate))
 
 Tolerance = Annotated[
     float, typer.Option(min=0, help="Distance in mm that the surface Dice tolerates.")
@@ -62,6 +64,7 @@ Threshold = Annotated[
 
 
 @app.command()
+@spoken
 def fit(
     store: Annotated[Path, typer.Argument(help="Store with labels.")],
     output: Output,
@@ -82,7 +85,6 @@ def fit(
     changes: Arguments = None,
 ) -> None:
     """Make segmentations of known quality, and fit estimators to them."""
-    from semiqc.experiment import Terminal
     from semiqc.suites.making import SuiteMaker
     from semiqc.suites.settings import SuiteSettings
 
@@ -98,9 +100,19 @@ def fit(
         tolerance_mm=tolerance,
         reviewed=reviewed_of(verdicts, images, segmentations),
     )
-    suite = SuiteMaker(store, output, settings, Terminal(console)).make()
-    console.print(f"{_fitted(suite)}: {output}", highlight=False)
+    suite = SuiteMaker(store, output, settings, terminal()).make()
+    say("suite", output, f"{output}; {_fitted(suite)}")
     print_own_figures(suite)
+    _say_next(output, is_tested=test > 0)
+
+
+def _say_next(suite: Path, *, is_tested: bool) -> None:
+    """What a suite is for."""
+    if is_tested:
+        words = ["semiqc", "qc", "evaluate", str(suite), str(suite / "test.h5")]
+        next_command(shlex.join(words), "see how well it judges the subjects held out")
+    words = ["semiqc", "score", str(suite), "IMAGES", "SEGMENTATIONS", "-o", "scores"]
+    next_command(shlex.join(words), "judge segmentations")
 
 
 def _fitted(suite: "Suite") -> str:
@@ -114,6 +126,7 @@ def _fitted(suite: "Suite") -> str:
 
 
 @app.command()
+@spoken
 def grade(
     store: Annotated[Path, typer.Argument(help="Store with references.")],
     segmentations: Annotated[
@@ -139,18 +152,16 @@ def grade(
         )
     print_left_out([(refusal.name, refusal.reason) for refusal in found.left_out])
     if found.unsegmented:
-        console.print(
+        note(
             f"not segmented: {len(found.unsegmented)} studies with references, such as"
-            f" {found.unsegmented[0]}",
-            highlight=False,
+            f" {found.unsegmented[0]}"
         )
-    console.print(
-        f"graded {len(found.graded)} segmentations of {len(found.studies)} studies: {output}",
-        highlight=False,
-    )
+    counts = f"{len(found.graded)} segmentations of {len(found.studies)} studies"
+    say("graded", output, f"{counts}: {output}")
 
 
 @app.command()
+@spoken
 def evaluate(
     suites: Annotated[
         list[Path], typer.Argument(help="Folders that `semiqc qc fit` wrote, side by side.")
@@ -200,7 +211,7 @@ def _print_found(found: "Evaluated", judges: "Judges", output: Path | None) -> N
     say_left_out(found.left_out)
     if output:
         page = write_evaluation_page(evaluation, figures, found.scheme, judges, output)
-        console.print(f"each structure, group, source and slice: {page}", highlight=False)
+        say("each structure, group, source and slice", page)
 
 
 def _require_empty(folder: Path, overwrite: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from semiqc.cli.options import Labels, meaning_of
-from semiqc.cli.output import console, print_left_out, print_table
+from semiqc.cli.output import console, print_left_out, print_table, say
 
 if TYPE_CHECKING:
     from semiqc.review.agreement import Agreement
@@ -77,10 +77,10 @@ def review(
     items = _items(path, segmentations, scores, scheme, labels)
     with Records(verdicts or records_of(segmentations or path)) as records:
         if import_ is not None:
-            _say(f"took {read_into(records, items, import_, reader)} verdicts of {reader}")
+            say("taken", read_into(records, items, import_, reader))
         elif export is not None:
             _print_agreement(write_tables(records, items, export))
-            _say(f"tables: {export}")
+            say("tables", export)
         else:
             how = {"order": order, "repeat": repeat, "seed": seed, "blind": blind}
             _serve(items, records, reader, host, port, how)
@@ -126,8 +126,8 @@ def _serve(
 
 
 def _tell(address: str) -> None:
-    _say(f"review: {address}")
-    _say("Ctrl-C ends it; what was said is kept.")
+    say("review", address)
+    console.print("Ctrl-C ends it; what was said is kept.", highlight=False)
 
 
 def _print_agreement(found: "list[Agreement]") -> None:
@@ -142,7 +142,3 @@ def _print_agreement(found: "list[Agreement]") -> None:
             for one in found
         ],
     )  # fmt: skip
-
-
-def _say(line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)

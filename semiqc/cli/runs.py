@@ -4,6 +4,7 @@ A run is a folder. ``semiqc run`` may be called again on it: finished stages are
 repeated, and a change of a setting repeats only what depends on it.
 """
 
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,13 +12,41 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from semiqc.cli.options import Changes, FlagBelow, Output, Overwrite, RunFolder
-from semiqc.cli.output import console, print_left_out, print_table
+from semiqc.cli.output import (
+    next_command,
+    note,
+    print_left_out,
+    print_report_table,
+    print_table,
+    say,
+    terminal,
+)
+from semiqc.cli.running import print_plan, print_settings, print_summary
 from semiqc.scoring.threshold import FLAG_BELOW
 
 if TYPE_CHECKING:
     from semiqc.experiment.predicting import Predicted
 
 PAGE = "report.html"
+
+Corrected = Annotated[
+    Path | None,
+    typer.Option(help="Folder of segmentations that an expert corrected; setting 'labels'."),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        envvar="SEMIQC_JOBS",
+        help="Processes side by side; default: as many as cores, one with a GPU.",
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done, how long and how much disk.")
+]
+PrintConfig = Annotated[
+    bool, typer.Option("--print-config", help="Print all settings as YAML, and end.")
+]
 
 
 def run(
@@ -28,29 +57,25 @@ def run(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Run folder; the setting 'output'.")
     ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="Folder of segmentations that an expert corrected; setting 'labels'."),
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            envvar="SEMIQC_JOBS",
-            help="Processes side by side; default: as many as cores, one with a GPU.",
-        ),
-    ] = None,
+    labels: Corrected = None,
+    jobs: Jobs = None,
+    dry_run: DryRun = False,
+    print_config: PrintConfig = False,
 ) -> None:
     """Train, judge, retrain, compare and report; goes on where an earlier call stopped."""
-    from semiqc.experiment import Terminal, read_settings, usual_jobs, write_summary
+    from semiqc.experiment import read_settings, usual_jobs
     from semiqc.experiment import run as run_experiment
 
     given = {"output": output, "labels": labels}
     chosen = [*(changes or ()), *(f"{key}={path}" for key, path in given.items() if path)]
     asked = read_settings(settings, chosen)
-    report = run_experiment(asked, Terminal(console), jobs=jobs or usual_jobs(asked))
-    write_summary(report.parent, console)
-    console.print(f"report: {report}", highlight=False)
+    if print_config:
+        print_settings(asked)
+    elif dry_run:
+        print_plan(asked)
+    else:
+        report = run_experiment(asked, terminal(), jobs=jobs or usual_jobs(asked))
+        print_summary(report.parent)
 
 
 def report(
@@ -63,7 +88,7 @@ def report(
     ] = None,
 ) -> None:
     """Build the report of a run anew, or compare several runs on one page."""
-    from semiqc.experiment import compare_runs, show, write_report
+    from semiqc.experiment import compare_runs, write_report
 
     if (len(runs) > 1) != (output is not None):
         expected = "a folder to write" if output is None else "two runs or more to compare"
@@ -71,11 +96,11 @@ def report(
     for run in runs:
         _tell_if_unchecked(run)
     if output is None:
-        console.print(f"report: {write_report(runs[0])}", highlight=False)
+        say("report", write_report(runs[0]))
         return
     for table in compare_runs(runs, output):
-        show(table, console)
-    console.print(f"report: {output / PAGE}", markup=False, highlight=False)
+        print_report_table(table)
+    say("report", output / PAGE)
 
 
 def predict(
@@ -94,14 +119,17 @@ def predict(
     overwrite: Overwrite = False,
 ) -> None:
     """Segment new studies, with curves, measures and a verdict on each."""
-    from semiqc.experiment import Terminal, predict_images
+    from semiqc.experiment import predict_images
 
     _tell_if_unchecked(run)
     found = predict_images(
         run, images, output, scenario=scenario, layout=layout, flag_below=flag_below,
-        dicom_seg=dicom_seg, overwrite=overwrite, monitor=Terminal(console),
+        dicom_seg=dicom_seg, overwrite=overwrite, monitor=terminal(),
     )  # fmt: skip
     _print_predicted(found, output)
+    if run.is_dir():
+        command = shlex.join(["semiqc", "suggest", str(run), "-k", "5", "-o", "next"])
+        next_command(command, "see which studies are best labelled next")
 
 
 def _print_predicted(found: "Predicted", output: Path) -> None:
@@ -112,7 +140,7 @@ def _print_predicted(found: "Predicted", output: Path) -> None:
         found.rows,
     )
     print_left_out(found.left_out)
-    console.print(f"report: {output / PAGE}", highlight=False)
+    say("report", output / PAGE)
 
 
 def evaluate(
@@ -123,14 +151,14 @@ def evaluate(
     output: Output,
 ) -> None:
     """Compare the scenarios of a run on another data set, with a verdict and a page."""
-    from semiqc.experiment import Terminal, evaluate_elsewhere, show
+    from semiqc.experiment import evaluate_elsewhere, for_terminal
 
     _tell_if_unchecked(run)
-    found = evaluate_elsewhere(run, store, output, Terminal(console))
+    found = evaluate_elsewhere(run, store, output, terminal())
     for table in found.tables:
-        show(table, console)
-    console.print(f"verdict: {found.verdict}", markup=False, highlight=False)
-    console.print(f"report: {found.page}", markup=False, highlight=False)
+        print_report_table(for_terminal(table))
+    say("verdict", found.verdict)
+    say("report", found.page)
 
 
 def export(
@@ -151,14 +179,14 @@ def export(
     overwrite: Overwrite = False,
 ) -> None:
     """Write what a scenario learned from as a data set for nnU-Net or others, with its lineage."""
-    from semiqc.experiment import Terminal, export_run
+    from semiqc.experiment import export_run
 
     _tell_if_unchecked(run)
     rows = export_run(
         run, folder, scenario=scenario, seed=seed, layout=layout, grid=grid,
-        overwrite=overwrite, monitor=Terminal(console),
+        overwrite=overwrite, monitor=terminal(),
     )  # fmt: skip
-    console.print(_exported(Counter(row.source for row in rows), folder), highlight=False)
+    say("exported", folder, _exported(Counter(row.source for row in rows), folder))
 
 
 def _tell_if_unchecked(run: Path) -> None:
@@ -167,8 +195,7 @@ def _tell_if_unchecked(run: Path) -> None:
     from semiqc.work.folder import RESULT
 
     if (run / RESULT).exists() and not (run / MANIFEST).exists():
-        said = f"note {run}: written without checksums, so it is read as it is"
-        console.print(said, markup=False, highlight=False, soft_wrap=True)
+        note(f"{run}: written without checksums, so it is read as it is")
 
 
 def _exported(frames: Counter[str], folder: Path) -> str:
@@ -177,7 +204,7 @@ def _exported(frames: Counter[str], folder: Path) -> str:
 
     propagated = f", {frames[PROPAGATED]} propagated" if frames[PROPAGATED] else ""
     return (
-        f"wrote {frames[EXPERT]} expert's{propagated} and {frames[PSEUDO]} pseudo-labelled frames"
+        f"{frames[EXPERT]} expert's{propagated} and {frames[PSEUDO]} pseudo-labelled frames"
         f" to {folder}"
     )
 

@@ -1,12 +1,13 @@
 """``semiqc score``: a suite estimates the quality of segmentations of any program."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from semiqc.cli.options import FlagBelow, Labels, Output, Overwrite, meaning_of
-from semiqc.cli.output import bar, console, print_left_out, print_table
+from semiqc.cli.output import bar, next_command, print_left_out, print_table, say
 from semiqc.scoring.threshold import FLAG_BELOW
 
 if TYPE_CHECKING:
@@ -63,7 +64,14 @@ def score(
             on_progress=tick,
         )
     _print_report(report)
-    console.print(f"report: {output / 'report.html'}", highlight=False)
+    say("report", output / "report.html")
+    _say_next(images, segmentations, output)
+
+
+def _say_next(images: Path, segmentations: Path, output: Path) -> None:
+    """How to look at what was scored."""
+    words = ["semiqc", "review", str(images), str(segmentations), "--scores", str(output)]
+    next_command(shlex.join(words), "look at them, the lowest score first")
 
 
 def _named(paths: list[Path], suite: Path | None) -> tuple[Path, Path, Path]:
@@ -94,7 +102,7 @@ def _print_report(report: "ScoreReport") -> None:
             (
                 study.study,
                 "flagged" if study.flagged else "",
-                f"{study.score:.3f}",
+                study.score,
                 "; ".join((*study.warnings, *study.reasons)),
             )
             for study in report.studies

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from semiqc.cli.options import Output, RunFolder, Seed
-from semiqc.cli.output import console, print_table
+from semiqc.cli.output import next_command, note, print_table, say, terminal
 
 if TYPE_CHECKING:
     from semiqc.experiment.suggesting.suggesting import SuggestionRow
@@ -20,14 +20,13 @@ def suggest(
     seed: Seed = 0,
 ) -> None:
     """Rank unlabelled studies by what a label would teach, with segmentations to correct."""
-    from semiqc.experiment import Terminal
     from semiqc.experiment.suggesting.suggesting import suggest as suggest_studies
 
-    rows = suggest_studies(run, output, count=count, seed=seed, monitor=Terminal(console))
+    rows = suggest_studies(run, output, count=count, seed=seed, monitor=terminal())
     if len(rows) < count:
-        _say(f"note: {len(rows)} unlabelled studies were judged, fewer than {count}")
+        note(f"{len(rows)} unlabelled studies were judged, fewer than {count}")
     _print_rows(rows, output)
-    _say(f"table: {output / 'suggestions.csv'}")
+    say("table", output / "suggestions.csv")
     _print_next(run, output)
 
 
@@ -36,7 +35,7 @@ def _print_rows(rows: "list[SuggestionRow]", output: Path) -> None:
         f"studies to label next, with segmentations to correct in {output}",
         ("", "study", "group", "score", "differ", "why"),
         [
-            (row.rank, row.study, row.group, f"{row.score:.2f}", f"{row.disagreement:.2f}",
+            (row.rank, row.study, row.group, row.score, row.disagreement,
              row.reasons)
             for row in rows
         ],
@@ -49,17 +48,15 @@ def _print_next(run: Path, output: Path) -> None:
 
     settings = Finished.in_folder(run).settings
     if settings.dirty.share:
-        _say("note: with dirty.share, labels of spoilt studies are not taken back by `semiqc run`")
+        note("with dirty.share, labels of spoilt studies are not taken back by `semiqc run`")
         return
     known = settings.labels
     again = f"semiqc run {shlex.quote(str(run / 'settings.yaml'))} -o {shlex.quote(str(run))}"
     if known is None:
         again += f" --labels {shlex.quote(str(output / 'prelabels'))}"
     where = f"; put them into {known}, beside those of before" if known else ""
-    _say("next: correct the prelabels, such as in 3D Slicer or ITK-SNAP, and remove those that")
-    _say(f"nobody looked at{where}; then")
-    _say(f"  {again}")
-
-
-def _say(line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    next_command(
+        again,
+        "correct the prelabels, such as in 3D Slicer or ITK-SNAP, and remove those that nobody"
+        f" looked at{where}; then",
+    )

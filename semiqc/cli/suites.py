@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from semiqc.cli.options import Arguments, Names, Output, names_of
-from semiqc.cli.output import bar, console
+from semiqc.cli.output import bar, say, terminal
 
 
 def pretrain(
@@ -26,7 +26,6 @@ def pretrain(
     changes: Arguments = None,
 ) -> None:
     """Fit a suite to phantoms alone; with its card. Goes on where it stopped."""
-    from semiqc.experiment import Terminal
     from semiqc.suites.pretraining import SuitePretraining, pretrain_suite
 
     numbers = {
@@ -47,8 +46,9 @@ def pretrain(
         given | names_of(**names) | {"changes": tuple(changes or ())}
     )
     command = shlex.join(["semiqc", "qc", "pretrain", *options, "-o", output.name])
-    card = pretrain_suite(settings, output, Terminal(console), command=command)
-    console.print(f"suite: {output}, SHA-256 {card.sha256}", highlight=False)
+    card = pretrain_suite(settings, output, terminal(), command=command)
+    say("suite", output)
+    say("SHA-256", card.sha256)
 
 
 def calibrate(
@@ -64,8 +64,5 @@ def calibrate(
 
     with bar("calibrate") as tick:
         found = calibrate_suite(suite, graded, output, store=store, observe=tick)
-    console.print(
-        f"calibrated {', '.join(found.names)}, by now weighed by"
-        f" {len(found.training.weighing)} studies: {output}",
-        highlight=False,
-    )
+    weighing = len(found.training.weighing)
+    say("suite", output, f"{output}; {', '.join(found.names)}, weighed by {weighing} studies")

@@ -1,12 +1,13 @@
 """``semiqc tune``: settings of the training, chosen on validation subjects."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from semiqc.cli.options import Changes, Output, Seed
-from semiqc.cli.output import console, print_table
+from semiqc.cli.output import next_command, print_table, terminal
 
 if TYPE_CHECKING:
     from semiqc.work.search import Searched
@@ -33,16 +34,15 @@ def tune(
     seed: Seed = 0,
 ) -> None:
     """Search settings of the training by validation Dice; goes on where it was stopped."""
-    from semiqc.experiment import Terminal
     from semiqc.experiment.tuning import SETTINGS, Tuning
     from semiqc.experiment.tuning import tune as tune_settings
 
     asked = Tuning(settings, changes or (), over, output, trials, seed, reduction)
-    found = tune_settings(asked, Terminal(console))
+    found = tune_settings(asked, terminal())
     _print_trials(found)
     if found.best is None:
         raise ValueError(f"{output}: no trial came to its end; see trials.csv")
-    console.print(f"semiqc run {output / SETTINGS}", highlight=False, soft_wrap=True)
+    next_command(shlex.join(["semiqc", "run", str(output / SETTINGS)]), "run the best")
 
 
 def _print_trials(found: "Searched") -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from semiqc.cli.output import console
+from semiqc.cli.output import note, say
 
 DAMAGED = 2
 """Exit code where something is damaged, as of a command that refuses it."""
@@ -19,9 +19,8 @@ def verify(
 
     found = verified(path)
     for one in found.damaged:
-        console.print(str(one), markup=False, highlight=False, soft_wrap=True)
+        note(str(one))
     if found.damaged:
         raise typer.Exit(DAMAGED)
     said = "sound" if found.files else "no checksums, for it was written by version 0.1"
-    line = f"{path}: {found.kind}, {found.files} files: {said}"
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    say(str(path), said, f"{found.kind}, {found.files} files: {said}")

@@ -17,9 +17,10 @@ from semiqc.experiment.pretraining import pretrain, read_pretraining
 from semiqc.experiment.run import run
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.settings_file import json_schema, read_settings
-from semiqc.experiment.summary import show, write_summary
+from semiqc.experiment.summary import Summary, for_terminal, summary_of
 from semiqc.work.changes import SettingsError
-from semiqc.work.monitor import Monitor, Silent, Terminal
+from semiqc.work.monitor import Monitor, Silent
+from semiqc.work.terminal import Terminal
 
 __all__ = [
     "Finished",
@@ -28,18 +29,19 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Silent",
+    "Summary",
     "Terminal",
     "compare_runs",
     "evaluate_elsewhere",
     "export_run",
+    "for_terminal",
     "json_schema",
     "predict_images",
     "pretrain",
     "read_pretraining",
     "read_settings",
     "run",
-    "show",
+    "summary_of",
     "usual_jobs",
     "write_report",
-    "write_summary",
 ]

@@ -5,11 +5,12 @@ from typing import Self
 
 from semiqc.experiment.data import Data, open_data
 from semiqc.experiment.dirty import with_dirty_pool
+from semiqc.experiment.estimating.extents import split_of
 from semiqc.experiment.expert_labels import with_expert_labels
 from semiqc.experiment.settings import Settings
 from semiqc.files.tables import SplitRow
 from semiqc.work.monitor import Monitor
-from semiqc.work.split import check_split, draw_split, read_split
+from semiqc.work.split import check_split
 from semiqc.work.stages import RunFolder
 
 
@@ -50,10 +51,7 @@ def make_split(settings: Settings, data: Data) -> list[SplitRow]:
         ValueError: If it cannot be had, or a subject has two roles.
     """
     studies = list(data.store)
-    if settings.split.file:
-        return read_split(settings.split.file, studies)
-    counts = settings.split.model_dump(include={"labelled", "qc", "validation", "test"})
-    counts["unlabelled"] = settings.split.unlabelled
-    rows = draw_split(studies, counts, settings.split.seed)
-    check_split(rows, studies, "split")
+    rows = split_of(settings, studies)
+    if not settings.split.file:
+        check_split(rows, studies, "split")
     return rows

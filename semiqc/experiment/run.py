@@ -4,6 +4,7 @@ from pathlib import Path
 
 from qc.suites.suite import Suite
 from semiqc.experiment.cohort import Cohort
+from semiqc.experiment.estimating import expected_steps, extent_of
 from semiqc.experiment.fan_out import fan_out
 from semiqc.experiment.finished import Finished, build_pages
 from semiqc.experiment.given_suite import described_suite, refuse_unfit
@@ -12,9 +13,10 @@ from semiqc.experiment.results import Results, write_results
 from semiqc.experiment.seed_run import SeedRun
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.settings_file import with_whole_paths
+from semiqc.experiment.steps import REPORT as REPORT_STEP
 from semiqc.review.run_queue import remove_queue, write_queue
 from semiqc.work.folder import claim, write_provenance
-from semiqc.work.monitor import Monitor
+from semiqc.work.monitor import Monitor, step
 from semiqc.work.publishing import REPORT, publish
 from semiqc.work.stages import RunFolder
 
@@ -36,6 +38,7 @@ def run(settings: Settings, monitor: Monitor, *, jobs: int = 1) -> Path:
         folder = RunFolder(settings.output, monitor.stage, monitor.note)
         cohort = Cohort.of(settings, folder, monitor)
         judge = _fitting(suite, settings, cohort)
+        monitor.plan(expected_steps(settings, extent_of(cohort.split, cohort.data.store)))
         if jobs > 1:
             fan_out(settings, monitor, jobs)
         results = Results(cohort.data, cohort.split, judge)
@@ -45,7 +48,8 @@ def run(settings: Settings, monitor: Monitor, *, jobs: int = 1) -> Path:
             write_queue(settings.output, cohort.data.store.path, results.queue)
         else:
             remove_queue(settings.output)
-        publish(settings.output, lambda unfinished: _write(results, settings, unfinished))
+        with step(monitor, REPORT_STEP):
+            publish(settings.output, lambda unfinished: _write(results, settings, unfinished))
     return settings.output / REPORT
 
 

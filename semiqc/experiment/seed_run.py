@@ -1,6 +1,7 @@
 """All trainings and judgements of one seed of a run."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 
 from semiqc.experiment.data import Data
@@ -14,12 +15,13 @@ from semiqc.experiment.scenario_run import ScenarioRun
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.split_studies import SplitStudies
 from semiqc.experiment.staged_trainer import StagedTrainer
+from semiqc.experiment.steps import FIRST, FIT, JUDGE, named
 from semiqc.experiment.suite_panel import SuitePanel
 from semiqc.experiment.trained import TrainedEnsemble, prediction_file
 from semiqc.files.tables import SplitRow
 from semiqc.review.run_queue import CANDIDATE, TEACHING, Queued
 from semiqc.study import Prediction
-from semiqc.work.monitor import Monitor
+from semiqc.work.monitor import Monitor, step
 from semiqc.work.stages import RunFolder
 
 
@@ -72,7 +74,8 @@ class SeedRun:
             self.panel.reject(candidates)
         self.evaluator.add_manual_measures()
         for name in self.settings.compared():
-            self.evaluator.evaluate(name, self._ended(name, first))
+            with self._step(self.settings.compared()[name].title):
+                self.evaluator.evaluate(name, self._ended(name, first))
         if self._is_gated:
             self._queue(first)
 
@@ -89,7 +92,12 @@ class SeedRun:
         if self.settings.compared()[name].gate != "none":
             self._fit_estimators()
             self.panel.reject(self._candidates(first))
-        self.evaluator.segment(name, self._ended(name, first))
+        with self._step(self.settings.compared()[name].title):
+            self.evaluator.segment(name, self._ended(name, first))
+
+    def _step(self, name: str) -> AbstractContextManager[None]:
+        """A step of the run's plan; see ``semiqc.experiment.steps``."""
+        return step(self.trainer.monitor, named(name, self.settings, self.seed))
 
     def _ended(self, name: str, first: TrainedEnsemble) -> TrainedEnsemble:
         """The segmenter that a scenario ends with."""
@@ -109,7 +117,8 @@ class SeedRun:
     def _candidates(self, first: TrainedEnsemble) -> list[Prediction]:
         """The unlabelled studies, as the first segmenter sees them."""
         hidden = [study.without_labels() for study in self.studies.candidates]
-        return self.trainer.predict("few-candidates", first, hidden)
+        with self._step(JUDGE):
+            return self.trainer.predict("few-candidates", first, hidden)
 
     def _queue(self, first: TrainedEnsemble) -> None:
         """Add verdicts that were used, and what people may judge with ``semiqc review``."""
@@ -142,12 +151,14 @@ class SeedRun:
         qc = self.settings.qc
         whole = [rung for rung in qc.ladder if rung.is_whole and qc.suite is None]
         rung = whole[0] if whole else WHOLE
-        return self.trainer.train_ensemble("few", rung, self.studies.experts)
+        with self._step(FIRST):
+            return self.trainer.train_ensemble("few", rung, self.studies.experts)
 
     def _fit_estimators(self) -> None:
         if self._is_fitted:
             return
-        self.panel.fit(self.studies.experts, self.studies.spared)
+        with self._step(FIT):
+            self.panel.fit(self.studies.experts, self.studies.spared)
         self._is_fitted = True
         for name, fitted in self.panel.fitted.items():
             self.results.estimators[name, self.seed] = fitted

@@ -1,14 +1,13 @@
-"""The tables of a run in the terminal."""
+"""What a finished run found, for the terminal."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from semiqc.experiment.finished import Finished
-from semiqc.report import Table as ReportTable
-from semiqc.report import answers, findings, summary_tables, trust
+from semiqc.report import Table, answers, findings, summary_tables, trust
+from semiqc.report.answer import Answer
+from semiqc.report.next_steps import Step, next_steps
 
 SHOWN = ("dice", "clinical", "gate")
 """Tables that are short enough to read in a terminal."""
@@ -17,30 +16,42 @@ ON_THE_PAGE = {"Left", "Known", "p", "Best possible"}
 """Columns that a terminal has no room for."""
 
 
-def write_summary(run: Path, console: Console) -> None:
-    """Print what a finished run found."""
+@dataclass(frozen=True)
+class Summary:
+    """What a run found.
+
+    Args:
+        answers: Whether quality control and the unlabelled studies helped.
+        tables: The few that matter most.
+        findings: How far to trust them, a line each.
+        left_out: Data that was not used, a line each.
+        next: Commands that follow.
+    """
+
+    answers: Sequence[Answer]
+    tables: Sequence[Table]
+    findings: Sequence[str]
+    left_out: Sequence[str]
+    next: Sequence[Step]
+
+
+def summary_of(run: Path) -> Summary:
+    """What a finished run found.
+
+    Raises:
+        RunError: If it is not one.
+    """
     data = Finished.read(run).report_data()
-    for one in answers(data):
-        said = [one.figures, one.compared] if one.figures else [one.meaning]
-        line = f"{one.question} {one.mark} {one.word}: {'; '.join(filter(None, said))}"
-        console.print(line, markup=False, highlight=False)
-    for table in summary_tables(data):
-        if table.name in SHOWN:
-            show(table, console)
-    for finding in trust(data) if data.overlap else findings(data):
-        console.print(finding, markup=False, highlight=False)
-    for line in data.left_out:
-        console.print(f"left out: {line}", markup=False, highlight=False)
+    return Summary(
+        answers(data),
+        [for_terminal(table) for table in summary_tables(data) if table.name in SHOWN],
+        trust(data) if data.overlap else findings(data),
+        data.left_out,
+        next_steps(data),
+    )
 
 
-def show(table: ReportTable, console: Console) -> None:
-    """Print a table of a report, unless it is empty."""
-    if not table.body:
-        return
-    shown = Table(title=Text(table.title), title_justify="left")
-    kept = [n for n, title in enumerate(table.header) if title not in ON_THE_PAGE]
-    for column in kept:
-        shown.add_column(Text(table.header[column]), overflow="fold")
-    for row in table.body:
-        shown.add_row(*(Text(row[column]) for column in kept))
-    console.print(shown)
+def for_terminal(table: Table) -> Table:
+    """A table without the columns that are for the page alone."""
+    kept = [column for column in table.columns if column.title not in ON_THE_PAGE]
+    return replace(table, columns=kept)

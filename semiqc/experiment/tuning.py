@@ -167,6 +167,15 @@ class _Telling:
         self.term = term
         self.tell = tell
 
+    def plan(self, steps: Mapping[str, float]) -> None:
+        self.monitor.plan(steps)
+
+    def begin_step(self, name: str) -> None:
+        self.monitor.begin_step(name)
+
+    def end_step(self, name: str, is_made: bool | None = None) -> None:
+        self.monitor.end_step(name, is_made)
+
     def stage(self, name: str, found: bool) -> None:
         self.monitor.stage(name, found)
 

@@ -1,7 +1,7 @@
 """A process that makes stages of a run for the one that gathers the results.
 
-It reads the settings from the first line of its input, and ends when its input does: with the
-process that began it, however that ends.
+It reads the settings from the first line of its input, tells of its work on its output, and ends
+when its input does: with the process that began it, however that ends.
 """
 
 import os
@@ -12,13 +12,13 @@ from functools import partial
 from typing import TextIO
 
 import torch
-from rich.console import Console
 
 from semiqc.experiment.cohort import Cohort
 from semiqc.experiment.results import Results
 from semiqc.experiment.seed_run import SeedRun
 from semiqc.experiment.settings import Settings
-from semiqc.work.monitor import Lines, Monitor
+from semiqc.work.events import Events
+from semiqc.work.monitor import Monitor, Silent
 from semiqc.work.sharing import Worker
 from semiqc.work.stages import RunFolder
 from semiqc.work.waiting import WaitingError
@@ -37,7 +37,8 @@ def make_stages(settings: Settings, monitor: Monitor, number: int) -> None:
     """
     sharing = Worker(settings.output, number)
     folder = RunFolder(settings.output, monitor.stage, monitor.note, sharing)
-    cohort = Cohort.of(settings, folder, monitor)
+    # What there is to say of the data has been said by whoever began this process.
+    cohort = Cohort.of(settings, folder, Silent())
     folder.each(
         [partial(_prepare, settings, cohort, folder, monitor, seed) for seed in settings.seeds]
     )
@@ -66,10 +67,9 @@ def main() -> None:
     settings = Settings.model_validate_json(sys.stdin.readline())
     _end_with(sys.stdin)
     torch.set_num_threads(threads)
-    console = Console(stderr=True, soft_wrap=True)
     # Whoever began this process tells what it waits for.
     with suppress(WaitingError):
-        make_stages(settings, Lines(console, f"worker {number + 1}"), number)
+        make_stages(settings, Events(), number)
 
 
 if __name__ == "__main__":

@@ -4,17 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
 Tick = Callable[[int, Mapping[str, float]], None]
 """Told how many steps are done, and figures to show beside the bar."""
 
@@ -30,6 +19,23 @@ def percent_of(tick: Tick, done: int, total: int, title: str = "") -> None:
 
 class Monitor(Protocol):
     """Is told of stages, of long work within them, and of what the user should know."""
+
+    def plan(self, steps: Mapping[str, float]) -> None:
+        """All that will be done: the seconds that each step may take, by its name."""
+        ...
+
+    def begin_step(self, name: str) -> None:
+        """A step of the plan begins; it may be told more than once."""
+        ...
+
+    def end_step(self, name: str, is_made: bool | None = None) -> None:
+        """A step is done.
+
+        Args:
+            name: Of the step.
+            is_made: Whether there was anything left to do in it; by default, if a stage was made.
+        """
+        ...
 
     def stage(self, name: str, found: bool) -> None:
         """A stage begins, or was ``found`` finished."""
@@ -47,6 +53,15 @@ class Monitor(Protocol):
 class Silent:
     """Says nothing."""
 
+    def plan(self, steps: Mapping[str, float]) -> None:
+        pass
+
+    def begin_step(self, name: str) -> None:
+        pass
+
+    def end_step(self, name: str, is_made: bool | None = None) -> None:
+        pass
+
     def stage(self, name: str, found: bool) -> None:
         pass
 
@@ -58,56 +73,9 @@ class Silent:
         pass
 
 
-class Terminal:
-    """Lines and progress bars with the time that is left.
-
-    Args:
-        console: Where to write.
-    """
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-
-    def stage(self, name: str, found: bool) -> None:
-        said = "[dim]found[/]" if found else "[bold]stage[/]"
-        self.console.print(f"{said} {escape(name)}", markup=True)
-
-    @contextmanager
-    def progress(self, title: str, total: int) -> Iterator[Tick]:
-        columns = (
-            TextColumn("  {task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[figures]}"),
-        )
-        with Progress(*columns, console=self.console, transient=True) as bars:
-            task = bars.add_task(title, total=total, figures="")
-
-            def tick(done: int, figures: Mapping[str, float]) -> None:
-                shown = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
-                bars.update(task, completed=done, figures=shown)
-
-            yield tick
-
-    def note(self, message: str) -> None:
-        self.console.print(f"[yellow]note[/] {escape(message)}", highlight=False, markup=True)
-
-
-class Lines(Silent):
-    """A line for each stage that is made, as several processes can write to one terminal.
-
-    Args:
-        console: Where to write.
-        name: Of the process, before each line.
-    """
-
-    def __init__(self, console: Console, name: str) -> None:
-        self.console = console
-        self.name = name
-
-    def stage(self, name: str, found: bool) -> None:
-        if not found:
-            self.console.print(f"{self.name}: stage {name}", markup=False, highlight=False)
+@contextmanager
+def step(monitor: Monitor, name: str) -> Iterator[None]:
+    """A step of the plan, which the block does; one that fails is not done."""
+    monitor.begin_step(name)
+    yield
+    monitor.end_step(name)

@@ -1,12 +1,15 @@
 """Time and disk of a run: how much there is to do, times what each part takes here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
 from semiqc.experiment.estimating.timing import Rates, rates_of
-from semiqc.experiment.estimating.work import Extent, Work, work_of
+from semiqc.experiment.estimating.work import Extent, Work, work_by_step
 from semiqc.experiment.settings import Settings
+from semiqc.experiment.steps import REPORT, named
+from semiqc.work.plan import duration
 
 LABELS_BYTES, MAPS_BYTES = 0.06, 0.6
 """Of a voxel in a file of predictions: its compressed label, and its two maps of uncertainty."""
@@ -16,25 +19,41 @@ BYTES_OF_WEIGHT = 4
 BEGIN_AND_REPORT = 15.0
 """Seconds of every run, whatever it does."""
 
+SECONDS_OF_PIXEL, SECONDS_OF_VOXEL = 4e-6, 3e-6
+"""Of a pixel in a training's step, and of a voxel that is segmented, by the usual network."""
+
+REFINED, SECONDS_OF_FIT = 10, 20.0
+"""Of a dense CRF in times of the network, and of an estimator that is fitted."""
+
 
 @dataclass(frozen=True)
 class Estimate:
     """What a run takes.
 
     Args:
-        seconds: Of one processor core, or with a GPU as they pass.
+        steps: Seconds of each step, by its name; of one processor core, or with a GPU as they
+            pass.
         disk_bytes: Of the store and the run folder.
     """
 
-    seconds: float
+    steps: Mapping[str, float]
     disk_bytes: float
+
+    @property
+    def seconds(self) -> float:
+        """Of all steps."""
+        return sum(self.steps.values())
+
+    @property
+    def whose(self) -> str:
+        """What the seconds are of."""
+        return "a GPU and its host" if torch.cuda.is_available() else "one processor core"
 
     @property
     def said(self) -> str:
         """Both, in words."""
-        whose = "a GPU and its host" if torch.cuda.is_available() else "one processor core"
         return (
-            f"a run takes about {self.seconds / 3600:.2g} hours of {whose} and"
+            f"a run takes about {duration(self.seconds)} of {self.whose} and"
             f" {self.disk_bytes / 1e9:.2g} GB of disk"
         )
 
@@ -47,16 +66,52 @@ def estimate_run(settings: Settings, extent: Extent) -> Estimate:
         extent: Of its data.
     """
     rates = rates_of(settings, extent.size)
-    work = work_of(settings, extent).times(len(settings.seeds))
-    return Estimate(seconds_of(work, rates, settings.training.steps), disk_of(work, rates, extent))
+    work = work_by_step(settings, extent)
+    every = sum(work.values(), Work()).times(len(settings.seeds))
+    return Estimate(_seconds_by_step(settings, work, rates), disk_of(every, rates, extent))
+
+
+def expected_steps(settings: Settings, extent: Extent) -> dict[str, float]:
+    """Seconds that each step of a run may take, by its name; nothing is timed for it.
+
+    They are those of one core of a usual processor. What they are good for is their ratio.
+    """
+    slices, rows, columns = extent.size
+    frame = slices * rows * columns * SECONDS_OF_VOXEL
+    height, width = settings.training.patch
+    step = settings.training.batch_size * height * width * SECONDS_OF_PIXEL
+    estimators = len(settings.estimators)
+    rates = Rates(
+        step=step,
+        frame=frame,
+        refined_frame=REFINED * frame,
+        fit=estimators * SECONDS_OF_FIT,
+        graded_frame=estimators * frame,
+        judged_frame=estimators * frame,
+        weights=0,
+        estimator_bytes=0,
+    )
+    return _seconds_by_step(settings, work_by_step(settings, extent), rates)
+
+
+def _seconds_by_step(
+    settings: Settings, work: Mapping[str, Work], rates: Rates
+) -> dict[str, float]:
+    """Time of each step of every seed, and of the report."""
+    steps = settings.training.steps
+    found = {
+        named(step, settings, seed): seconds_of(one, rates, steps)
+        for seed in settings.seeds
+        for step, one in work.items()
+    }
+    return found | {REPORT: BEGIN_AND_REPORT}
 
 
 def seconds_of(work: Work, rates: Rates, steps: int) -> float:
     """Time of some work, where a training has so many steps."""
     fit = rates.fit + rates.graded_frame * work.graded_frames
     return (
-        BEGIN_AND_REPORT
-        + work.trainings * steps * rates.step
+        work.trainings * steps * rates.step
         + work.frames * rates.frame
         + work.refined_frames * rates.refined_frame
         + work.fits * fit

@@ -8,6 +8,7 @@ from semiqc.experiment.qc_settings import Rung
 from semiqc.experiment.rungs import RungSteps
 from semiqc.experiment.scenarios import Scenario
 from semiqc.experiment.settings import Settings
+from semiqc.experiment.steps import FIRST, JUDGE, steps_of_seed
 
 NETWORKS_OF_ONLINE = 2
 """Networks that a step of an online method trains, or lets teach, on each slice."""
@@ -75,7 +76,13 @@ class Work:
 
 def work_of(settings: Settings, extent: Extent) -> Work:
     """All that a run does for one seed."""
-    return _Counter(settings, extent).all()
+    return sum(work_by_step(settings, extent).values(), Work())
+
+
+def work_by_step(settings: Settings, extent: Extent) -> dict[str, Work]:
+    """What each step of a run does for one seed, by the step's name."""
+    counter = _Counter(settings, extent)
+    return {step: counter.of(step, name) for step, name in steps_of_seed(settings)}
 
 
 class _Counter:
@@ -95,16 +102,20 @@ class _Counter:
         self.files = self.kinds + (self.kinds > 1)
         self.candidates = self._seen(extent.unlabelled, settings.segmenter.members)
 
-    def all(self) -> Work:
-        """Every part; only estimators that a run fits itself are counted."""
-        compared = self.settings.compared()
-        found = self._trained(self.settings.segmenter.members)
-        if any(one.gate != "none" for one in compared.values()):
-            found += self.candidates + Work(judged_frames=self.candidates.kept_frames)
-            found += Work() if self.settings.qc.suite else self._ladder() + self._fits()
-        for name, scenario in compared.items():
-            found += self._scenario(name, scenario) + self._tested()
-        return found
+    def of(self, step: str, name: str | None) -> Work:
+        """What a step does; only estimators that a run fits itself are counted.
+
+        Args:
+            step: Its name.
+            name: Of the scenario that it makes.
+        """
+        if name is not None:
+            return self._scenario(name, self.settings.compared()[name]) + self._tested()
+        if step == FIRST:
+            return self._trained(self.settings.segmenter.members)
+        if step == JUDGE:
+            return self.candidates + Work(judged_frames=self.candidates.kept_frames)
+        return Work() if self.settings.qc.suite else self._ladder() + self._fits()
 
     def _trained(self, trainings: float) -> Work:
         """Trainings, each of which leaves all kinds of weights."""

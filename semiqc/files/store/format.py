@@ -23,6 +23,9 @@ from semiqc.study import Geometry, Study
 FORMAT = "semiqc-store"
 VERSION = 1
 
+BYTES_OF_VOXEL = 1.75
+"""About: two of a compressed image, and labels of few frames."""
+
 
 def header_of(study: Study, labelled: Sequence[int], digest: str) -> dict[str, Any]:
     """All of a study but its voxels, as JSON can write it.
