@@ -16,6 +16,7 @@ from semiqc.measuring.measures import curves, ejection_fraction
 from semiqc.measuring.metrics import dice
 from semiqc.schemes import UNLABELLED, LabelScheme, Measure
 from semiqc.study import Voxels
+from semiqc.work.bounds import Factor, OpenShare
 
 VERDICTS: Mapping[str, bool] = {"good": True, "erroneous": False}
 """What a reader may say of a prediction, and whether it is good then."""
@@ -62,8 +63,8 @@ class SimulatedReader:
     """
 
     scheme: LabelScheme
-    min_dice: float = 0.7
-    max_ef_error: float = 10.0
+    min_dice: OpenShare = 0.7
+    max_ef_error: Factor = 10.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_dice < 1:

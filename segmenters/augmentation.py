@@ -11,6 +11,9 @@ from torch.nn.functional import conv2d, grid_sample, interpolate
 
 from semiqc.schemes import UNLABELLED
 
+LARGEST = 1000
+"""Of degrees, factors and deviations."""
+
 SMALL: dict[str, Any] = {
     "rotation": 30.0,
     "scale": (0.75, 1.3),
@@ -70,11 +73,14 @@ class Augmentation:
             raise ValueError(f"low_resolution must lie in (0, 1], got {self.low_resolution}")
         for name in ("scale", "gamma", "contrast"):
             low, high = getattr(self, name)
-            if not 0 < low <= high < math.inf:
+            if not 0 < low <= high <= LARGEST:
                 raise ValueError(f"{name} must rise from above 0, got {getattr(self, name)}")
         for name in ("rotation", "shift", "elastic", "brightness", "bias", "noise", "blur"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+            if not 0 <= getattr(self, name) <= LARGEST:
+                raise ValueError(
+                    f"{name} must not be negative, and {LARGEST} at most,"
+                    f" got {getattr(self, name)}"
+                )
 
     @property
     def is_off(self) -> bool:

@@ -21,6 +21,18 @@ DEVICES = ("auto", "cpu", "cuda", "gpu", "mps")
 LARGEST_PATCH = 4096
 """Rows or columns."""
 
+MOST = {
+    "steps": 10**8,
+    "batch_size": 4096,
+    "validate_every": 10**8,
+    "checkpoint_every": 10**8,
+    "report_every": 10**8,
+    "learning_rate": 1000,
+    "weight_decay": 1000,
+    "clip": 10**6,
+}
+"""Beyond which a number is a mistake."""
+
 WITHOUT_EFFECT = ("checkpoint_every", "device", "report_every")
 """Settings of a training that its weights do not depend on, but for rounding."""
 
@@ -91,12 +103,15 @@ class TrainingSettings:
         for name in ("steps", "batch_size", "validate_every", "checkpoint_every", "report_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name, most in MOST.items():
+            if getattr(self, name) > most:
+                raise ValueError(f"{name} must be at most {most}, got {getattr(self, name)}")
         for name in ("pseudo_ratio", "foreground"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
         if len(self.patch) != 2 or not all(1 <= n <= LARGEST_PATCH for n in self.patch):
             raise ValueError(f"patch must be two lengths up to {LARGEST_PATCH}, got {self.patch}")
-        if not all(step >= 1 for step in self.snapshots):
+        if not all(1 <= step <= MOST["steps"] for step in self.snapshots):
             raise ValueError(f"snapshots must be steps from 1 on, got {self.snapshots}")
         if not 0 <= self.seed < 2**62:
             raise ValueError(f"seed must lie in [0, 2**62), got {self.seed}")

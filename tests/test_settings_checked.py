@@ -1,10 +1,17 @@
 """Settings that cannot work are refused before the first second of work."""
 
+import json
+
 import pytest
 
+from loops.online.registry import METHODS
+from qc import ESTIMATORS
+from qc.graded.registry import SOURCES
+from semiqc.experiment import json_schema
 from semiqc.experiment.ready import check_ready
-from semiqc.experiment.settings_file import read_settings
+from semiqc.experiment.settings_file import SettingsError, read_settings
 from semiqc.suites.settings import SuiteSettings
+from semiqc.work.arguments import checked_arguments, parameters_of
 
 
 @pytest.mark.parametrize(
@@ -87,3 +94,71 @@ def test_what_settings_name_is_looked_at_before_work(tmp_path, monkeypatch, chan
 def test_a_suite_that_cannot_be_made_is_refused(given, message):
     with pytest.raises(ValueError, match=message):
         SuiteSettings(**given)
+
+
+def numbers(schema, node=None, path=()):
+    """Where numbers stand in settings; ``*`` for each of a list, a digit for one of a pair."""
+    node = schema if node is None else node
+    node = schema["$defs"][node["$ref"].split("/")[-1]] if "$ref" in node else node
+    if node.get("type") in ("integer", "number"):
+        yield ".".join(path)
+    for key, part in node.get("properties", {}).items():
+        yield from numbers(schema, part, (*path, key))
+    for part in (*node.get("anyOf", ()), *node.get("prefixItems", ())[:1]):
+        yield from numbers(schema, part, path)
+    if isinstance(node.get("items"), dict):
+        yield from numbers(schema, node["items"], (*path, "*"))
+
+
+SCHEMA = json.loads(json_schema())
+OWN = sorted({path for path in numbers(SCHEMA) if not path.startswith("gates")})
+
+
+def test_the_numbers_of_all_sections_are_found():
+    assert len(OWN) > 70
+    assert {"seeds.*", "training.steps", "training.augmentation.scale"} <= set(OWN)
+
+
+@pytest.mark.parametrize("value", ["9" * 40, "-" + "9" * 40])
+def test_no_number_of_settings_is_without_bounds(value):
+    taken = []
+    for path in OWN:
+        key, is_list, _ = path.partition(".*")
+        is_pair = key == "training.patch" or key.endswith(("scale", "gamma", "contrast"))
+        given = f"[{value}, {value}]" if is_pair else f"[{value}]" if is_list else value
+        try:
+            read_settings(None, ["data=a.h5", f"{key}={given}"])
+        except SettingsError:
+            continue
+        taken.append(path)
+    assert taken == []
+
+
+@pytest.mark.parametrize("value", [10**40, -(10**40)])
+@pytest.mark.parametrize(
+    "kind", [*ESTIMATORS.values(), *SOURCES.values(), *METHODS.values()], ids=lambda k: k.__name__
+)
+def test_no_number_of_a_method_is_without_bounds(kind, value):
+    taken = []
+    for name, one in parameters_of(kind, ("scheme", "modalities", "seed")).items():
+        said = str(one.annotation)
+        if not ("int" in said or "float" in said):
+            continue
+        pair = max(1, str(one.default).count(",") + 1) if "tuple" in said else 0
+        nested = [[value]] if "tuple[tuple" in said else [value] * pair
+        try:
+            checked_arguments(kind, {name: nested if pair else value})
+        except ValueError:
+            continue
+        taken.append(name)
+    assert taken == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["steps=0", "width=0", "members=0", "learning_rate=0", "batch_size=-1", "size=[0, 8, 8]"],
+)
+def test_an_estimator_that_cannot_learn_is_refused_before_work(change):
+    key, value = change.split("=")
+    with pytest.raises(ValueError, match=rf"qc.arguments: cnn.{key}"):
+        read_settings(None, [f"qc.arguments={{cnn: {{{key}: {value}}}}}", "gates=[]"])

@@ -15,6 +15,7 @@ from loops.online.terms import dice_terms, loss_terms
 from loops.online.views import strong, usual, weak
 from segmenters.method import Setup, TrainingData, seeded
 from segmenters.step import Student, average_of, probabilities
+from semiqc.work.bounds import Share, Steps, Weight
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,15 @@ class ADMT:
         training.
     """
 
-    confidence: float = 0.95
+    confidence: Share = 0.95
     """Probability that a pixel's class must have, in [0, 1]."""
-    weight: float = 2.0
+    weight: Weight = 2.0
     """Of the loss over unlabelled slices, beside 1 for labelled ones."""
-    ramp: float = 0.25
+    ramp: Share = 0.25
     """Share of the steps in which that weight grows, in [0, 1]."""
-    jitter: float = 0.5
+    jitter: Share = 0.5
     """Probability of each strong change of intensity in a jittered view, in [0, 1]."""
-    longest_turn: int = 50
+    longest_turn: Steps = 50
     """Steps in a row in which one teacher follows the student, at most."""
     conflict: bool = True
     """Whether the student has its say where the teachers differ and it is surer."""

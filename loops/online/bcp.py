@@ -15,6 +15,7 @@ from loops.online.terms import loss_terms, summed
 from loops.online.views import strong, weak
 from segmenters.method import Setup, TrainingData, seeded
 from segmenters.step import Student, probabilities
+from semiqc.work.bounds import Share, Weight
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,15 @@ class BCP:
     labels: Literal["teacher", "bank"] = "teacher"
     """Where the labels of unlabelled slices come from: ``teacher``, the moving average of the
     weights, in each step; or ``bank``, the labels that they have."""
-    confidence: float = 0.0
+    confidence: Share = 0.0
     """Probability in the teacher that a pixel's class must have, in [0, 1]."""
     largest_component: bool = True
     """Whether the teacher's label of a structure is its largest component in each slice."""
-    weight: float = 0.5
+    weight: Weight = 0.5
     """Of the loss over what is unlabelled, beside 1 for what is labelled."""
-    jitter: float = 0.25
+    jitter: Share = 0.25
     """Probability of each strong change of intensity in the mixtures, in [0, 1]."""
-    pretraining: float = 0.0
+    pretraining: Share = 0.0
     """Share of the steps that are spent first on mixtures of labelled slices alone, in [0, 1]. A
     start from random weights needs some, such as 0.25; one from trained weights none."""
 

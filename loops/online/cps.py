@@ -14,6 +14,7 @@ from loops.online.terms import loss_terms, summed
 from loops.online.views import strong, usual, weak
 from segmenters.method import Setup, TrainingData, seeded
 from segmenters.step import Student, average_of, probabilities
+from semiqc.work.bounds import Amount, Share, Weight
 
 PEER = "peer"
 """Name of the file that the second network is left in."""
@@ -37,17 +38,17 @@ class CPS:
     and dropped features of its own, and the second starts beside those weights.
     """
 
-    confidence: float = 0.0
+    confidence: Share = 0.0
     """Probability in the average that a pixel's class must have, in [0, 1]."""
     largest_component: bool = True
     """Whether the label of a structure is its largest component in each slice."""
-    weight: float = 1.0
+    weight: Weight = 1.0
     """Of the loss over unlabelled slices, beside 1 for labelled ones."""
-    ramp: float = 0.1
+    ramp: Share = 0.1
     """Share of the steps in which that weight grows, in [0, 1]."""
-    jitter: float = 0.5
+    jitter: Share = 0.5
     """Probability of each strong change of intensity in the strong views, in [0, 1]."""
-    perturbation: float = 0.1
+    perturbation: Amount = 0.1
     """Standard deviation of what is added to the second network's weights at the start, as a share
     of that of each layer's weights."""
 

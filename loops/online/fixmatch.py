@@ -16,6 +16,7 @@ from loops.online.views import strong, usual, weak
 from segmenters.losses import squared_error
 from segmenters.method import Setup, TrainingData, seeded
 from segmenters.step import Student, probabilities
+from semiqc.work.bounds import Share, Weight
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class FixMatch:
     """Where the labels of unlabelled slices come from: ``teacher``, the moving average of the
     weights, in each step; ``bank``, the labels that they have; ``soft``, the teacher's
     probabilities, to which the squared distance is the loss."""
-    confidence: float = 0.95
+    confidence: Share = 0.95
     """Probability in the teacher that a pixel's class must have, in [0, 1]; not of soft labels."""
     largest_component: bool = False
     """Whether the teacher's label of a structure is its largest component in each slice; not of
@@ -46,16 +47,16 @@ class FixMatch:
     loss: Literal["dice", "dice_ce"] = "dice"
     """Of unlabelled slices: the Dice loss, or the mean of it and of cross-entropy; not of soft
     labels."""
-    weight: float = 2.0
+    weight: Weight = 2.0
     """Of the loss over unlabelled slices, beside 1 for labelled ones."""
-    ramp: float = 0.25
+    ramp: Share = 0.25
     """Share of the steps in which that weight grows, in [0, 1]."""
     mix: Literal["cutmix", "labelled", "none"] = "cutmix"
     """What is pasted into the strong view: ``cutmix``, a box of another unlabelled slice, in half
     of the slices; ``labelled``, a box of two thirds of a labelled slice; ``none``, nothing."""
     streams: Literal[1, 2] = 1
     """Strong views of each unlabelled slice."""
-    jitter: float = 0.5
+    jitter: Share = 0.5
     """Probability of each strong change of intensity in the strong view, in [0, 1]."""
 
     def __post_init__(self) -> None:

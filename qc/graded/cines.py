@@ -22,6 +22,7 @@ from semiqc.files.predictions import PredictedFrame, PredictionWriter, predicted
 from semiqc.files.rows import read_rows, write_rows
 from semiqc.files.store.reader import Store
 from semiqc.study import Prediction, Study
+from semiqc.work.bounds import Count
 
 Split = tuple[Sequence[Study], Sequence[Study]]
 """Studies to learn from, and studies to segment."""
@@ -52,7 +53,7 @@ class CineRow:
 class CineLadder(CnnLadder):
     """The networks of ``CnnLadder``, fewer by default, that segment whole cines."""
 
-    rungs: int = 6
+    rungs: Count = 6
 
 
 class CineWriter(PredictionWriter):

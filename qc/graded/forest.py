@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Interval
 
 from qc.graded.source import Made, Source
 from segmenters.forest import VoxelForest
 from semiqc.study import Study
+from semiqc.work.bounds import Count
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,11 @@ class ForestSource(Source):
         ValueError: If there are no depths, or one is negative.
     """
 
-    trees: int = 350
-    depths: tuple[int, ...] = (2, 4, 6, 8, 12, 16, 24, 40)
-    voxels_per_frame: int = 1_000
-    min_samples_leaf: int = 1
-    n_jobs: int = -1
+    trees: Count = 350
+    depths: tuple[Count, ...] = (2, 4, 6, 8, 12, 16, 24, 40)
+    voxels_per_frame: Count = 1_000
+    min_samples_leaf: Count = 1
+    n_jobs: Annotated[int, Interval(ge=-1, le=4096)] = -1
     seed: int = 0
 
     def __post_init__(self) -> None:

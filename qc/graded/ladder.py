@@ -12,6 +12,7 @@ from qc.graded.source import Made, Source
 from segmenters import TrainingSettings, UNet
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
+from semiqc.work.bounds import Count, OpenShare, PositiveShare, Samples, Size, Steps
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,13 @@ class CnnLadder(Source):
     can_leave_uncertainty: ClassVar[bool] = True
 
     scheme: LabelScheme
-    rungs: int = 12
-    channels: tuple[int, ...] = (16, 32, 64, 128, 256)
-    widths: tuple[float, float] = (0.125, 1.0)
-    shares: tuple[float, float] = (0.1, 1.0)
-    steps: tuple[int, int] = (40, 1500)
-    dropout: float = 0.0
-    samples: int = 0
+    rungs: Count = 12
+    channels: tuple[Size, ...] = (16, 32, 64, 128, 256)
+    widths: tuple[PositiveShare, PositiveShare] = (0.125, 1.0)
+    shares: tuple[PositiveShare, PositiveShare] = (0.1, 1.0)
+    steps: tuple[Steps, Steps] = (40, 1500)
+    dropout: OpenShare = 0.0
+    samples: Samples = 0
     training: TrainingSettings = field(default_factory=default_training)
     seed: int = 0
 

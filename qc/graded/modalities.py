@@ -12,6 +12,7 @@ from qc.graded.source import Made, Source
 from segmenters import TrainingSettings, UNet
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study, Voxels
+from semiqc.work.bounds import Index, Size
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class ModalitySubsets(Source):
     takes_scheme: ClassVar[bool] = True
 
     scheme: LabelScheme
-    subsets: tuple[tuple[int, ...], ...] | None = None
-    channels: tuple[int, ...] = (16, 32, 64, 128, 256)
+    subsets: tuple[tuple[Index, ...], ...] | None = None
+    channels: tuple[Size, ...] = (16, 32, 64, 128, 256)
     training: TrainingSettings = field(default_factory=default_training)
     seed: int = 0
 

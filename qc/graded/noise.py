@@ -13,6 +13,7 @@ from qc.graded.source import Made, Source
 from segmenters import TrainingSettings, UNet
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
+from semiqc.work.bounds import Amount, OpenShare, Samples, Size
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,10 @@ class NoiseAttack(Source):
     can_leave_uncertainty: ClassVar[bool] = True
 
     scheme: LabelScheme
-    variances: tuple[float, ...] = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
-    channels: tuple[int, ...] = (16, 32, 64, 128, 256)
-    dropout: float = 0.0
-    samples: int = 0
+    variances: tuple[Amount, ...] = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+    channels: tuple[Size, ...] = (16, 32, 64, 128, 256)
+    dropout: OpenShare = 0.0
+    samples: Samples = 0
     training: TrainingSettings = field(default_factory=default_training)
     seed: int = 0
 

@@ -10,6 +10,7 @@ from scipy import ndimage
 from qc.graded.source import Made, Source
 from semiqc.schemes import BACKGROUND
 from semiqc.study import Study
+from semiqc.work.bounds import Amount, Count, Factor, Share
 
 KNOTS = 7
 """Points along each axis at which a deformation is drawn."""
@@ -43,13 +44,13 @@ class SegGen(Source):
         ValueError: If the probability is not one, or a magnification is not positive.
     """
 
-    times: int = 3
-    rotation: float = 15.0
-    scale: tuple[float, float] = (0.85, 1.25)
-    shift: float = 20.0
-    elastic: float = 20.0
-    largest_share: float = 0.12
-    probability: float = 0.5
+    times: Count = 3
+    rotation: Amount = 15.0
+    scale: tuple[Factor, Factor] = (0.85, 1.25)
+    shift: Amount = 20.0
+    elastic: Amount = 20.0
+    largest_share: Share = 0.12
+    probability: Share = 0.5
     volumetric: bool = False
     seed: int = 0
 

@@ -13,6 +13,7 @@ from qc.graded.source import Made, Source
 from segmenters import TrainingSettings, UNet, snapshot_file
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
+from semiqc.work.bounds import Count, OpenShare, Rate, Samples, Size, Steps
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,12 @@ class Snapshots(Source):
     can_leave_uncertainty: ClassVar[bool] = True
 
     scheme: LabelScheme
-    count: int = 10
-    first: int = 20
-    channels: tuple[int, ...] = (16, 32, 64, 128, 256)
-    learning_rate: float = 2e-4
-    dropout: float = 0.0
-    samples: int = 0
+    count: Count = 10
+    first: Steps = 20
+    channels: tuple[Size, ...] = (16, 32, 64, 128, 256)
+    learning_rate: Rate = 2e-4
+    dropout: OpenShare = 0.0
+    samples: Samples = 0
     training: TrainingSettings = field(default_factory=default_training)
     seed: int = 0
 

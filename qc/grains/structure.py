@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge
+from annotated_types import Interval
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
@@ -12,6 +12,7 @@ from qc.base import Quality
 from qc.grains.base import LIKELY, GrainByDice
 from qc.grains.estimated_dice import check_shapes, slices_of_low_dice
 from qc.grains.labels import Hidden
+from semiqc.images.sizes import LARGEST_MM
 from semiqc.schemes import BACKGROUND, Structure
 from semiqc.study import Prediction
 
@@ -33,7 +34,7 @@ class StructureGrain(GrainByDice):
         margin_mm: How far from a structure, within the slice, what is around is hidden with it.
     """
 
-    margin_mm: Annotated[float, Ge(0)] = 8.0
+    margin_mm: Annotated[float, Interval(ge=0, le=LARGEST_MM)] = 8.0
 
     def _hidden(self, prediction: Prediction, quality: Quality) -> Hidden:
         is_low = slices_of_low_dice(prediction, quality, self.scheme, self.min_slice_dice)

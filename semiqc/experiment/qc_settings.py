@@ -11,6 +11,7 @@ from qc.graded import SOURCES
 from semiqc.experiment.reader_settings import ReaderSettings
 from semiqc.experiment.sections import check_known
 from semiqc.work.arguments import checked_arguments
+from semiqc.work.bounds import Folds
 from semiqc.work.sections import OneOf, Section
 
 
@@ -76,7 +77,7 @@ class QcSettings(Section):
     """Who makes the segmentations that estimators learn from: ``ladder`` as ``qc.ladder`` has it,
     and any of ``qc.graded.SOURCES``, such as ``seggen``, ``forest``, ``noise`` and ``failures``.
     Only what the ladder makes gets verdicts."""
-    folds: Annotated[int, Field(ge=2)] = 4
+    folds: Folds = 4
     """Of the cross-fitting, where no subject is spared for qc."""
     arguments: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """By name of an estimator or a source, arguments of its constructor that shall not be the

@@ -18,7 +18,7 @@ class ReaderSettings(Section):
     has judged with ``semiqc review``; what they call erroneous never becomes a pseudo-label."""
     min_dice: Annotated[float, Field(ge=0, lt=1)] = 0.7
     """Erroneous to the simulated reader where the Dice of any structure is below."""
-    max_ef_error: Annotated[float, Field(gt=0)] = 10.0
+    max_ef_error: Annotated[float, Field(gt=0, le=100)] = 10.0
     """Likewise where an ejection fraction is off by more, in percentage points."""
     min_share: Annotated[float, Field(ge=0, le=0.5)] = MIN_SHARE
     """Share of the predictions that must be found good, and as many erroneous. Where the bounds

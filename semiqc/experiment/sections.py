@@ -14,7 +14,19 @@ from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.phantom import PROFILES
 from semiqc.spoiling import SHARE, SPOILINGS
 from semiqc.work.arguments import unknown
-from semiqc.work.bounds import SeedNumber
+from semiqc.work.bounds import (
+    Amount,
+    Count,
+    LabelValue,
+    Number,
+    OpenShare,
+    Rate,
+    Rounds,
+    Samples,
+    SeedNumber,
+    Size,
+    Steps,
+)
 from semiqc.work.sections import OneOf, Section
 
 ARGUMENTS = {"channels", "dropout", "normalisation", "standardise", "focus", "mirror"}
@@ -30,7 +42,7 @@ class PhantomSettings(Section):
 
     kind: Literal["short-axis", "aorta"] = "short-axis"
     """Beating heart in short axis, or cross-section of the ascending aorta."""
-    studies: Annotated[int, Field(ge=1)] = 36
+    studies: Count = 36
     """How many."""
     seed: SeedNumber = 0
     """Of the phantoms; study i is the same however many are asked for."""
@@ -53,7 +65,7 @@ class ImportSettings(Section):
     """Layout of the folder; see ``semiqc import --help``."""
     scheme: str | None = None
     """Label scheme: a known name, or a YAML file with classes and structures."""
-    labels: dict[int, int] = Field(default_factory=dict)
+    labels: dict[LabelValue, LabelValue] = Field(default_factory=dict)
     """Value of the scheme of each label value of the files, where it is not as the layout says."""
     spacing: Annotated[float, Field(ge=SMALLEST_MM, le=LARGEST_MM)] | None = None
     """In-plane spacing in mm; the median of the data where not given."""
@@ -64,16 +76,16 @@ class ImportSettings(Section):
 class SplitSettings(Section):
     """How many subjects are used for what. The paper has 250 labelled, 1000 qc and 102 test."""
 
-    labelled: Annotated[int, Field(ge=1)] = 4
+    labelled: Count = 4
     """Subjects whose labels train the segmenter of the few-label scenarios."""
-    qc: Annotated[int, Field(ge=0)] = 8
+    qc: Number = 8
     """Subjects to whose labels the estimators are fitted; with 0 by folds of the labelled ones."""
-    validation: Annotated[int, Field(ge=0)] = 0
+    validation: Number = 0
     """Subjects whose loss chooses the best checkpoint (``training.checkpoint``) and ends
     self-training when it rises."""
-    test: Annotated[int, Field(ge=1)] = 12
+    test: Count = 12
     """Sealed subjects, looked at once, by the evaluation."""
-    unlabelled: Annotated[int, Field(ge=0)] | None = None
+    unlabelled: Number | None = None
     """Subjects treated as unlabelled; all others where not given. Labels that they may have
     train the full scenario and tell the true quality of what was admitted, nothing else."""
     seed: SeedNumber = 0
@@ -103,7 +115,7 @@ class FramesSettings(Section):
     use: Literal["all", "extremes", "random"] = "all"
     """All labelled frames; those of largest and smallest volume or area (ED and ES); or random
     ones."""
-    count: Annotated[int, Field(ge=1)] = 3
+    count: Count = 3
     """How many with ``random``; the paper has 3 for the aorta."""
 
 
@@ -120,19 +132,19 @@ class SegmenterSettings(Section):
         256,
     )
     """Filters of each resolution level."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: OpenShare = 0.0
     """Share of features dropped in training."""
     normalisation: Literal["batch", "instance"] | None = None
     """Of the features; what the network's authors have where not given."""
     standardise: bool = True
     """Whether each slice is brought to mean 0 and standard deviation 1 before the network."""
-    members: Annotated[int, Field(ge=1)] = 3
+    members: Annotated[int, Field(ge=1, le=100)] = 3
     """Networks, alike but for the seed, that segment the unlabelled studies together: by their
     mean, and where they differ is uncertainty for the estimators. Each scenario's result is one
     network. Where ``samples`` or ``tta`` are asked for, 1 if not given."""
-    samples: Annotated[int, Field(ge=0)] = 0
+    samples: Samples = 0
     """Samples of one network's dropout, which take the members' place."""
-    tta: Annotated[int, Field(ge=0)] = 0
+    tta: Samples = 0
     """Likewise: test-time augmentations of the image, turned, shifted and recoloured."""
     focus: bool = True
     """Find the structures on whole slices first, and segment them in what lies around; where
@@ -199,17 +211,17 @@ Grid = Literal["source", "study"]
 class OnlineSettings(Section):
     """Trainings of online loops, which start from the first segmenter's weights."""
 
-    steps: Annotated[int, Field(ge=1)] = 1200
+    steps: Steps = 1200
     """Steps of the optimizer."""
-    batch_size: Annotated[int, Field(ge=1)] = 12
+    batch_size: Size = 12
     """Slices in a step, labelled and unlabelled ones together."""
-    learning_rate: Annotated[float, Field(gt=0)] | None = 0.0005
+    learning_rate: Rate | None = 0.0005
     """Learning rate at the start, low since the training goes on from good weights; null takes
     that of ``training``."""
-    refreshes: Annotated[int, Field(ge=1)] = 3
+    refreshes: Rounds = 3
     """How often a gate's label bank is made: before the training, and then after stretches of
     equal length. A gate may have its own ``rounds``. Without a gate there is no such bank."""
-    own_frames: Annotated[float, Field(ge=0)] | None = FRAME_DECAY
+    own_frames: Amount | None = FRAME_DECAY
     """Whether unlabelled frames of the labelled studies are learned from too: the rate at which
     their weight falls with their distance from a labelled frame, ``exp(-rate * frames)``; null
     leaves them out."""

@@ -28,7 +28,7 @@ from semiqc.experiment.sections import (
     SplitSettings,
     check_known,
 )
-from semiqc.work.bounds import SeedNumber
+from semiqc.work.bounds import Rounds, SeedNumber
 from semiqc.work.sections import STRICT, OneOf, Section
 
 # Settings that stand beside the code they steer are checked like those here.
@@ -80,7 +80,7 @@ class Settings(Section):
     estimator's name, ``consensus`` or a rule, with a grain behind a slash if it is not the
     study, such as ``[random, curve, consensus, consensus/voxel, risk, oracle]``; or settings as
     of ``gate``. What is not said is as in ``gate``."""
-    rounds: Annotated[int, Field(ge=1)] = 1
+    rounds: Rounds = 1
     """Rounds of self-training, at most; a gate may have its own."""
     online: OnlineSettings = OnlineSettings()
     """Trainings of online loops, beside what ``training`` says."""

@@ -5,9 +5,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from semiqc.images.sizes import LARGEST_MM, SMALLEST_MM
 from semiqc.phantom.dataset import CONTENTS, PhantomRecipe
 from semiqc.phantom.scanner import PROFILES
 from semiqc.phantom.variety import RANDOM, USUAL
+from semiqc.work.bounds import Count, SeedNumber, Size
 from semiqc.work.sections import OneOf, Section
 
 
@@ -16,19 +18,19 @@ class PhantomSettings(Section):
 
     scheme: Annotated[str, OneOf(CONTENTS)] = "short-axis"
     """Label scheme: one that a phantom exists for."""
-    phantoms: Annotated[int, Field(ge=1)] = 1200
+    phantoms: Count = 1200
     """How many are drawn; those of the short axis are of no kind in particular."""
-    frames: Annotated[int, Field(ge=1)] = 2
+    frames: Size = 2
     """Of each phantom."""
-    slices: Annotated[int, Field(ge=1)] = 10
+    slices: Annotated[int, Field(ge=1, le=1024)] = 10
     """Of each phantom; the aorta has one."""
-    size: Annotated[int, Field(ge=32)] = 192
+    size: Annotated[int, Field(ge=32, le=4096)] = 192
     """Rows and columns."""
-    spacing: Annotated[float, Field(gt=0)] = 1.5
+    spacing: Annotated[float, Field(ge=SMALLEST_MM, le=LARGEST_MM)] = 1.5
     """In-plane, in mm."""
     artefacts: Annotated[float, Field(ge=0, le=1)] = 0.25
     """Share of the phantoms with marked artefacts."""
-    seed: int = 0
+    seed: SeedNumber = 0
     """Of the phantoms; a training has a seed of its own."""
 
     @property

@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
-
 from qc.estimators.registry import ESTIMATORS
 from qc.graded import SOURCES
 from qc.suites.card import suite_digest
@@ -20,6 +18,7 @@ from qc.suites.suite import SUITE, Suite
 from semiqc.phantom.settings import PhantomSettings
 from semiqc.suites.making import SuiteMaker
 from semiqc.suites.settings import SuiteSettings
+from semiqc.work.bounds import Count, Folds, Number, SeedNumber
 from semiqc.work.folder import claim, environment
 from semiqc.work.monitor import Monitor, Tick
 from semiqc.work.sections import OneOf
@@ -33,17 +32,17 @@ USUAL = ("seggen.times=2", "failures.kinds=[missing, eroded, dilated, leaked]")
 class SuitePretraining(PhantomSettings):
     """What ``semiqc qc pretrain`` makes; the defaults made the suite that is shipped."""
 
-    phantoms: Annotated[int, Field(ge=1)] = 60
+    phantoms: Count = 60
     """How many are drawn; those of the short axis are of no kind in particular."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: SeedNumber = 0
     """Of all that is drawn."""
     estimators: Annotated[tuple[str, ...], OneOf(ESTIMATORS)] = ("svr", "physiology")
     """Who judges."""
     sources: Annotated[tuple[str, ...], OneOf(SOURCES)] = ("seggen", "failures")
     """Who makes the segmentations of known quality."""
-    calibrate: Annotated[int, Field(ge=0)] = 12
+    calibrate: Number = 12
     """Phantoms that the weights of the consensus are fitted to."""
-    folds: Annotated[int, Field(ge=2)] = 2
+    folds: Folds = 2
     """Of the cross-fitting."""
     changes: tuple[str, ...] = ()
     """``NAME.ARGUMENT=VALUE`` of estimators and sources, beside ``USUAL``."""

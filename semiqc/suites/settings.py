@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from annotated_types import Ge, Interval
+from annotated_types import Interval
 
 from qc.estimators.registry import ESTIMATORS
 from qc.graded import SOURCES, CineLadder, GradedSet, Source
@@ -18,7 +18,7 @@ from semiqc.images.sizes import LARGEST_MM
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.study import Study
 from semiqc.work.arguments import checked_arguments, unknown
-from semiqc.work.bounds import SeedNumber, check_bounds
+from semiqc.work.bounds import Folds, Number, SeedNumber, check_bounds
 from semiqc.work.changes import apply_change
 
 DEFAULT_SOURCES = ("ladder", "seggen", "failures")
@@ -77,9 +77,9 @@ class SuiteSettings:
     sources: tuple[str, ...] = DEFAULT_SOURCES
     graded: tuple[Path, ...] = ()
     changes: tuple[str, ...] = ()
-    calibrate: Annotated[int, Ge(0)] = 0
-    test: Annotated[int, Ge(0)] = 0
-    folds: Annotated[int, Ge(2)] = 4
+    calibrate: Number = 0
+    test: Number = 0
+    folds: Folds = 4
     seed: SeedNumber = 0
     tolerance_mm: Annotated[float, Interval(ge=0, le=LARGEST_MM)] = NSD_TOLERANCE_MM
     reviewed: Reviewed | None = None

@@ -1,9 +1,12 @@
 """Numbers checked against the bounds that a dataclass's annotations give."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, cast, get_args, get_type_hints
 
 from annotated_types import Ge, Gt, Interval, Le, Lt
+
+FAR = 1000
+"""Bounds beyond are there for mistakes alone."""
 
 Share = Annotated[float, Interval(ge=0, le=1)]
 """From 0 to 1, both included."""
@@ -11,8 +14,34 @@ PositiveShare = Annotated[float, Interval(gt=0, le=1)]
 """From 0 to 1, without 0."""
 InnerShare = Annotated[float, Interval(gt=0, lt=1)]
 """From 0 to 1, without both."""
-Count = Annotated[int, Ge(1)]
-"""From 1 on."""
+OpenShare = Annotated[float, Interval(ge=0, lt=1)]
+"""From 0 to 1, without 1."""
+Count = Annotated[int, Interval(ge=1, le=10**6)]
+"""Of studies, trees, trainings and the like."""
+Number = Annotated[int, Interval(ge=0, le=10**6)]
+"""Of studies, where there may be none."""
+Rounds = Annotated[int, Interval(ge=1, le=1000)]
+"""Of judging and training anew."""
+LabelValue = Annotated[int, Interval(ge=-(2**31), lt=2**31)]
+"""Of a file of segmentations."""
+Samples = Annotated[int, Interval(ge=0, le=1000)]
+"""Of one network; 0 for none."""
+Index = Annotated[int, Interval(ge=0, le=1000)]
+"""Of a modality."""
+Folds = Annotated[int, Interval(ge=2, le=10**4)]
+"""Of a cross-fitting."""
+Steps = Annotated[int, Interval(ge=1, le=10**8)]
+"""Of an optimizer."""
+Size = Annotated[int, Interval(ge=1, le=4096)]
+"""Of an image in pixels, of a layer in filters, of a batch in slices."""
+Rate = Annotated[float, Interval(gt=0, le=1000)]
+"""Learning rate."""
+Weight = Annotated[float, Interval(ge=0, le=10**6)]
+"""Of a term of a loss."""
+Amount = Annotated[float, Interval(ge=0, le=10**6)]
+"""Of noise, movement and the like; 0 for none."""
+Factor = Annotated[float, Interval(gt=0, le=10**6)]
+"""What is multiplied or divided by."""
 SeedNumber = Annotated[int, Interval(ge=0, lt=2**32)]
 """What every library takes as a seed."""
 
@@ -30,7 +59,10 @@ def check_bounds(one: object) -> None:
         above = low is None or (value > low.gt if isinstance(low, Gt) else value >= low.ge)
         below = high is None or (value < high.lt if isinstance(high, Lt) else value <= high.le)
         if not (above and below):
-            raise ValueError(f"{name} must {_expected(low, high)}, got {value}")
+            # Of a number that is too small, a bound that only mistakes pass is of no interest.
+            is_far = isinstance(high, Le) and cast("float", high.le) > FAR
+            shown = None if is_far and below else high
+            raise ValueError(f"{name} must {_expected(low, shown)}, got {value}")
 
 
 def _bounds(kind: type) -> dict[str, tuple[Ge | Gt | None, Le | Lt | None]]:

@@ -14,6 +14,7 @@ from qc.estimators.network.training import dice_of_areas, mean_error
 from qc.frames import Frame
 from semiqc.images.crop import CropBox
 from semiqc.schemes import BACKGROUND, UNLABELLED
+from semiqc.work.bounds import Size, Weight
 
 Backbone = Literal["resnet18-2d", "resnet34-3d", "resnet50-3d", "unet-3d"]
 
@@ -46,9 +47,9 @@ class CNNRegression(NetworkEstimator):
     needs_reference = False
 
     backbone: Backbone = "resnet18-2d"
-    width: int = 32
-    batch_size: int = 16
-    weight_decay: float = 1e-3
+    width: Size = 32
+    batch_size: Size = 16
+    weight_decay: Weight = 1e-3
 
     @property
     def explained_layer(self) -> str:

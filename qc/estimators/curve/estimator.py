@@ -17,6 +17,17 @@ from qc.estimators.curve.threshold import weighted_youden
 from qc.estimators.network.weights import stored_weights, with_weights
 from semiqc.measuring.measures import curve_unit
 from semiqc.study import Prediction
+from semiqc.work.bounds import (
+    Amount,
+    Count,
+    Folds,
+    InnerShare,
+    OpenShare,
+    Rate,
+    Size,
+    Steps,
+    Weight,
+)
 
 FIGURES = ("threshold", "auc", "sensitivity", "specificity", "good", "erroneous")
 """What ``figures_`` holds, in the order in which it is stored."""
@@ -80,16 +91,16 @@ class CurveClassifier(QualityEstimator):
     learns_from_verdicts = True
     takes_seed = True
 
-    sensitivity_weight: float = 0.75
-    points: int = 32
-    width: int = 16
-    dropout: float = 0.2
-    noise: float = 0.5
-    weight_decay: float = 0.01
-    learning_rate: float = 0.005
-    steps: int = 80
-    folds: int = 5
-    members: int = 3
+    sensitivity_weight: InnerShare = 0.75
+    points: Count = 32
+    width: Size = 16
+    dropout: OpenShare = 0.2
+    noise: Amount = 0.5
+    weight_decay: Weight = 0.01
+    learning_rate: Rate = 0.005
+    steps: Steps = 80
+    folds: Folds = 5
+    members: Count = 3
     seed: int = 0
 
     def can_judge(self, prediction: Prediction) -> bool:

@@ -25,6 +25,7 @@ from semiqc.measuring.masks import frame_dice, masks, slice_dice
 from semiqc.measuring.means import means_of_known
 from semiqc.schemes import BACKGROUND
 from semiqc.study import Prediction
+from semiqc.work.bounds import Rate, Share, Size, Steps, Weight
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -97,20 +98,20 @@ class ManifoldSearch(FrameEstimator):
     takes_seed = True
 
     modalities: int = 1
-    size: tuple[int, int] = (96, 96)
-    latent: int = 8
-    beta: float = 0.01
-    width: int = 16
-    steps: int = 3000
-    batch_size: int = 16
-    learning_rate: float = 2e-3
-    augmentation: float = 0.5
-    spoiling: float = 0.7
-    min_dice: float | None = None
-    search_steps: int = 25
-    search_rate: float = 0.2
-    tolerance: float = 0.005
-    image_weight: float = 100.0
+    size: tuple[Size, Size] = (96, 96)
+    latent: Size = 8
+    beta: Weight = 0.01
+    width: Size = 16
+    steps: Steps = 3000
+    batch_size: Size = 16
+    learning_rate: Rate = 2e-3
+    augmentation: Share = 0.5
+    spoiling: Share = 0.7
+    min_dice: Share | None = None
+    search_steps: Steps = 25
+    search_rate: Rate = 0.2
+    tolerance: Share = 0.005
+    image_weight: Weight = 100.0
     calibrate: bool = False
     seed: int = 0
     device: str = "auto"

@@ -23,6 +23,7 @@ from semiqc.images.crop import CropBox, box_around
 from semiqc.measuring.means import means_of_known
 from semiqc.optimise import Report
 from semiqc.schemes import BACKGROUND
+from semiqc.work.bounds import Count, Rate, Share, Size, Steps, Weight
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -66,13 +67,13 @@ class NetworkEstimator(FrameEstimator):
     """Whether the surface Dice is learned, which takes longer to work out than the rest."""
 
     modalities: int = 1
-    size: tuple[int, int, int] = (8, 96, 96)
-    steps: int = 600
-    batch_size: int = 8
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    members: int = 1
-    augmentation: float = 0.3
+    size: tuple[Size, Size, Size] = (8, 96, 96)
+    steps: Steps = 600
+    batch_size: Size = 8
+    learning_rate: Rate = 1e-3
+    weight_decay: Weight = 1e-4
+    members: Count = 1
+    augmentation: Share = 0.3
     seed: int = 0
     device: str = "auto"
     precision: Precision = "32-true"

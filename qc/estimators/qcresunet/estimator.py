@@ -24,6 +24,7 @@ from qc.frames import Frame
 from semiqc.images.crop import CropBox
 from semiqc.measuring.masks import frame_dice, masks, slice_dice
 from semiqc.schemes import UNLABELLED, LabelScheme
+from semiqc.work.bounds import OpenShare, Share, Size, Weight
 
 SMOOTHING = 1.0
 """Voxels added to both sides of the Dice of error maps, so that no error at all is learnable."""
@@ -74,15 +75,15 @@ class QCResUNet(NetworkEstimator):
     estimates_slices = True
     gives_error_maps = True
 
-    width: int = 8
+    width: Size = 8
     isotropic: bool = False
-    dropout: float = 0.1
-    drop_modalities: float = 0.0
+    dropout: OpenShare = 0.1
+    drop_modalities: Share = 0.0
     attention: bool = True
     regression: bool = True
     maps: bool = True
     from_maps: bool = True
-    map_weight: float = 1.0
+    map_weight: Weight = 1.0
 
     def _network(self) -> nn.Module:
         return QCResUNetNetwork(

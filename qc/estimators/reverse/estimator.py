@@ -21,6 +21,7 @@ from qc.frames import Frame, GradedFrame
 from qc.graded.balance import even_weights
 from qc.saving import arrays_below
 from semiqc.measuring.masks import masks
+from semiqc.work.bounds import Count, Size
 
 Array = NDArray[np.float64]
 
@@ -83,10 +84,10 @@ class ReverseClassification(FrameEstimator):
     takes_seed = True
 
     way: Literal["atlas", "forest", "pairwise"] = "atlas"
-    references: int = 100
-    nearest: int = 8
+    references: Count = 100
+    nearest: Count = 8
     calibrate: bool = True
-    size: int = 48
+    size: Size = 48
     seed: int = 0
 
     def _learn(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:

@@ -19,6 +19,7 @@ from semiqc.images.clahe import clahe
 from semiqc.images.crop import CropBox, box_around
 from semiqc.measuring.masks import masks
 from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
+from semiqc.work.bounds import Size
 
 Backbone = Literal["resnet", "unet"]
 Dimension = Literal["2d", "3d"]
@@ -70,7 +71,7 @@ class SlicewiseDice(NetworkEstimator):
 
     backbone: Backbone = "resnet"
     dimension: Dimension = "2d"
-    width: int | None = None
+    width: Size | None = None
     equalise: bool = True
 
     def _network(self) -> nn.Module:

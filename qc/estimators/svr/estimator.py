@@ -14,6 +14,7 @@ from qc.estimators.svr.features import TABLE, features_of
 from qc.frames import Frame, GradedFrame
 from qc.graded.balance import even_weights
 from semiqc.schemes import LabelScheme
+from semiqc.work.bounds import Amount, Count, Factor
 
 Array = NDArray[np.float64]
 
@@ -58,10 +59,10 @@ class FeatureSVR(FrameEstimator):
 
     takes_seed = True
 
-    c: float = 2.0
-    epsilon: float = 0.05
-    gamma: float = 0.2
-    most_frames: int = 5000
+    c: Factor = 2.0
+    epsilon: Amount = 0.05
+    gamma: Factor = 0.2
+    most_frames: Count = 5000
     seed: int = 0
 
     def _learn(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:

@@ -21,6 +21,7 @@ from qc.frames import Frame, GradedFrame
 from semiqc.measuring.masks import compared
 from semiqc.measuring.means import means_of_known
 from semiqc.schemes import UNLABELLED, LabelScheme
+from semiqc.work.bounds import Count
 
 THRESHOLDS = np.arange(1, 20) / 20
 """Of entropy that are tried, .05 to .95, as in Jungo et al. 2020."""
@@ -57,8 +58,8 @@ class Uncertainty(UncertaintyMapsEstimator):
     gives_error_maps = True
     takes_seed = True
 
-    trees: int = 100
-    min_samples_leaf: int = 3
+    trees: Count = 100
+    min_samples_leaf: Count = 3
     seed: int = 0
 
     def _learn_uncertainty(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:

@@ -6,7 +6,7 @@ Parameters of gates, grains and repairs come from their classes; see ``parameter
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic import ConfigDict, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -18,6 +18,7 @@ from qc.grains.base import Grain
 from qc.grains.registry import GRAINS
 from semiqc.experiment.candidates import CANDIDATES
 from semiqc.experiment.gates.parameters import Kind, gate_arguments, own_parameters
+from semiqc.work.bounds import Rounds, Share
 from semiqc.work.sections import OneOf, Section
 
 BEST = "best"
@@ -60,12 +61,12 @@ class GateSettings(Section):
     shows what could be had, the true Dice."""
     unit: Unit = "study"
     """What is taken from a candidate: the whole study, or frames or slices."""
-    margin: Annotated[float, Field(ge=0)] = MARGIN
+    margin: Share = MARGIN
     """By which a candidate's score must be higher."""
     propagate: bool = False
     """Carry the experts' labels to the other frames of their studies by registration, and train
     on those too."""
-    rounds: Annotated[int, Field(ge=1)] | None = None
+    rounds: Rounds | None = None
     """Of self-training with this gate, or how often an online loop asks it; those of the run, or
     ``online.refreshes``, where not given."""
 
