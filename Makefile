@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 600
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 COVERAGE := $(if $(CI),--cov --cov-report=term:skip-covered)
 
-.PHONY: demo test units slow lint types clean
+.PHONY: demo test units slow lint types docs clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("semiqc needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
@@ -40,5 +40,10 @@ types: $(STAMP)
 slow: $(STAMP)  ## Tests of minutes: the README's run, resuming after kills, a fuzz of every door
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTEST) -m slow
 
+docs: $(STAMP)  ## The documentation as pages in site/, without a warning
+	$(BIN)/python docs/generate.py
+	$(BIN)/python -m pip install --quiet --group docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo site
