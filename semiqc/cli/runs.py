@@ -23,6 +23,7 @@ from semiqc.cli.output import (
 )
 from semiqc.cli.running import print_plan, print_settings, print_summary
 from semiqc.scoring.threshold import FLAG_BELOW
+from semiqc.work.engines.base import PROCESSES
 
 if TYPE_CHECKING:
     from semiqc.experiment.predicting import Predicted
@@ -38,8 +39,16 @@ Jobs = Annotated[
     typer.Option(
         min=1,
         envvar="SEMIQC_JOBS",
-        help="Processes side by side; default: as many as cores, one with a GPU.",
+        help="Processes side by side; default: as many as cores, or GPUs.",
     ),
+]
+EngineName = Annotated[
+    str,
+    typer.Option("--engine", help="Where they run: processes, of this machine; ray, a cluster."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="Head of a Ray cluster, such as 10.0.0.1:6379; auto: on this machine."),
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done, how long and how much disk.")
@@ -59,11 +68,13 @@ def run(
     ] = None,
     labels: Corrected = None,
     jobs: Jobs = None,
+    engine: EngineName = PROCESSES,
+    address: Address = None,
     dry_run: DryRun = False,
     print_config: PrintConfig = False,
 ) -> None:
     """Train, judge, retrain, compare and report; goes on where an earlier call stopped."""
-    from semiqc.experiment import read_settings, usual_jobs
+    from semiqc.experiment import Side, read_settings
     from semiqc.experiment import run as run_experiment
 
     given = {"output": output, "labels": labels}
@@ -74,7 +85,7 @@ def run(
     elif dry_run:
         print_plan(asked)
     else:
-        report = run_experiment(asked, terminal(), jobs=jobs or usual_jobs(asked))
+        report = run_experiment(asked, terminal(), Side(jobs, engine, address))
         print_summary(report.parent)
 
 

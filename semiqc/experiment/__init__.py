@@ -10,7 +10,7 @@ other programs.
 from semiqc.experiment.comparing import compare_runs
 from semiqc.experiment.elsewhere import evaluate_elsewhere
 from semiqc.experiment.export_run import export_run
-from semiqc.experiment.fan_out import usual_jobs
+from semiqc.experiment.fan_out import Side
 from semiqc.experiment.finished import Finished, RunError, write_report
 from semiqc.experiment.predicting import predict_images
 from semiqc.experiment.pretraining import pretrain, read_pretraining
@@ -28,6 +28,7 @@ __all__ = [
     "RunError",
     "Settings",
     "SettingsError",
+    "Side",
     "Silent",
     "Summary",
     "Terminal",
@@ -42,6 +43,5 @@ __all__ = [
     "read_settings",
     "run",
     "summary_of",
-    "usual_jobs",
     "write_report",
 ]

@@ -1,131 +1,85 @@
-"""The stages of a run made by several processes side by side."""
+"""The stages of a run made by several processes side by side, on one machine or many."""
 
-import os
 import shutil
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Sequence
-from contextlib import suppress
-from queue import SimpleQueue
-
-import torch
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 
 from semiqc.experiment.settings import Settings
+from semiqc.work.engines.base import MEMORY, PROCESSES, Engine, Program
+from semiqc.work.engines.registry import engine_of
+from semiqc.work.engines.working import work_side_by_side
 from semiqc.work.events import tell
 from semiqc.work.monitor import Monitor
-from semiqc.work.sharing import LOCKS
+from semiqc.work.sharing import LOCKS, held_for_all
 
-POLL = 0.1
-"""Seconds between two looks at the workers."""
-
-
-def usual_jobs(settings: Settings) -> int:
-    """As many processes as there are cores and independent scenarios; one with a GPU."""
-    if torch.cuda.is_available():
-        return 1
-    return max(1, min(cores(), len(settings.seeds) * len(settings.compared())))
+WORKER = "semiqc.experiment.worker"
 
 
-def cores() -> int:
-    """That this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+@dataclass(frozen=True)
+class Side:
+    """How many processes make stages side by side, and where.
+
+    Args:
+        jobs: Processes; None for as many as there is room and there are independent scenarios.
+        engine: Name of the place; see ``semiqc.work.engines``.
+        address: Of a cluster.
+    """
+
+    jobs: int | None = None
+    engine: str = PROCESSES
+    address: str | None = None
+
+    @contextmanager
+    def place(self) -> Iterator[Engine]:
+        """The place, which is left at the end of the block."""
+        engine = engine_of(self.engine, self.address)
+        try:
+            yield engine
+        finally:
+            engine.close()
 
 
-def fan_out(settings: Settings, monitor: Monitor, jobs: int) -> None:
+def usual_jobs(settings: Settings, engine: Engine) -> int:
+    """As many processes as there is room for and independent scenarios."""
+    return max(1, min(engine.slots, len(settings.seeds) * len(settings.compared())))
+
+
+def fan_out(settings: Settings, monitor: Monitor, side: Side) -> None:
     """Make the stages of a run in several processes; those that are there are left.
 
     What a worker leaves undone, because it failed or was killed, is left to the others and to who
-    called this.
+    called this. One process on this machine is left to who called this, too.
 
     Args:
         settings: Of the run, with whole paths.
         monitor: Told of workers that ended early.
-        jobs: Processes, one thread each where there are as many as cores.
+        side: How many processes, and where.
+
+    Raises:
+        ValueError: If the place cannot be had.
     """
-    threads = max(1, cores() // jobs)
-    workers = [_begin(settings, number, threads) for number in range(jobs)]
-    lines = Lines(workers)
-    try:
-        _wait_for(workers, lines, monitor)
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
-        lines.close()
+    with side.place() as engine:
+        jobs = side.jobs or usual_jobs(settings, engine)
+        if jobs == 1 and side.engine == PROCESSES:
+            return
+        threads = engine.threads(jobs)
+        monitor.note(
+            f"{jobs} workers, {threads} {'threads' if threads > 1 else 'thread'} each, in"
+            f" {jobs * MEMORY / 2**30:.0f} GiB of memory at most"
+        )
+        given = settings.model_dump_json()
         shutil.rmtree(settings.output / LOCKS, ignore_errors=True)
+        with held_for_all(settings.output):
+            said = [settings.output / LOCKS / f"worker-{number}.jsonl" for number in range(jobs)]
+            programs = [
+                Program(WORKER, (str(number), str(threads)), given, threads, path)
+                for number, path in enumerate(said)
+            ]
+            work_side_by_side(engine, programs, monitor.note, partial(_heard, monitor))
+    shutil.rmtree(settings.output / LOCKS, ignore_errors=True)
 
 
-def _begin(settings: Settings, number: int, threads: int) -> subprocess.Popen[str]:
-    """Start a worker; it ends with this process."""
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "semiqc.experiment.worker", str(number), str(threads)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        # Ctrl-C is for the process that began it, which then ends it.
-        start_new_session=True,
-        text=True,
-        encoding="utf-8",
-        env=os.environ | {"OMP_NUM_THREADS": str(threads)},
-    )
-    assert worker.stdin
-    worker.stdin.write(settings.model_dump_json() + "\n")
-    worker.stdin.flush()
-    return worker
-
-
-def _wait_for(workers: Sequence[subprocess.Popen[str]], lines: "Lines", monitor: Monitor) -> None:
-    """Tell what the workers tell, until the last of them has ended."""
-    running = dict(enumerate(workers, 1))
-    while running:
-        for number, worker in list(running.items()):
-            code = worker.poll()
-            if code is None:
-                continue
-            del running[number]
-            if code:
-                monitor.note(f"worker {number} ended early ({code}); the others go on")
-        time.sleep(POLL)
-        lines.tell(monitor)
-
-
-class Lines:
-    """What workers write, read as they write it so that none has to wait.
-
-    Args:
-        workers: Their processes.
-    """
-
-    def __init__(self, workers: Sequence[subprocess.Popen[str]]) -> None:
-        self.workers = workers
-        self._read: SimpleQueue[tuple[int, str]] = SimpleQueue()
-        self._threads = [
-            threading.Thread(target=self._follow, args=(number, worker), daemon=True)
-            for number, worker in enumerate(workers, 1)
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def _follow(self, number: int, worker: subprocess.Popen[str]) -> None:
-        assert worker.stdout
-        for line in worker.stdout:
-            self._read.put((number, line))
-
-    def tell(self, monitor: Monitor) -> None:
-        """Tell all that was read since the last call."""
-        while not self._read.empty():
-            number, line = self._read.get()
-            tell(line, monitor, f"worker {number}")
-
-    def close(self) -> None:
-        """Close what connects this process with workers that have ended."""
-        for thread in self._threads:
-            thread.join()
-        for worker in self.workers:
-            for pipe in (worker.stdin, worker.stdout):
-                with suppress(OSError):
-                    if pipe:
-                        pipe.close()
+def _heard(monitor: Monitor, number: int, line: str) -> None:
+    tell(line, monitor, f"worker {number}")

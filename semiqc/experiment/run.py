@@ -5,7 +5,7 @@ from pathlib import Path
 from qc.suites.suite import Suite
 from semiqc.experiment.cohort import Cohort
 from semiqc.experiment.estimating import expected_steps, extent_of
-from semiqc.experiment.fan_out import fan_out
+from semiqc.experiment.fan_out import Side, fan_out
 from semiqc.experiment.finished import Finished, build_pages
 from semiqc.experiment.given_suite import described_suite, refuse_unfit
 from semiqc.experiment.ready import check_ready
@@ -21,13 +21,13 @@ from semiqc.work.publishing import REPORT, publish
 from semiqc.work.stages import RunFolder
 
 
-def run(settings: Settings, monitor: Monitor, *, jobs: int = 1) -> Path:
+def run(settings: Settings, monitor: Monitor, side: Side | None = None) -> Path:
     """Do all that the settings ask and is not done yet; the report's path.
 
     Args:
         settings: Of the run.
         monitor: Told how it goes on.
-        jobs: Processes that make stages side by side.
+        side: Processes that make stages side by side; None for this one alone.
 
     Raises:
         ValueError: If the data or the split do not allow what the settings ask.
@@ -39,8 +39,8 @@ def run(settings: Settings, monitor: Monitor, *, jobs: int = 1) -> Path:
         cohort = Cohort.of(settings, folder, monitor)
         judge = _fitting(suite, settings, cohort)
         monitor.plan(expected_steps(settings, extent_of(cohort.split, cohort.data.store)))
-        if jobs > 1:
-            fan_out(settings, monitor, jobs)
+        if side is not None:
+            fan_out(settings, monitor, side)
         results = Results(cohort.data, cohort.split, judge)
         for seed in settings.seeds:
             SeedRun(settings, cohort.data, cohort.split, folder, monitor, seed, results).work()

@@ -4,22 +4,21 @@ It reads the settings from the first line of its input, tells of its work on its
 when its input does: with the process that began it, however that ends.
 """
 
-import os
 import sys
-import threading
 from contextlib import suppress
 from functools import partial
-from typing import TextIO
 
 import torch
 
+from semiqc.doors.regular import UnusableError
 from semiqc.experiment.cohort import Cohort
 from semiqc.experiment.results import Results
 from semiqc.experiment.seed_run import SeedRun
 from semiqc.experiment.settings import Settings
+from semiqc.work.engines.working import given_line
 from semiqc.work.events import Events
 from semiqc.work.monitor import Monitor, Silent
-from semiqc.work.sharing import Worker
+from semiqc.work.sharing import Worker, refuse_unless_held
 from semiqc.work.stages import RunFolder
 from semiqc.work.waiting import WaitingError
 
@@ -33,8 +32,10 @@ def make_stages(settings: Settings, monitor: Monitor, number: int) -> None:
         number: Of the worker, from 0.
 
     Raises:
-        ValueError: If the data or the split do not allow what the settings ask.
+        ValueError: If the run folder is not shared with who began this process, or the data or
+            the split do not allow what the settings ask.
     """
+    refuse_unless_held(settings.output)
     sharing = Worker(settings.output, number)
     folder = RunFolder(settings.output, monitor.stage, monitor.note, sharing)
     # What there is to say of the data has been said by whoever began this process.
@@ -51,25 +52,17 @@ def _prepare(
     SeedRun(settings, cohort.data, cohort.split, folder, monitor, seed, results).prepare()
 
 
-def _end_with(given: TextIO) -> None:
-    """End this process as soon as nobody can write to its input any more."""
-
-    def wait() -> None:
-        given.read()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
 def main() -> None:
     """Work as ``python -m semiqc.experiment.worker NUMBER THREADS``."""
     number, threads = (int(one) for one in sys.argv[1:])
-    settings = Settings.model_validate_json(sys.stdin.readline())
-    _end_with(sys.stdin)
+    settings = Settings.model_validate_json(given_line())
     torch.set_num_threads(threads)
     # Whoever began this process tells what it waits for.
     with suppress(WaitingError):
-        make_stages(settings, Events(), number)
+        try:
+            make_stages(settings, Events(), number)
+        except UnusableError as error:
+            sys.exit(f"worker {number + 1}: {error}")
 
 
 if __name__ == "__main__":

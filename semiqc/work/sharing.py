@@ -4,8 +4,12 @@ Each goes through the whole run and makes what nobody has made yet. A stage is m
 its lock, and found by the others. Where parts are independent of each other, a worker turns to
 another part while somebody else makes what the first one waits for. A worker that is killed loses
 its locks with its process, and another goes on with the stage from where it stood.
+
+On several machines the run folder and its locks must reach all of them; ``refuse_unless_held``
+finds out.
 """
 
+import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -13,12 +17,44 @@ from typing import Protocol, TypeVar
 
 from filelock import FileLock, Timeout
 
+from semiqc.doors.regular import UnusableError
 from semiqc.files.atomic import make_folder
 
 LOCKS = "locks"
 """Folder of a run for the locks of its stages, while several processes work in it."""
 
+HELD = "held.lock"
+"""Lock of who began the workers, held as long as they may work."""
+
 T = TypeVar("T")
+
+
+@contextmanager
+def held_for_all(run: Path) -> Iterator[None]:
+    """Hold the lock by which workers tell that they share a run folder with who began them."""
+    make_folder(run / LOCKS)
+    with FileLock(run / LOCKS / HELD, is_singleton=False):
+        yield
+
+
+def refuse_unless_held(run: Path) -> None:
+    """Make sure that this process sees the locks of who began it.
+
+    Raises:
+        UnusableError: If the folder is not shared with that process, or its locks are not, so that
+            two workers would make the same stage.
+    """
+    try:
+        with FileLock(run / LOCKS / HELD, is_singleton=False).acquire(blocking=False):
+            pass
+    except Timeout:
+        return
+    except (OSError, NotImplementedError):
+        pass
+    raise UnusableError(
+        f"{run}: expected a folder that all machines share, with locks (flock), on"
+        f" {platform.node()} it is not; see docs/run.md"
+    )
 
 
 class Sharing(Protocol):

@@ -1,0 +1,71 @@
+"""Workers as processes of this machine."""
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+
+from semiqc.work.engines.base import Program
+
+
+def cores() -> int:
+    """That this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def start(program: Program) -> subprocess.Popen[str]:
+    """Start a program with a line on its input, which stays open; it ends with this process."""
+    with program.said.open("ab") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", program.module, *program.arguments],
+            stdin=subprocess.PIPE,
+            stdout=said,
+            # Ctrl-C is for the process that began it, which then ends it.
+            start_new_session=True,
+            text=True,
+            encoding="utf-8",
+            env=os.environ | {"OMP_NUM_THREADS": str(program.threads)},
+        )
+    assert process.stdin
+    process.stdin.write(program.given + "\n")
+    process.stdin.flush()
+    return process
+
+
+@dataclass
+class Process:
+    """A worker on this machine."""
+
+    process: subprocess.Popen[str]
+
+    def code(self) -> int | None:
+        return self.process.poll()
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdin:
+            with suppress(OSError):
+                self.process.stdin.close()
+
+
+class Processes:
+    """This machine."""
+
+    @property
+    def slots(self) -> int:
+        import torch
+
+        return torch.cuda.device_count() or cores()
+
+    def threads(self, jobs: int) -> int:
+        return max(1, cores() // jobs)
+
+    def begin(self, program: Program) -> Process:
+        return Process(start(program))
+
+    def close(self) -> None:
+        pass
