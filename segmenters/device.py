@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import nn
 
+from semiqc import together
+
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
@@ -37,7 +39,9 @@ def _fabric(device: str, precision: Precision) -> "Fabric":
 
     # What it says of its precision is no news to who asked for it.
     logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
-    return Fabric(accelerator=device, devices=1, precision=precision)
+    # Of the processes that share a training each has a GPU of its own.
+    own = [together.local_rank()] if together.world() > 1 and torch.cuda.is_available() else 1
+    return Fabric(accelerator=device, devices=1 if device == "cpu" else own, precision=precision)
 
 
 def device_here(device: str) -> str:

@@ -20,6 +20,7 @@ from segmenters.training import WITHOUT_EFFECT, TrainingSettings
 from segmenters.watcher import Watched, Watcher
 from semiqc.optimise import LoopState, optimise
 from semiqc.study import Study
+from semiqc.together import divided, with_pooled_norms
 
 CONTINUED = "continued.safetensors"
 """State at the end of a stretch of a training, from which the next goes on."""
@@ -113,7 +114,9 @@ def _start(
     optimizer = torch.optim.AdamW(
         networks.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
     )
-    wrapped = [fabric.setup_module(network.train()) for network in networks]
+    wrapped = [
+        divided(fabric.setup_module(with_pooled_norms(network).train())) for network in networks
+    ]
     patch = tuple(-(-n // owner.multiple) * owner.multiple for n in training.patch)
     setup = Setup(wrapped, training, owner.scheme.mirror_axes, fabric, (patch[0], patch[1]))
     return setup, cast(torch.optim.Optimizer, fabric.setup_optimizers(optimizer))

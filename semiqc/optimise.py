@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from semiqc.loop_state import LoopState
+from semiqc.together import average_gradients
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -109,17 +110,21 @@ class _Update(Generic[BatchOf]):
             loss.backward()
         else:
             self.fabric.backward(loss)
+        average_gradients(self._parameters)
         if self._is_usable(iteration):
             self.optimizer.step()
             self.step.after_update()
         return terms
 
+    @property
+    def _parameters(self) -> list[nn.Parameter]:
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
+
     def _is_usable(self, iteration: int) -> bool:
         """Whether the gradient may move the weights; it is clipped where that is asked for."""
         if self.clip is None:
             return True
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        norm = nn.utils.clip_grad_norm_(parameters, self.clip)
+        norm = nn.utils.clip_grad_norm_(self._parameters, self.clip)
         self.lost = 0 if norm.isfinite() else self.lost + 1
         if self.lost > PATIENCE:
             raise FloatingPointError(

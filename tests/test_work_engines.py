@@ -43,7 +43,7 @@ def kill_first(folder, column):
 @pytest.fixture(autouse=True)
 def importable(monkeypatch):
     here = Path(__file__).parent
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(here), str(here.parent)]))
+    monkeypatch.setenv("PYTHONPATH", f"{here}:{here.parent}:{os.environ.get('PYTHONPATH', '')}")
 
 
 WHOLE = {f"{index}.txt": str(index**2) for index in range(COUNT)}

@@ -4,6 +4,7 @@ A run is a folder. ``semiqc run`` may be called again on it: finished stages are
 repeated, and a change of a setting repeats only what depends on it.
 """
 
+import os
 import shlex
 from collections import Counter
 from pathlib import Path
@@ -86,7 +87,9 @@ def run(
         print_plan(asked)
     else:
         report = run_experiment(asked, terminal(), Side(jobs, engine, address))
-        print_summary(report.parent)
+        # Of the processes of torchrun the first tells.
+        if os.environ.get("RANK", "0") == "0":
+            print_summary(report.parent)
 
 
 def report(

@@ -1,6 +1,5 @@
 """The stages of a run made by several processes side by side, on one machine or many."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,7 +69,6 @@ def fan_out(settings: Settings, monitor: Monitor, side: Side) -> None:
             f" {jobs * MEMORY / 2**30:.0f} GiB of memory at most"
         )
         given = settings.model_dump_json()
-        shutil.rmtree(settings.output / LOCKS, ignore_errors=True)
         with held_for_all(settings.output):
             said = [settings.output / LOCKS / f"worker-{number}.jsonl" for number in range(jobs)]
             programs = [
@@ -78,7 +76,6 @@ def fan_out(settings: Settings, monitor: Monitor, side: Side) -> None:
                 for number, path in enumerate(said)
             ]
             work_side_by_side(engine, programs, monitor.note, partial(_heard, monitor))
-    shutil.rmtree(settings.output / LOCKS, ignore_errors=True)
 
 
 def _heard(monitor: Monitor, number: int, line: str) -> None:

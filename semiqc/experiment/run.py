@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from qc.suites.suite import Suite
+from semiqc import together
 from semiqc.experiment.cohort import Cohort
 from semiqc.experiment.estimating import expected_steps, extent_of
 from semiqc.experiment.fan_out import Side, fan_out
 from semiqc.experiment.finished import Finished, build_pages
 from semiqc.experiment.given_suite import described_suite, refuse_unfit
+from semiqc.experiment.joint_run import make_stages_together
 from semiqc.experiment.ready import check_ready
 from semiqc.experiment.results import Results, write_results
 from semiqc.experiment.seed_run import SeedRun
@@ -24,6 +26,8 @@ from semiqc.work.stages import RunFolder
 def run(settings: Settings, monitor: Monitor, side: Side | None = None) -> Path:
     """Do all that the settings ask and is not done yet; the report's path.
 
+    Processes that ``torchrun`` began do it together, and the first writes.
+
     Args:
         settings: Of the run.
         monitor: Told how it goes on.
@@ -33,13 +37,24 @@ def run(settings: Settings, monitor: Monitor, side: Side | None = None) -> Path:
         ValueError: If the data or the split do not allow what the settings ask.
     """
     settings = with_whole_paths(settings)
+    with together.group() as rank:
+        if rank == 0:
+            return _lead(settings, monitor, side)
+        make_stages_together(settings, monitor)
+        return settings.output / REPORT
+
+
+def _lead(settings: Settings, monitor: Monitor, side: Side | None) -> Path:
+    """As the first process, or the only one."""
     suite = check_ready(settings)
     with claim(settings.output, settings.model_dump(mode="json")):
         folder = RunFolder(settings.output, monitor.stage, monitor.note)
         cohort = Cohort.of(settings, folder, monitor)
         judge = _fitting(suite, settings, cohort)
         monitor.plan(expected_steps(settings, extent_of(cohort.split, cohort.data.store)))
-        if side is not None:
+        if together.world() > 1:
+            make_stages_together(settings, monitor)
+        elif side is not None:
             fan_out(settings, monitor, side)
         results = Results(cohort.data, cohort.split, judge)
         for seed in settings.seeds:

@@ -199,7 +199,7 @@ class StagedTrainer:
                     fitted = fit(observe=observe, folder=unfinished)
             fitted.save(unfinished / WEIGHTS)
 
-        return self.folder.stage(f"train-{name}-seed{self.seed}", depends, make)
+        return self.folder.stage(f"train-{name}-seed{self.seed}", depends, make, joint=True)
 
     @property
     def used_weights(self) -> str:

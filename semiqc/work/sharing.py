@@ -10,6 +10,7 @@ finds out.
 """
 
 import platform
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -31,10 +32,17 @@ T = TypeVar("T")
 
 @contextmanager
 def held_for_all(run: Path) -> Iterator[None]:
-    """Hold the lock by which workers tell that they share a run folder with who began them."""
+    """Hold the lock by which workers tell that they share a run folder with who began them.
+
+    What an earlier call left of the folder of locks is removed, and so is the folder at the end.
+    """
+    shutil.rmtree(run / LOCKS, ignore_errors=True)
     make_folder(run / LOCKS)
-    with FileLock(run / LOCKS / HELD, is_singleton=False):
-        yield
+    try:
+        with FileLock(run / LOCKS / HELD, is_singleton=False):
+            yield
+    finally:
+        shutil.rmtree(run / LOCKS, ignore_errors=True)
 
 
 def refuse_unless_held(run: Path) -> None:

@@ -65,7 +65,14 @@ class RunFolder:
         self.used: list[Path] = []
         self._sound: set[Path] = set()
 
-    def stage(self, name: str, depends: Mapping[str, Any], make: Callable[[Path], None]) -> Stage:
+    def stage(
+        self,
+        name: str,
+        depends: Mapping[str, Any],
+        make: Callable[[Path], None],
+        *,
+        joint: bool = False,
+    ) -> Stage:
         """The result of ``make``, which is called only if it is not there yet.
 
         Args:
@@ -73,6 +80,8 @@ class RunFolder:
             depends: All that the result depends on, as JSON can write it.
             make: Fills the folder it is given. The folder of an attempt that was killed is
                 given to the next one as it was left, if the state in it is sound.
+            joint: Whether processes that go through the run together all make it, as a training
+                that they share; see ``semiqc.work.joining``.
         """
         described = json.dumps([FORMAT, name, __version__, depends], sort_keys=True)
         key = hashlib.sha256(described.encode()).hexdigest()[:16]
@@ -81,7 +90,7 @@ class RunFolder:
         if folder in self._sound:
             return Stage(folder, key)
         with self.sharing.claim(folder.name):
-            self._find_or_make(name, folder, make)
+            self._find_or_make(name, folder, make, joint=joint)
         if self.sharing.repeats:
             self._sound.add(folder)
         return Stage(folder, key)
@@ -90,7 +99,10 @@ class RunFolder:
         """What tasks give whose stages are independent of each other; see ``Sharing``."""
         return self.sharing.each(tasks)
 
-    def _find_or_make(self, name: str, folder: Path, make: Callable[[Path], None]) -> None:
+    def _find_or_make(
+        self, name: str, folder: Path, make: Callable[[Path], None], *, joint: bool
+    ) -> None:
+        """A stage that is sound stays; ``joint`` is for folders of several processes."""
         if folder.exists():
             self._keep_sound(folder)
         is_found = folder.exists()

@@ -45,7 +45,7 @@ class Cluster:
                 "--engine ray needs Ray: `pip install 'semiqc[ray]'`, on all machines"
             ) from None
         try:
-            ray.init(address=address, logging_level="ERROR")
+            ray.init(address=address, logging_level="ERROR", ignore_reinit_error=True)
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ValueError(f"--address {address}: no Ray cluster answers ({reason})") from error

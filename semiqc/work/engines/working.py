@@ -45,9 +45,7 @@ def _wait_for(
 ) -> None:
     running = dict(enumerate(workers, 1))
     while running:
-        ended = {
-            number: code for number, one in running.items() if (code := one.code()) is not None
-        }
+        codes = {number: worker.code() for number, worker in running.items()}
         # What a worker wrote before its end is there by now.
         for number, tail in enumerate(tails, 1):
             for line in tail.lines():
