@@ -1,9 +1,9 @@
 """One training over several processes, on several GPUs or machines, begun by ``torchrun``.
 
-Each process takes its share of every batch through the network. What the network says is gathered,
-so that each has the loss of the whole batch; gradients are averaged, and batch normalisation is over
-the whole batch. So the figures are those of one process, but for rounding: the number of processes
-is no setting, and a run may go on with another. Dropout differs: each process draws its own.
+Each process takes its share of every batch through the network. What the network says is
+gathered, so that each has the loss of the whole batch; gradients are averaged, and batch
+normalisation is over the whole batch. So the figures are those of one process, but for rounding:
+the number of processes is no setting, and a run may go on with another. With dropout they differ.
 
 Reference:
     Li et al., "PyTorch distributed: experiences on accelerating data parallel training",

@@ -4,11 +4,17 @@ import csv
 import json
 import math
 
+import numpy as np
 import pytest
 from run_settings import TINY
+from segmenter_builders import SQUARE, bright_square
 
+from qc import Graded, Quality
+from qc.evaluation.truth import TrueQuality
 from semiqc.cli.app import main
 from semiqc.experiment import read_settings
+from semiqc.experiment.tuning_estimator import estimator_of, value_of
+from semiqc.study import Prediction
 from semiqc.work.dimensions import Dimension
 from semiqc.work.search import JOURNAL, FailedTrialError, Search, search
 
@@ -165,3 +171,68 @@ def test_the_best_settings_of_a_training_are_those_that_a_run_takes(tmp_path, ca
     assert "another over" in capsys.readouterr().err
     assert main([*command, "--over", over, "--set=split.validation=0"]) == 2
     assert "tuning needs validation studies" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("keys", "name"),
+    [
+        (["training.steps", "segmenter.dropout"], None),
+        (["qc.arguments.cnn.steps", "qc.arguments.cnn.width"], "cnn"),
+    ],
+)
+def test_the_keys_tell_whether_an_estimator_is_tuned(keys, name):
+    assert estimator_of(keys) == name
+
+
+def test_one_thing_is_tuned_at_a_time():
+    with pytest.raises(ValueError, match="of the training or of one estimator"):
+        estimator_of(["qc.arguments.cnn.steps", "training.steps"])
+    with pytest.raises(ValueError, match="of the training or of one estimator"):
+        estimator_of(["qc.arguments.cnn.steps", "qc.arguments.svr.c"])
+
+
+def test_estimators_are_compared_by_dice_or_by_the_order_of_their_scores():
+    rng = np.random.default_rng(0)
+    reference = bright_square(labelled=(0,))
+    graded = []
+    for share in (0.0, 0.1, 0.3, 0.5):
+        labels = np.array(reference.labels)
+        labels[0][(labels[0] == 1) & (rng.random(labels[0].shape) < share)] = 0
+        made = Prediction("a", reference.image, np.maximum(labels, 0), reference.spacing)
+        graded.append(Graded(made, reference.labels))
+    true = [TrueQuality.of(one, SQUARE, with_nsd=False).dice[0] for one in graded]
+
+    def qualities(scores, has_dice):
+        return [Quality("a", one, dice={"square": one} if has_dice else {}) for one in scores]
+
+    assert value_of(qualities(true, True), graded, SQUARE) == pytest.approx(1)
+    worse = [min(1.0, one - 0.1) for one in true]
+    assert value_of(qualities(worse, True), graded, SQUARE) == pytest.approx(0.9)
+    assert value_of(qualities(worse, False), graded, SQUARE) == pytest.approx(1)
+    assert value_of(qualities(worse[::-1], False), graded, SQUARE) == pytest.approx(-1)
+
+
+OF_ESTIMATOR = (
+    *TUNED, "qc.estimators=[qcresunet]", "gate.by=qcresunet", "qc.arguments.qcresunet.steps=4",
+    "qc.arguments.qcresunet.width=4", "qc.arguments.qcresunet.size=[3, 32, 32]",
+    "qc.ladder=[{name: first, snapshots: [0.5, 1.0]}]", "segmenter.members=1",
+)  # fmt: skip
+
+
+def test_arguments_of_an_estimator_are_tried_with_few_steps_first(tmp_path):
+    file = tmp_path / "settings.yaml"
+    file.write_text("name: tuned")
+    out = tmp_path / "tuned"
+    command = ["tune", str(file), "-o", str(out), "--trials", "2", "--reduction", "2"]
+    command += [f"--set={change}" for change in OF_ESTIMATOR]
+    command += ["--over", "qc.arguments.qcresunet.map_weight=[0.1, 1, 2]"]
+    command += ["--over", "qc.arguments.qcresunet.learning_rate=log(1e-5,2e-4)"]
+
+    assert main(command) == 0
+    tuned = read_settings(out / "settings.yaml")
+    assert set(tuned.qc.arguments["qcresunet"]) >= {"map_weight", "learning_rate", "steps"}
+    fits = {path.name.split("-")[2] for path in (out / "work/stages").glob("qc-qcresunet-*")}
+    assert fits >= {"1", "2"}
+    with (out / "trials.csv").open() as table:
+        rows = list(csv.DictReader(table))
+    assert all(0 <= float(row["agreement_of_qcresunet"]) <= 1 for row in rows)

@@ -33,7 +33,7 @@ def tune(
     ] = 3,
     seed: Seed = 0,
 ) -> None:
-    """Search settings of the training by validation Dice; goes on where it was stopped."""
+    """Search settings of the training, or of an estimator, on validation subjects; resumes."""
     from semiqc.experiment.tuning import SETTINGS, Tuning
     from semiqc.experiment.tuning import tune as tune_settings
 
@@ -50,7 +50,7 @@ def _print_trials(found: "Searched") -> None:
     order = sorted(found.trials, key=lambda one: (one.state != "complete", -one.value))
     print_table(
         f"{len(order)} trials",
-        ("trial", "", "validation Dice", "step", "settings"),
+        ("trial", "", found.measure, "step", "settings"),
         [
             (
                 one.number,

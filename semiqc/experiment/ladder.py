@@ -91,6 +91,10 @@ class Ladder:
         tasks = [partial(self._made, *part) for part in parts]
         return self._with_verdicts(list(chain.from_iterable(self.trainer.folder.each(tasks))))
 
+    def segmented(self, experts: Sequence[Study], judged: Sequence[Study]) -> list[Graded]:
+        """Segmentations of studies by the ladder that all experts train, without verdicts."""
+        return self._made("", experts, judged)
+
     def _made(
         self, prefix: str, experts: Sequence[Study], judged: Sequence[Study]
     ) -> list[Graded]:

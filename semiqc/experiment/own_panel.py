@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from functools import partial
 
-from qc import CONSENSUS
+from qc import CONSENSUS, Graded
 from qc.consensus.panel import Panel
 from qc.gates import Calibration
 from semiqc.experiment.held_out import HeldOut, Judged
 from semiqc.experiment.judging import RunPanel
-from semiqc.experiment.ladder import Ladder, deal, parts_of
+from semiqc.experiment.ladder import Ladder, Part, deal, parts_of
 from semiqc.experiment.made import MadeBySources
 from semiqc.experiment.qc_settings import LADDER
 from semiqc.experiment.settings import Settings
@@ -48,8 +48,7 @@ class OwnPanel(RunPanel):
         self.is_cross_fitted = not spared
         folds = deal(spared or experts, self.settings.qc.folds, self.trainer.seed)
         parts = parts_of(experts, spared, folds)
-        graded = self.ladder.graded(parts) if LADDER in self.settings.qc.sources else []
-        graded += MadeBySources(self.settings, self.trainer).graded(parts)
+        graded = graded_of(parts, self.ladder)
         self.held_out = HeldOut(self.stages, graded, folds)
         names = self.settings.estimators
         fits = [partial(self.stages.fit, name, graded) for name in names]
@@ -80,3 +79,15 @@ class OwnPanel(RunPanel):
 
     def _key_of_blend(self) -> str:
         return self.held_out.key
+
+
+def graded_of(parts: Sequence[Part], ladder: Ladder) -> list[Graded]:
+    """All that a run's estimators learn from: by its ladder, and by other sources.
+
+    Args:
+        parts: What is segmented by segmenters that learned from which studies.
+        ladder: Of the run.
+    """
+    settings = ladder.settings
+    graded = ladder.graded(parts) if LADDER in settings.qc.sources else []
+    return graded + MadeBySources(settings, ladder.trainer).graded(parts)

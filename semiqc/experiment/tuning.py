@@ -2,7 +2,8 @@
 
 Each trial trains the segmenter of few labels with settings of its own. What it is told of is the
 mean Dice of the validation studies, at each validation, of the weights that the settings choose;
-trials that are worse than others at the same step are stopped (ASHA).
+trials that are worse than others at the same step are stopped (ASHA). Arguments of an estimator
+are tried by ``semiqc.experiment.tuning_estimator``.
 
 Reference:
     Qiu et al., "QCResUNet", Medical Image Analysis 2025, tune likewise, with Ray Tune.
@@ -27,6 +28,7 @@ from semiqc.experiment.settings_file import read_settings, with_whole_paths
 from semiqc.experiment.split_studies import SplitStudies
 from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.experiment.training_log import FILE, read_log
+from semiqc.experiment.tuning_estimator import EstimatorTrial, estimator_of
 from semiqc.files.atomic import whole_file, write_text
 from semiqc.pages.drawing import INK, blank
 from semiqc.pages.table import Cell, Table
@@ -87,8 +89,7 @@ def tune(asked: Tuning, monitor: Monitor) -> Searched:
         raise ValueError("nothing to search over; say --over KEY=log(LOW,HIGH)")
     base = with_whole_paths(asked.settings())
     with claim(asked.output / WORK, base.model_dump(mode="json")):
-        folder = RunFolder(asked.output / WORK, monitor.stage, monitor.note)
-        objective = _Objective(asked, folder, monitor)
+        objective = _Objective.of(asked, [one.key for one in dimensions], monitor)
         cohort = objective.checked(base)
         how = Search(
             asked.output,
@@ -98,10 +99,11 @@ def tune(asked: Tuning, monitor: Monitor) -> Searched:
                 "data": cohort.data.store.fingerprint(),
             },
             asked.seed,
-            base.training.validate_every,
+            objective.first_rung(base),
             asked.reduction,
         )
         found = search(how, objective, asked.trials)
+    found.measure = objective.measure
     _write(asked, found)
     return found
 
@@ -111,6 +113,28 @@ class _Objective:
     asked: Tuning
     folder: RunFolder
     monitor: Monitor
+    estimator: EstimatorTrial | None
+    """None where the training of the segmenter is tuned."""
+
+    @classmethod
+    def of(cls, asked: Tuning, keys: Sequence[str], monitor: Monitor) -> "_Objective":
+        folder = RunFolder(asked.output / WORK, monitor.stage, monitor.note)
+        name = estimator_of(keys)
+        trial = name and EstimatorTrial(name, folder, monitor, asked.reduction)
+        return cls(asked, folder, monitor, trial or None)
+
+    @property
+    def measure(self) -> str:
+        """What is to be large, in words."""
+        if self.estimator is None:
+            return "validation Dice"
+        return f"agreement of {self.estimator.name}"
+
+    def first_rung(self, settings: Settings) -> int:
+        """Steps before which no trial is stopped."""
+        if self.estimator is None:
+            return settings.training.validate_every
+        return self.estimator.steps(settings)[0]
 
     def checked(self, settings: Settings) -> Cohort:
         """The studies of the settings.
@@ -132,6 +156,9 @@ class _Objective:
     def __call__(self, changes: Mapping[str, str], tell: Tell) -> None:
         settings = with_whole_paths(self.asked.settings(changes))
         cohort = Cohort.of(settings, self.folder, self.monitor)
+        if self.estimator is not None:
+            self.estimator(settings, cohort, tell)
+            return
         studies = self._studies(settings, cohort)
         term = dice_term(settings.training.chosen)
         trainer = StagedTrainer(
@@ -195,7 +222,8 @@ class _Telling:
 
 
 def _write(asked: Tuning, found: Searched) -> None:
-    rows = [_row(one) for one in found.trials]
+    column = found.measure.replace(" ", "_").lower()
+    rows = [_row(one, column) for one in found.trials]
     Table("trials", "", rows, ()).write(asked.output)
     if found.best is not None:
         best = with_whole_paths(asked.settings(found.best.changes)).model_dump(mode="json")
@@ -204,11 +232,11 @@ def _write(asked: Tuning, found: Searched) -> None:
     draw(found, asked.output / CURVES)
 
 
-def _row(one: Tried) -> dict[str, Cell]:
+def _row(one: Tried, column: str) -> dict[str, Cell]:
     return {
         "trial": one.number,
         "state": one.state,
-        "validation_dice": one.value,
+        column: one.value,
         "step": one.step,
         **{key: json.loads(value) if value else "" for key, value in one.changes.items()},
         "why": one.why,
@@ -216,7 +244,7 @@ def _row(one: Tried) -> dict[str, Cell]:
 
 
 def draw(found: Searched, path: Path) -> None:
-    """Validation Dice of all trials over their steps; the best is drawn boldly."""
+    """What all trials told over their steps; the best is drawn boldly."""
     figure, axes = blank(6.4, 4)
     for one in found.trials:
         is_best = found.best is not None and one.number == found.best.number
@@ -227,7 +255,7 @@ def draw(found: Searched, path: Path) -> None:
             alpha=1 if is_best else 0.5, zorder=3 if is_best else 2,
         )  # fmt: skip
     axes.set_xlabel("Step")
-    axes.set_ylabel("Validation Dice")
+    axes.set_ylabel(found.measure[0].upper() + found.measure[1:])
     axes.set_title("Trials: the best bold, those that were stopped dotted", fontsize=9)
     FigureCanvasAgg(figure)
     with whole_file(path) as temporary:

@@ -85,9 +85,15 @@ Objective = Callable[[Mapping[str, str], Tell], None]
 
 @dataclass
 class Searched:
-    """All trials of a search, of which the best is the one to take."""
+    """All trials of a search, of which the best is the one to take.
+
+    Args:
+        trials: By number.
+        measure: What their values are, in words.
+    """
 
     trials: list[Tried] = field(default_factory=list)
+    measure: str = "value"
 
     @property
     def best(self) -> Tried | None:
