@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 600
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 COVERAGE := $(if $(CI),--cov --cov-report=term:skip-covered)
 
-.PHONY: demo test units slow lint types docs clean
+.PHONY: demo test units slow lint types docs dist release sbom clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("semiqc needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
@@ -45,5 +45,17 @@ docs: $(STAMP)  ## The documentation as pages in site/, without a warning
 	$(BIN)/python -m pip install --quiet --group docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+dist: $(STAMP)  ## Wheel and source distribution
+	rm -rf dist
+	$(BIN)/python -m hatchling build --directory dist
+	$(MAKE) sbom
+
+sbom: $(STAMP)  ## What the installation holds: CycloneDX and a list of licences, in dist/
+	$(BIN)/python release/sbom.py dist
+
+release: dist  ## Each installed alone, in an environment of its own, makes the demo's run
+	for package in dist/semiqc-*.whl dist/semiqc-*.tar.gz; do \
+	    release/try.sh $(PYTHON) "$$package" constraints.txt || exit 1; done
+
 clean:
-	rm -rf $(VENV) demo site
+	rm -rf $(VENV) demo site dist
