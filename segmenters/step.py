@@ -139,8 +139,10 @@ def average_of(network: nn.Module, decay: float) -> AveragedModel:
     """
 
     @torch.no_grad()
-    def update(averages: list[Tensor], weights: list[Tensor], done: Tensor) -> None:
-        kept = min(decay, int(done) / (int(done) + 10))
+    def update(averages: list[Tensor], weights: list[Tensor], _: Tensor) -> None:
+        # The count given is on the weights' device; this one is not, and no GPU is waited for.
+        done = int(average.n_averaged)
+        kept = min(decay, done / (done + 10))
         if averages[0].is_floating_point():
             torch._foreach_lerp_(averages, weights, 1 - kept)
         else:

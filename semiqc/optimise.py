@@ -60,8 +60,8 @@ def optimise(
         step: The method.
         batches: Ends the loop by ending.
         optimizer: Holds the parameters to move.
-        report: Told the value of every loss term, after every ``report_every`` iterations.
-        report_every: Reading a loss makes a GPU wait; so not after each iteration.
+        report: Told of every loss term, after every ``report_every`` iterations.
+        report_every: A GPU is waited for where a value is looked at; so not at each iteration.
         first: Number of the first iteration, more than 1 where a loop goes on.
         seed: With the iteration's number, of what the step draws.
         schedule: Learning rate of each iteration; None leaves the optimizer's.
@@ -80,7 +80,27 @@ def optimise(
                 _set_rate(optimizer, schedule(iteration))
             terms = update(batch, iteration)
             if iteration % report_every == 0:
-                report(iteration, {name: term.item() for name, term in terms.items()})
+                report(iteration, Read({name: term.detach() for name, term in terms.items()}))
+
+
+class Read(Mapping[str, float]):
+    """Values of loss terms, each read when it is asked for: a GPU is waited for only then.
+
+    Args:
+        terms: Scalars on any device.
+    """
+
+    def __init__(self, terms: Mapping[str, Tensor]) -> None:
+        self.terms = terms
+
+    def __getitem__(self, name: str) -> float:
+        return float(self.terms[name].item())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.terms)
+
+    def __len__(self) -> int:
+        return len(self.terms)
 
 
 @dataclass

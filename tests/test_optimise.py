@@ -142,3 +142,19 @@ def test_a_state_is_taken_up_by_the_same_loop_and_no_other(tmp_path):
     assert state("a", 1)[2].restore() == 0
     kept.forget()
     assert state("a", 1)[2].restore() == 0
+
+
+def test_a_loss_is_read_only_where_the_report_looks_at_it(weight, monkeypatch):
+    read = []
+    plain = torch.Tensor.item
+    monkeypatch.setattr(torch.Tensor, "item", lambda term: read.append(term) or plain(term))
+    heard = []
+
+    def report(iteration, values):
+        if iteration == 3:
+            heard.append(dict(values))
+
+    optimise(Pull(weight), [torch.tensor(1.0)] * 4, sgd(weight), report=report)
+
+    assert set(heard[0]) == {"near", "small"}
+    assert len(read) == 2

@@ -14,6 +14,7 @@ from qc.estimators.registry import make_estimator
 from qc.frames import frames_to_learn_from
 from qc.qualities_file import read_qualities, write_qualities
 from qc.saving import load_estimator, save_estimator
+from semiqc.experiment.parts import in_parts
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.experiment.trained import origin
@@ -95,16 +96,21 @@ class EstimatorStages:
             fitted: The estimator.
             predictions: That it can judge.
         """
-        depends = {"estimator": fitted.stage.key, "predictions": [origin(p) for p in predictions]}
+        folder = self.trainer.folder
 
-        def make(unfinished: Path) -> None:
-            # One at a time: error maps of all studies would not fit into memory.
-            predict = fitted.estimator.predict
-            judged = [replace(*predict([one]), error_maps={}) for one in predictions]
-            write_qualities(unfinished, judged)
+        def part(which: str, some: Sequence[Prediction]) -> list[Quality]:
+            depends = {"estimator": fitted.stage.key, "predictions": [origin(p) for p in some]}
 
-        stage = self.trainer.folder.stage(f"judge-{name}-seed{self.trainer.seed}", depends, make)
-        return read_qualities(stage.folder)
+            def make(unfinished: Path) -> None:
+                # One at a time: error maps of all studies would not fit into memory.
+                predict = fitted.estimator.predict
+                judged = [replace(*predict([one]), error_maps={}) for one in some]
+                write_qualities(unfinished, judged)
+
+            stage = folder.stage(f"judge-{name}{which}-seed{self.trainer.seed}", depends, make)
+            return read_qualities(stage.folder)
+
+        return in_parts(folder, predictions, part)
 
     def _blank(self, name: str) -> QualityEstimator:
         """An estimator for the run's data with the settings' arguments, not fitted."""

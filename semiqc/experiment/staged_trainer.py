@@ -6,17 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from segmenters import (
-    CRF,
-    SEGMENTERS,
-    Checkpoint,
-    NetworkSegmenter,
-    checkpoint_file,
-    loss_term,
-)
+from segmenters import CRF, SEGMENTERS, Checkpoint, NetworkSegmenter, checkpoint_file
 from segmenters.starts import digest, start_of
 from segmenters.training import SCRATCH, WITHOUT_EFFECT
+from segmenters.validation import loss_term
 from semiqc.experiment.ensemble_prediction import EnsemblePrediction, read_predictions
+from semiqc.experiment.parts import in_parts
 from semiqc.experiment.qc_settings import Rung
 from semiqc.experiment.rungs import RungSteps, Snapshot
 from semiqc.experiment.settings import Settings
@@ -264,13 +259,16 @@ class StagedTrainer:
         how = self._prediction(ensemble, crf, uncertainty=uncertainty)
         how = how if views is None else replace(how, views=views, samples=0)
 
-        def make(unfinished: Path) -> None:
-            with self.monitor.progress(f"predict {name}", len(studies)) as tick:
-                how.write(studies, unfinished / PREDICTIONS, tick)
+        def part(which: str, some: Sequence[Study]) -> list[Prediction]:
+            def make(unfinished: Path) -> None:
+                with self.monitor.progress(f"predict {name}{which}", len(some)) as tick:
+                    how.write(some, unfinished / PREDICTIONS, tick)
 
-        depends = how.identity(studies, self.store)
-        stage = self.folder.stage(f"predict-{name}-seed{self.seed}", depends, make)
-        return read_predictions(stage.folder / PREDICTIONS, studies)
+            depends = how.identity(some, self.store)
+            stage = self.folder.stage(f"predict-{name}{which}-seed{self.seed}", depends, make)
+            return read_predictions(stage.folder / PREDICTIONS, some)
+
+        return in_parts(self.folder, studies, part)
 
     def _prediction(
         self, ensemble: TrainedEnsemble, crf: CRF | None, *, uncertainty: bool
