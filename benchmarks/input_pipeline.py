@@ -26,6 +26,7 @@ import torch
 
 from segmenters import Augmentation, TrainingSettings, UNet, segment
 from segmenters.device import make_fabric
+from segmenters.method import Setup
 from segmenters.sampler import SliceBatch, SliceSampler
 from segmenters.step import Supervised
 from semiqc.exchange.importing import import_data
@@ -82,7 +83,7 @@ def _loops(store: Store) -> dict[Augmentation, Callable[[Iterator[SliceBatch]], 
 
     def loop(augmentation: Augmentation) -> Callable[[Iterator[SliceBatch]], None]:
         augmented = replace(training, augmentation=augmentation)
-        step = Supervised(wrapped, augmented, store.scheme.mirror_axes, fabric)
+        step = Supervised(Setup([wrapped], augmented, store.scheme.mirror_axes, fabric, PATCH))
         clip = training.clip
         return lambda batches: optimise(step, batches, optimizer, clip=clip, fabric=fabric)
 

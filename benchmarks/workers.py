@@ -1,0 +1,89 @@
+r"""How much faster are two workers than one, and how much memory do they take?
+
+    python benchmarks/workers.py                     # seeds and ladder, one worker and two
+    python benchmarks/workers.py --jobs 1 2 4
+
+A run of phantoms with two seeds and a ladder of three rungs, by so many workers, in a folder of
+its own. After the stages one process evaluates and writes the report. The tables are compared to
+the byte. Needs Linux, which tells of processes in ``/proc``, and idle cores.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+RUN = (
+    "name=workers", "seeds=[0, 1]", "scenarios=[few, semiqc]", "gates=[]", "dirty.share=0",
+    "phantom.studies=24", "phantom.size=64", "phantom.slices=6", "phantom.frames=6",
+    "split.labelled=4", "split.qc=4", "split.validation=0", "split.test=4",
+    "online={}", "segmenter.members=1", "training.steps=150", "training.batch_size=8",
+    "training.patch=[64, 64]", "qc.estimators=[svr, physiology]", "gate.k=4",
+)  # fmt: skip
+COMPARED = ("overlap", "clinical", "judgements", "pseudo")
+EVERY = 0.1
+
+
+def run(output: Path, jobs: int) -> tuple[float, float, float]:
+    """Seconds until the workers ended, seconds in all, and most MiB of all workers together."""
+    changes = [word for change in RUN for word in ("--set", change)]
+    command = [sys.executable, "-m", "semiqc", "run", *changes, "--output", str(output)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    start, shared, most = time.perf_counter(), 0.0, 0.0
+    with subprocess.Popen(
+        [*command, "--jobs", str(jobs)], env=environment,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        while process.poll() is None:
+            most = max(most, sum(_mib(one) for one in _family(process.pid)))
+            if (output / "locks").exists():
+                shared = time.perf_counter() - start
+            time.sleep(EVERY)
+    if process.returncode:
+        raise RuntimeError(f"the run in {output} failed")
+    seconds = time.perf_counter() - start
+    return shared or seconds, seconds, most
+
+
+def _family(process: int) -> list[int]:
+    try:
+        with open(f"/proc/{process}/task/{process}/children") as file:
+            return [process, *map(int, file.read().split())]
+    except OSError:
+        return []
+
+
+def _mib(process: int) -> float:
+    """Resident memory of a process; 0 once it has ended."""
+    try:
+        with open(f"/proc/{process}/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    except OSError:
+        return 0.0
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(description="One worker against several.")
+    parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
+    jobs = parser.parse_args().jobs
+    print("| workers | stages (s) | in all (s) | times as fast | memory of all (MiB) | the same |")
+    print("|---|---|---|---|---|---|", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        first, known = 0.0, b""
+        for count in jobs:
+            output = Path(folder) / str(count)
+            shared, seconds, most = run(output, count)
+            found = b"".join((output / f"results/{one}.csv").read_bytes() for one in COMPARED)
+            first, known = first or seconds, known or found
+            print(
+                f"| {count} | {shared:.0f} | {seconds:.0f} | {first / seconds:.2f} | {most:.0f} |"
+                f" {'yes' if found == known else 'NO'} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    _main()
