@@ -258,7 +258,7 @@ def _cells(one: Group, control: Group | None) -> list[str]:
         f"{one.dice:.3f} ({by_patient.std(ddof=1):.3f})",
         *(f"{np.mean([s[name] for s in of_structures]):.3f}" for name in of_structures[0]),
         f"{one.mean('hd95_mm'):.1f}",
-        f"{one.mean('missed'):g}",
+        f"{one.mean('missed'):.3g}",
         "" if control is None or control is one else one.less(control),
         f"{one.mean('minutes'):.1f}",
     ]
