@@ -493,3 +493,15 @@ def test_a_report_that_fails_leaves_the_one_before(tmp_path):
         build_report(empty_report(overlays=[shapeless]), tmp_path / "report.html")
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
     assert (tmp_path / "report.html").read_bytes() == before
+
+
+def test_each_clinical_measure_has_a_bland_altman_plot_and_its_studies_a_table(tmp_path):
+    data = full_report()
+    tables = {table.name: table for table in build_report(data, tmp_path / "report.html")}
+    page = (tmp_path / "report.html").read_text()
+
+    rows = tables["agreement_studies"].rows
+    assert all(r["difference"] == r["automatic"] - r["manual"] for r in rows)
+    assert {row["scenario"] for row in rows} <= {key for key, _ in data.scenarios}
+    assert "Bland-Altman plot of LV EF of" in page
+    assert re.search(r"Bias [+\u2212][0-9.]+ %, limits of agreement", page)

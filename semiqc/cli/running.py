@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 WRITTEN = (
     ("report.html", "the page"),
     ("results", "tables, a row for each study, frame and judgement"),
+    ("CARD.md", "what the models were made of, and what they are good for"),
     ("models", "segmenter of each scenario, for `semiqc predict`"),
     ("qc", "fitted estimators"),
     ("stages", "what a change of settings need not do again"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from qc.suites.suite import Suite
 from semiqc import together
+from semiqc.experiment.card import card_of_run
 from semiqc.experiment.cohort import Cohort
 from semiqc.experiment.estimating import expected_steps, extent_of
 from semiqc.experiment.fan_out import Side, fan_out
@@ -16,10 +17,11 @@ from semiqc.experiment.seed_run import SeedRun
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.settings_file import with_whole_paths
 from semiqc.experiment.steps import REPORT as REPORT_STEP
+from semiqc.files.atomic import write_text
 from semiqc.review.run_queue import remove_queue, write_queue
-from semiqc.work.folder import claim, write_provenance
+from semiqc.work.folder import claim, read_environment, write_provenance
 from semiqc.work.monitor import Monitor, step
-from semiqc.work.publishing import REPORT, publish
+from semiqc.work.publishing import CARD, REPORT, publish
 from semiqc.work.stages import RunFolder
 
 
@@ -72,7 +74,10 @@ def _write(results: Results, settings: Settings, folder: Path) -> None:
     """Everything that a run leaves, and its report."""
     write_provenance(folder, settings.model_dump(mode="json"))
     write_results(results, folder)
-    build_pages(Finished.in_folder(folder))
+    finished = Finished.in_folder(folder)
+    build_pages(finished)
+    card = card_of_run(settings, finished.report_data(), read_environment(folder))
+    write_text(folder / CARD, card)
 
 
 def _fitting(suite: Suite | None, settings: Settings, cohort: Cohort) -> dict[str, str]:

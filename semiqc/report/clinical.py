@@ -62,7 +62,7 @@ def clinical_table(data: ReportData) -> Table:
         A row for each scenario and one for the reference; a column for each structure and
         measure of ``SHOWN``.
     """
-    shown = [measure for measure in _measures(data) if measure[1] in SHOWN]
+    shown = [measure for measure in measures_of(data) if measure[1] in SHOWN]
     scenarios = [*data.scenarios, (MANUAL, "Manual segmentation")]
     rows = [_clinical_row(data, key, title, shown) for key, title in scenarios]
     columns = [text("title", "Scenario"), count("n", "Studies")]
@@ -112,7 +112,7 @@ def agreement_table(data: ReportData) -> Table:
     """
     rows = [
         row
-        for measure in _measures(data)
+        for measure in measures_of(data)
         for key, title in data.scenarios
         if (row := _agreement_row(data, measure, key, title))
     ]
@@ -164,7 +164,7 @@ def corrections_table(data: ReportData) -> Table:
     Returns:
         A row for each measure of ``SHOWN`` that was corrected.
     """
-    found = {measure: _corrections_of(data, measure) for measure in _measures(data)}
+    found = {measure: _corrections_of(data, measure) for measure in measures_of(data)}
     rows = [_correction_row(of, own) for of, own in found.items() if own and of[1] in SHOWN]
     return Table(
         "corrections",
@@ -210,7 +210,7 @@ def _correction_row(of: Measure, own: Sequence[CorrectionRow]) -> dict[str, Cell
     }
 
 
-def _measures(data: ReportData) -> list[Measure]:
+def measures_of(data: ReportData) -> list[Measure]:
     """Structure, measure and unit of each that a study has, in the order of the scheme.
 
     Structures that the scheme does not name stand last; within a structure the order is that of

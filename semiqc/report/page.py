@@ -10,6 +10,7 @@ from semiqc.pages.html import write_html
 from semiqc.pages.table import NOTHING, Table, number_text
 from semiqc.report.accepted import coverage_plots
 from semiqc.report.answer import answers
+from semiqc.report.bland_altman import agreement_of_studies, bland_altman_plots
 from semiqc.report.data import RANKS, Overlay, ReportData
 from semiqc.report.figures import box_plots, change_plots, training_plots
 from semiqc.report.forest import forest
@@ -38,6 +39,7 @@ TITLES = {
 SECTIONS = {
     "segmentation": ("boxes",),
     "change": ("changes",),
+    "clinical": ("agreements",),
     "control": ("scores", "admitted", "rejected"),
     "overlays": ("overlays",),
     "studies": ("studies",),
@@ -79,7 +81,7 @@ def build_report(data: ReportData, output: Path, lead: str = "") -> list[Table]:
     parts = _parts(data)
     parts["trust"] = [*([lead] if lead else []), *parts["trust"]]
     write_html("semiqc.report", output, data=data, **parts)
-    return list(parts["tables"].values())
+    return [*parts["tables"].values(), agreement_of_studies(data)]
 
 
 def _parts(data: ReportData) -> dict[str, Any]:
@@ -111,6 +113,7 @@ def _figures_and_tables(data: ReportData) -> dict[str, Any]:
         "estimators": _estimators(data),
         "boxes": box_plots(data),
         "changes": change_plots(data),
+        "agreements": bland_altman_plots(data),
         "scores": score_plots(data),
         "coverage": coverage_plots(data),
         "admitted": admitted,

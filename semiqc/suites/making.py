@@ -19,6 +19,7 @@ from semiqc.files.store.reader import Store
 from semiqc.files.tables import SplitRow, write_rows
 from semiqc.suites.cines import CineMaker
 from semiqc.suites.settings import SuiteSettings
+from semiqc.suites.suite_card import write_card
 from semiqc.suites.weighing import judged_by_each
 from semiqc.work.diverging import named_if_diverged
 from semiqc.work.folder import locked
@@ -90,6 +91,7 @@ class SuiteMaker:
         blend = self._blend(fitted, train, calibrate) if calibrate else None
         suite = Suite(self.store.scheme, fitted, self._domain(graded, train, calibrate), blend)
         suite.save(self.output)
+        write_card(suite, self.output)
         return suite
 
     def _split(self) -> tuple[list[str], list[str], list[str]]:

@@ -19,7 +19,8 @@ LOCK = ".lock"
 SETTINGS = "settings.yaml"
 ENVIRONMENT = "environment.json"
 REPORT = "report.html"
-PARTS = (SETTINGS, ENVIRONMENT, "results", "models", "qc", REPORT)
+CARD = "CARD.md"
+PARTS = (SETTINGS, ENVIRONMENT, "results", "models", "qc", REPORT, CARD)
 """Of a result."""
 NEXT, UNFINISHED, BEFORE = ".next", ".next.part", ".before"
 PATIENCE_S = 10.0
