@@ -73,7 +73,7 @@ def unseen(suite: Suite, folder: Path, store: Store) -> None:
     """The table on segmentations by kinds of model that taught nothing."""
     train, test = (_names(folder, role) for role in ("labelled", "test"))
     sources = {
-        "forest": ForestSource(trees=100),
+        "forest": ForestSource(trees=100, depths=(2, 4, 6, 8, 12, 16, 24, 40)),
         "noise": NoiseAttack(
             store.scheme,
             channels=CHANNELS,

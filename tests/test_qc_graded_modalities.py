@@ -6,6 +6,7 @@ from segmenter_builders import PLAIN, SQUARE, bright_square
 
 from qc.graded.modalities import ModalitySubsets, SomeModalities
 from segmenters import TrainingSettings
+from semiqc.schemes import TUMOUR
 from semiqc.study import Study
 
 QUICK = TrainingSettings(steps=6, batch_size=4, patch=(16, 16), augmentation=PLAIN, device="cpu")
@@ -95,3 +96,9 @@ def test_some_modalities_are_indexed_like_an_array_of_them(key):
 
     np.testing.assert_array_equal(some[key], image[[2, 0]][key])
     assert Study("a", some, np.zeros((2, 4, 5, 6), np.int8), (1, 1, 1)).image.shape[0] == 2
+
+
+def test_of_four_modalities_the_seven_sets_of_the_paper_segment():
+    assert ModalitySubsets(TUMOUR)._subsets(4) == (
+        (0,), (1,), (2,), (3,), (0, 3), (1, 2), (0, 1, 2, 3),
+    )  # fmt: skip

@@ -20,7 +20,7 @@ class ForestSource(Source):
         Robinson et al., "Real-time prediction of segmentation quality", MICCAI 2018, section 2:
         a forest of 350 trees and depth 40, used at depths 2, 4, 6, 8, 10, 15, 20, 24, 36 and 40.
         https://doi.org/10.1007/978-3-030-00937-3_66
-        Ours: features and draw of voxels, see ``segmenters.forest``; eight depths.
+        Ours: features and draw of voxels, see ``segmenters.forest``.
 
     Args:
         trees: Of the forest.
@@ -35,7 +35,7 @@ class ForestSource(Source):
     """
 
     trees: Count = 350
-    depths: tuple[Count, ...] = (2, 4, 6, 8, 12, 16, 24, 40)
+    depths: tuple[Count, ...] = (2, 4, 6, 8, 10, 15, 20, 24, 36, 40)
     voxels_per_frame: Count = 1_000
     min_samples_leaf: Count = 1
     n_jobs: Annotated[int, Interval(ge=-1, le=4096)] = -1

@@ -14,6 +14,10 @@ from semiqc.schemes import LabelScheme
 from semiqc.study import Study, Voxels
 from semiqc.work.bounds import Index, Size
 
+OF_PAIRS = 4
+PAIRS = ((0, 3), (1, 2))
+"""T1 and FLAIR, T1c and T2, where modalities are T1, T1c, T2 and FLAIR."""
+
 
 @dataclass(frozen=True)
 class ModalitySubsets(Source):
@@ -25,11 +29,12 @@ class ModalitySubsets(Source):
         Qiu et al., "QCResUNet: joint subject-level and voxel-level segmentation quality
         prediction", Medical Image Analysis 2025, section on data generation: networks trained on
         T1, T1c, T2, FLAIR, T1 and FLAIR, T1c and T2, and all four.
-        Ours: MONAI's residual U-Net on slices; by default each modality alone, and all.
+        Ours: MONAI's residual U-Net on slices.
 
     Args:
         scheme: Of the studies.
-        subsets: Numbers of the modalities that are seen together; None for each alone, and all.
+        subsets: Numbers of the modalities that are seen together; None for the paper's seven of
+            four modalities (T1, T1c, T2 and FLAIR), and of others for each alone, and all.
         channels: Filters of each level of the U-Net.
         training: How it is trained; its ``seed`` does not count.
         seed: Of weights, batches and augmentation.
@@ -60,7 +65,8 @@ class ModalitySubsets(Source):
     def _subsets(self, modalities: int) -> tuple[tuple[int, ...], ...]:
         everything = tuple(range(modalities))
         if self.subsets is None:
-            return (*((modality,) for modality in everything), everything)
+            pairs = PAIRS if modalities == OF_PAIRS else ()
+            return (*((modality,) for modality in everything), *pairs, everything)
         for subset in self.subsets:
             if not subset or not set(subset) <= set(everything):
                 raise ValueError(f"no such modalities: {subset}; known: 0 to {modalities - 1}")

@@ -52,6 +52,13 @@ Tolerance = Annotated[
 Verdicts = Annotated[
     Path | None, typer.Option(help="A reader's verdicts on --segmentations, for curve.")
 ]
+Preset = Annotated[
+    str | None, typer.Option(help="paper: as each estimator's paper has it, for a GPU.")
+]
+GradedToLearn = Annotated[
+    list[Path] | None,
+    typer.Option(help="Graded segmentations to learn from; alone, without --sources."),
+]
 GradedFile = Annotated[
     Path, typer.Option("--output", "-o", help="File of graded segmentations to write.")
 ]
@@ -70,10 +77,7 @@ def fit(
     output: Output,
     estimators: Names = None,
     sources: Names = None,
-    graded: Annotated[
-        list[Path] | None,
-        typer.Option(help="Graded segmentations to learn from; alone, without --sources."),
-    ] = None,
+    graded: GradedToLearn = None,
     calibrate: Calibrate = 0,
     test: Annotated[int, typer.Option(min=0, help="Subjects held out for `evaluate`.")] = 0,
     folds: Annotated[int, typer.Option(min=2, help="Of the cross-fitting.")] = 4,
@@ -82,6 +86,7 @@ def fit(
     verdicts: Verdicts = None,
     images: Annotated[Path | None, typer.Option(help="Images of the verdicts.")] = None,
     segmentations: Annotated[Path | None, typer.Option(help="Whole cines of them.")] = None,
+    preset: Preset = None,
     changes: Arguments = None,
 ) -> None:
     """Make segmentations of known quality, and fit estimators to them."""
@@ -92,6 +97,7 @@ def fit(
     settings = SuiteSettings(
         **({"sources": ()} if graded else {}) | chosen,
         graded=tuple(graded or ()),
+        preset=preset,
         changes=tuple(changes or ()),
         calibrate=calibrate,
         test=test,

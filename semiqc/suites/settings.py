@@ -17,6 +17,7 @@ from semiqc.files.store.reader import Store
 from semiqc.images.sizes import LARGEST_MM
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.study import Study
+from semiqc.suites.presets import PRESETS
 from semiqc.work.arguments import checked_arguments, unknown
 from semiqc.work.bounds import Folds, Number, SeedNumber, check_bounds
 from semiqc.work.changes import apply_change
@@ -59,6 +60,7 @@ class SuiteSettings:
         sources: Names in ``qc.graded.SOURCES``; may be empty where ``graded`` is not.
         graded: Files of graded segmentations of the store's studies, which ``semiqc qc grade`` or
             an earlier suite wrote; learned from beside what the sources make.
+        preset: Name in ``PRESETS``, whose arguments stand where ``changes`` say nothing else.
         changes: ``name.argument=value`` of an estimator or a source, such as ``cnn.steps=900``.
         calibrate: Subjects that the weights of the estimators are fitted to, and no estimator
             is. Without any there is no consensus.
@@ -76,6 +78,7 @@ class SuiteSettings:
     estimators: tuple[str, ...] = DEFAULT_ESTIMATORS
     sources: tuple[str, ...] = DEFAULT_SOURCES
     graded: tuple[Path, ...] = ()
+    preset: str | None = None
     changes: tuple[str, ...] = ()
     calibrate: Number = 0
     test: Number = 0
@@ -88,6 +91,8 @@ class SuiteSettings:
         check_bounds(self)
         if not self.sources and not self.graded:
             raise ValueError("a suite needs sources or graded segmentations to learn from")
+        if self.preset is not None and self.preset not in PRESETS:
+            raise ValueError(f"preset {unknown(self.preset, list(PRESETS))}")
         for name in self.estimators:
             if name not in ESTIMATORS:
                 raise ValueError(f"estimator {unknown(name, list(ESTIMATORS))}")
@@ -122,7 +127,8 @@ class SuiteSettings:
         """
         kind = ESTIMATORS.get(name) or SOURCES.get(name) or OF_CINES[name]
         try:
-            return checked_arguments(kind, self._given().get(name, {}))
+            usual = PRESETS[self.preset].get(name, {}) if self.preset else {}
+            return checked_arguments(kind, {**usual, **self._given().get(name, {})})
         except ValueError as error:
             raise ValueError(f"{name}.{error}") from None
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from qc.base import ProgressCallback
 from qc.estimators.manifold.network import Pairs, PairVAE, divergence, pair_losses
-from qc.estimators.network.training import CLIP, REPORT_EVERY, warmed_up
+from qc.estimators.network.schedules import warmed_up
+from qc.estimators.network.training import CLIP, REPORT_EVERY
 from segmenters.augmentation import Augmentation, augment
 from semiqc.optimise import optimise
 from semiqc.schemes import BACKGROUND, UNLABELLED

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from qc.base import ProgressCallback
 from qc.estimators.frame_estimator import FrameEstimator, Judged, check_modalities
 from qc.estimators.network.crops import Batch, CroppedFrames, network_input, with_beyond
-from qc.estimators.network.training import NetworkTraining
+from qc.estimators.network.schedules import Schedule, rate_of
+from qc.estimators.network.training import OPTIMIZERS, NetworkTraining, Optimizer
+from qc.estimators.network.validation import held_out
 from qc.estimators.network.weights import stored_weights, with_weights
 from qc.frames import Frame, GradedFrame
 from qc.graded.balance import balanced_draw
@@ -47,6 +49,11 @@ class NetworkEstimator(FrameEstimator):
         batch_size: Frames in a step.
         learning_rate: Of AdamW at its highest.
         weight_decay: Of AdamW.
+        epochs: In place of ``steps``: how often as many frames are seen as there are.
+        optimizer: ``adamw``, or ``adam`` with the weight decay in the gradient.
+        schedule: Course of the learning rate, see ``qc.estimators.network.schedules``.
+        hold_out: Hold a fold of the subjects out of each member's training; of its weights after
+            each epoch those with the least loss on the fold stay.
         members: Networks whose estimates are averaged.
         augmentation: What is done to the crops.
         seed: Of weights, batches and augmentation.
@@ -72,6 +79,10 @@ class NetworkEstimator(FrameEstimator):
     batch_size: Size = 8
     learning_rate: Rate = 1e-3
     weight_decay: Weight = 1e-4
+    epochs: Count | None = None
+    optimizer: Optimizer = "adamw"
+    schedule: Schedule = "warmed"
+    hold_out: bool = False
     members: Count = 1
     augmentation: Share = 0.3
     seed: int = 0
@@ -98,12 +109,16 @@ class NetworkEstimator(FrameEstimator):
         """What the outputs of all members say of each frame within its box."""
 
     def check(self) -> None:
-        for name in ("width", "steps", "batch_size", "members"):
+        for name in ("width", "steps", "batch_size", "members", "epochs"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         if min(self.size) < 1:
             raise ValueError(f"size must be at least 1 voxel each way, got {self.size}")
+        rate_of(self.schedule, self.learning_rate, 1, 1)
+        if self.optimizer not in OPTIMIZERS:
+            known = ", ".join(OPTIMIZERS)
+            raise ValueError(f"unknown optimizer '{self.optimizer}'; known: {known}")
         self._fabric()
         given = self.modalities + len(self.scheme.classes)
         try:
@@ -120,30 +135,61 @@ class NetworkEstimator(FrameEstimator):
         known = CroppedFrames(frames, dice, nsd, self.scheme, self.size, self.needs_reference)
         self.networks_: list[nn.Module] = []
         for member in range(self.members):
-            done = partial(_steps_done, observe, member * self.steps, self.members * self.steps)
-            self.networks_.append(self._trained(known, self.seed * 1_000 + member, done))
+            own, held = self._parts(frames, member)
+            steps = self._steps(len(own))
+            done = partial(_steps_done, observe, member * steps, self.members * steps)
+            seed = self.seed * 1_000 + member
+            self.networks_.append(self._trained(known, own, held, seed, done))
 
-    def _trained(self, known: CroppedFrames, seed: int, report: Report) -> nn.Module:
+    def _parts(
+        self, frames: Sequence[GradedFrame], member: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Numbers of the frames that a member learns from, and of those that validate it."""
+        if self.hold_out:
+            return held_out([one.whose for one in frames], member, self.members, self.seed)
+        return np.arange(len(frames)), np.arange(0)
+
+    def _steps(self, frames: int) -> int:
+        """Of the optimizer, for a member that learns from so many frames."""
+        if self.epochs is None:
+            return self.steps
+        return self.epochs * -(-frames // self.batch_size)
+
+    def _trained(
+        self,
+        known: CroppedFrames,
+        own: NDArray[np.intp],
+        held: NDArray[np.intp],
+        seed: int,
+        report: Report,
+    ) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = self._network()
+        steps, steps_of_epoch = self._steps(len(own)), -(-len(own) // self.batch_size)
         training = NetworkTraining(
             self.scheme,
-            self.steps,
-            self.learning_rate,
+            steps,
+            rate_of(self.schedule, self.learning_rate, steps, steps_of_epoch),
             self.weight_decay,
+            self.optimizer,
             self.augmentation,
             seed,
             self._fabric(),
         )
-        training.run(network, self._batches(known, seed), self._losses, report)
+        batches = self._batches(known, own, steps, seed)
+        parts = [held[n : n + self.batch_size] for n in range(0, len(held), self.batch_size)]
+        validating = [known.batch(part) for part in parts]
+        training.run(network, batches, self._losses, report, validating, steps_of_epoch)
         return network.eval().cpu()
 
-    def _batches(self, known: CroppedFrames, seed: int) -> Iterator[Batch]:
-        mean_dice = means_of_known(known.dice, axis=1, unknown=0.0)
-        for step in range(1, self.steps + 1):
+    def _batches(
+        self, known: CroppedFrames, own: NDArray[np.intp], steps: int, seed: int
+    ) -> Iterator[Batch]:
+        mean_dice = means_of_known(known.dice, axis=1, unknown=0.0)[own]
+        for step in range(1, steps + 1):
             rng = np.random.default_rng([seed, step])
-            yield known.batch(balanced_draw(mean_dice, self.batch_size, rng))
+            yield known.batch(own[balanced_draw(mean_dice, self.batch_size, rng)])
 
     @torch.no_grad()
     def _judge(self, frames: Sequence[Frame]) -> list[Judged]:

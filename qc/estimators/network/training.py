@@ -1,13 +1,15 @@
 """How a network learns the quality of segmentations from batches of crops."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 
 from qc.estimators.network.crops import Batch, augmented, network_input
+from qc.estimators.network.validation import BestWeights
 from semiqc.images.prefetch import ahead
 from semiqc.optimise import Report, optimise
 from semiqc.schemes import LabelScheme
@@ -19,8 +21,12 @@ CLIP = 12.0
 """Largest norm of the gradient."""
 REPORT_EVERY = 10
 """Steps between two reports."""
-WARM_UP = 0.05
-"""Share of the steps in which the learning rate rises."""
+
+Optimizer = Literal["adamw", "adam"]
+OPTIMIZERS: dict[str, type[torch.optim.Adam] | type[torch.optim.AdamW]] = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+}
 
 Losses = Callable[[object, Batch], dict[str, Tensor]]
 """Named terms that are minimised, of a network's output on a batch."""
@@ -28,13 +34,14 @@ Losses = Callable[[object, Batch], dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class NetworkTraining:
-    """AdamW with a warm-up, then a learning rate that falls, on augmented crops.
+    """Adam on augmented crops.
 
     Args:
         scheme: Of the labels.
         steps: Of the optimizer.
-        learning_rate: At its highest.
-        weight_decay: Of AdamW.
+        rate: Learning rate of each step, from 1.
+        weight_decay: Of the optimizer.
+        optimizer: ``adamw``, or ``adam`` with the decay in the gradient.
         augmentation: Probability of each change of the crops.
         seed: Of augmentation and of what the network draws.
         fabric: Device and precision.
@@ -42,14 +49,21 @@ class NetworkTraining:
 
     scheme: LabelScheme
     steps: int
-    learning_rate: float
+    rate: Callable[[int], float]
     weight_decay: float
+    optimizer: Optimizer
     augmentation: float
     seed: int
     fabric: "Fabric"
 
     def run(
-        self, network: nn.Module, batches: Iterator[Batch], losses: Losses, report: Report
+        self,
+        network: nn.Module,
+        batches: Iterator[Batch],
+        losses: Losses,
+        report: Report,
+        held: Sequence[Batch] = (),
+        steps_of_epoch: int = 1,
     ) -> None:
         """Train a network; it is then on the fabric's device.
 
@@ -58,23 +72,30 @@ class NetworkTraining:
             batches: One for each step.
             losses: Of the network's output on a batch.
             report: Told the losses after every ``REPORT_EVERY`` steps.
+            held: Whose loss after each epoch chooses the weights; none leaves the last.
+            steps_of_epoch: Between two looks at these.
         """
-        optimizer = torch.optim.AdamW(
-            network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
+        optimizer = OPTIMIZERS[self.optimizer](
+            network.parameters(), lr=self.rate(1), weight_decay=self.weight_decay
         )
         wrapped, optimizer = self.fabric.setup(network, optimizer)
         network.train()
+        step = _Regression(self, wrapped, losses)
+        best = BestWeights(network, partial(step.loss_of, held), steps_of_epoch)
+        step = replace(step, best=best if held else None)
         optimise(
-            _Regression(self, wrapped, losses),
+            step,
             ahead(batches),
             optimizer,
             report=report,
             report_every=REPORT_EVERY,
             seed=self.seed,
-            schedule=lambda step: warmed_up(self.learning_rate, step / self.steps),
+            schedule=self.rate,
             clip=CLIP,
             fabric=self.fabric,
         )
+        if held:
+            best.restore()
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,21 +105,33 @@ class _Regression:
     training: NetworkTraining
     network: nn.Module
     terms: Losses
+    best: BestWeights | None = None
 
     def losses(self, batch: Batch, iteration: int) -> dict[str, Tensor]:
         own = self.training
-        moved = augmented(batch, own.augmentation, own.scheme, own.seed + iteration)
-        batch = Batch(*(own.fabric.to_device(tensor) for tensor in vars(moved).values()))
-        given = network_input(batch.images, batch.labels, own.scheme)
-        return self.terms(self.network(given), batch)
+        return self._losses(augmented(batch, own.augmentation, own.scheme, own.seed + iteration))
 
     def after_update(self) -> None:
-        pass
+        if self.best is not None:
+            self.best.after_step()
 
+    @torch.no_grad()
+    def loss_of(self, held: Sequence[Batch]) -> float:
+        """Mean loss of frames, seen as they are."""
+        self.network.eval()
+        with self.training.fabric.autocast():
+            found = [
+                (len(batch.labels) * float(sum(self._losses(batch).values())), len(batch.labels))
+                for batch in held
+            ]
+        self.network.train()
+        return sum(loss for loss, _ in found) / sum(count for _, count in found)
 
-def warmed_up(highest: float, done: float) -> float:
-    """Learning rate after a share of the steps: it rises for ``WARM_UP``, and falls linearly."""
-    return highest * min(1.0, done / WARM_UP) * (1 - 0.99 * done)
+    def _losses(self, batch: Batch) -> dict[str, Tensor]:
+        own = self.training
+        batch = Batch(*(own.fabric.to_device(tensor) for tensor in vars(batch).values()))
+        given = network_input(batch.images, batch.labels, own.scheme)
+        return self.terms(self.network(given), batch)
 
 
 def mean_error(found: Tensor, targets: Tensor, power: int) -> Tensor:

@@ -132,12 +132,7 @@ class ResidualBlock(nn.Module):
             nn.InstanceNorm3d(width, affine=True),
             nn.Dropout3d(dropout),
         )
-        self.shortcut: nn.Module = nn.Identity()
-        if given != width or stride != (1, 1, 1):
-            self.shortcut = nn.Sequential(
-                nn.Conv3d(given, width, 1, stride, bias=False),
-                nn.InstanceNorm3d(width, affine=True),
-            )
+        self.shortcut = shortcut_of(given, width, stride)
         self.activation = nn.LeakyReLU()
 
     def forward(self, features: Tensor) -> Tensor:
@@ -145,6 +140,16 @@ class ResidualBlock(nn.Module):
         summed = self.second(self.first(features)) + self.shortcut(features)
         found: Tensor = self.activation(summed)
         return found
+
+
+def shortcut_of(given: int, width: int, stride: Triple) -> nn.Module:
+    """What a block's input becomes beside its convolutions."""
+    if given == width and stride == (1, 1, 1):
+        return nn.Identity()
+    return nn.Sequential(
+        nn.Conv3d(given, width, 1, stride, bias=False),
+        nn.InstanceNorm3d(width, affine=True),
+    )
 
 
 class UpStage(nn.Module):

@@ -14,10 +14,12 @@ from qc.estimators.frame_estimator import Judged
 from qc.estimators.network.crops import Batch, masks_in
 from qc.estimators.network.estimator import NetworkEstimator
 from qc.estimators.network.training import mean_error
+from qc.estimators.qcresunet.baselines import Baseline, baseline_network
 from qc.estimators.qcresunet.network import (
     Outputs,
     QCResUNetNetwork,
     implied_dice,
+    query_of,
     strides_for,
 )
 from qc.frames import Frame
@@ -37,9 +39,8 @@ class QCResUNet(NetworkEstimator):
     Reference:
         Qiu et al., "QCResUNet: Joint subject-level and voxel-level segmentation quality
         prediction", Medical Image Analysis 2025. https://arxiv.org/abs/2412.07156
-        The paper has ``width=32``, ``dropout=0.3``, ``members=3``, ``batch_size=4``, 100 epochs,
-        Adam with 2.1e-4 decaying exponentially, and whole volumes; of brains with
-        ``isotropic=True``, ``modalities=4``, ``size=(160, 192, 160)``. The defaults suit a CPU.
+        The paper's settings are those of ``semiqc qc fit --preset paper``; of brains also
+        ``isotropic=True`` and ``size=(160, 192, 160)``. The defaults suit a CPU.
         Ours: scores per structure, not one over all; AdamW with a warm-up; crops around the
         segmentation; binary cross-entropy of both kinds of voxel, where the paper writes only
         that of errors; Dice of slices, and without regression of frames, by what the prediction
@@ -58,6 +59,9 @@ class QCResUNet(NetworkEstimator):
         attention: Weigh features and segmentation before the maps.
         regression: Regress the scores; without, Dice is read off the maps and NSD is not given.
         maps: Give error maps.
+        baseline: In its place a network that the paper compares with, of the same blocks, which
+            regresses the scores alone: ``resnet34``, ``resnet50`` or ``unet``. What is said of
+            attention and maps does not count then.
         from_maps: Let the scores begin from the Dice that the maps imply.
         map_weight: Lambda, by which the losses of the maps are multiplied.
         steps: Of the optimizer, for each member.
@@ -82,16 +86,24 @@ class QCResUNet(NetworkEstimator):
     attention: bool = True
     regression: bool = True
     maps: bool = True
+    baseline: Baseline | None = None
     from_maps: bool = True
     map_weight: Weight = 1.0
 
     def _network(self) -> nn.Module:
+        classes = len(self.scheme.classes)
+        structures = [structure.values for structure in self.scheme.structures]
+        strides = strides_for(self.size, isotropic=self.isotropic)
+        if self.baseline is not None:
+            query = query_of(structures, classes)
+            given = (self.modalities, query, self.width, strides, self.dropout)
+            return baseline_network(self.baseline, *given)
         return QCResUNetNetwork(
             self.modalities,
-            len(self.scheme.classes),
-            [structure.values for structure in self.scheme.structures],
+            classes,
+            structures,
             width=self.width,
-            strides=strides_for(self.size, isotropic=self.isotropic),
+            strides=strides,
             dropout=self.dropout,
             drop_modalities=self.drop_modalities,
             attention=self.attention,
@@ -107,6 +119,8 @@ class QCResUNet(NetworkEstimator):
         Where the Dice is read off the maps or begins from them it is the decoder's last, and what
         the head adds is not shown.
         """
+        if self.baseline is not None:
+            return "features"
         by_maps = self.maps and (self.from_maps or not self.regression)
         return "decoder.stages.2" if by_maps else "encoder.blocks.3"
 

@@ -103,10 +103,7 @@ class QCResUNetNetwork(nn.Module):
             raise ValueError("regression and maps are both off, nothing would be estimated")
         self.modalities = modalities
         self.drop_modalities = drop_modalities
-        query = torch.zeros(len(structures), classes)
-        for row, values in zip(query, structures, strict=True):
-            row[list(values)] = 1
-        self.register_buffer("query", query, persistent=False)
+        self.register_buffer("query", query_of(structures, classes), persistent=False)
         given = modalities + len(structures)
         self.encoder = Encoder(given, width, strides, dropout, deepest=regression)
         self.head = nn.Linear(8 * width, 2 * len(structures)) if regression else None
@@ -135,6 +132,14 @@ class QCResUNetNetwork(nn.Module):
                 logits = logits + self.trust * implied.logit(eps=0.01).unsqueeze(1)
             scores = logits.sigmoid()
         return Outputs(scores, maps)
+
+
+def query_of(structures: Sequence[Sequence[int]], classes: int) -> Tensor:
+    """Which classes make up each structure, ``[S, C]`` of 0 and 1."""
+    query = torch.zeros(len(structures), classes)
+    for row, values in zip(query, structures, strict=True):
+        row[list(values)] = 1
+    return query
 
 
 def implied_dice(query: Tensor, errors: Tensor) -> Tensor:
