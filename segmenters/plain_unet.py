@@ -68,6 +68,7 @@ class PlainUNetNetwork(nn.Module):
             UnetBasicBlock(2, before, after, stride=1 if number == 0 else 2, **shared)
             for number, (before, after) in enumerate(pairwise((modalities, *channels)))
         )
+        self.bottom: nn.Module = nn.Identity()
         self.up = nn.ModuleList(
             UnetUpBlock(2, deep, fine, stride=1, upsample_kernel_size=2, **shared)
             for fine, deep in reversed(list(pairwise(channels)))
@@ -80,6 +81,7 @@ class PlainUNetNetwork(nn.Module):
         for level in self.down:
             features = level(features)
             skipped.append(features)
+        features = self.bottom(features)
         for level, skip in zip(self.up, reversed(skipped[:-1]), strict=True):
             features = level(features, skip)
         logits: torch.Tensor = self.out(features)

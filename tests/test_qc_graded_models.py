@@ -114,7 +114,7 @@ def test_a_rung_is_trained_as_it_says(monkeypatch):
             dropouts.append(self.dropout)
             return super().fit(studies, **options)
 
-    monkeypatch.setattr(ladder_module, "UNet", Watched)
+    monkeypatch.setitem(ladder_module.SEGMENTERS, "unet", Watched)
     small = SMALL | {"channels": (8, 16)}
     ladder = CnnLadder(SQUARE, rungs=3, steps=(1, 6), seed=2, dropout=0.25, **small)
     list(ladder.make(squares(*"abcdefghij"), squares("k")))

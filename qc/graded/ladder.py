@@ -9,7 +9,7 @@ import numpy as np
 
 from qc.graded.models import check_samples, default_training, judged_by, modalities_of
 from qc.graded.source import Made, Source
-from segmenters import TrainingSettings, UNet
+from segmenters import SEGMENTERS, NetworkSegmenter, TrainingSettings
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
 from semiqc.work.bounds import Count, OpenShare, PositiveShare, Samples, Size, Steps
@@ -32,7 +32,7 @@ class LadderRung:
 
 @dataclass(frozen=True)
 class CnnLadder(Source):
-    """Twelve U-Nets that differ in width, share of the training data and number of steps.
+    """Twelve networks that differ in width, share of the training data and number of steps.
 
     Reference:
         Fournel et al., "Medical image segmentation automatic quality control: a
@@ -44,6 +44,8 @@ class CnnLadder(Source):
     Args:
         scheme: Classes to tell apart.
         rungs: Number of networks.
+        families: Names in ``segmenters.SEGMENTERS``, by turns, such as ``[unet, trans_unet]`` for
+            a transformer beside the U-Net, as Qiu et al. have nnFormer beside nnU-Net.
         channels: Filters of each resolution level at full width.
         widths: Smallest and largest share of the filters; at least two are kept.
         shares: Smallest and largest share of the training studies; at least one is kept.
@@ -63,6 +65,7 @@ class CnnLadder(Source):
 
     scheme: LabelScheme
     rungs: Count = 12
+    families: tuple[str, ...] = ("unet",)
     channels: tuple[Size, ...] = (16, 32, 64, 128, 256)
     widths: tuple[PositiveShare, PositiveShare] = (0.125, 1.0)
     shares: tuple[PositiveShare, PositiveShare] = (0.1, 1.0)
@@ -73,6 +76,12 @@ class CnnLadder(Source):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        unknown = sorted({*self.families} - {*SEGMENTERS})
+        if unknown or not self.families:
+            raise ValueError(
+                f"families must be some of {', '.join(SEGMENTERS)}, got"
+                f" {', '.join(self.families) or 'none'}"
+            )
         if self.rungs < 1:
             raise ValueError(f"rungs must be at least 1, got {self.rungs}")
         for name in ("widths", "shares", "steps"):
@@ -98,7 +107,9 @@ class CnnLadder(Source):
                 segmenter, learned, judged, name, samples=self.samples, seed=self.seed
             )
 
-    def fitted(self, train: Sequence[Study]) -> Iterator[tuple[str, UNet, list[Study]]]:
+    def fitted(
+        self, train: Sequence[Study]
+    ) -> Iterator[tuple[str, NetworkSegmenter, list[Study]]]:
         """Each network with its name, trained, and the studies that it learned from."""
         modalities = modalities_of(train)
         for number in range(1, self.rungs + 1):
@@ -107,7 +118,7 @@ class CnnLadder(Source):
             count = max(1, round(rung.share * len(train)))
             drawn = np.sort(rng.choice(len(train), count, replace=False))
             learned = [train[index] for index in drawn]
-            segmenter = UNet(
+            segmenter = SEGMENTERS[self.families[(number - 1) % len(self.families)]](
                 self.scheme,
                 modalities,
                 channels=tuple(max(2, round(n * rung.width)) for n in self.channels),
