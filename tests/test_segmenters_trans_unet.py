@@ -28,6 +28,8 @@ def test_each_place_looks_at_all_others_and_knows_where_it_is(attention):
 
     assert found.shape == features.shape
     assert (found != changed).any(dim=1).all()
+    # All features are alike, so only positions tell the places apart.
+    assert (found[0, :, 1:] != found[0, :, :1]).any(dim=0).all()
     places = positions(features).flatten(1).T
     assert len({tuple(place.tolist()) for place in places}) == 15
 
