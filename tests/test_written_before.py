@@ -71,7 +71,7 @@ def test_a_store_is_read():
 
 def test_it_is_said_that_a_run_has_no_checksums(run, capsys):
     assert main(["report", str(run)]) == 0
-    assert f"note {run}: written without checksums" in capsys.readouterr().out
+    assert f"note: {run}: written without checksums" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", TABLES)
