@@ -61,7 +61,7 @@ def check_folder(
         ValueError: If the source is of no known layout and holds no image.
     """
     source, output = Path(os.path.abspath(source)), Path(output)
-    _check_free(output, overwrite)
+    _check_free(source, output, overwrite)
     source, layout, words, written = _recognised(source, output)
     found = survey(source, layout, scheme, meaning, subjects, on_progress)
     found.notes += [*_splits(found), *_classes(found)]
@@ -92,13 +92,15 @@ def _recognised(source: Path, output: Path) -> tuple[Path, str, str, list[Path]]
     return manifest, "manifest", words, [manifest]
 
 
-def _check_free(output: Path, overwrite: bool) -> None:
+def _check_free(source: Path, output: Path, overwrite: bool) -> None:
     """Refuse to replace drafts, and make the folder.
 
     Raises:
-        FileExistsError: Naming the draft.
+        FileExistsError: Naming the draft, or where it would replace what is checked.
     """
     output.mkdir(parents=True, exist_ok=True)
+    if source == Path(os.path.abspath(output / MANIFEST)):
+        raise FileExistsError(f"{source}: is what is checked; name another folder than {output}")
     for name in (MANIFEST, SETTINGS):
         if (output / name).exists() and not overwrite:
             raise FileExistsError(f"{output / name}: is there; say --overwrite to replace it")

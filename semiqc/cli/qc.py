@@ -187,6 +187,7 @@ def evaluate(
     overwrite: Overwrite = False,
 ) -> None:
     """Tell how well the estimators of suites judge studies they never saw."""
+    from semiqc.files.atomic import require_apart
     from semiqc.suites.evaluating import evaluate_suites
     from semiqc.suites.page import Judges
 
@@ -194,6 +195,7 @@ def evaluate(
     given = grades_of(grades, graded)
     if output is not None:
         _require_empty(output, overwrite)
+        require_apart(output, graded, *suites)
     if graded.suffix.lower() == ".csv":
         return evaluate_on_cines(suites, graded, output, store)
     with bar("evaluate") as tick:

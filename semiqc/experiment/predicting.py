@@ -9,6 +9,7 @@ from qc import Quality
 from segmenters import segment
 from semiqc.doors.regular import UnusableError, one_study
 from semiqc.exchange.importing import Refusal, read_images
+from semiqc.exchange.readers import manifest
 from semiqc.experiment.correcting import correction_rows, corrector_of
 from semiqc.experiment.evaluation import curve_rows
 from semiqc.experiment.flagging import Flagging
@@ -16,7 +17,7 @@ from semiqc.experiment.learned import Learned, find_learned
 from semiqc.experiment.predicted_dicom import PredictedDicom
 from semiqc.experiment.predicted_study import PredictedStudy, row_of
 from semiqc.experiment.unfinished import Unfinished, labels_file, remove_results
-from semiqc.files.atomic import make_folder
+from semiqc.files.atomic import make_folder, require_apart, require_folder
 from semiqc.files.hdf5 import StoreError, close_h5, is_hdf5
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.files.store.reader import Store
@@ -81,12 +82,15 @@ def predict_images(
 
     Raises:
         RunError: If ``run`` is neither ``phantom`` nor a finished run that trained the scenario.
-        FileExistsError: If the output holds anything but this command's unfinished result.
+        FileExistsError: If the output holds anything but this command's unfinished result, or is
+            where the run or the images lie.
         BlockingIOError: If another process writes into it.
         ValueError: If no image can be used, or an argument not.
     """
     check_threshold(flag_below)
     learned = find_learned(run, scenario)
+    require_apart(output, run, *_files_of(images))
+    require_folder(output)
     dicom = PredictedDicom(output, learned) if dicom_seg else None
     make_folder(output)
     with locked(output):
@@ -98,6 +102,11 @@ def predict_images(
         predictor.write(output)
         done.finish()
     return found
+
+
+def _files_of(images: Path) -> list[Path]:
+    """What is read where ``images`` is named: of a table also what it names."""
+    return manifest.named_files(images) if manifest.recognises(images) else [images]
 
 
 def _refuse_nothing(found: Predicted, images: Path, done: Unfinished) -> None:

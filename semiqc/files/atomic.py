@@ -144,6 +144,23 @@ def require_folder(path: Path) -> None:
         raise OSError(f"{path}: nothing can be written there ({reason})") from error
 
 
+def require_apart(output: Path, *read: Path) -> None:
+    """Make sure that no result is written over what it is made of.
+
+    Args:
+        output: Folder or file that is to be written.
+        read: Files and folders that are read; what is not there does not count.
+
+    Raises:
+        FileExistsError: If the output is one of them, or the folder of one of the files.
+    """
+    place = output.resolve()
+    for one in (path for path in read if path.exists()):
+        there = one.resolve()
+        if place == there or (there.is_file() and place == there.parent):
+            raise FileExistsError(f"{output}: {one} is read from there; name another place")
+
+
 def require_space(path: Path, needed: int) -> None:
     """Make sure that a file can grow, before HDF5 runs out of space: it cannot recover from that.
 

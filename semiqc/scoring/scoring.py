@@ -19,7 +19,7 @@ from semiqc.doors.regular import one_study
 from semiqc.exchange.readers.members import MemberFolders
 from semiqc.exchange.readers.nifti import LabelValues, checked_meaning
 from semiqc.exchange.readers.pairs import find_pairs
-from semiqc.files.atomic import require_folder
+from semiqc.files.atomic import require_apart, require_folder
 from semiqc.images.preparing import prepared
 from semiqc.images.raw import Entry, Listing, Refusal, UnusableError, safe_name
 from semiqc.measuring.measures import clinical
@@ -74,6 +74,8 @@ def score_images(
     """
     output = Path(output)
     _check_output(output, flag_below, overwrite)
+    named = [suite] if isinstance(suite, Path | str) else []
+    require_apart(output, *map(Path, (*named, images, segmentations, *members)))
     suite = suite if isinstance(suite, Suite) else Suite.load(suite)
     scorer = _Scorer(suite, output, flag_below, _networks(suite) if explained else ())
     scorer.members = _members(suite, members, meaning)

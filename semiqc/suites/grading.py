@@ -8,6 +8,7 @@ from qc.graded import GradedWriter, Made
 from semiqc.doors.regular import UnusableError, one_study
 from semiqc.exchange.readers.nifti import LabelValues, checked_meaning
 from semiqc.exchange.segmented import SegmentedFile, find_segmented, read_segmented
+from semiqc.files.atomic import require_apart
 from semiqc.files.store.reader import Store
 from semiqc.images.raw import Refusal, safe_name
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
@@ -64,6 +65,7 @@ def grade_files(
         FileExistsError: If the file is there and ``overwrite`` is not set.
         ValueError: If two folders share a name, a folder holds no image, or nothing can be graded.
     """
+    require_apart(output, path, *folders)
     store = Store(path)
     values = LabelValues(store.scheme, checked_meaning(meaning, store.scheme))
     found = GradedFiles()
