@@ -8,6 +8,7 @@ import pytest
 import SimpleITK
 from source_builders import pixels
 
+from semiqc.doors.regular import UnusableError
 from semiqc.exchange.exporting import export_cases
 from semiqc.exchange.importing import read_images
 from semiqc.exchange.lineage import ExportCase
@@ -251,3 +252,14 @@ def test_slices_along_another_axis_are_turned_and_turned_back(tmp_path, axes):
     one, other = nib.load(tmp_path / "turned.nii"), nib.load(tmp_path / "usual.nii")
     np.testing.assert_array_equal(one.get_fdata(), other.get_fdata().transpose(axes))
     assert_same_place(tmp_path / "in" / "turned.nii", tmp_path / "turned.nii")
+
+
+@pytest.mark.parametrize("mm", [2e6, 1e12, 3e38])
+def test_an_image_out_of_the_world_is_refused(tmp_path, mm):
+    image = write(tmp_path / "a.nii", "sform alone")
+    content = bytearray(image.read_bytes())
+    struct.pack_into("<f", content, 292, mm)
+    image.write_bytes(content)
+
+    with pytest.raises(UnusableError, match=r"a.nii: lies .* mm from the origin"):
+        read_header(image)

@@ -18,7 +18,8 @@ from semiqc.experiment.learned import Learned
 from semiqc.files.store.reader import Store
 from semiqc.images.notes import summed_up
 from semiqc.images.plausible import oddities
-from semiqc.images.raw import RawStudy
+from semiqc.images.preparing import check_size
+from semiqc.images.raw import RawStudy, UnusableError
 from semiqc.measuring.measures import ClinicalMeasure
 from semiqc.measuring.plausible import implausible
 from semiqc.schemes import SHORT_AXIS
@@ -164,3 +165,9 @@ def test_the_threshold_that_is_asked_for_flags_and_is_told(tmp_path):
     assert [one.flagged for one in found.scores] == [True]
     assert json.loads((tmp_path / "quality.json").read_text())["flag_below"] == 0.95
     assert "scores below 0.95" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_an_image_wider_than_a_person_is_refused_before_memory_is_taken():
+    with pytest.raises(UnusableError, match="60 pixels of 90 mm measure 5400 mm, expected 3000"):
+        check_size("a", (1, 1, 60, 60, 60), (90, 90, 90), 6.0)
+    check_size("a", (1, 1, 60, 300, 300), (90, 9, 9), 6.0)

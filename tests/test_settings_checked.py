@@ -41,6 +41,7 @@ from semiqc.work.arguments import checked_arguments, parameters_of
         ("qc.arguments={cnn: {learning_rate: .nan}}", "finite"),
         ("phantom.profiles=[none]", "phantom.profiles"),
         ("scenarios=[]", "scenarios: none"),
+        ("scenarios=[few, few]", "scenarios: some are given twice"),
         ("name=2024-13-45", None),
     ],
 )
@@ -68,12 +69,13 @@ def test_a_message_does_not_repeat_a_long_value():
         ("data=none.h5", "data: none.h5: no such file"),
         ("training.start=none.safetensors", "none.safetensors: no such file"),
         ("importing.scheme=none.yaml", "unknown label scheme 'none.yaml'"),
+        ("split.unlabelled=0", "leaves no study as unlabelled, as scenario random"),
         ("training.device=mps", "training.device: this machine has no mps"),
     ],
 )
 def test_what_settings_name_is_looked_at_before_work(tmp_path, monkeypatch, change, message):
     monkeypatch.chdir(tmp_path)
-    settings = read_settings(None, [change, "gates=[]", "scenarios=[few]"])
+    settings = read_settings(None, [change, "gates=[]", "scenarios=[few, random]"])
 
     with pytest.raises(ValueError, match=message):
         check_ready(settings)

@@ -6,6 +6,11 @@ The first kind ends in one line and exit code 2, every other in a traceback.
 import traceback
 from pathlib import Path
 
+from semiqc.doors.regular import in_short
+
+LONGEST = 2000
+"""Characters of a message; some repeat what was given."""
+
 PACKAGES = ("semiqc", "segmenters", "qc", "loops")
 
 
@@ -29,11 +34,13 @@ def is_help(error: Exception) -> bool:
 
 
 def in_one_line(error: Exception) -> str:
-    """The message of an error, without line breaks.
+    """The message of an error, without line breaks, and not longer than ``LONGEST``.
 
     A usage error of click names the option itself (``format_message``); of all others it is
     ``str``.
     """
     format_message = getattr(error, "format_message", None)
     message = format_message() if format_message else str(error)
-    return " ".join(message.split())
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        message = f"{error.filename}: {error.strerror}"
+    return in_short(message, LONGEST)

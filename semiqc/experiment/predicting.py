@@ -21,13 +21,7 @@ from semiqc.files.atomic import make_folder, require_apart, require_folder
 from semiqc.files.hdf5 import StoreError, close_h5, is_hdf5
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.files.store.reader import Store
-from semiqc.files.tables import (
-    ClinicalRow,
-    CorrectionRow,
-    CurveRow,
-    QualityRow,
-    write_rows,
-)
+from semiqc.files.tables import ClinicalRow, CorrectionRow, CurveRow, QualityRow, write_rows
 from semiqc.images.regridding import at_spacing
 from semiqc.measuring.measures import clinical
 from semiqc.nifti.writing import write_labels
@@ -82,15 +76,12 @@ def predict_images(
 
     Raises:
         RunError: If ``run`` is neither ``phantom`` nor a finished run that trained the scenario.
-        FileExistsError: If the output holds anything but this command's unfinished result, or is
-            where the run or the images lie.
+        FileExistsError: If the output holds anything but this command's unfinished result.
         BlockingIOError: If another process writes into it.
         ValueError: If no image can be used, or an argument not.
     """
-    check_threshold(flag_below)
+    _check(flag_below, output, run, images)
     learned = find_learned(run, scenario)
-    require_apart(output, run, *_files_of(images))
-    require_folder(output)
     dicom = PredictedDicom(output, learned) if dicom_seg else None
     make_folder(output)
     with locked(output):
@@ -104,9 +95,17 @@ def predict_images(
     return found
 
 
-def _files_of(images: Path) -> list[Path]:
-    """What is read where ``images`` is named: of a table also what it names."""
-    return manifest.named_files(images) if manifest.recognises(images) else [images]
+def _check(flag_below: float, output: Path, run: Path, images: Path) -> None:
+    """Refuse a threshold or a folder that does not do, before anything is read.
+
+    Raises:
+        ValueError: If the threshold is not in [0, 1].
+        OSError: If nothing can be written there, or the run or an image lies there.
+    """
+    check_threshold(flag_below)
+    read = manifest.named_files(images) if manifest.recognises(images) else [images]
+    require_apart(output, run, *read)
+    require_folder(output)
 
 
 def _refuse_nothing(found: Predicted, images: Path, done: Unfinished) -> None:

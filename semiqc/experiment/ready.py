@@ -30,6 +30,12 @@ def check_ready(settings: Settings) -> Suite | None:
         raise ValueError(
             f"training.device: this machine has no {training.device}; auto takes what there is"
         )
+    needy = [name for name, one in settings.compared().items() if one.needs_unlabelled]
+    if settings.split.unlabelled == 0 and needy and settings.split.file is None:
+        raise ValueError(
+            f"split.unlabelled: with 0 the split leaves no study as unlabelled, as scenario"
+            f" {needy[0]} needs"
+        )
     if settings.data is not None and not settings.data.exists():
         raise ValueError(f"data: {settings.data}: no such file or folder")
     if settings.labels is not None and not settings.labels.is_dir():

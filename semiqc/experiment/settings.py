@@ -248,8 +248,7 @@ class Settings(Section):
                 "training.checkpoint: best needs validation studies; set split.validation"
             )
         if len(self._named_gates()) != len(self.gates):
-            named = ", ".join(gate.name for gate in self.gates)
-            raise ValueError(f"gates: two are alike: {named}")
+            raise ValueError(f"gates: two are alike: {', '.join(one.name for one in self.gates)}")
         if not (self.scenarios or self.gates):
             raise ValueError(
                 "scenarios: none is named, and gates has none; nothing would be trained"
@@ -257,6 +256,8 @@ class Settings(Section):
         spends = [name for name in self.scenarios if SCENARIOS[name].experts == "few and qc"]
         if spends and not (self.split.qc or self.split.file):
             raise ValueError(f"scenarios: {spends[0]} learns from the qc studies; set split.qc")
+        if len(set(self.scenarios)) != len(self.scenarios):
+            raise ValueError(f"scenarios: some are given twice: {', '.join(self.scenarios)}")
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds: some are given twice: {', '.join(map(str, self.seeds))}")
         self.qc.check_ladder()

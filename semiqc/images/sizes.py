@@ -10,6 +10,12 @@ SMALLEST_MM = 1e-3
 LARGEST_MM = 1e3
 """Between two voxels: a metre, wider than any scanner's bore."""
 
+WIDEST_MM = 3e3
+"""Rows or columns together: a person with arms stretched out."""
+
+FARTHEST_MM = 1e6
+"""From the origin of the scanner's coordinates: beyond, voxels have no place of their own."""
+
 MOST_VOXELS = 2**28
 """Of an image once it is resampled: 1 GiB of numbers."""
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from semiqc.doors.regular import in_short
 from semiqc.images.raw import UnusableError
-from semiqc.images.sizes import check_spacing
+from semiqc.images.sizes import FARTHEST_MM, check_spacing
 from semiqc.nifti.forms import form_of, oddities, qform, sform, views
 
 LONGEST = 540
@@ -211,7 +211,7 @@ def _affine(
     """From voxel indices to mm in RAS+, by the sform, else the qform, else nibabel's convention.
 
     Raises:
-        UnusableError: If it cannot be inverted.
+        UnusableError: If it cannot be inverted, or puts the image out of the world.
     """
     counts = form["sform_code"] > 0, form["qform_code"] > 0
     affine = sform(form) if counts[0] else qform(form) if counts[1] else seen[0]
@@ -222,6 +222,11 @@ def _affine(
         or not abs(np.linalg.det(affine[:3, :3] / np.where(scale > 0, scale, 1))) > FLATTEST
     ):
         raise UnusableError(f"{path.name}: affine cannot be inverted: {affine[:3].tolist()}")
+    away = float(np.abs(affine[:3, 3]).max())
+    if away > FARTHEST_MM:
+        raise UnusableError(
+            f"{path.name}: lies {away:.3g} mm from the origin, expected {FARTHEST_MM:g} at most"
+        )
     return affine
 
 

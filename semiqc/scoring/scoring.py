@@ -73,9 +73,8 @@ def score_images(
         ValueError: If there is no suite or no segmentation, or none can be judged.
     """
     output = Path(output)
-    _check_output(output, flag_below, overwrite)
-    named = [suite] if isinstance(suite, Path | str) else []
-    require_apart(output, *map(Path, (*named, images, segmentations, *members)))
+    named = () if isinstance(suite, Suite) else (suite,)
+    _check_output(output, flag_below, overwrite, (*named, images, segmentations, *members))
     suite = suite if isinstance(suite, Suite) else Suite.load(suite)
     scorer = _Scorer(suite, output, flag_below, _networks(suite) if explained else ())
     scorer.members = _members(suite, members, meaning)
@@ -83,15 +82,19 @@ def score_images(
     return scorer.write(segmentations)
 
 
-def _check_output(output: Path, flag_below: float, overwrite: bool) -> None:
+def _check_output(
+    output: Path, flag_below: float, overwrite: bool, read: Sequence[Path | str]
+) -> None:
     """Refuse a folder or threshold that does not do, before anything is judged.
 
     Raises:
         ValueError: If ``flag_below`` is not in [0, 1].
-        FileExistsError: If the folder holds something and ``overwrite`` is not set.
+        FileExistsError: If the folder holds something and ``overwrite`` is not set, or holds what
+            is ``read``.
         OSError: If nothing can be written there.
     """
     check_threshold(flag_below)
+    require_apart(output, *map(Path, read))
     require_folder(output)
     if output.exists() and any(output.iterdir()) and not overwrite:
         raise FileExistsError(f"{output}: not empty; say --overwrite to write into it")

@@ -50,11 +50,10 @@ def grade_files(
 ) -> GradedFiles:
     """Grade segmentations that any program made by the references of a store.
 
-    The program must not have learned from the studies.
-
     Args:
         path: Store with references.
-        folders: Each holds what one program made; its name becomes that of the source.
+        folders: Each holds what one program made, which must not have learned from the studies;
+            its name becomes that of the source.
         output: File of graded segmentations to write, whole or not at all.
         meaning: Value of the store's scheme of each other label value in the files; 0 stays 0.
         tolerance_mm: Surface distance that the surface Dice forgives.

@@ -21,6 +21,7 @@ from semiqc.exchange.readers import (
     ssl4mis,
     ukbb,
 )
+from semiqc.exchange.readers.formats import DICOM, HDF5, NIFTI, unread
 from semiqc.exchange.readers.nifti import Meaning, checked_meaning
 from semiqc.files.walking import children
 from semiqc.images.raw import Listing
@@ -37,12 +38,14 @@ class Reader:
             scheme, and given ``meaning``, by that.
         evidence: By what it is recognised, in words.
         is_file: Whether the layout is of a file and not of a folder.
+        format: Of the images of a folder.
     """
 
     recognises: Callable[[Path], bool]
     find: Callable[..., Listing]
     evidence: str = "as its reader recognises it"
     is_file: bool = False
+    format: str = NIFTI
 
 
 READERS: dict[str, Reader] = {
@@ -56,8 +59,10 @@ READERS: dict[str, Reader] = {
     ),
     "ukbb": Reader(ukbb.recognises, ukbb.find, "folders with sa, sa_ED or sa_ES files"),
     "mnms": Reader(mnms.recognises, mnms.find, "files named CODE_sa or CODE_SA_ED"),
-    "ssl4mis": Reader(ssl4mis.recognises, ssl4mis.find, "HDF5 files that hold an image"),
-    "dicom": Reader(dicom.recognises, dicom.find, "files with DICOM's mark"),
+    "ssl4mis": Reader(
+        ssl4mis.recognises, ssl4mis.find, "HDF5 files that hold an image", format=HDF5
+    ),
+    "dicom": Reader(dicom.recognises, dicom.find, "files with DICOM's mark", format=DICOM),
 }
 """Layouts that a command may name, in the order in which they are tried."""
 
@@ -82,11 +87,13 @@ def find(
     """
     source = whole(source)
     name, reader = _reader(source, layout)
-    if not meaning:
-        return replace(reader.find(source, scheme), layout=name)
-    scheme = scheme or reader.find(source, None).scheme
-    found = reader.find(source, scheme, meaning=checked_meaning(meaning, scheme))
-    return replace(found, layout=name)
+    if meaning:
+        scheme = scheme or reader.find(source, None).scheme
+        found = reader.find(source, scheme, meaning=checked_meaning(meaning, scheme))
+    else:
+        found = reader.find(source, scheme)
+    strange = () if reader.is_file else tuple(unread(source, reader.format))
+    return replace(found, layout=name, refusals=(*found.refusals, *strange))
 
 
 def find_images(source: Path, layout: str, scheme: LabelScheme, modalities: int) -> Listing:
@@ -104,9 +111,17 @@ def find_images(source: Path, layout: str, scheme: LabelScheme, modalities: int)
         ValueError: If there is no such source, or no reader knows its layout.
     """
     source = whole(source)
-    if layout == "auto" and layout_of(source) is None and plain_nifti.recognises(source):
-        return plain_nifti.find(source, scheme, modalities)
-    return find(source, layout, scheme)
+    if layout != "auto" or not plain_nifti.recognises(source):
+        return find(source, layout, scheme)
+    name = layout_of(source)
+    if name is not None and (source.is_file() or READERS[name].format == NIFTI):
+        return find(source, layout, scheme)
+    plain = plain_nifti.find(source, scheme, modalities)
+    if source.is_dir():
+        plain = replace(plain, refusals=(*plain.refusals, *unread(source, NIFTI)))
+    # A stray file of another format does not make a folder of NIfTI files one of that format.
+    other = find(source, layout, scheme) if name is not None else plain
+    return other if len(other.entries) > len(plain.entries) else plain
 
 
 def whole(source: Path) -> Path:

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.files.atomic import require_space
+from semiqc.files.atomic import require_folder, require_space
 from semiqc.files.hdf5 import is_hdf5, new_file
 from semiqc.files.store.format import FORMAT, VERSION, header_of
 from semiqc.schemes import UNLABELLED, LabelScheme
@@ -40,6 +40,7 @@ class StoreWriter:
         overwrite: bool = False,
     ) -> None:
         self.path = Path(path)
+        require_folder(self.path.absolute().parent)
         if self.path.exists() and not overwrite:
             raise FileExistsError(f"{path}: exists already; say --overwrite to replace it")
         if self.path.exists() and not is_hdf5(self.path):

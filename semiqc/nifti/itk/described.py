@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-FARTHEST_MM = 1e6
-"""Between two places of an image."""
+from semiqc.images.sizes import FARTHEST_MM
 
 MOST_AXES = 8
 """Of a file; further ones than 4 are refused, but in words that tell the shape."""

@@ -25,6 +25,7 @@ from semiqc.doors.regular import open_regular, refusing
 from semiqc.exchange.readers.dicom.elements import numbers, patient_of, slice_distance
 from semiqc.exchange.readers.dicom.enhanced import PLACE, frames_of, is_enhanced, rescaling
 from semiqc.exchange.readers.dicom.stack import Slice
+from semiqc.exchange.readers.formats import DICOM, format_of
 from semiqc.files.walking import files_within
 from semiqc.images.raw import UnusableError
 from semiqc.images.sizes import check_spacing
@@ -61,8 +62,16 @@ MARK = b"DICM"
 
 
 def files_in(source: Path) -> list[Path]:
-    """All files of a folder at any depth, sorted, but for tables of contents."""
-    return [path for path in files_within(source) if path.name not in NO_IMAGES]
+    """All files of a folder at any depth, sorted, that may be DICOM by their names.
+
+    Left out are tables of contents, and what is named as a file of another format: one of these
+    that begins like DICOM does not make a folder of DICOM.
+    """
+    return [
+        path
+        for path in files_within(source)
+        if path.name not in NO_IMAGES and format_of(path) in ("", DICOM)
+    ]
 
 
 def is_dicom(path: Path) -> bool:
@@ -76,7 +85,7 @@ def is_dicom(path: Path) -> bool:
 
 def claims_to_be_dicom(path: Path) -> bool:
     """Whether a file that cannot be read was meant to be an image."""
-    return path.suffix.lower() in {".dcm", ".ima", ".dicom"} or is_dicom(path)
+    return format_of(path) == DICOM or is_dicom(path)
 
 
 @contextmanager
