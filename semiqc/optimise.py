@@ -27,6 +27,8 @@ BatchOf = TypeVar("BatchOf")
 Report = Callable[[int, Mapping[str, float]], None]
 PATIENCE = 5
 """Gradients in a row that may be lost."""
+LOOK_EVERY = 10
+"""Steps after which a GPU is waited for, to see whether gradients were lost."""
 
 
 class Step(Protocol[Batch]):
@@ -70,9 +72,10 @@ def optimise(
 
     Raises:
         FloatingPointError: If a loss term is not finite, or more than ``PATIENCE`` gradients in a
-            row are not; the weights are left untouched.
+            row are not; the weights are left untouched. On a GPU if more than ``PATIENCE`` of
+            either are not, found some steps later.
     """
-    update = _Update(step, optimizer, clip, fabric)
+    update = _update_of(step, optimizer, clip, fabric)
     with _own_random_state():
         for iteration, batch in enumerate(batches, start=first):
             torch.manual_seed(_mixed(seed, iteration))
@@ -125,16 +128,20 @@ class _Update(Generic[BatchOf]):
         if not loss.isfinite():
             values = {name: term.item() for name, term in terms.items()}
             raise FloatingPointError(f"loss is not finite at iteration {iteration}: {values}")
+        self._backward(loss)
+        if self._is_usable(iteration):
+            self.optimizer.step()
+            self.step.after_update()
+        return terms
+
+    def _backward(self, loss: Tensor) -> None:
+        """Gradients of a loss, over all processes that share the training."""
         self.optimizer.zero_grad()
         if self.fabric is None:
             loss.backward()
         else:
             self.fabric.backward(loss)
         average_gradients(self._parameters)
-        if self._is_usable(iteration):
-            self.optimizer.step()
-            self.step.after_update()
-        return terms
 
     @property
     def _parameters(self) -> list[nn.Parameter]:
@@ -151,6 +158,62 @@ class _Update(Generic[BatchOf]):
                 f"{self.lost} gradients in a row are not finite, the last at iteration {iteration}"
             )
         return not self.lost
+
+
+@dataclass
+class Unwaited(_Update[BatchOf]):
+    """The same for a GPU, which is not waited for at each step.
+
+    A loss or gradient that is not finite counts as a gradient of zero; too many in a row are found
+    at the next look.
+    """
+
+    row: Tensor | None = None
+    """Steps in a row that were lost."""
+    longest: Tensor | None = None
+    """Such row since the last look."""
+
+    def __call__(self, batch: BatchOf, iteration: int) -> dict[str, Tensor]:
+        """Move the weights by one batch; the loss terms before that."""
+        terms = self.step.losses(batch, iteration)
+        loss = torch.stack(list(terms.values())).sum()
+        self._backward(loss)
+        is_lost = ~loss.detach().isfinite()
+        if self.clip is not None:
+            is_lost |= ~nn.utils.clip_grad_norm_(self._parameters, self.clip).isfinite()
+        for parameter in self._parameters:
+            if parameter.grad is not None:
+                parameter.grad.masked_fill_(is_lost, 0.0)
+        self.optimizer.step()
+        self.step.after_update()
+        self._count(is_lost)
+        if iteration % LOOK_EVERY == 0:
+            self._look(iteration)
+        return terms
+
+    def _count(self, is_lost: Tensor) -> None:
+        row = is_lost.long() if self.row is None else (self.row + 1) * is_lost
+        self.longest = row if self.longest is None else torch.maximum(self.longest, row)
+        self.row = row
+
+    def _look(self, iteration: int) -> None:
+        longest = 0 if self.longest is None else int(self.longest.item())
+        self.longest = None
+        if longest > PATIENCE:
+            raise FloatingPointError(
+                f"{longest} losses or gradients in a row are not finite, by iteration {iteration}"
+            )
+
+
+def _update_of(
+    step: Step[BatchOf],
+    optimizer: torch.optim.Optimizer,
+    clip: float | None,
+    fabric: "Fabric | None",
+) -> _Update[BatchOf]:
+    """How the optimizer steps where its parameters are."""
+    is_waited = fabric is None or fabric.device.type == "cpu"
+    return (_Update if is_waited else Unwaited)(step, optimizer, clip, fabric)
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from semiqc.optimise import LoopState, optimise
+from semiqc.optimise import LOOK_EVERY, PATIENCE, LoopState, Unwaited, optimise
 
 
 class Pull:
@@ -158,3 +158,29 @@ def test_a_loss_is_read_only_where_the_report_looks_at_it(weight, monkeypatch):
 
     assert set(heard[0]) == {"near", "small"}
     assert len(read) == 2
+
+
+def unwaited(weight, batches):
+    update = Unwaited(Pull(weight), sgd(weight), 1.0, None)
+    for iteration, batch in enumerate(batches, start=1):
+        update(torch.tensor(batch), iteration)
+
+
+def test_a_gpu_that_is_not_waited_for_moves_the_weights_alike(weight):
+    other = nn.Parameter(torch.tensor(0.0))
+    batches = [1.0, -2.0, 3.0]
+
+    unwaited(weight, batches)
+    optimise(Pull(other), [torch.tensor(one) for one in batches], sgd(other), clip=1.0)
+
+    assert weight.item() == other.item() != 0
+
+
+def test_a_lost_gradient_moves_nothing_where_nobody_waits(weight):
+    unwaited(weight, [1.0] + [float("nan")] * PATIENCE)
+    before = weight.item()
+    assert before == pytest.approx(0.1)
+
+    with pytest.raises(FloatingPointError, match="in a row are not finite"):
+        unwaited(weight, [float("nan")] * LOOK_EVERY)
+    assert weight.item() == before
