@@ -34,19 +34,18 @@ def tables(output):
     return {name: (output / f"results/{name}.csv").read_bytes() for name in RESULTS}
 
 
-def workers():
-    """Process and highest memory, in bytes, of each worker of a run."""
+def workers(run):
+    """Process and highest memory, in bytes, of each worker of a run, which writes into it."""
     found = {}
-    for folder in os.listdir("/proc"):
+    for process in filter(str.isdigit, os.listdir("/proc")):
         try:
-            with open(f"/proc/{folder}/cmdline") as file:
-                is_worker = "semiqc.experiment.worker" in file.read()
-            if folder.isdigit() and is_worker:
-                with open(f"/proc/{folder}/status") as file:
-                    peak = next(line for line in file if line.startswith("VmHWM"))
-                found[int(folder)] = 1024 * int(peak.split()[1])
+            is_worker = os.readlink(f"/proc/{process}/fd/1").startswith(f"{run}/locks/")
+            with open(f"/proc/{process}/status") as file:
+                peak = next(line for line in file if line.startswith("VmHWM"))
         except (OSError, StopIteration):
             continue
+        if is_worker:
+            found[int(process)] = 1024 * int(peak.split()[1])
     return found
 
 
@@ -56,6 +55,7 @@ def test_a_ray_cluster_of_two_nodes_gives_what_one_process_gives(tmp_path, monke
     from ray.cluster_utils import Cluster
 
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("RAY_worker_niceness", "0")
     alone, shared = tmp_path / "alone", tmp_path / "shared"
     with start([sys.executable, *command(alone, "--jobs", "1")]) as process:
         process.communicate()
@@ -66,9 +66,9 @@ def test_a_ray_cluster_of_two_nodes_gives_what_one_process_gives(tmp_path, monke
         options = ("--engine", "ray", "--address", cluster.address, "--jobs", "2")
         with start([sys.executable, *command(shared, *options)]) as process:
             while process.poll() is None and not list(shared.glob("stages/train-few-*")):
-                peaks |= workers()
+                peaks |= workers(shared)
                 time.sleep(0.05)
-            victim = min(workers())
+            victim = min(workers(shared))
             os.kill(victim, signal.SIGKILL)
             said = process.communicate()[1]
     finally:

@@ -89,6 +89,7 @@ def test_without_ray_the_extra_is_named(monkeypatch):
 def test_a_ray_cluster_makes_everything_though_a_task_is_killed(tmp_path, monkeypatch):
     ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'semiqc[ray]'")
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("RAY_worker_niceness", "0")
     ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
     engine = engine_of("ray")
     killer = threading.Thread(target=kill_first, args=(tmp_path, TASK))
