@@ -489,3 +489,33 @@ def test_a_run_writes_down_where_its_data_are_from_every_folder(tmp_path, monkey
     assert settings.data == tmp_path / "a" / "x.h5"
     assert settings.training.start == "phantom"
     assert with_whole_paths(read_settings(None, ["data=x.h5"])).data == tmp_path / "x.h5"
+
+
+@pytest.mark.parametrize(
+    ("gate", "title"),
+    [
+        ("{by: slicewise, k: 3}", "3 best by slicewise"),
+        ("{rule: random, k: 3}", "3 at random"),
+        ("{by: slicewise, k: 3, grain: slice}", "3 best by slicewise, by slice"),
+        ("{by: slicewise, k: 3, rounds: 2}", "3 best by slicewise, 2 rounds"),
+        ("{by: slicewise, k: 3, loop: bcp, rounds: 2}", "3 best by slicewise, bcp, 2 rounds"),
+        ("{by: slicewise, k: 3, repair: [temporal]}", "3 best by slicewise, repaired (temporal)"),
+        (
+            "{by: slicewise, k: 3, propagate: true}",
+            "3 best by slicewise, experts' labels propagated",
+        ),
+        (
+            "{by: slicewise, k: 3, rounds: 2, candidates: [views, before], unit: slice}",
+            "3 best by slicewise, best of (views, before) by slice, 2 rounds",
+        ),
+        (
+            "{by: slicewise, k: 3, candidates: [views], choose_by: truth}",
+            "3 best by slicewise, best of (views) by true Dice",
+        ),
+    ],
+)
+def test_a_gate_is_titled_by_all_that_it_does(gate, title):
+    settings = read_settings(None, ["data=a.h5", "scenarios=[few]", f"gates=[{gate}]"])
+
+    [found] = [one.title for name, one in settings.compared().items() if name != "few"]
+    assert found == f"Gate: {title}"

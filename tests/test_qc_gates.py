@@ -18,6 +18,7 @@ from qc.gates import (
     Weighted,
     descriptors_of,
 )
+from qc.gates.context import GateContext
 from semiqc.schemes import AORTA, SHORT_AXIS
 from semiqc.study import Prediction
 
@@ -344,3 +345,12 @@ def test_worse_studies_enter_later():
 
 def test_a_score_of_zero_has_no_weight():
     assert admitted(Squared(min_score=0)(judged(a=0.0, b=0.1))) == {"b"}
+
+
+def test_a_run_draws_by_its_own_seed():
+    qualities = judged(**{name: 0.5 for name in "abcdefgh"})
+    of_run = RandomK.for_run(GateContext(seed=3), k=3)
+
+    assert of_run == RandomK(3, 3)
+    assert admitted(of_run(qualities)) == admitted(RandomK(3, 3)(qualities))
+    assert len({frozenset(admitted(RandomK(3, seed)(qualities))) for seed in range(9)}) > 1

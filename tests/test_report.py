@@ -366,6 +366,16 @@ def test_every_choice_is_compared_with_chance_study_by_study():
     expected = np.mean([chosen[study] - by_chance[study] for study in chosen])
     assert rows["semiqc"]["difference"] == pytest.approx(expected)
     assert rows["semiqc"]["p"] <= rows["semiqc"]["p holm"]
+    assert rows["semiqc"]["control"] == data.scenario_title("random")
+    found = data.compared("semiqc", "random")
+    low, high = found.interval
+    assert (rows["semiqc"]["difference low"], rows["semiqc"]["difference high"]) == (low, high)
+    assert low < expected < high
+    assert (rows["semiqc"]["p"], rows["semiqc"]["wilcoxon p"]) == (found.t_p, found.wilcoxon_p)
+    for name in ("p", "wilcoxon p"):
+        plain, adjusted = ([row[key] for row in rows.values()] for key in (name, f"{name} holm"))
+        assert min(adjusted) == pytest.approx(2 * min(plain))
+        assert max(adjusted) == pytest.approx(max(*plain, 2 * min(plain)))
 
 
 def test_every_table_stands_on_the_page(tmp_path):

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from filelock import FileLock
 
-from semiqc.work.sharing import LOCKS, Busy, Worker
+from semiqc.work.sharing import LOCKS, Alone, Busy, Worker
 from semiqc.work.stages import RunFolder
 
 
@@ -114,3 +114,11 @@ def test_what_fails_in_a_task_is_raised_and_its_stage_is_free(tmp_path):
 
 def test_busy_names_the_stage():
     assert "train" in str(Busy(FileLock("locks/train-1.lock")))
+
+
+def test_a_process_alone_does_everything_in_its_order():
+    done = []
+    tasks = [partial(done.append, "a"), lambda: "second", partial(done.append, "b")]
+
+    assert Alone().each(tasks) == [None, "second", None]
+    assert done == ["a", "b"]
