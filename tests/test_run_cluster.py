@@ -27,7 +27,9 @@ def command(output, *options, changes=SMALL):
 
 def start(words, **given):
     environment = os.environ | {"OMP_NUM_THREADS": "1", "SEMIQC_JOBS": ""} | given
-    return subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
 
 
 def tables(output):
@@ -70,7 +72,7 @@ def test_a_ray_cluster_of_two_nodes_gives_what_one_process_gives(tmp_path, monke
                 time.sleep(0.05)
             victim = min(workers(shared))
             os.kill(victim, signal.SIGKILL)
-            said = process.communicate()[1]
+            said = process.communicate()[0]
     finally:
         cluster.shutdown()
 
@@ -88,7 +90,7 @@ def test_torchrun_shares_the_trainings_of_a_run(tmp_path):
     runner = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     for output, words in ((alone, []), (shared, runner)):
         with start([sys.executable, *words, *command(output, changes=changes)]) as process:
-            said = process.communicate()[1]
+            said = process.communicate()[0]
         assert process.returncode == 0, said
 
     assert "2 processes share each training" in said
