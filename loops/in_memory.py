@@ -164,7 +164,7 @@ class InMemoryBench:
             study, prediction, quality, decision = row
             if decision.admitted:
                 labels = self.grain(prediction, quality)
-                decision = after_grain(decision, labels)
+                decision = after_grain(decision, labels.kept)
                 outcomes[study.name] = Outcome(decision, labels.kept)
             if decision.admitted:
                 left.append(_left_of(study, labels, decision))

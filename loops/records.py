@@ -105,7 +105,8 @@ class Round(Generic[Model]):
             validation loss rise or admitted nothing, which is the last.
         predicted_by: The model before this round, which segmented the candidates.
         candidates: What was done with each, in order.
-        pseudo: The admitted studies with their pseudo-labels.
+        pseudo: The admitted studies with their pseudo-labels; in a round of an online loop that
+            admitted nothing, those of the round before, from which the training went on to learn.
     """
 
     number: int

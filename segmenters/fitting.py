@@ -67,7 +67,7 @@ def train(
     state = _state(step, best, optimizer, _identity(owner, data, method), folder)
     last = part.last if part else training.steps
     done = _restored(state, part)
-    watcher = Watcher(owner, step, validation, best, observe, folder, state)
+    watcher = Watcher(owner, step, validation, best, observe, folder, state, last)
     optimise(
         step,
         sampler.batches(done + 1, last),

@@ -144,4 +144,4 @@ class Method(Protocol):
 
 def seeded(seed: int, iteration: int) -> torch.Generator:
     """Generator on the CPU of what an iteration draws."""
-    return torch.Generator().manual_seed(seed * 1_000_003 + iteration)
+    return torch.Generator().manual_seed((seed * 1_000_003 + iteration) % 2**63)

@@ -36,6 +36,7 @@ class Watcher:
         observe: Told what is reported.
         folder: Where checkpoints and snapshots are left; None leaves none.
         state: Of the loop; None keeps none.
+        last: Number of the last step, of the training or of the stretch of it that is done.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Watcher:
         observe: StepObserver | None,
         folder: Path | None,
         state: LoopState[Any] | None,
+        last: int,
     ) -> None:
         self.owner = owner
         self.step = step
@@ -55,10 +57,11 @@ class Watcher:
         self.observe = observe
         self.folder = folder
         self.state = state
+        self.last = last
 
     def __call__(self, number: int, values: Mapping[str, float]) -> None:
         training = self.owner.training
-        is_last = number == training.steps
+        is_last = number == self.last
         shown: dict[str, float] = {}
         if number % training.report_every == 0 or is_last:
             shown |= {**values, "learning_rate": training.rate(number)}

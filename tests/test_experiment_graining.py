@@ -57,6 +57,21 @@ def test_what_is_left_of_a_study_keeps_the_weight_that_was_decided(trainer, tmp_
     assert outcomes["a"].decision.weight == 0.25
 
 
+def test_what_is_found_again_has_the_words_and_weight_of_todays_gate(trainer, tmp_path):
+    study = study_of("a", labelled=(0, 1, 2))
+    dice = {name: np.full((3, 2), 0.9) for name in ("LV", "MYO", "RV")}
+    panel = SimpleNamespace(key=lambda _: "panel")
+    grainer = Grainer(trainer, panel, "gate", GateSettings(grain="slice"))
+    given = [predicted(study, tmp_path)], [Quality("a", 0.9, slice_dice=dice)]
+
+    for reason, weight in (("rank 1 of 9", 0.5), ("rank 1 of 3", 0.25)):
+        decided = [Decision("a", True, reason, weight)]
+        [left], outcomes = grainer(*given, decided, [study.without_labels()])
+        assert outcomes["a"].decision.reason.startswith(reason)
+        assert left.weight == weight
+    assert len(list(tmp_path.glob("stages/labels-*"))) == 1
+
+
 @pytest.mark.parametrize(
     ("bounds", "left"),
     [

@@ -106,6 +106,22 @@ def test_where_nothing_is_admitted_any_more_the_bank_stays_as_it_was():
     assert records[1].admitted == ()
 
 
+def test_the_candidates_of_the_bank_stay_beside_the_experts_own_frames():
+    bench = FakeBench({"a": 0.5}, {})
+    records = stretches(bench, [study_of("expert", labelled=(0, 1))], rounds=2)
+
+    own = {("expert", (2,)): (pytest.approx(math.exp(-0.1)), 1)}
+    assert bench.asked[1][2] == {("a", ALL): (0.5, 0)} | own
+    assert [[study.name for study in one.pseudo] for one in records] == [["a"], ["a"]]
+
+
+def test_own_frames_that_would_never_be_drawn_are_left_out():
+    bench = FakeBench({"a": 0.5})
+    stretches(bench, [study_of("expert", labelled=(0,))], own_frames=1e6)
+
+    assert bench.asked[0][2] == {("a", ALL): (0.5, 0)}
+
+
 def test_where_nothing_is_ever_admitted_nothing_is_trained():
     bench = FakeBench({})
     [record] = stretches(bench, rounds=3)

@@ -293,7 +293,7 @@ def test_the_share_that_is_kept_is_told():
     labels = heart(frames=1)
     found = SliceGrain(SHORT_AXIS)(prediction_of(labels), quality_of(labels, LV=(0, 2, 0.1)))
 
-    decision = after_grain(Decision("a", True, "rank 1", 0.5), found)
+    decision = after_grain(Decision("a", True, "rank 1", 0.5), found.kept)
 
     assert found.kept.voxels == found.kept.foreground == 0.75
     assert decision.admitted
@@ -306,11 +306,11 @@ def test_a_study_of_which_nothing_is_left_is_refused():
     quality = quality_of(labels, LV=(0, slice(None), 0.1))
     found = SliceGrain(SHORT_AXIS)(prediction_of(labels), quality)
 
-    decision = after_grain(Decision("a", True, "rank 1"), found)
+    decision = after_grain(Decision("a", True, "rank 1"), found.kept)
 
     assert decision == Decision("a", False, "rank 1; refused, for no voxel is left")
     refused = Decision("a", False, "rank 9")
-    assert after_grain(refused, found) is refused
+    assert after_grain(refused, found.kept) is refused
 
 
 def test_a_study_with_background_alone_left_is_refused():
@@ -320,7 +320,7 @@ def test_a_study_with_background_alone_left_is_refused():
     empty = StudyGrain(SHORT_AXIS)(prediction_of(np.zeros_like(labels)), Quality("a", 0))
 
     for one in (found, empty):
-        decision = after_grain(Decision("a", True, "rank 1"), one)
+        decision = after_grain(Decision("a", True, "rank 1"), one.kept)
         assert decision.reason == "rank 1; refused, for no segmented voxel is left"
         assert not decision.admitted
 
@@ -346,7 +346,7 @@ def test_every_grain_works_on_every_kind_of_study(name, scheme, shape, modalitie
         is_left = found[:] != UNLABELLED
         np.testing.assert_array_equal(found[:][is_left], labels[is_left])
         assert found.kept.voxels == pytest.approx(is_left.mean())
-        after_grain(Decision("a", True, ""), found)
+        after_grain(Decision("a", True, ""), found.kept)
 
 
 @pytest.mark.parametrize("grain", [*BY_DICE, VoxelGrain(SHORT_AXIS)])
@@ -378,7 +378,10 @@ def test_a_quality_of_something_else_is_refused():
     ("make", "message"),
     [
         (lambda: SliceGrain(SHORT_AXIS, 1.5), r"min_slice_dice must lie in \[0, 1\], got 1.5"),
-        (lambda: StructureGrain(SHORT_AXIS, margin_mm=-1), "must not be negative, got -1"),
+        (
+            lambda: StructureGrain(SHORT_AXIS, margin_mm=-1),
+            r"margin_mm must lie in \[0, 1000\], got -1",
+        ),
         (
             lambda: StructureGrain(SHORT_AXIS, min_slice_dice=-1),
             r"min_slice_dice must lie in \[0, 1\]",
@@ -447,6 +450,28 @@ def test_soft_grains_need_to_know_of_parts(grain):
         grain(prediction_of(heart()), Quality("a", 0.5))
 
 
+def test_voxels_are_weighed_by_error_maps_before_the_members():
+    labels = heart(frames=1)
+    unsure = prediction_of(labels, uncertainty_of(labels))
+    maps = {"LV": np.zeros(labels.shape, np.float32)}
+    grain = SoftVoxelGrain(SHORT_AXIS)
+
+    assert grain.needs_error_maps(unsure, Quality("a", 0.9))
+    assert not grain.needs_error_maps(unsure, Quality("a", 0.9, error_maps=maps))
+
+
+def test_a_study_of_which_no_segmented_voxel_counts_is_refused():
+    labels = heart(frames=1)
+    errors = (labels > 0).astype(np.float32)
+    found = SoftVoxelGrain(SHORT_AXIS)(
+        prediction_of(labels), Quality("a", 0.9, error_maps={"LV": errors})
+    )
+    decision = after_grain(Decision("a", True, "rank 1"), found.kept)
+
+    assert not decision.admitted
+    assert decision.reason == "rank 1; refused, for no segmented voxel counts"
+
+
 def test_the_mean_weight_of_what_is_segmented_is_told():
     labels = heart(frames=1)
     errors = np.where(labels > 0, 0.25, 1).astype(np.float32)
@@ -455,6 +480,6 @@ def test_the_mean_weight_of_what_is_segmented_is_told():
     )
 
     assert found.kept.weight == 0.75
-    decision = after_grain(Decision("a", True, "rank 1"), found)
+    decision = after_grain(Decision("a", True, "rank 1"), found.kept)
     assert decision.reason.endswith("100.0% of those segmented, of weight 0.75 on average")
     assert StudyGrain(SHORT_AXIS)(prediction_of(labels), Quality("a", 1)).kept.weight == 1

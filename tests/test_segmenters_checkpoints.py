@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from segmenter_builders import bright_square, small_unet
 
 from segmenters import Augmentation, TrainingSettings, predict, snapshot_file
+from segmenters.method import Part
 from semiqc.measuring.metrics import dice
 
 KINDS = ("last", "ema", "best")
@@ -67,6 +68,22 @@ def test_the_best_has_the_lowest_validation_loss_of_all_steps(tmp_path):
     assert so_far == list(np.minimum.accumulate(list(losses.values())))
     assert step < 12
     assert_same(weights(best), load_file(tmp_path / snapshot_file(step)))
+
+
+def test_a_stretch_ends_with_a_validation_of_what_it_leaves(tmp_path):
+    heard = {}
+    segmenter = small_unet(**SETTINGS | {"validate_every": 100, "checkpoint": "best"})
+    segmenter.fit(
+        [bright_square()], validation=[dark_square()], observe=kept_in(heard), folder=tmp_path,
+        part=Part(3),
+    )  # fmt: skip
+
+    assert [step for step, terms in heard.items() if "validation_loss" in terms] == [3]
+    left = [load_file(tmp_path / f"{kind}.safetensors") for kind in ("last", "ema")]
+    assert any(
+        all(torch.equal(one[name], tensor) for name, tensor in weights(segmenter).items())
+        for one in left
+    )
 
 
 def test_validation_dice_is_that_of_each_structure():

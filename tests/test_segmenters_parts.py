@@ -5,7 +5,7 @@ import torch
 from segmenter_builders import bright_square, small_unet
 
 from segmenters.fitting import CONTINUED
-from segmenters.method import Part
+from segmenters.method import Part, seeded
 
 
 def weights(segmenter):
@@ -58,3 +58,10 @@ def test_a_state_is_the_same_wherever_the_start_lies(tmp_path):
         left.append((folder / CONTINUED).read_bytes())
 
     assert left[0] == left[1]
+
+
+def test_what_an_iteration_draws_takes_every_seed_that_settings_take():
+    largest = 2**62 - 1
+    drawn = [torch.rand(1, generator=seeded(seed, 1)) for seed in (largest, largest - 1)]
+
+    assert not torch.equal(*drawn)

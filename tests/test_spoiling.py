@@ -77,6 +77,14 @@ def test_what_spoils_intensities_leaves_labels_and_grid(kind):
     assert np.percentile(spoilt.image, 99) == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.parametrize("kind", SPOILINGS)
+def test_labels_on_the_grid_of_the_source_stay_where_the_image_stays(kind):
+    study = replace(heart(), source_labels=np.zeros((4, 5, 80, 88), np.int8))
+    spoilt = spoil(study, kind, SHORT_AXIS)
+
+    assert (spoilt.source_labels is not None) == (kind in KEEPS_LABELS)
+
+
 @pytest.mark.parametrize("kind", ["motion", "ghosts"])
 def test_a_modality_that_is_lacking_stays_so(kind):
     study = heart()

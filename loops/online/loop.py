@@ -44,32 +44,34 @@ def train_online(
         own_frames: Decay of the experts' own unlabelled frames, see ``entries_of``; None: none.
 
     Yields:
-        One record per stretch. The model to use is that of the last, and ``first`` where nothing
-        was admitted in the first. Where nothing is admitted later, the bank stays as it was.
+        One record per stretch. The model to use is that of the last, and ``first`` where there is
+        nothing to learn from in the first. Where nothing is admitted later, the candidates in the
+        bank stay as they were.
     """
     hidden = [study.without_labels() for study in candidates]
-    model, bank = first, list[Study]()
+    model, learned = first, list[Study]()
     last = rounds if is_judged else 1
     for number in range(1, last + 1):
         before = model
-        judged, admitted, learned = _refreshed(bench, model, hidden, is_judged)
-        bank = [*learned, *_own(bench, model, experts, own_frames)] or bank
+        judged, found = _refreshed(bench, model, hidden, is_judged)
+        learned = list(found) or learned
+        bank = [*learned, *_own(bench, model, experts, own_frames)]
         if bank:
             model = bench.advance(model, experts, bank, method=method, number=number, of=last)
         loss = bench.validation_loss(model)
-        yield Round(number, model, loss, bool(bank), before, judged, admitted)
+        pseudo = learned if is_judged else ()
+        yield Round(number, model, loss, bool(bank), before, judged, pseudo)
         if not bank:
             return
 
 
 def _refreshed(
     bench: Bench[Model], model: Model, studies: Sequence[Study], is_judged: bool
-) -> tuple[list[Candidate], Sequence[Study], Sequence[Study]]:
-    """What was judged, those admitted, and those that are learned from; labelled by a model."""
+) -> tuple[list[Candidate], Sequence[Study]]:
+    """What was judged, and the studies that are learned from, labelled by a model."""
     if not is_judged:
-        return [], (), _segmented(bench, model, studies)
-    judged, admitted = choose_pseudo_labels(bench, model, studies)
-    return judged, admitted, admitted
+        return [], _segmented(bench, model, studies)
+    return choose_pseudo_labels(bench, model, studies)
 
 
 def _segmented(bench: Bench[Model], model: Model, studies: Sequence[Study]) -> list[Study]:

@@ -9,6 +9,9 @@ from semiqc.study import Study, Voxels
 FRAME_DECAY = 0.1
 """By which the weight of a frame falls with each frame between it and the nearest labelled one."""
 
+NEVER = 1e-9
+"""Weight of a frame that no training is long enough to draw."""
+
 
 def partly_labelled(studies: Sequence[Study]) -> list[Study]:
     """Studies with labelled and unlabelled frames."""
@@ -30,7 +33,7 @@ def entries_of(study: Study, labels: Voxels, decay: float) -> list[Study]:
         decay: Rate at which weights fall with the distance from a labelled frame.
 
     Returns:
-        A study for each frame, in order.
+        A study for each frame, in order, without those that would never be drawn.
     """
     known = study.labelled_frames
     unknown = [frame for frame in range(study.frames) if frame not in known]
@@ -39,6 +42,7 @@ def entries_of(study: Study, labels: Voxels, decay: float) -> list[Study]:
     return [
         replace(filled.keeping((frame,)), weight=weight / len(unknown))
         for frame, weight in zip(unknown, weights, strict=True)
+        if weight > NEVER
     ]
 
 

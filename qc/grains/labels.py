@@ -132,24 +132,25 @@ class PartialLabels(OfFrames[np.int8]):
         return float(mask.sum() if self.weights is None else self.weights[number][mask].sum())
 
 
-def after_grain(decision: Decision, labels: PartialLabels) -> Decision:
+def after_grain(decision: Decision, kept: Kept) -> Decision:
     """The decision on a study once it is known how much of it is left to learn from.
 
-    An admitted study of which no segmented voxel is left is refused, for only background
-    could be learned from it; otherwise the reason tells what is left.
+    An admitted study of which no segmented voxel is left, or none that counts, is refused, for
+    only background could be learned from it; otherwise the reason tells what is left.
     """
     if not decision.admitted:
         return decision
-    kept = labels.kept
     if not kept.frames:
         said = "refused, for no voxel is left"
     elif not kept.foreground > 0:
         said = "refused, for no segmented voxel is left"
+    elif not kept.weight > 0:
+        said = "refused, for no segmented voxel counts"
     else:
         said = f"{kept.voxels:.1%} of voxels kept, {kept.foreground:.1%} of those segmented"
         said += f", of weight {kept.weight:.2f} on average" if kept.weight < 1 else ""
     return replace(
         decision,
-        admitted=kept.foreground > 0,
+        admitted=kept.foreground > 0 and kept.weight > 0,
         reason=f"{decision.reason}; {said}",
     )

@@ -69,7 +69,7 @@ class SoftVoxelGrain(SoftGrain):
     needs_voxels: ClassVar[bool] = True
 
     def needs_error_maps(self, prediction: Prediction, quality: Quality) -> bool:
-        return prediction.uncertainty is None and not quality.error_maps
+        return not quality.error_maps
 
     def _weights(self, prediction: Prediction, quality: Quality) -> Weights:
         check_shapes(prediction, quality)

@@ -101,10 +101,13 @@ def of_phantom(asked: Asked) -> Found:
         ValueError: If none are shipped for the label scheme and the network.
     """
     trainer = asked.trainer
-    path = start_of(trainer.blank(WHOLE, start=PHANTOM), asked.studies)
+    blank = trainer.blank(WHOLE, start=PHANTOM)
+    path = start_of(blank, asked.studies)
     if path is None:
         raise ValueError("candidates: phantom needs weights that are shipped")
-    stage = Stage(path.parent, digest(path))
+    # No training of the run stands behind them, whose key would tell how they segment.
+    how = (*blank.training.patch, blank.training.precision)
+    stage = Stage(path.parent, "-".join(map(str, (digest(path), *how))))
     model = TrainedEnsemble((Trained(stage, path.name, lambda: trainer.blank(WHOLE)),))
     return {"phantom": trainer.predict("phantom", model, asked.studies, uncertainty=False)}
 

@@ -77,7 +77,13 @@ class Grainer:
             self._depends(admitted),
             partial(self._write, admitted),
         )
-        outcomes = _read_outcomes(stage.folder / OUTCOMES)
+        kept = _read_kept(stage.folder / OUTCOMES)
+        # What the gate decided now, in whose words other candidates may have another place.
+        outcomes = {
+            name: Outcome(after_grain(one.decision, kept[name]), kept[name])
+            for one in admitted
+            for name in (one.study.name,)
+        }
         labelled = [
             self._labelled(one.study, stage.folder, outcomes[one.study.name])
             for one in admitted
@@ -108,7 +114,7 @@ class Grainer:
 
         def derive(one: _Decided) -> tuple[Study, PartialLabels]:
             labels = self._labels(one.prediction, one.quality)
-            outcomes.append(_to_json(after_grain(one.decision, labels), labels.kept))
+            outcomes.append({"decision": asdict(one.decision), "kept": asdict(labels.kept)})
             if writer is not None and labels.weights is not None:
                 writer.add(one.study.name, labels.weights)
             return one.study, labels
@@ -127,17 +133,10 @@ class Grainer:
         return grain(prediction, quality)
 
 
-def _read_outcomes(path: Path) -> dict[str, Outcome]:
-    """What became of each admitted study, by its name."""
+def _read_kept(path: Path) -> dict[str, Kept]:
+    """How much of each admitted study is left, by its name."""
     stored = json.loads(path.read_text(encoding="utf-8"))
-    return {one["decision"]["study"]: _from_json(one) for one in stored}
-
-
-def _to_json(decision: Decision, kept: Kept) -> dict[str, dict[str, object]]:
-    return {"decision": asdict(decision), "kept": asdict(kept)}
-
-
-def _from_json(stored: dict[str, dict[str, object]]) -> Outcome:
-    decision = Decision(**stored["decision"])  # type: ignore[arg-type]
-    kept = {**stored["kept"], "frames": tuple(stored["kept"]["frames"])}  # type: ignore[arg-type]
-    return Outcome(decision, Kept(**kept))  # type: ignore[arg-type]
+    return {
+        one["decision"]["study"]: Kept(**one["kept"] | {"frames": tuple(one["kept"]["frames"])})
+        for one in stored
+    }

@@ -1,5 +1,7 @@
 """One study spoilt."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from semiqc.schemes import LabelScheme
@@ -10,7 +12,8 @@ from semiqc.study import Study
 def spoil(study: Study, kind: str, scheme: LabelScheme, seed: int = 0) -> Study:
     """A spoilt copy of a study, in memory, under the same name.
 
-    What is drawn depends on the seed, the study's name and the kind alone.
+    What is drawn depends on the seed, the study's name and the kind alone. Where labels moved,
+    those on the grid of the source, which did not, are left out.
 
     Args:
         study: That is read whole.
@@ -28,4 +31,7 @@ def spoil(study: Study, kind: str, scheme: LabelScheme, seed: int = 0) -> Study:
             f" the study has {study.labels.shape[1]}"
         )
     rng = np.random.default_rng([seed, *kind.encode(), 0, *study.name.encode()])
-    return spoiling(study.load(), scheme, rng)
+    loaded = study.load()
+    spoilt = spoiling(loaded, scheme, rng)
+    is_moved = spoilt.labels is not loaded.labels
+    return replace(spoilt, source_labels=None) if is_moved else spoilt
