@@ -62,8 +62,8 @@ def optimise(
         step: The method.
         batches: Ends the loop by ending.
         optimizer: Holds the parameters to move.
-        report: Told of every loss term, after every ``report_every`` iterations.
-        report_every: A GPU is waited for where a value is looked at; so not at each iteration.
+        report: Told of every loss term.
+        report_every: Iterations; a GPU is waited for where a value is looked at.
         first: Number of the first iteration, more than 1 where a loop goes on.
         seed: With the iteration's number, of what the step draws.
         schedule: Learning rate of each iteration; None leaves the optimizer's.
@@ -72,8 +72,7 @@ def optimise(
 
     Raises:
         FloatingPointError: If a loss term is not finite, or more than ``PATIENCE`` gradients in a
-            row are not; the weights are left untouched. On a GPU if more than ``PATIENCE`` of
-            either are not, found some steps later.
+            row are not; on a GPU more than ``PATIENCE`` of either, some steps later.
     """
     update = _update_of(step, optimizer, clip, fabric)
     with _own_random_state():

@@ -44,22 +44,19 @@ def train_online(
         own_frames: Decay of the experts' own unlabelled frames, see ``entries_of``; None: none.
 
     Yields:
-        One record per stretch. The model to use is that of the last, and ``first`` where there is
-        nothing to learn from in the first. Where nothing is admitted later, the candidates in the
-        bank stay as they were.
+        A record per stretch, the last with the model to use: ``first`` where nothing can be
+        learned. Where nothing is admitted later, candidates in the bank stay as they were.
     """
-    hidden = [study.without_labels() for study in candidates]
     model, learned = first, list[Study]()
     last = rounds if is_judged else 1
     for number in range(1, last + 1):
         before = model
-        judged, found = _refreshed(bench, model, hidden, is_judged)
+        judged, found = _refreshed(bench, model, candidates, is_judged)
         learned = list(found) or learned
         bank = [*learned, *_own(bench, model, experts, own_frames)]
         if bank:
             model = bench.advance(model, experts, bank, method=method, number=number, of=last)
-        loss = bench.validation_loss(model)
-        pseudo = learned if is_judged else ()
+        pseudo, loss = (learned if is_judged else ()), bench.validation_loss(model)
         yield Round(number, model, loss, bool(bank), before, judged, pseudo)
         if not bank:
             return
@@ -69,9 +66,10 @@ def _refreshed(
     bench: Bench[Model], model: Model, studies: Sequence[Study], is_judged: bool
 ) -> tuple[list[Candidate], Sequence[Study]]:
     """What was judged, and the studies that are learned from, labelled by a model."""
+    hidden = [study.without_labels() for study in studies]
     if not is_judged:
-        return [], _segmented(bench, model, studies)
-    return choose_pseudo_labels(bench, model, studies)
+        return [], _segmented(bench, model, hidden)
+    return choose_pseudo_labels(bench, model, hidden)
 
 
 def _segmented(bench: Bench[Model], model: Model, studies: Sequence[Study]) -> list[Study]:

@@ -93,11 +93,9 @@ def fitted(
         same = [column for column in told[1:] if column.is_same]
         told = [column for column in told if column not in same]
     parts = _parted(told, width)
-    tables: list[RenderableType] = [
-        _table(title if not n else "", part, width) for n, part in enumerate(parts)
-    ]
+    tables = [_table(part, width) for part in parts]
     below = ", ".join(f"{one.title}: {one.cells[0]}" for one in same)
-    return [*tables, Text(below)] if same else tables
+    return [Text(title), *tables, *([Text(below)] if same else [])]
 
 
 def _parted(columns: list[Column], width: int) -> list[list[Column]]:
@@ -118,10 +116,8 @@ def _width(columns: Sequence[Column]) -> int:
     return sum(column.least + GAP for column in columns)
 
 
-def _table(title: str, columns: Sequence[Column], width: int) -> Table:
+def _table(columns: Sequence[Column], width: int) -> Table:
     shown = Table(
-        title=Text(title) if title else None,
-        title_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, GAP - 1, 0, 0),
         pad_edge=False,
