@@ -72,12 +72,12 @@ def made(monkeypatch):
     names = []
     stage = RunFolder.stage
 
-    def watched(self, name, depends, make):
+    def watched(self, name, depends, make, **options):
         def noted(folder):
             names.append(name)
             make(folder)
 
-        return stage(self, name, depends, noted)
+        return stage(self, name, depends, noted, **options)
 
     monkeypatch.setattr(RunFolder, "stage", watched)
     return names

@@ -216,7 +216,7 @@ def test_labels_carried_along_a_cine_are_exported_as_such(finished, tmp_path, ca
     assert not frames["propagated"] & frames["expert"]
     assert {name for name, _ in frames["propagated"]} <= {name for name, _ in frames["expert"]}
     counts = [len(frames[source]) for source in ("expert", "propagated", "pseudo")]
-    told = "wrote {} expert's, {} propagated and {} pseudo-labelled frames".format(*counts)
+    told = "exported: {} expert's, {} propagated and {} pseudo-labelled frames".format(*counts)
     assert told in " ".join(capsys.readouterr().out.split())
     reasons = {row["reason"] for row in lineage if row["source"] == "propagated"}
     assert reasons == {"carried from the expert's frames by registration"}
