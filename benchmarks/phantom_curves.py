@@ -129,7 +129,7 @@ def judged(
     fitted = CurveClassifier(finished.scheme).fit(lessons)
     scores = [quality.score for quality in fitted.predict([one.prediction for one in tested])]
     is_good = [bool(one.is_good) for one in tested]
-    rho = float(spearmanr(scores, dice).statistic)
+    rho = float(spearmanr(scores, dice, nan_policy="omit").statistic)
     return Judged(teacher, len(lessons), float(roc_auc_score(is_good, scores)), rho)
 
 
