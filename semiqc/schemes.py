@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.doors.json_file import whole_number
 from semiqc.doors.regular import in_short
 from semiqc.doors.yaml_file import read_yaml
 
@@ -157,7 +158,7 @@ class LabelScheme:
             structures=tuple(
                 Structure(
                     s["name"],
-                    tuple(int(v) for v in s["values"]),
+                    tuple(whole_number(v) for v in s["values"]),
                     Measure(s["measure"]) if s.get("measure") else None,
                 )
                 for s in stored["structures"]

@@ -72,7 +72,7 @@ def of_a_folder(tmp_path):
     settings = (run / "settings.yaml").read_text()
     source = data / "studies.csv"
     (run / "settings.yaml").write_text(settings.replace("data: store.h5", f"data: {source}"))
-    (run / "results" / FILES).write_text(json.dumps(_files_of(source, run)))
+    (run / "results" / FILES).write_text(json.dumps(_files_of(source, run, Silent())))
     return run, data
 
 
@@ -112,7 +112,7 @@ def test_a_run_within_its_data_is_no_part_of_it(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "b.nii").write_text("b")
 
-    assert set(_files_of(tmp_path, tmp_path / "run")) == {str(tmp_path / "a.nii")}
+    assert set(_files_of(tmp_path, tmp_path / "run", Silent())) == {str(tmp_path / "a.nii")}
 
 
 def test_what_was_imported_is_noted_with_the_results(tmp_path):

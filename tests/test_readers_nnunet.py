@@ -45,6 +45,14 @@ def test_channels_become_modalities_and_the_ignore_label_unlabelled(tmp_path):
     assert find(folder).modalities == ("T1", "FLAIR")
 
 
+@pytest.mark.parametrize("value", [True, 1.5, None])
+def test_a_label_value_that_is_no_whole_number_is_refused(tmp_path, value):
+    labels = {"background": 0, "edema": value, "core": 2}
+
+    with pytest.raises(ValueError, match=f"dataset.json: .*whole number, got {value}"):
+        find(dataset(tmp_path, {**V2, "labels": labels}))
+
+
 def test_images_without_labels_are_of_the_test_split(tmp_path):
     study = entries(dataset(tmp_path))["BRATS_01T"].read(True)
 

@@ -108,6 +108,14 @@ def test_grades_are_kept_by_slice_and_structure(client):
     assert grade == {"frame": 0, "slice": 1, "structure": "LV", "grade": 3}
 
 
+@pytest.mark.parametrize("wrong", ["frame", "slice", "grade"])
+def test_a_grade_of_true_is_not_one(client, wrong):
+    sent = {"reader": "ann", "item": 1, "frame": 0, "slice": 1, "structure": "LV", "grade": 3}
+
+    assert client.post("grade", json=sent | {wrong: True}).status_code == 400
+    assert client.get("study/1/grades").json()["grades"] == []
+
+
 def test_a_blind_reader_cannot_ask_for_estimates(client, tmp_path):
     seeing = client_of(desk(tmp_path / "seeing", "a", blind=False))
 
@@ -124,7 +132,9 @@ def test_a_blind_reader_cannot_ask_for_estimates(client, tmp_path):
         {"item": 17},
         {"item": "../../etc/passwd"},
         {"item": -1},
+        {"item": True},
         {"showing": 3},
+        {"showing": True},
         {"reasons": ["<b>"]},
         {"reasons": "leaks out"},
         {"note": 3},

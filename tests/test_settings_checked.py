@@ -42,6 +42,11 @@ from semiqc.work.arguments import checked_arguments, parameters_of
         ("phantom.profiles=[none]", "phantom.profiles"),
         ("scenarios=[]", "scenarios: none"),
         ("scenarios=[few, few]", "scenarios: some are given twice"),
+        ("gate.k=true", r"gate\.k: must be a number, got True"),
+        ("seeds=[yes]", r"seeds: must be a number, got True"),
+        ("training.augmentation.scale=[true, 1]", r"augmentation\.scale must be a number"),
+        ("importing.labels={true: 1}", r"importing\.labels: must be a number, got True"),
+        ("qc.arguments={cnn: {steps: on}}", r"cnn\.steps: must be a number, got True$"),
         ("name=2024-13-45", None),
     ],
 )
@@ -91,6 +96,7 @@ def test_what_settings_name_is_looked_at_before_work(tmp_path, monkeypatch, chan
         ({"folds": 1}, "folds must be at least 2"),
         ({"calibrate": -1}, "calibrate must not be negative"),
         ({"changes": ("cnn.learning_rate=.nan",)}, "finite"),
+        ({"calibrate": True}, "calibrate must be a number, got True"),
     ],
 )
 def test_a_suite_that_cannot_be_made_is_refused(given, message):
@@ -121,7 +127,7 @@ def test_the_numbers_of_all_sections_are_found():
     assert {"seeds.*", "training.steps", "training.augmentation.scale"} <= set(OWN)
 
 
-@pytest.mark.parametrize("value", ["9" * 40, "-" + "9" * 40])
+@pytest.mark.parametrize("value", ["9" * 40, "-" + "9" * 40, "true"])
 def test_no_number_of_settings_is_without_bounds(value):
     taken = []
     for path in OWN:
@@ -136,7 +142,7 @@ def test_no_number_of_settings_is_without_bounds(value):
     assert taken == []
 
 
-@pytest.mark.parametrize("value", [10**40, -(10**40)])
+@pytest.mark.parametrize("value", [10**40, -(10**40), True])
 @pytest.mark.parametrize(
     "kind", [*ESTIMATORS.values(), *SOURCES.values(), *METHODS.values()], ids=lambda k: k.__name__
 )

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from qc.base import Graded
+from semiqc.doors.json_file import whole_number
 from semiqc.images.resampling import acquired_mm
 from semiqc.schemes import BACKGROUND
 from semiqc.study import Prediction, Study
@@ -120,13 +121,13 @@ class TrainingDomain:
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """From what ``dataclasses.asdict`` gave, through JSON."""
         return cls(
-            modalities=int(stored["modalities"]),
+            modalities=whole_number(stored["modalities"]),
             spacing_mm=float(stored["spacing_mm"]),
             slice_mm=_range(stored["slice_mm"]),
             brightness=_range(stored["brightness"]),
             names=tuple(str(name) for name in stored["names"]),
-            segmentations=int(stored["segmentations"]),
-            sources={str(name): int(count) for name, count in stored["sources"].items()},
+            segmentations=whole_number(stored["segmentations"]),
+            sources={str(name): whole_number(count) for name, count in stored["sources"].items()},
             acquired_mm=_range(acquired) if (acquired := stored.get("acquired_mm")) else None,
             subjects=tuple(str(subject) for subject in stored.get("subjects", ())),
             weighing=tuple(str(name) for name in stored.get("weighing", ())),

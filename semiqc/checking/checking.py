@@ -8,6 +8,7 @@ from pathlib import Path
 from semiqc.checking.drafting import Draft, draft, settings_text
 from semiqc.checking.plain import draft_manifest
 from semiqc.checking.survey import Survey, survey
+from semiqc.exchange.import_report import missing_classes, odd_splits
 from semiqc.exchange.readers.nifti import Meaning
 from semiqc.exchange.readers.registry import READERS, layout_of
 from semiqc.files.atomic import write_text
@@ -107,12 +108,14 @@ def _check_free(source: Path, output: Path, overwrite: bool) -> None:
 
 
 def _splits(found: Survey) -> list[str]:
-    """Says of subjects on several sides of the data's own split."""
+    """Says of subjects on several sides of the data's own split, and of names of its sides."""
     splits: dict[str, set[str]] = defaultdict(set)
     for one in found.studies:
         splits[one.subject].add(one.split)
     leaks = [s for s, of in splits.items() if len(of - {""}) > 1]
-    return [f"leak: {s} is in {' and '.join(sorted(splits[s] - {''}))}" for s in sorted(leaks)]
+    odd = odd_splits({one.name: one.split for one in found.studies})
+    sides = {subject: " and ".join(sorted(splits[subject] - {""})) for subject in sorted(leaks)}
+    return [*odd, *(f"leak: {subject} is in {of}" for subject, of in sides.items())]
 
 
 def _classes(found: Survey) -> list[str]:
@@ -121,9 +124,11 @@ def _classes(found: Survey) -> list[str]:
     notes = []
     if len({one.subject for one in labelled}) < FEWEST_LABELLED:
         notes.append(f"a run needs {FEWEST_LABELLED} labelled subjects: to train and to test on")
+    drawn = {v for one in labelled for v, ml in enumerate(one.volumes_ml) if ml}
+    notes += missing_classes(found.scheme, drawn, len(labelled))
     for value, name in enumerate(found.scheme.classes[1:], start=1):
         lacking = [one.name for one in labelled if not one.volumes_ml[value]]
-        if lacking:
+        if 0 < len(lacking) < len(labelled):
             named = ", ".join(lacking[:3])
             notes.append(f"no label {value} ({name}) in {len(lacking)} studies, such as {named}")
     return notes

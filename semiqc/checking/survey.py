@@ -139,8 +139,6 @@ def _oddities(raw: RawStudy) -> list[str]:
         odd.append(UNKNOWN_MM)
     if raw.image.shape[2] < THIN:
         odd.append(f"fewer than {THIN} slices")
-    if (raw.labels >= 0).any() and not (raw.labels > 0).any():
-        odd.append("labels that are background everywhere")
     return odd
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ LONGEST_CELL = 2**15
 
 REST = ""
 """Column of what a line holds beyond the header."""
+
+_MARK = re.compile(r"""\s*"?sep=([,;|\t])"?""", re.IGNORECASE)
+"""First line by which a spreadsheet is told what parts cells."""
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """With which a cell begins that a spreadsheet computes."""
@@ -53,7 +57,7 @@ def read_table(path: Path, *, most: int = LONGEST_TEXT, called: str = "") -> Csv
     """A table in UTF-8 or, with a byte order mark, UTF-16; cells parted by commas.
 
     A spreadsheet where commas part decimals writes semicolons, and Unicode text has tabs: what
-    parts the header parts all lines.
+    parts the header parts all lines. A first line such as ``sep=;`` says it, and is no header.
 
     Raises:
         UnusableError: If it cannot be read, two columns share a name, or a cell is far too long.
@@ -61,14 +65,17 @@ def read_table(path: Path, *, most: int = LONGEST_TEXT, called: str = "") -> Csv
     called = called or str(path)
     text = read_text(path, most=most, called=called)
     head = text.lstrip("\r\n").split("\n", 1)[0]
-    delimiter = next((mark for mark in ",;\t" if mark in head), ",")
+    told = _MARK.match(head)
+    delimiter = told[1] if told else next((mark for mark in ",;\t" if mark in head), ",")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     header: list[str] | None = None
     rows, lines = [], []
     try:
         for cells in reader:
             _check_cells(cells, called, reader.line_num)
-            if header is None and any(cells):
+            if told and any(cells):
+                told = None
+            elif header is None and any(cells):
                 header = _header(cells, called)
             elif any(cells) and header is not None:
                 rows.append(_row(header, cells))

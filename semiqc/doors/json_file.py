@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from semiqc.doors.regular import UnusableError, refusing
+from semiqc.doors.regular import UnusableError, in_short, refusing
 from semiqc.doors.text import read_text
 
 LONGEST_JSON = 2**28
@@ -44,3 +44,16 @@ def read_object(path: Path, *, most: int = LONGEST_JSON, called: str = "") -> di
     if not isinstance(found, dict):
         raise UnusableError(f"{called}: expected a JSON object, found {type(found).__name__}")
     return found
+
+
+def whole_number(value: object) -> int:
+    """A whole number in JSON or YAML, which may stand there as a text or with a point.
+
+    Raises:
+        ValueError: If it is anything else, also true or false, or has a fraction.
+    """
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        number = int(value)
+        if not isinstance(value, float) or number == value:
+            return number
+    raise ValueError(f"expected a whole number, got {in_short(repr(value), 40)}")

@@ -1,15 +1,21 @@
 """What an import tells: the studies that came in, what was left out, and what is odd."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from semiqc.images.notes import summed_up
 from semiqc.images.raw import Refusal
+from semiqc.schemes import LabelScheme
 from semiqc.study import Study
+from semiqc.work.arguments import unknown
 
 NAMED = 3
 """Studies and reasons that a message lists."""
+
+SPLITS = ("train", "training", "val", "validation", "valid", "dev", "test", "testing")
+"""Usual names of the parts of a data set's own split."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,30 @@ def split_notes(imported: Sequence[Imported]) -> list[str]:
         f"the data's own split has {len(on_both)} subjects on several sides, such as {on_both[0]}"
         f" in {' and '.join(sorted(splits[on_both[0]]))}"
     ]
+
+
+def odd_splits(splits: Mapping[str, str]) -> tuple[str, ...]:
+    """Says of names of a split that are none of the usual ones, and may be misspelt.
+
+    Args:
+        splits: Of each study, as the data set has it; empty where it has none.
+    """
+    odd = {n: split for n, split in splits.items() if split and split.casefold() not in SPLITS}
+    return summed_up((n, [f"split: {unknown(split, SPLITS)}"]) for n, split in odd.items())
+
+
+def missing_classes(scheme: LabelScheme, drawn: Container[int], labelled: int) -> list[str]:
+    """Says of classes that no labelled study has.
+
+    Args:
+        scheme: Of the labels.
+        drawn: Label values that some study has.
+        labelled: Number of studies with a label.
+    """
+    missing = [f"{v} ({c})" for v, c in enumerate(scheme.classes) if v and v not in drawn]
+    if not labelled or not missing:
+        return []
+    return [f"none of {labelled} labelled studies has label {', '.join(missing)}"]
 
 
 def why_nothing(source: Path, left_out: Sequence[Refusal]) -> str:

@@ -10,6 +10,8 @@ from semiqc.exchange.duplicates import Pixels, without_namesakes
 from semiqc.exchange.import_report import (
     Imported,
     ImportReport,
+    missing_classes,
+    odd_splits,
     row_of,
     split_notes,
     why_nothing,
@@ -66,7 +68,8 @@ def import_data(
     assigned = find_subjects([entry.name for entry in entries], subjects)
     readable, spacing = _with_spacing(entries, left_out, spacing)
     with writer as store:
-        intake = _Intake(store, spacing, assigned, left_out, Origin.of(source, listing))
+        origin = Origin.of(source, listing)
+        intake = _Intake(store, listing.scheme, spacing, assigned, left_out, origin)
         intake.take_all(source, readable, on_progress)
     return intake.report()
 
@@ -76,6 +79,7 @@ class _Intake:
 
     Args:
         store: To write to.
+        scheme: Of the labels.
         spacing: In plane, in mm.
         subjects: Tells whom each study is of.
         left_out: What was left out already; it is added to.
@@ -85,12 +89,14 @@ class _Intake:
     def __init__(
         self,
         store: StoreWriter,
+        scheme: LabelScheme,
         spacing: float,
         subjects: Subjects,
         left_out: list[Refusal],
         origin: Origin,
     ) -> None:
         self.store = store
+        self.scheme = scheme
         self.origin = origin
         self.spacing = spacing
         self.subjects = subjects
@@ -98,6 +104,7 @@ class _Intake:
         self.imported: list[Imported] = []
         self._noted: list[tuple[str, tuple[str, ...]]] = []
         self._pixels = Pixels()
+        self._drawn: set[int] = set()
 
     def take_all(self, source: Path, entries: Sequence[Entry], on_progress: Progress) -> None:
         """Take one study after the other; those that cannot be used are left out.
@@ -129,12 +136,18 @@ class _Intake:
         row = row_of(study)
         self.imported.append(row)
         self._noted.append((study.name, study.notes))
+        unseen = set(range(len(self.scheme.classes))) - self._drawn
+        self._drawn |= {value for value in unseen if (raw.labels == value).any()}
 
     def report(self) -> ImportReport:
         """All that became of the studies."""
         notes = [
             *self.subjects.notes({row.name: row.subject for row in self.imported}),
             *split_notes(self.imported),
+            *odd_splits({row.name: row.split for row in self.imported}),
+            *missing_classes(
+                self.scheme, self._drawn, sum(bool(row.labelled_frames) for row in self.imported)
+            ),
             *summed_up(self._noted),
         ]
         return ImportReport(tuple(self.imported), tuple(self.left_out), tuple(notes))

@@ -13,6 +13,7 @@ import numpy as np
 
 from semiqc.exchange.importing import import_data, read_scheme
 from semiqc.exchange.readers.manifest import named_files
+from semiqc.exchange.readers.registry import check_layout
 from semiqc.experiment.sections import FramesSettings, ImportSettings
 from semiqc.experiment.settings import Settings
 from semiqc.files.atomic import write_text
@@ -114,7 +115,8 @@ def _imported(settings: Settings, folder: RunFolder, monitor: Monitor) -> Data:
     if source is None:
         raise ValueError("data: names nothing to import")
     scheme = read_scheme(importing.scheme) if importing.scheme else None
-    files = _files_of(source, settings.output)
+    check_layout(source, importing.layout)
+    files = _files_of(source, settings.output, monitor)
     depends = {
         "importing": _written(importing),
         "scheme": scheme.to_json() if scheme else None,
@@ -142,13 +144,18 @@ def _imported(settings: Settings, folder: RunFolder, monitor: Monitor) -> Data:
     return Data(Store(stage.folder / STORE), tuple(lines), files=files)
 
 
-def _files_of(source: Path, output: Path) -> dict[str, str]:
+def _files_of(source: Path, output: Path, monitor: Monitor) -> dict[str, str]:
     """SHA-256 by path of each file in a folder, or named by a manifest; those of the run not."""
     named = named_files(source) if source.is_file() else [source]
     found = [file for one in named for file in ([one] if one.is_file() else files_within(one))]
     run = output.absolute()
-    others = (path for path in found if not path.absolute().is_relative_to(run))
-    return {str(path): sha256_of(path) for path in others}
+    others = [path for path in found if not path.absolute().is_relative_to(run)]
+    sums = {}
+    with monitor.progress("look at the files", len(others)) as tick:
+        for done, path in enumerate(others, start=1):
+            sums[str(path)] = sha256_of(path)
+            tick(done, {})
+    return sums
 
 
 def _written(importing: ImportSettings) -> dict[str, Any]:

@@ -115,8 +115,7 @@ def entries_of(folder: Path) -> dict[str, dict[str, Any]]:
         stored = read_object(path)
         files: dict[str, dict[str, Any]] = stored["files"]
         is_sound = stored["version"] == VERSION and all(
-            isinstance(one["sha256"], str) and isinstance(one["size"], int)
-            for one in files.values()
+            isinstance(one["sha256"], str) and type(one["size"]) is int for one in files.values()
         )
     except (UnusableError, KeyError, TypeError, AttributeError) as error:
         missing = not path.exists()

@@ -7,6 +7,7 @@ people, so that who reads a note has reason to look.
 from collections.abc import Iterator
 
 from semiqc.images.raw import RawStudy
+from semiqc.schemes import BACKGROUND
 
 PIXEL_MM = (0.1, 8.0)
 """In plane; microscopes are below, gamma cameras above."""
@@ -42,6 +43,7 @@ def oddities(raw: RawStudy) -> Iterator[str]:
         yield f"pixels of {y:.3g} x {x:.3g} mm are far from square"
     if depth > 1 and not SLICE_MM[0] <= z <= SLICE_MM[1]:
         yield f"slices {z:.3g} mm apart; is the spacing in mm?"
+    yield from _odd_labels(raw)
     yield from _odd_size((z * depth, y * height, x * width), (depth, height, width))
 
 
@@ -56,3 +58,11 @@ def _odd_size(mm: tuple[float, float, float], shape: tuple[int, int, int]) -> It
         yield (
             f"{depth} slices of {height} x {width} pixels; do its slices lie along another axis?"
         )
+
+
+def _odd_labels(raw: RawStudy) -> Iterator[str]:
+    """Structures that somebody drew where there is nothing to be seen."""
+    drawn = [t for t, labels in enumerate(raw.labels) if (labels > BACKGROUND).any()]
+    flat = [t for t in drawn if all(frame.min() == frame.max() for frame in raw.image[:, t])]
+    if flat:
+        yield "a labelled frame whose image is the same everywhere; are labels beside their image?"

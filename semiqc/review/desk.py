@@ -160,9 +160,9 @@ class Desk:
         item = self._item(sent.get("item"))
         frame, number, grade = sent.get("frame"), sent.get("slice"), sent.get("grade")
         structure = _text(sent.get("structure"), "structure", LONGEST_NAME)
-        if not isinstance(frame, int) or not isinstance(number, int) or min(frame, number) < 0:
+        if type(frame) is not int or type(number) is not int or min(frame, number) < 0:
             raise RefusedError("frame and slice must be counted from 0")
-        if not isinstance(grade, int) or grade not in GRADES:
+        if type(grade) is not int or grade not in GRADES:
             raise RefusedError("grade must be 1, 2 or 3, or 0 to take one back")
         reader = _name(sent.get("reader"))
         self.records.grade(
@@ -171,13 +171,13 @@ class Desk:
         return {}
 
     def _item(self, number: object) -> Item:
-        if not isinstance(number, int) or not 0 <= number < len(self.items):
+        if type(number) is not int or not 0 <= number < len(self.items):
             raise RefusedError(f"no study of that number among {len(self.items)}")
         return self.items[number]
 
     def _sent_place(self, sent: Mapping[str, Any]) -> Place:
         item, showing = self._item(sent.get("item")), sent.get("showing")
-        if showing not in (1, 2):
+        if type(showing) is not int or showing not in (1, 2):
             raise RefusedError("showing must be 1 or 2")
         return Place(item.study, item.of, int(showing))
 

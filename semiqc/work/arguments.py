@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from semiqc.doors.regular import in_short
+from semiqc.work.booleans import no_booleans
 from semiqc.work.descriptions import descriptions
 
 GIVEN = ("self", "scheme", "modalities", "seed")
@@ -68,7 +69,10 @@ def checked_arguments(
         where = ".".join(str(part) for part in first["loc"])
         given = first["input"]
         shown = in_short(repr(given) if isinstance(given, str) else given, LONGEST_NAME)
-        raise ValueError(f"{where}: {first['msg'].lower()}, got {shown}") from None
+        message = str(first["msg"])
+        said = message.removeprefix("Value error, ")
+        wrong = said if said != message else f"{message.lower()}, got {shown}"
+        raise ValueError(f"{where}: {wrong}") from None
     return {name: getattr(checked, name) for name in checked.model_fields_set}
 
 
@@ -89,5 +93,7 @@ def _model(kind: Callable[..., Any], of_run: tuple[str, ...]) -> type[BaseModel]
         if name not in of_run
     }
     config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
-    model: type[BaseModel] = create_model("Arguments", __config__=config, **fields)
+    model: type[BaseModel] = create_model(
+        "Arguments", __config__=config, __validators__={"no_booleans": no_booleans}, **fields
+    )
     return model

@@ -56,6 +56,8 @@ def check_bounds(one: object) -> None:
         value = getattr(one, name)
         if value is None:
             continue
+        if isinstance(value, bool):
+            raise ValueError(f"{name} must be a number, got {value}")
         above = low is None or (value > low.gt if isinstance(low, Gt) else value >= low.ge)
         below = high is None or (value < high.lt if isinstance(high, Lt) else value <= high.le)
         if not (above and below):

@@ -9,6 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from semiqc.work.arguments import unknown
+from semiqc.work.booleans import no_booleans
 
 STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 """Unknown keys are refused, and so are numbers that are none."""
@@ -18,6 +19,8 @@ class Section(BaseModel):
     """A part of the settings; unknown keys are refused."""
 
     model_config = ConfigDict(**STRICT, frozen=True)
+
+    _no_booleans = no_booleans
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semiqc.images.axes import axes_of
+from semiqc.images.notes import OF_FILE
 from semiqc.images.raw import RawStudy, UnusableError
 from semiqc.nifti.files import difference, read_header, read_voxels
 from semiqc.nifti.headers import Header
@@ -28,6 +29,10 @@ NEARLY = 1e-3
 ROUNDED = "label values that are nearly integers are rounded"
 LISTED = 8
 """Unknown label values that a message lists."""
+
+
+BLANK = "a file of labels is background everywhere and shows no structure"
+"""Note of a study that it is of."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,8 @@ class LabelValues:
         labels = np.empty(voxels.shape, np.int8)
         for value in found:
             labels[voxels == value] = meaning[round(value)]
+        if found and max(meaning[round(value)] for value in found) == BACKGROUND:
+            notes.append(f"{BLANK}{OF_FILE}{file})")
         return labels
 
     @staticmethod

@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from semiqc.doors.json_file import read_json
+from semiqc.doors.json_file import read_json, whole_number
 from semiqc.exchange.readers.listing import listing_of
 from semiqc.exchange.readers.nifti import (
     LabelValues,
@@ -216,9 +216,11 @@ def _understood(path: Path) -> tuple[tuple[str, ...], str, dict[str, tuple[int, 
 def _labels(content: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """Values of each label or region by name."""
     if all(str(key).isdecimal() for key in content):
-        return {str(name): (int(value),) for value, name in content.items()}
+        return {str(name): (whole_number(value),) for value, name in content.items()}
     return {
-        str(name): tuple(int(v) for v in (values if isinstance(values, list) else [values]))
+        str(name): tuple(
+            whole_number(v) for v in (values if isinstance(values, list) else [values])
+        )
         for name, values in content.items()
     }
 

@@ -23,7 +23,7 @@ from semiqc.exchange.readers import (
 )
 from semiqc.exchange.readers.formats import DICOM, HDF5, NIFTI, unread
 from semiqc.exchange.readers.nifti import Meaning, checked_meaning
-from semiqc.files.walking import children
+from semiqc.files.walking import children, say_if_large
 from semiqc.images.raw import Listing
 from semiqc.schemes import LabelScheme
 
@@ -124,6 +124,15 @@ def find_images(source: Path, layout: str, scheme: LabelScheme, modalities: int)
     return other if len(other.entries) > len(plain.entries) else plain
 
 
+def check_layout(source: Path, layout: str) -> None:
+    """Make sure that a source is of a layout, before any of its files is read.
+
+    Raises:
+        ValueError: If it is not there, or not of the layout, or of none that is known.
+    """
+    _reader(whole(source), layout)
+
+
 def whole(source: Path) -> Path:
     """The path with all its folders, which may name the split; a link keeps its own name.
 
@@ -132,6 +141,8 @@ def whole(source: Path) -> Path:
     """
     if not source.exists():
         raise ValueError(f"{source}: no such file or folder")
+    if source.is_dir():
+        say_if_large(source)
     return Path(os.path.abspath(source))
 
 

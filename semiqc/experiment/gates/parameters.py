@@ -11,6 +11,7 @@ from qc.gates import GATES, Gate
 from qc.grains.base import Grain
 from qc.grains.registry import GRAINS
 from semiqc.work.arguments import Parameter, parameters_of
+from semiqc.work.booleans import no_booleans
 
 Kind = type[Gate] | type[Grain] | type[Repair]
 
@@ -49,6 +50,9 @@ def _model(*registries: tuple[tuple[str, Kind], ...]) -> type[BaseModel]:
         for key, one in found.items()
     }
     model: type[BaseModel] = create_model(
-        "GateArguments", __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **fields
+        "GateArguments",
+        __config__=ConfigDict(extra="forbid", allow_inf_nan=False),
+        __validators__={"no_booleans": no_booleans},
+        **fields,
     )
     return model

@@ -91,7 +91,7 @@ def _is_spacing(value: object) -> bool:
     return (
         isinstance(value, list)
         and len(value) == 3
-        and all(isinstance(mm, int | float) and 0 < mm < float("inf") for mm in value)
+        and all(type(mm) in (int, float) and 0 < mm < float("inf") for mm in value)
     )
 
 
