@@ -8,6 +8,7 @@ from semiqc.cli.output import (
     console,
     manner,
     next_command,
+    note,
     print_left_out,
     print_report_table,
     print_table,
@@ -42,11 +43,14 @@ def print_plan(settings: "Settings") -> None:
     Raises:
         ValueError: If the run could not begin.
     """
+    from semiqc.experiment.enough import foreseen
     from semiqc.experiment.estimating import estimate_run, extent_of_settings
     from semiqc.experiment.ready import check_ready
     from semiqc.work.plan import duration
 
     check_ready(settings)
+    for line in foreseen(settings):
+        note(line)
     extent = extent_of_settings(settings)
     if extent is None:
         raise ValueError(

@@ -68,8 +68,7 @@ def import_data(
     assigned = find_subjects([entry.name for entry in entries], subjects)
     readable, spacing = _with_spacing(entries, left_out, spacing)
     with writer as store:
-        origin = Origin.of(source, listing)
-        intake = _Intake(store, listing.scheme, spacing, assigned, left_out, origin)
+        intake = _Intake(store, spacing, assigned, left_out, Origin.of(source, listing))
         intake.take_all(source, readable, on_progress)
     return intake.report()
 
@@ -79,7 +78,6 @@ class _Intake:
 
     Args:
         store: To write to.
-        scheme: Of the labels.
         spacing: In plane, in mm.
         subjects: Tells whom each study is of.
         left_out: What was left out already; it is added to.
@@ -89,14 +87,12 @@ class _Intake:
     def __init__(
         self,
         store: StoreWriter,
-        scheme: LabelScheme,
         spacing: float,
         subjects: Subjects,
         left_out: list[Refusal],
         origin: Origin,
     ) -> None:
         self.store = store
-        self.scheme = scheme
         self.origin = origin
         self.spacing = spacing
         self.subjects = subjects
@@ -136,7 +132,7 @@ class _Intake:
         row = row_of(study)
         self.imported.append(row)
         self._noted.append((study.name, study.notes))
-        unseen = set(range(len(self.scheme.classes))) - self._drawn
+        unseen = set(range(len(self.store.scheme.classes))) - self._drawn
         self._drawn |= {value for value in unseen if (raw.labels == value).any()}
 
     def report(self) -> ImportReport:
@@ -146,7 +142,9 @@ class _Intake:
             *split_notes(self.imported),
             *odd_splits({row.name: row.split for row in self.imported}),
             *missing_classes(
-                self.scheme, self._drawn, sum(bool(row.labelled_frames) for row in self.imported)
+                self.store.scheme,
+                self._drawn,
+                sum(bool(row.labelled_frames) for row in self.imported),
             ),
             *summed_up(self._noted),
         ]

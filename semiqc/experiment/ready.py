@@ -8,6 +8,7 @@ from segmenters.device import device_here
 from segmenters.training import STARTS
 from semiqc.doors.csv_table import read_table
 from semiqc.doors.regular import check_regular
+from semiqc.experiment.enough import check_phantoms
 from semiqc.experiment.given_suite import given_suite
 from semiqc.experiment.settings import Settings
 from semiqc.files.atomic import require_folder
@@ -36,6 +37,7 @@ def check_ready(settings: Settings) -> Suite | None:
             f"split.unlabelled: with 0 the split leaves no study as unlabelled, as scenario"
             f" {needy[0]} needs"
         )
+    check_phantoms(settings)
     if settings.data is not None and not settings.data.exists():
         raise ValueError(f"data: {settings.data}: no such file or folder")
     if settings.labels is not None and not settings.labels.is_dir():

@@ -6,6 +6,7 @@ from qc.suites.suite import Suite
 from semiqc import together
 from semiqc.experiment.card import card_of_run
 from semiqc.experiment.cohort import Cohort
+from semiqc.experiment.enough import check_enough
 from semiqc.experiment.estimating import expected_steps, extent_of
 from semiqc.experiment.fan_out import Side, fan_out
 from semiqc.experiment.finished import Finished, build_pages
@@ -52,6 +53,8 @@ def _lead(settings: Settings, monitor: Monitor, side: Side | None) -> Path:
     with claim(settings.output, settings.model_dump(mode="json")):
         folder = RunFolder(settings.output, monitor.stage, monitor.note)
         cohort = Cohort.of(settings, folder, monitor)
+        for line in check_enough(settings, cohort.split):
+            monitor.note(line)
         judge = _fitting(suite, settings, cohort)
         monitor.plan(expected_steps(settings, extent_of(cohort.split, cohort.data.store)))
         if together.world() > 1:

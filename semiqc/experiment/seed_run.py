@@ -60,13 +60,8 @@ class SeedRun:
         self._is_fitted = False
 
     def work(self) -> None:
-        """Train, judge and evaluate every scenario of the settings.
-
-        Raises:
-            ValueError: If a scenario needs unlabelled studies and the split has none.
-        """
+        """Train, judge and evaluate every scenario of the settings."""
         first = self._train_first()
-        self._require_candidates()
         if self._is_gated:
             self._fit_estimators()
             candidates = self._candidates(first)
@@ -81,7 +76,6 @@ class SeedRun:
 
     def prepare(self) -> None:
         """Make the stages that ``work`` needs, in whatever order; see ``semiqc.work.sharing``."""
-        self._require_candidates()
         tasks = [partial(self._prepare, name) for name in self.settings.compared()]
         if self._is_gated:
             tasks.insert(0, partial(self._fit_estimators))
@@ -107,12 +101,6 @@ class SeedRun:
     @property
     def _is_gated(self) -> bool:
         return any(one.gate != "none" for one in self.settings.compared().values())
-
-    def _require_candidates(self) -> None:
-        scenarios = self.settings.compared()
-        needy = [name for name, one in scenarios.items() if one.needs_unlabelled]
-        if needy and not self.studies.candidates:
-            raise ValueError(f"scenario {needy[0]}: the split leaves no study as unlabelled")
 
     def _candidates(self, first: TrainedEnsemble) -> list[Prediction]:
         """The unlabelled studies, as the first segmenter sees them."""
