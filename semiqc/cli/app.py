@@ -27,7 +27,7 @@ from semiqc.cli import (
     tune,
     verify,
 )
-from semiqc.cli.mistakes import can_be_mended, in_one_line, is_help
+from semiqc.cli.mistakes import can_be_mended, in_one_line, is_help, refuse_empty
 from semiqc.cli.output import console, manner, speak
 from semiqc.cli.spoken import spoken
 from semiqc.work.waiting import WaitingError
@@ -99,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
     speak()
     try:
+        refuse_empty(sys.argv[1:] if arguments is None else arguments)
         code = int(app(args=arguments, standalone_mode=False) or 0)
         if manner.is_json:
             print(manner.document.to_json(), flush=True)

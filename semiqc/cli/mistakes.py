@@ -4,6 +4,7 @@ The first kind ends in one line and exit code 2, every other in a traceback.
 """
 
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 from semiqc.doors.regular import in_short
@@ -26,6 +27,18 @@ def can_be_mended(error: Exception) -> bool:
     ours = Path(__file__).resolve().parents[2]
     is_ours = any(raised_in.is_relative_to(ours / package) for package in PACKAGES)
     return isinstance(error, ValueError | FloatingPointError) and is_ours
+
+
+def refuse_empty(words: Sequence[str]) -> None:
+    """Refuse a word without a letter: as a path it would be the working folder.
+
+    Raises:
+        ValueError: With the word before it.
+    """
+    for number, word in enumerate(words):
+        if not word.strip():
+            before = f" after {in_short(words[number - 1], 60)}" if number else ""
+            raise ValueError(f"an empty argument{before}; is a variable of the shell not set?")
 
 
 def is_help(error: Exception) -> bool:

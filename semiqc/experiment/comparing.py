@@ -7,7 +7,7 @@ from typing import Any
 
 from semiqc.experiment.finished import Finished
 from semiqc.experiment.settings import Settings
-from semiqc.files.atomic import require_folder
+from semiqc.files.atomic import require_empty
 from semiqc.pages.table import Table
 from semiqc.report.compared import ComparedRun, build_comparison
 
@@ -33,9 +33,7 @@ def compare_runs(runs: Sequence[Path], output: Path) -> list[Table]:
     for run, folder in zip(runs, folders, strict=True):
         if folders.count(folder) > 1:
             raise ValueError(f"{run}: given twice; name each run once")
-    require_folder(output)
-    if output.exists() and any(output.iterdir()):
-        raise FileExistsError(f"{output}: not empty; name another folder")
+    require_empty(output)
     tables = build_comparison(_read(runs), output / PAGE)
     for table in tables:
         table.write(output / "tables")

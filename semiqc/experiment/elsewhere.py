@@ -12,7 +12,7 @@ from semiqc.experiment.label_names import Matched, match_labels
 from semiqc.experiment.learned import load_segmenter
 from semiqc.experiment.overlays import overlays
 from semiqc.experiment.predicting import suited
-from semiqc.files.atomic import require_folder
+from semiqc.files.atomic import require_empty
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import ClinicalRow, OverlapRow, SplitRow, read_rows, write_rows
 from semiqc.images.notes import summed_up
@@ -63,9 +63,7 @@ def evaluate_elsewhere(run: Path, store: Path, output: Path, monitor: Monitor) -
             knows, or no subject but those that took part in it.
     """
     finished = Finished.read(run)
-    require_folder(output)
-    if output.exists() and any(output.iterdir()):
-        raise FileExistsError(f"{output}: not empty; name another folder")
+    require_empty(output)
     found = _Evaluation(finished, Store(store), monitor)
     found.choose()
     found.evaluate()

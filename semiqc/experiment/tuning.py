@@ -46,6 +46,12 @@ CURVES = "curves.png"
 RUN = "run"
 """Where the best settings run: relative to their file, so in the folder of the search."""
 
+NO_VALIDATION = (
+    "tuning needs validation studies with a label: set split.validation, or the role 'validation'"
+    " in split.file"
+)
+"""Why a search cannot begin."""
+
 BEST = "#0077bb"
 
 
@@ -88,6 +94,8 @@ def tune(asked: Tuning, monitor: Monitor) -> Searched:
     if not dimensions:
         raise ValueError("nothing to search over; say --over KEY=log(LOW,HIGH)")
     base = with_whole_paths(asked.settings())
+    if not (base.split.validation or base.split.file):
+        raise ValueError(NO_VALIDATION)
     with claim(asked.output / WORK, base.model_dump(mode="json")):
         objective = _Objective.of(asked, [one.key for one in dimensions], monitor)
         cohort = objective.checked(base)
@@ -144,10 +152,7 @@ class _Objective:
         """
         cohort = Cohort.of(settings, self.folder, self.monitor)
         if not any(one.labelled_frames for one in self._studies(settings, cohort).validation):
-            raise ValueError(
-                "tuning needs validation studies with a label: set split.validation, or the role"
-                " 'validation' in split.file"
-            )
+            raise ValueError(NO_VALIDATION)
         return cohort
 
     def _studies(self, settings: Settings, cohort: Cohort) -> SplitStudies:

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from qc.graded.writer import FORMAT as GRADED
 from qc.suites.suite import SUITE
+from semiqc.doors.hdf5_file import reading_hdf5
 from semiqc.doors.json_file import read_object
 from semiqc.doors.regular import UnusableError
 from semiqc.files.checksums import MANIFEST, Damage, DamagedError, damages, entries_of
@@ -55,14 +57,25 @@ def _is_suite(folder: Path) -> bool:
 
 
 def _verify_file(path: Path) -> Verified:
-    """A store, or another HDF5 file of ours: its seal, and the voxels of each study."""
+    """A store, or another HDF5 file of ours: its seal, and the voxels of each study.
+
+    Raises:
+        ValueError: If it is a file of another program, which has no checksum.
+    """
     try:
         check_whole(path)
-        kind = "store" if _is_store(path) else "file"
+        kind = "store" if _is_store(path) else "graded segmentations" if _is_ours(path) else ""
     except (StoreError, OSError) as error:
         reason = str(error).removeprefix(f"{path}: ")
         return Verified("store", 1, (Damage(path, reason),))
-    return Verified(kind, int(is_sealed(path)), ())
+    if not kind and not is_sealed(path):
+        raise ValueError(f"{path}: expected a store, a suite or a run, found another HDF5 file")
+    return Verified(kind or "file", int(is_sealed(path)), ())
+
+
+def _is_ours(path: Path) -> bool:
+    with reading_hdf5(path) as file:
+        return file.attrs.get("format") == GRADED
 
 
 def _is_store(path: Path) -> bool:

@@ -144,6 +144,18 @@ def require_folder(path: Path) -> None:
         raise OSError(f"{path}: nothing can be written there ({reason})") from error
 
 
+def require_empty(folder: Path) -> None:
+    """Make sure, before long work, that a folder can be written and holds nothing.
+
+    Raises:
+        FileExistsError: If it holds something.
+        OSError: If nothing can be written there.
+    """
+    require_folder(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(f"{folder}: not empty; name another folder")
+
+
 def require_apart(output: Path, *read: Path) -> None:
     """Make sure that no result is written over what it is made of.
 

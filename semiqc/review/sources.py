@@ -37,8 +37,14 @@ def records_of(path: Path) -> Path:
 
 
 def of_store(path: Path) -> list[Item]:
-    """Every study of a store with the labels that it has."""
+    """Every study of a store with the labels that it has.
+
+    Raises:
+        UnusableError: If it holds none.
+    """
     store = Store(path)
+    if not store.names:
+        raise UnusableError(f"{path}: holds no study to judge")
     return [
         Item(name, store.told_digest(name), partial(_stored, store, name)) for name in store.names
     ]

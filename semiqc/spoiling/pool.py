@@ -118,10 +118,13 @@ def spoil_store(
 
     Raises:
         FileExistsError: If a file exists and may not be replaced.
-        ValueError: If target and source are one file, or ``deal`` finds too few studies.
+        ValueError: If target and source are one file, there is no study, or ``deal`` finds too
+            few.
     """
     table = _free_table(source, target, overwrite=overwrite)
     store = Store(source)
+    if not store.names:
+        raise ValueError(f"{source}: holds no study to spoil")
     open_to = [n for n in store.names if roles is None or roles.get(n) == "unlabelled"]
     rows = deal((store.study(name) for name in open_to), share, kinds, seed)
     write_spoilt(
@@ -136,8 +139,10 @@ def _free_table(source: Path, target: Path, *, overwrite: bool) -> Path:
 
     Raises:
         FileExistsError: If it exists and may not be replaced.
-        ValueError: If the store is the one that is read.
+        ValueError: If the store is the one that is read, or has no name.
     """
+    if not target.name:
+        raise ValueError(f"{target}: is a folder; name a file to write")
     table = target.with_suffix(".csv")
     if target.resolve() == source.resolve():
         raise ValueError(f"{target}: is the store that is read; choose another file to write")

@@ -7,7 +7,8 @@ from qc.base import ProgressCallback, unobserved
 from qc.consensus.blend import Blend
 from qc.graded import GradedSet
 from qc.graded.store import store_of
-from qc.suites.suite import Suite, refuse_suite
+from qc.suites.suite import Suite
+from semiqc.files.atomic import require_apart, require_empty
 from semiqc.files.store.reader import Store
 from semiqc.suites.evaluating import refuse_other_tolerance, unseen_by
 from semiqc.suites.suiting import refuse_other_data
@@ -35,10 +36,11 @@ def calibrate_suite(
         observe: Told how many segmentations are judged, and of how many.
 
     Raises:
-        FileExistsError: If ``output`` holds a suite.
+        FileExistsError: If ``output`` holds something.
         ValueError: If the suite learned from all studies, or was made for other data.
     """
-    refuse_suite(output)
+    require_apart(output, graded)
+    require_empty(output)
     suite = Suite.load(folder)
     held = GradedSet(graded, Store(store or store_of(graded)))
     refuse_other_data(suite, held.store, "and grade anew")

@@ -106,6 +106,8 @@ def _sources(folders: Sequence[Path]) -> dict[str, Path]:
     """
     named: dict[str, Path] = {}
     for folder in folders:
+        if not folder.resolve().name:
+            raise ValueError(f"{folder}: names no source; give a folder of segmentations")
         name = safe_name(folder.resolve().name.partition(".")[0]).replace("-", "_")
         if name in named:
             raise ValueError(

@@ -29,6 +29,9 @@ from semiqc.work.stages import RunFolder
 
 SPLIT = "split.csv"
 FITTED_TO, WEIGHED_BY, HELD_OUT = "graded.h5", "calibration.h5", "test.h5"
+LEAST = 2
+"""Subjects that estimators are fitted to: one is segmented by what learned from the other."""
+
 FITTED = "estimator.safetensors"
 
 
@@ -102,12 +105,18 @@ class SuiteMaker:
         role; ``test`` and ``calibrate`` count subjects, all others are learned from.
 
         Raises:
-            ValueError: If there are fewer subjects than the two ask for.
+            ValueError: If the two leave too few subjects.
         """
         settings = self.settings
         labelled = settings.studies_to_learn_from(self.store)
         spared = {"test": settings.test, "qc": settings.calibrate}
-        spared["labelled"] = len({study.subject for study in labelled}) - sum(spared.values())
+        subjects = len({study.subject for study in labelled})
+        spared["labelled"] = subjects - sum(spared.values())
+        if spared["labelled"] < LEAST:
+            raise ValueError(
+                f"{self.store.path}: {subjects} subjects with labels; {settings.test} to test and"
+                f" {settings.calibrate} to calibrate by leave fewer than {LEAST} to learn from"
+            )
         rows = draw_split(labelled, spared, settings.seed)
         write_rows(self.output / SPLIT, SplitRow, rows)
         train, calibrate, test = (

@@ -37,6 +37,8 @@ def apply_change(table: dict[str, Any], change: str) -> None:
     key, equals, value = change.partition("=")
     if not equals:
         raise SettingsError(f"--set {change}: expected key=value, such as gate.k=5")
+    if not value.strip():
+        raise SettingsError(f"--set {in_short(change, 60)}: no value; say {key}=null for none")
     *sections, last = key.strip().split(".")
     for section in sections:
         inner = table.setdefault(section, {})

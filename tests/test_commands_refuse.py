@@ -1,0 +1,90 @@
+"""What commands that nobody thinks of are given: refused in one line before work."""
+
+import h5py
+import numpy as np
+import pytest
+
+from semiqc.cli.app import main
+from semiqc.experiment.verifying import verify
+from semiqc.files.store.writer import StoreWriter
+from semiqc.schemes import SHORT_AXIS
+from semiqc.study import Study
+
+
+@pytest.fixture
+def stores(tmp_path):
+    """Stores of no study and of one."""
+    with StoreWriter(tmp_path / "none.h5", SHORT_AXIS):
+        pass
+    image, labels = np.zeros((1, 1, 2, 8, 8), np.float32), np.ones((1, 2, 8, 8), np.int8)
+    with StoreWriter(tmp_path / "one.h5", SHORT_AXIS) as store:
+        store.add(Study("a", image, labels, (8.0, 1.4, 1.4)))
+    return tmp_path
+
+
+FIT = "qc fit {}/%s.h5 -o {}/o --estimators svr --sources failures"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("review {}/none.h5 --export {}/o", "none.h5: holds no study to judge"),
+        ("spoil {}/none.h5 -o {}/o.h5", "none.h5: holds no study to spoil"),
+        ("spoil {}/one.h5 -o /", "/: is a folder; name a file to write"),
+        ("qc grade {}/one.h5 / -o {}/o.h5", "/: names no source; give a folder"),
+        (FIT % "none", "none.h5: 0 subjects with labels"),
+        (
+            FIT % "one" + " --test 1",
+            "one.h5: 1 subjects with labels; 1 to test and 0 to calibrate",
+        ),
+        (FIT % "one", "leave fewer than 2 to learn from"),
+    ],
+)
+def test_too_little_is_refused(stores, capsys, words, message):
+    assert main(words.replace("{}", str(stores)).split()) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not list((stores / "o").rglob("graded*"))
+
+
+def test_another_programs_file_is_not_verified(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = [1]
+
+    with pytest.raises(ValueError, match=r"a\.h5: expected a store, .* found another HDF5 file"):
+        verify(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["info", ""], "an empty argument after info; is a variable of the shell not set?"),
+        (["run", "-o", " "], "an empty argument after -o"),
+        (["run", "--set", "data="], "--set data=: no value; say data=null for none"),
+        (["qc", "fit", "a.h5", "-o", "o", "--set", "svr.points= "], "no value"),
+    ],
+)
+def test_an_unset_variable_of_the_shell_is_no_path(tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+
+    assert main(words) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_calibrated_suite_is_written_into_a_folder_of_its_own(
+    fitted_suite, suite_store, tmp_path, capsys
+):
+    (tmp_path / "notes.txt").touch()
+    words = ["qc", "calibrate", fitted_suite, fitted_suite / "test.h5", "-o", tmp_path]
+
+    assert main([*map(str, words), "--store", str(suite_store)]) == 2
+    assert "not empty; name another folder" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_search_without_validation_begins_nothing(tmp_path, capsys):
+    (tmp_path / "s.yaml").write_text("split: {validation: 0}\n")
+    words = ["tune", str(tmp_path / "s.yaml"), "-o", str(tmp_path / "o")]
+
+    assert main([*words, "--over", "training.clip=[1, 2]", "--trials", "1"]) == 2
+    assert "tuning needs validation studies" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
