@@ -75,7 +75,7 @@ def _verify_file(path: Path) -> Verified:
 
 def _is_ours(path: Path) -> bool:
     with reading_hdf5(path) as file:
-        return file.attrs.get("format") == GRADED
+        return bool(file.attrs.get("format") == GRADED)
 
 
 def _is_store(path: Path) -> bool:
