@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import math
 import re
 from dataclasses import replace
 
@@ -11,13 +12,14 @@ from report_builders import SCENARIOS, empty_report, full_report, rings
 
 from semiqc.files.tables import SpoiltRow
 from semiqc.report import CANDIDATES, MANUAL, answers, build_report
-from semiqc.report.answer import HELPED, HURT, NOT_SHOWN, TOO_FEW, UNKNOWN
+from semiqc.report.answer import HELPED, HURT, NO, NOT_SHOWN, TOO_FEW, UNKNOWN, YES
 from semiqc.report.forest import forest
 from semiqc.report.hearts import chosen_studies
 from semiqc.report.next_steps import next_steps
 from semiqc.report.paired import LEAST_SUBJECTS, compare
 from semiqc.report.side_by_side import side_by_side
 from semiqc.report.study_pages import study_parts
+from semiqc.report.telling_apart import told_apart
 from semiqc.report.views import StudyViews
 from semiqc.report.worth_looking import worth_looking
 
@@ -66,6 +68,42 @@ def test_the_answer_claims_no_more_than_the_interval():
     assert words(empty_report()) == [UNKNOWN, UNKNOWN]
     alone = replace(full_report(), by_chance={}, at_random=[])
     assert words(alone) == [UNKNOWN, HELPED]
+
+
+def apart(**changes):
+    """The answer where each judgement of the run is changed."""
+    data = full_report()
+    rows = [replace(row, **{k: of(row) for k, of in changes.items()}) for row in data.judgements]
+    return told_apart(replace(data, judgements=rows))
+
+
+def test_whether_good_is_told_from_bad_is_asked_of_the_references():
+    found = apart()
+
+    assert found.word == YES
+    assert re.fullmatch(
+        r"true Dice 0\.7\d\d of the admitted, 0\.5\d\d of the rejected", found.figures
+    )
+    assert re.search(r" \d\d % of the way from a random choice to the best", found.compared)
+    assert apart(admitted=lambda row: not row.admitted).word == NO
+    by_name = apart(true_dice=lambda row: int(row.study[-3:]) * 7 % 20 / 20)
+    assert by_name.word == NOT_SHOWN
+    assert apart(true_dice=lambda row: 0.5).word == NOT_SHOWN
+    assert apart(true_dice=lambda row: math.nan).word == UNKNOWN
+    assert apart(admitted=lambda row: True).word == UNKNOWN
+    assert "has no gate" in told_apart(empty_report()).meaning
+
+
+def test_whether_good_is_told_from_bad_is_not_inferred_from_a_handful():
+    rows = [row for row in full_report().judgements if row.scenario == "semiqc"]
+    few = {
+        row.study for side in (True, False) for row in [r for r in rows if r.admitted == side][:2]
+    }
+
+    found = apart(true_dice=lambda row: row.true_dice if row.study in few else math.nan)
+
+    assert len(few) == 4
+    assert found.word == TOO_FEW
 
 
 @pytest.mark.parametrize("studies", range(1, LEAST_SUBJECTS))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from semiqc.experiment.settings import Settings
 from semiqc.pages.table import Table
-from semiqc.report import ReportData, answers, summary_tables, trust
+from semiqc.report import ReportData, answers, summary_tables, told_apart, trust
 
 USE = (
     "Research only: it is not a medical device, and no diagnosis may rest on it. The segmenters"
@@ -51,7 +51,7 @@ def _lines(settings: Settings, data: ReportData, environment: Mapping[str, str])
     yield f"- scenarios: {', '.join(one.title for one in settings.compared().values())}"
     yield "- made with " + ", ".join(f"{name} {said}" for name, said in environment.items())
     yield "\n## What came out\n"
-    for one in answers(data):
+    for one in (*answers(data), told_apart(data)):
         yield f"- {one.question} {one.word}. {one.figures or one.meaning}"
     dice = next((table for table in summary_tables(data) if table.name == "dice"), None)
     if dice and dice.rows:

@@ -13,7 +13,7 @@ from semiqc.doors.regular import UnusableError
 from semiqc.experiment.finished import Finished, RunError
 from semiqc.experiment.summary import SHOWN, for_terminal
 from semiqc.files.store.reader import Store
-from semiqc.report import Table, answers, summary_tables
+from semiqc.report import Table, answers, summary_tables, told_apart
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
 from semiqc.work.folder import read_environment
@@ -138,7 +138,10 @@ def _of_run(path: Path) -> Info:
         "estimators": ", ".join(run.settings.estimators),
         "made by": _made_by(path),
     }
-    facts |= {one.question: f"{one.word}. {one.figures or one.meaning}" for one in answers(data)}
+    facts |= {
+        one.question: f"{one.word}. {one.figures or one.meaning}"
+        for one in (*answers(data), told_apart(data))
+    }
     rows = [
         (name, one.title, one.loop if one.gate != "none" else "") for name, one in compared.items()
     ]

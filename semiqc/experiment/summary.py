@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semiqc.experiment.finished import Finished
-from semiqc.report import Table, answers, findings, summary_tables, trust
+from semiqc.report import Table, answers, findings, summary_tables, told_apart, trust
 from semiqc.report.answer import Answer
 from semiqc.report.next_steps import Step, next_steps
 
@@ -43,7 +43,7 @@ def summary_of(run: Path) -> Summary:
     """
     data = Finished.read(run).report_data()
     return Summary(
-        answers(data),
+        [*answers(data), told_apart(data)],
         [for_terminal(table) for table in summary_tables(data) if table.name in SHOWN],
         trust(data) if data.overlap else findings(data),
         data.left_out,

@@ -12,6 +12,7 @@ from semiqc.report.data import CANDIDATES, MANUAL, Overlay, ReportData
 from semiqc.report.page import build_report
 from semiqc.report.summary import findings, trust, verdict
 from semiqc.report.tables import summary_tables
+from semiqc.report.telling_apart import told_apart
 
 __all__ = [
     "CANDIDATES",
@@ -24,6 +25,7 @@ __all__ = [
     "build_report",
     "findings",
     "summary_tables",
+    "told_apart",
     "trust",
     "verdict",
 ]

@@ -14,7 +14,8 @@ from semiqc.report.data import ReportData
 from semiqc.report.paired import LEAST_SUBJECTS, changes, compare_scenarios
 
 HELPED, HURT, NOT_SHOWN, TOO_FEW, UNKNOWN = "Helped", "Hurt", "Not shown", "Too few", "Unknown"
-MARKS = {HELPED: "▲", HURT: "▼", NOT_SHOWN: "●", TOO_FEW: "○", UNKNOWN: "○"}
+YES, NO = "Yes", "No"
+MARKS = {HELPED: "▲", YES: "▲", HURT: "▼", NO: "▼", NOT_SHOWN: "●", TOO_FEW: "○", UNKNOWN: "○"}
 """Shapes beside the words, so that nothing is told by colour alone."""
 
 DID_QC_HELP = "Did quality control help?"
@@ -27,7 +28,7 @@ class Answer:
 
     Args:
         question: In words.
-        word: One of ``HELPED`` to ``UNKNOWN``.
+        word: One of ``MARKS``.
         compared: Which scenario with which; empty where there is no comparison.
         figures: Difference, interval and how many studies are better.
         meaning: What follows, in a sentence.

@@ -22,6 +22,7 @@ from semiqc.report.side_by_side import side_by_side
 from semiqc.report.study_pages import anchors, study_parts
 from semiqc.report.summary import findings, trust
 from semiqc.report.tables import summary_tables
+from semiqc.report.telling_apart import told_apart
 from semiqc.report.worth_looking import worth_looking
 
 TITLES = {
@@ -91,7 +92,7 @@ def _parts(data: ReportData) -> dict[str, Any]:
         "sections": _sections(parts),
         "missing": _missing(parts),
         "anchors": anchors(parts["studies"]),
-        "answers": answers(data),
+        "answers": [*answers(data), told_apart(data)],
         "forest": forest(data),
         "look_at": worth_looking(data),
         "next_steps": next_steps(data),

@@ -11,6 +11,7 @@ from semiqc.pages.table import interval_text, number_text, p_text
 from semiqc.report.data import ReportData
 from semiqc.report.gate import gate_table
 from semiqc.report.paired import changes, compare_scenarios
+from semiqc.report.telling_apart import last_choice
 
 FEW_STUDIES = 20
 """Test studies below which the summary warns that only large differences can be told."""
@@ -212,9 +213,7 @@ def _spoilt(data: ReportData) -> list[str]:
     by_chance = data.by_chance.get(data.reference_scenario)
     said = []
     for key in (data.reference_scenario, by_chance):
-        rows = [row for row in gate_table(data).rows if row["scenario"] == key]
-        last = max((row["round"] for row in rows), key=float, default=0)
-        found = [row for row in rows if row["round"] == last and "spoilt" in row]
+        found = [row for row in last_choice(data, key or "") if "spoilt" in row]
         if found:
             spoilt, admitted, taken = (
                 summarise(float(row[name]) for row in found).mean
