@@ -8,10 +8,14 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 OPTIONAL = {"pydensecrf", "SimpleITK"}
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in BENCHMARKS.glob("*.py")))
-def test_every_name_that_a_benchmark_imports_is_there(name, monkeypatch):
+SCRIPTS = [*BENCHMARKS.glob("*.py"), *BENCHMARKS.glob("gpu/*.py")]
+
+
+@pytest.mark.parametrize("path", sorted(SCRIPTS), ids=lambda path: path.stem)
+def test_every_name_that_a_benchmark_imports_is_there(path, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    name = path.stem
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, name, module)
     try:
