@@ -24,8 +24,8 @@ export function bindKeys(sitting, at, say) {
     if (!at("maps").hidden) player.lay(next.value).catch((e) => say(e.message));
   };
   const doing = {
-    g: () => sitting.judge("good"),
-    e: () => sitting.judge("erroneous"),
+    g: (event) => sitting.judge("good", event.timeStamp),
+    e: (event) => sitting.judge("erroneous", event.timeStamp),
     l: () => sitting.putOff(),
     u: () => sitting.undo(),
     n: () => at("note").focus(),
@@ -76,7 +76,7 @@ export function bindKeys(sitting, at, say) {
     const act = doing[event.key];
     if (!act || (event.repeat && !event.key.startsWith("Arrow"))) return;
     event.preventDefault();
-    act();
+    act(event);
   });
   at("who").addEventListener("submit", (event) => {
     event.preventDefault();

@@ -7,11 +7,13 @@ import { Player } from "./player.js";
 import { Studies } from "./studies.js";
 
 const AHEAD = 2;
+const PATIENCE_MS = 500; // after which a verdict that is still on its way is told
 const at = (id) => document.getElementById(id);
 const say = (text) => { at("said").textContent = text; };
 
 class Sitting {
   constructor() {
+    window.addEventListener("beforeunload", (event) => { if (this.busy) event.preventDefault(); });
     this.studies = new Studies();
     this.player = new Player(() => this.marked());
     this.curves = new Curves(at("curves"), (frame) => this.player.go(frame));
@@ -81,9 +83,15 @@ class Sitting {
     this.curves.frame = this.player.frame;
     this.curves.show(study, this.player.look.hidden);
     this.structures();
+    await painted();
+    if (this.study === study) this.loadMore(study, place);
+  }
+
+  // What the film need not wait for.
+  loadMore(study, place) {
     if (!this.blind) this.reveal(study).catch((error) => say(error.message));
     this.loadGrades(place.item).catch((error) => say(error.message));
-    const kept = [...new Set([...this.ahead(index), this.places[this.before]?.item])];
+    const kept = [...new Set([...this.ahead(this.index), this.places[this.before]?.item])];
     this.studies.keep(kept.filter((item) => item !== undefined));
   }
 
@@ -131,11 +139,13 @@ class Sitting {
   async once(what) {
     if (this.busy) return;
     this.busy = true;
+    const slow = setTimeout(() => say("Saving …"), PATIENCE_MS);
     try {
       await what();
     } catch (error) {
       say(`Not saved: ${error.message}`);
     } finally {
+      clearTimeout(slow);
       this.busy = false;
     }
   }
@@ -145,14 +155,15 @@ class Sitting {
     return { reader: this.reader, item, showing, knew: said?.number ?? 0, ...more };
   }
 
-  judge(verdict) {
+  judge(verdict, start) {
     return this.once(async () => {
       if (!this.study) return;
-      const start = performance.now();
       const pressed = [...document.querySelectorAll('.reason[aria-pressed="true"]')];
       const reasons = pressed.map((button) => button.dataset.reason);
       const note = at("note").value;
-      const answer = await post("verdict", this.sent({ verdict, reasons, note, seconds: this.looked }));
+      const sent = this.sent({ verdict, reasons, note, seconds: this.looked });
+      // The film that was judged would only keep the answer waiting.
+      const answer = await this.player.rest(() => post("verdict", sent));
       const place = this.places[this.index];
       place.said = answer.said;
       say(answer.other
@@ -160,7 +171,7 @@ class Sitting {
         : `Study ${this.index + 1}: ${verdict}.`);
       this.before = this.index;
       await this.next(this.index);
-      requestAnimationFrame(() => performance.measure("verdict to film", { start, end: performance.now() }));
+      performance.measure("verdict to film", { start, end: performance.now() });
     });
   }
 
@@ -261,6 +272,11 @@ class Sitting {
     this.player.draw();
     this.curves.show(study, this.player.look.hidden);
   }
+}
+
+// When what was drawn is on the screen.
+function painted() {
+  return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
 }
 
 function table(found) {

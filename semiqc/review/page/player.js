@@ -83,6 +83,16 @@ export class Player {
     at("play").setAttribute("aria-pressed", this.playing);
   }
 
+  // Stand still until something is done.
+  async rest(until) {
+    this.resting = true;
+    try {
+      return await until();
+    } finally {
+      this.resting = false;
+    }
+  }
+
   go(frame) {
     this.play(false);
     this.frame = frame;
@@ -99,7 +109,7 @@ export class Player {
   }
 
   tick(now) {
-    if (this.playing && this.study) {
+    if (this.playing && this.study && !this.resting) {
       const each = (1000 * SECONDS) / (this.study.frames * this.speed);
       this.since ??= now - this.frame * each;
       const frame = Math.floor((now - this.since) / each) % this.study.frames;
