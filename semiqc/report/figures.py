@@ -85,21 +85,23 @@ def change_plots(data: ReportData) -> list[Picture]:
         Ruijsink, Puyol-Antón et al., STACOM 2020, Figure 2, there by study.
     """
     changes = {
-        key: _changes(data, key) for key, _ in data.scenarios if key != data.baseline_scenario
+        key: [(before, change) for _, before, change in changes_of(data, key)]
+        for key, _ in data.scenarios
+        if key != data.baseline_scenario
     }
     reached = [abs(change) for points in changes.values() for _, change in points]
     limit = 1.1 * max(reached, default=0.0) or 1.0
     return [_change_plot(data, key, points, limit) for key, points in changes.items() if points]
 
 
-def _changes(data: ReportData, key: str) -> list[tuple[float, float]]:
-    """Dice of the baseline and change against it, of each study that has both.
+def changes_of(data: ReportData, key: str) -> list[tuple[str, float, float]]:
+    """Name, Dice of the baseline and change against it, of each study that has both.
 
     Each is a mean over the study's frames, structures and seeds.
     """
     baseline = _finite(data.overlap_of(data.baseline_scenario))
     return [
-        (baseline[study], value - baseline[study])
+        (study, baseline[study], value - baseline[study])
         for study, value in _finite(data.overlap_of(key)).items()
         if study in baseline
     ]

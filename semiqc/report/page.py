@@ -10,7 +10,8 @@ from semiqc.pages.html import write_html
 from semiqc.pages.table import NOTHING, Table, number_text
 from semiqc.report.accepted import coverage_plots
 from semiqc.report.answer import answers
-from semiqc.report.bland_altman import agreement_of_studies, bland_altman_plots
+from semiqc.report.behind import figure_tables
+from semiqc.report.bland_altman import bland_altman_plots
 from semiqc.report.data import RANKS, Overlay, ReportData
 from semiqc.report.figures import box_plots, change_plots, training_plots
 from semiqc.report.forest import forest
@@ -18,6 +19,7 @@ from semiqc.report.hearts import hearts
 from semiqc.report.judged import curve_plots, score_plots
 from semiqc.report.next_steps import next_steps
 from semiqc.report.overlaid import overlay_picture
+from semiqc.report.roc import roc_plots
 from semiqc.report.side_by_side import side_by_side
 from semiqc.report.study_pages import anchors, study_parts
 from semiqc.report.summary import findings, trust
@@ -82,7 +84,7 @@ def build_report(data: ReportData, output: Path, lead: str = "") -> list[Table]:
     parts = _parts(data)
     parts["trust"] = [*([lead] if lead else []), *parts["trust"]]
     write_html("semiqc.report", output, data=data, **parts)
-    return [*parts["tables"].values(), agreement_of_studies(data)]
+    return [*parts["tables"].values(), *figure_tables(data)]
 
 
 def _parts(data: ReportData) -> dict[str, Any]:
@@ -116,7 +118,7 @@ def _figures_and_tables(data: ReportData) -> dict[str, Any]:
         "changes": change_plots(data),
         "agreements": bland_altman_plots(data),
         "scores": score_plots(data),
-        "coverage": coverage_plots(data),
+        "coverage": [*coverage_plots(data), *roc_plots(data)],
         "admitted": admitted,
         "rejected": rejected,
         "trainings": training_plots(data),

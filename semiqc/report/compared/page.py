@@ -8,6 +8,7 @@ from semiqc.pages.drawing import scenario_colours
 from semiqc.pages.html import write_html
 from semiqc.pages.table import Table
 from semiqc.report.answer import DID_QC_HELP, DID_THE_REST_HELP, control_of
+from semiqc.report.compared.budget import budget_plots
 from semiqc.report.compared.runs import ComparedRun
 from semiqc.report.compared.tables import comparison_tables
 from semiqc.report.forest import Difference, Forest, difference, forest_of
@@ -36,6 +37,7 @@ def build_comparison(runs: Sequence[ComparedRun], output: Path) -> list[Table]:
         output,
         runs=runs,
         tables=tables,
+        budgets=budget_plots(runs),
         forests=[(title, drawn) for title, drawn in forests if drawn],
     )
     return tables

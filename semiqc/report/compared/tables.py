@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from semiqc.measuring.statistics import summarise
 from semiqc.pages.table import Cell, Column, Row, Table, count, interval, mean_sd, number, text
 from semiqc.report.answer import answers, control_of
+from semiqc.report.compared.budget import budget_tables
 from semiqc.report.compared.runs import ComparedRun, tested_by_all
 from semiqc.report.paired import compare, compare_scenarios
 
@@ -19,7 +20,13 @@ ABSENT = "–"  # noqa: RUF001
 
 def comparison_tables(runs: Sequence[ComparedRun]) -> list[Table]:
     """All tables of a comparison, in the page's order."""
-    return [runs_table(runs), pairs_table(runs), scenarios_table(runs), settings_table(runs)]
+    return [
+        runs_table(runs),
+        *budget_tables(runs),
+        pairs_table(runs),
+        scenarios_table(runs),
+        settings_table(runs),
+    ]
 
 
 def runs_table(runs: Sequence[ComparedRun]) -> Table:

@@ -3,11 +3,12 @@
 import { get, post } from "./api.js";
 import { Curves } from "./curves.js";
 import { bindKeys } from "./keys.js";
+import { painted, table } from "./parts.js";
 import { Player } from "./player.js";
 import { Studies } from "./studies.js";
 
 const AHEAD = 2;
-const PATIENCE_MS = 500; // after which a verdict that is still on its way is told
+const PATIENCE_MS = 500; // after which the reader is told what is still on its way
 const at = (id) => document.getElementById(id);
 const say = (text) => { at("said").textContent = text; };
 
@@ -138,16 +139,19 @@ class Sitting {
   // Do one thing at a time: a key that is held does not judge the next study.
   async once(what) {
     if (this.busy) return;
-    this.busy = true;
-    const slow = setTimeout(() => say("Saving …"), PATIENCE_MS);
+    this.occupied(true);
     try {
       await what();
     } catch (error) {
       say(`Not saved: ${error.message}`);
     } finally {
-      clearTimeout(slow);
-      this.busy = false;
+      this.occupied(false);
     }
+  }
+
+  occupied(busy) {
+    this.busy = busy;
+    document.querySelector("main").ariaBusy = busy;
   }
 
   sent(more = {}) {
@@ -163,7 +167,7 @@ class Sitting {
       const note = at("note").value;
       const sent = this.sent({ verdict, reasons, note, seconds: this.looked });
       // The film that was judged would only keep the answer waiting.
-      const answer = await this.player.rest(() => post("verdict", sent));
+      const answer = await this.player.rest(() => send("verdict", sent));
       const place = this.places[this.index];
       place.said = answer.said;
       say(answer.other
@@ -178,7 +182,7 @@ class Sitting {
   putOff() {
     return this.once(async () => {
       if (this.index === null) return;
-      await post("later", this.sent());
+      await send("later", this.sent());
       const [place] = this.places.splice(this.index, 1);
       this.places.push(place);
       this.before = undefined;
@@ -189,7 +193,7 @@ class Sitting {
 
   undo() {
     return this.once(async () => {
-      const { undone } = await post("undo", { reader: this.reader });
+      const { undone } = await send("undo", { reader: this.reader });
       if (!undone) return say("Nothing to undo.");
       const index = this.places.findIndex((one) => one.item === undone.item && one.showing === undone.showing);
       this.places[index].said = undone.said;
@@ -223,7 +227,7 @@ class Sitting {
       const { frame, slice } = this.player;
       const structure = this.marked();
       const { item } = this.places[this.index];
-      await post("grade", { reader: this.reader, item, frame, slice, structure, grade });
+      await send("grade", { reader: this.reader, item, frame, slice, structure, grade });
       this.graded?.set(`${frame} ${slice} ${structure}`, grade);
       say(`Slice ${slice + 1}, frame ${frame + 1}, ${structure}: ${grade ? `grade ${grade}` : "no grade"}.`);
       if (grade && this.mark(1)) this.player.step(0, 1);
@@ -274,20 +278,13 @@ class Sitting {
   }
 }
 
-// When what was drawn is on the screen.
-function painted() {
-  return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-}
-
-function table(found) {
-  const made = document.createElement("table");
-  const row = (cells) => {
-    const line = made.insertRow();
-    for (const cell of cells) line.insertCell().textContent = cell;
-  };
-  row(["study", found.study]);
-  for (const [name, score] of Object.entries(found.scores)) row([name, score.toFixed(3)]);
-  return made;
+async function send(path, content) {
+  const slow = setTimeout(() => say("Saving …"), PATIENCE_MS);
+  try {
+    return await post(path, content);
+  } finally {
+    clearTimeout(slow);
+  }
 }
 
 const sitting = new Sitting();
