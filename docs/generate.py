@@ -7,7 +7,9 @@ that they are those of the code.
 import inspect
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +36,49 @@ KINDS: dict[str, tuple[str, Mapping[str, Any], str]] = {
 }
 """Title, registry and setting of each kind of method."""
 
-HEADING = re.compile(r"(Args|Attributes|Raises|Returns|Yields|Example|References?):")
+HEADING = re.compile(
+    r"(Args|Attributes|Raises|Returns|Yields|Example|References?|Equation|Fails):"
+)
 """Of a section of a docstring."""
+
+IDEA = ""
+"""Heading of what stands before all sections, and between them."""
 
 GENERATED = "<!-- Written by docs/generate.py; change the code, not this page. -->\n"
 
 
+@dataclass(frozen=True)
+class Measured:
+    """A row of a table of the measured results.
+
+    Args:
+        section: Title of the section.
+        head: First two lines of the table.
+        row: As it stands.
+        method: Of which the row tells.
+    """
+
+    section: str
+    head: tuple[str, str]
+    row: str
+    method: str
+
+    def shown(self, *, after: "Measured | None") -> Iterator[str]:
+        """The row under its head, with a link to its section; what ``after`` told is not again."""
+        if after is None or after.section != self.section:
+            anchor = re.sub(r"[^\w\s-]", "", self.section.lower())
+            anchor = re.sub(r"[\s-]+", "-", anchor).strip("-")
+            yield f"[{self.section}](../../results.md#{anchor})\n"
+        yield from (*self.head, self.row, "")
+
+
 def pages() -> dict[str, str]:
     """Text of each page by its path under ``docs``."""
-    made = {f"methods/{name}.md": "\n".join(_kind(*of)) for name, of in KINDS.items()}
+    made = {f"methods/{kind}.md": "\n".join(_kind(*of, kind)) for kind, of in KINDS.items()}
+    measured = _measured()
+    for kind, (_, registry, _) in KINDS.items():
+        for name, method in registry.items():
+            made[f"methods/{kind}/{name}.md"] = "\n".join(_method(name, method, measured))
     return {"settings.md": "\n".join(_settings())} | made
 
 
@@ -87,18 +123,44 @@ def _resolved(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str
     return found
 
 
-def _kind(title: str, registry: Mapping[str, Any], setting: str) -> Iterator[str]:
-    """The methods of one registry, a section for each."""
+def _kind(title: str, registry: Mapping[str, Any], setting: str, folder: str) -> Iterator[str]:
+    """The methods of one registry, a line for each."""
     yield GENERATED
     yield f"# {title}\n"
     yield f"Named by the setting `{setting}`. [Measured results](../results.md) compares them.\n"
+    yield "| method | what it does |"
+    yield "|---|---|"
     for name, method in registry.items():
-        yield from _method(name, method)
+        idea = _parts(inspect.getdoc(method) or "")[IDEA].split("\n\n")[0]
+        yield f"| [`{name}`]({folder}/{name}.md) | {_cell(_plain(idea))} |"
+    yield ""
 
 
-def _method(name: str, method: Any) -> Iterator[str]:  # noqa: ANN401
-    yield f"## {name}\n"
-    yield f"{_idea(inspect.getdoc(method) or '')}\n"
+def _method(name: str, method: Any, measured: Sequence[Measured]) -> Iterator[str]:  # noqa: ANN401
+    """All that is known of one method."""
+    parts = _parts(inspect.getdoc(method) or "")
+    yield GENERATED
+    yield f"# {name}\n"
+    yield f"{_plain(parts[IDEA], keep_lines=True)}\n"
+    if "Equation" in parts:
+        yield f"```text\n{parts['Equation']}\n```\n"
+    if "Fails" in parts:
+        yield f"**When it fails.** {_plain(parts['Fails'])}\n"
+    for literature in (parts[one] for one in ("Reference", "References") if one in parts):
+        yield f"**Source.** {_plain(literature, keep_lines=True)}\n"
+    yield from _arguments(method)
+    if rows := [one for one in measured if one.method == name]:
+        yield "## Measured\n"
+        yield "Rows of the tables in [measured results](../../results.md), where machine, data and"
+        yield "commands stand.\n"
+        for before, one in pairwise([None, *rows]):
+            yield from one.shown(after=before)
+    where = inspect.getmodule(method)
+    yield f"In `{where.__name__ if where else '?'}`.\n"
+
+
+def _arguments(method: Any) -> Iterator[str]:  # noqa: ANN401
+    """A table of what may be set; nothing where there is nothing."""
     said = descriptions(method) if inspect.isclass(method) else {}
     asked = inspect.signature(method).parameters.values()
     rows = [one for one in asked if one.default is not inspect.Parameter.empty]
@@ -109,26 +171,33 @@ def _method(name: str, method: Any) -> Iterator[str]:  # noqa: ANN401
             default = f"`{one.default!r}`" if not callable(one.default) else ""
             yield f"| `{one.name}` | {_cell(default)} | {_cell(_plain(said.get(one.name, '')))} |"
         yield ""
-    where = inspect.getmodule(method)
-    yield f"In `{where.__name__ if where else '?'}`.\n"
 
 
-def _idea(docstring: str) -> str:
-    """A docstring without its arguments, its literature as a paragraph."""
-    kept, heading = [], ""
+def _measured() -> list[Measured]:
+    """Rows of ``results.md`` that begin with the name of a method."""
+    found, section, head = [], "", list[str]()
+    for line in (HERE / "results.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            section = line.lstrip("# ")
+        head = [*head, line] if line.startswith("|") else []
+        if len(head) > 2 and (named := re.match(r"\| `(\w+)`", line)):
+            found.append(Measured(section, (head[0], head[1]), line, named[1]))
+    return found
+
+
+def _parts(docstring: str) -> dict[str, str]:
+    """Sections of a docstring by their heading, without indent."""
+    found: dict[str, list[str]] = {IDEA: []}
+    heading = IDEA
     for line in docstring.splitlines():
-        if match := re.fullmatch(
-            r"(Args|Attributes|Raises|Returns|Yields|Example|References?):", line
-        ):
+        if match := HEADING.fullmatch(line):
             heading = match[1]
-            if heading.startswith("Reference"):
-                kept.append("Source:")
+            found[heading] = []
             continue
-        if heading and line and not line.startswith(" "):
-            heading = ""
-        if not heading or heading.startswith("Reference"):
-            kept.append(line.strip() if heading else line)
-    return _plain("\n".join(kept).strip(), keep_lines=True)
+        if heading != IDEA and line and not line.startswith(" "):
+            heading = IDEA
+        found[heading].append(line if heading == IDEA else line.strip())
+    return {name: "\n".join(lines).strip() for name, lines in found.items()}
 
 
 def _plain(text: str, *, keep_lines: bool = False) -> str:

@@ -37,6 +37,12 @@ class Agreement(UncertaintyMapsEstimator):
     has a curve of its own, and their estimates are averaged. A structure that is not predicted
     gets 0, which is its Dice whenever that is defined.
 
+    Equation:
+        dice_s = mean over signals of isotonic(signal_s), pairwise_s = mean_{i<j} dice(member i, j)
+
+    Fails:
+        Where all members make the same mistake, as they do on what none of them has seen.
+
     Reference:
         Zenk et al., "Comparative benchmarking of failure detection methods in medical image
         segmentation: unveiling the role of confidence aggregation", Medical Image Analysis 2025.

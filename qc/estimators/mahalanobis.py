@@ -27,6 +27,13 @@ class Mahalanobis(UncertaintyMapsEstimator):
     all structures. A structure that is not predicted gets 0, which is its Dice whenever that is
     defined.
 
+    Equation:
+        d = sqrt(mean_k ((feature_k - mean_k) / sd_k)²), dice_s = isotonic falling(d)
+
+    Fails:
+        On bad segmentations of usual images: it judges the image alone, and gives all structures
+        the same rank.
+
     Reference:
         Lee et al., "A simple unified framework for detecting out-of-distribution samples and
         adversarial attacks", NeurIPS 2018. https://arxiv.org/abs/1807.03888

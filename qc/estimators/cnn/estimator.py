@@ -25,6 +25,13 @@ class CNNRegression(NetworkEstimator):
 
     Learns from true Dice, or from another estimator's: see ``qc.graded.by_estimator``.
 
+    Equation:
+        loss = mean_s (f_s(image, one-hot segmentation) - dice_s)²
+
+    Fails:
+        On images unlike those it learned from, where it says what was usual in training; with
+        few graded studies; it does not say where an error is.
+
     Reference:
         Robinson et al., "Real-time prediction of segmentation quality", MICCAI 2018: 3-D
         ResNet-50 on image and one-hot segmentation, mean squared error; outputs for background,

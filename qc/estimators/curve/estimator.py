@@ -55,6 +55,11 @@ class CurveClassifier(QualityEstimator):
     are of a single study, nothing can be held out: all networks learn from all, the threshold is
     .5, and the figures of accuracy are NaN.
 
+    Equation:
+        p = sigmoid(w · [mean_t h(t), max_t h(t)] + b), h = LSTM³(dense(curves))
+    Fails:
+        Where place or shape is wrong and sizes still change smoothly; with few verdicts.
+
     Reference:
         Ruijsink, Puyol-Antón et al., "Quality-aware semi-supervised learning for CMR
         segmentation", STACOM 2020, section 3.1. https://doi.org/10.1007/978-3-030-68107-4_10

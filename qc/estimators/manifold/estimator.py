@@ -45,6 +45,14 @@ class ManifoldSearch(FrameEstimator):
     gradient of its reconstruction loss. What is segmented outside the region agrees with
     nothing; a structure that is not segmented has Dice 0.
 
+    Equation:
+        z* = argmin_z CE(decoded segmentation(z), segmentation) + w |decoded image(z) - image|²
+        dice = calibrated dice(segmentation, decoded segmentation(z*))
+
+    Fails:
+        On anatomy that the good pairs did not show, whose surrogate is someone else's heart; near
+        Dice 1, for the surrogate is smooth; it is slow.
+
     Reference:
         Wang et al., "Deep generative model-based quality control for cardiac MRI segmentation",
         MICCAI 2020. https://doi.org/10.1007/978-3-030-59719-1_9

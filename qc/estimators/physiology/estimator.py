@@ -46,6 +46,13 @@ class Physiology(QualityEstimator):
 
     A structure that is not predicted has Dice 0, as has a study in which nothing is.
 
+    Equation:
+        dice_s = 1 - base_s - Σ_rules cost(distance of the rule's measure from what is usual)
+
+    Fails:
+        On a segmentation that is plausible and in the wrong place, for it sees no image; on hearts
+        that are ill in a way that looks like an error.
+
     Reference:
         Bai et al., "Automated cardiovascular magnetic resonance image analysis with fully
         convolutional networks", Journal of Cardiovascular Magnetic Resonance 2018; the check

@@ -36,6 +36,13 @@ SMOOTHING = 1.0
 class QCResUNet(NetworkEstimator):
     """Dice and surface Dice of each structure, with a map of the errors in each.
 
+    Equation:
+        loss = |dice - d| + |nsd - n| + map_weight (BCE(map, errors) + 1 - soft dice(map, errors))
+
+    Fails:
+        With few studies, from which maps are learned before scores; on images unlike those it
+        learned from; on small errors at the border, which its maps show blurred.
+
     Reference:
         Qiu et al., "QCResUNet: Joint subject-level and voxel-level segmentation quality
         prediction", Medical Image Analysis 2025. https://arxiv.org/abs/2412.07156

@@ -53,6 +53,13 @@ class ReverseClassification(FrameEstimator):
     A structure that is not predicted has quality 0. Of a series of more than ``SHARED`` frames,
     as many neighbours share the registration of one of them.
 
+    Equation:
+        dice = g(max_r d_r, quantiles of d_r), d_r = dice(segmentation carried to r, labels of r)
+
+    Fails:
+        Where registration fails, as it does on hearts unlike all references; above a Dice that
+        registration itself reaches, good and very good look alike.
+
     Reference:
         Valindria et al., "Reverse classification accuracy: predicting segmentation performance in
         the absence of ground truth", IEEE TMI 2017. https://doi.org/10.1109/TMI.2017.2665165

@@ -33,6 +33,14 @@ class SlicewiseDice(NetworkEstimator):
     3-D Dice directly, and says nothing of slices. Dice is that of background and of every
     structure; the background's only helps to learn.
 
+    Equation:
+        R_z = P_z (2 + mvsf_z) / (2 - mvsf_z)
+        dice = Σ_z dice_z (R_z + P_z) / Σ_z (R_z + P_z), P_z and R_z: areas predicted, of reference
+
+    Fails:
+        Where whole slices were missed, whose area can only be guessed from their neighbours; where
+        slices look right one by one and do not fit together.
+
     Reference:
         Fournel et al., "Medical image segmentation automatic quality control: a
         multi-dimensional approach", Medical Image Analysis 2021.

@@ -33,6 +33,13 @@ class FeatureSVR(FrameEstimator):
     So does every frame where no training prediction had the structure. Where no surface Dice was
     known, as of frames that another estimator graded, none is given.
 
+    Equation:
+        dice_s = Σ_i a_i exp(-gamma / n · |z - z_i|²) + b, z = (features - mean) / sd
+
+    Fails:
+        Where an error leaves sizes, shapes and intensities usual, such as a smooth outline of the
+        wrong structure; on scanners whose intensities and contrast it has not learned.
+
     Reference:
         Albà et al., "Automatic initialization and quality control of large-scale cardiac MRI
         segmentations", Medical Image Analysis 2018. https://doi.org/10.1016/j.media.2017.10.001

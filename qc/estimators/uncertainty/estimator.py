@@ -35,6 +35,12 @@ class Uncertainty(UncertaintyMapsEstimator):
     in the training frames. What is uncertain counts as an error in a structure only within reach
     of it. A structure that is not predicted gets 0, which is its Dice whenever that is defined.
 
+    Equation:
+        H = -Σ_c p_c log p_c / log C; a voxel is an error of s where H > threshold_s, near s
+
+    Fails:
+        Where the segmenter is sure and wrong; maps of entropy follow every border, wrong or right.
+
     Reference:
         Jungo et al., "Analyzing the quality and challenges of uncertainty estimations for brain
         tumor segmentation", Frontiers in Neuroscience 2020.
