@@ -15,7 +15,7 @@ from qc.suites.domain import TrainingDomain
 from qc.suites.suite import Suite
 from semiqc.schemes import SHORT_AXIS
 from semiqc.scoring import score_images
-from semiqc.scoring.pictures import MOST_SHOWN
+from semiqc.scoring.pictures import MOST_FILMED, WorstSlice, WorstSlices
 from semiqc.scoring.scores import mean_slice_dice
 from semiqc.scoring.scoring import mean_error_maps
 from semiqc.study import Prediction
@@ -420,9 +420,9 @@ def test_the_page_stands_alone_and_runs_no_other_script(tmp_path):
     assert page.count("<script") == 1
     assert "http" not in page.replace("http-equiv", "")
     sources = re.findall(r'src="([^"]{30})', page)
-    # The worst slice, and a strip for LV and one for RV.
-    assert len(sources) == 3
-    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    # The worst slice and its film, and a strip for LV and one for RV.
+    assert len(sources) == 4
+    assert all(re.match("data:image/(png|webp);base64,", source) for source in sources)
 
 
 def test_the_worst_slice_of_a_flagged_study_is_shown(tmp_path):
@@ -432,11 +432,12 @@ def test_the_worst_slice_of_a_flagged_study_is_shown(tmp_path):
 
     assert "frame 1, slice 3" in page
     assert "a: slice 3 of frame 1 with the outlines of the segmentation." in page
-    assert "b: slice" not in page
     assert "lowest 0.15" in page
 
-    # Of the other study the page tells structures and slices, without a picture of it.
-    others = page.partition('id="others"')[2]
+    # The other study unfolds, with a smaller picture.
+    before, _, others = page.partition('id="others"')
+    assert "b: slice" not in before
+    assert "b: slice 3 of frame 1 with outlines." in others
     assert "<summary>b, score 0.90</summary>" in others
     assert "lowest 0.45" in others
     assert others.count("<td>LV</td>") == 2
@@ -472,16 +473,42 @@ def test_an_empty_segmentation_is_shown_too(tmp_path):
     assert "1 of 1 segmentation is flagged" in page
 
 
-def test_of_many_flagged_studies_the_worst_are_shown(tmp_path):
-    names = [f"s{number:02d}" for number in range(MOST_SHOWN + 2)]
-    dice = {name: 0.5 - 0.01 * number for number, name in enumerate(names)}
-    page = page_of(tmp_path, suite_of(told=Told(SHORT_AXIS, dice)), still(tmp_path, *names))
+def test_of_many_flagged_studies_the_worst_are_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr("semiqc.scoring.page.MOST_LARGE", 2)
+    monkeypatch.setattr("semiqc.scoring.pictures.MOST_SHOWN", 3)
+    dice = {"a": 0.5, "b": 0.4, "c": 0.3, "d": 0.2}
+    page = page_of(tmp_path, suite_of(told=Told(SHORT_AXIS, dice)), still(tmp_path, *dice))
+    large, _, others = page.partition('id="others"')
 
-    assert f"Shown are the {MOST_SHOWN} lowest scores of {MOST_SHOWN + 2}" in page
-    assert page.count("<figure>") == MOST_SHOWN
-    # The two first have the highest scores.
-    assert "s01: slice" not in page
-    assert "s02: slice" in page
+    assert "Shown are the 2 lowest scores of 4; the others unfold below." in large
+    assert [name for name in dice if f"{name}: slice" in large] == ["c", "d"]
+    # The first has the highest score.
+    assert [name for name in dice if f"{name}: slice" in others] == ["b"]
+
+
+def test_the_worst_studies_move_and_what_is_flagged_comes_first(tmp_path, monkeypatch):
+    monkeypatch.setattr("semiqc.scoring.pictures.MOST_FILMED", 2)
+    dice = {"a": 0.9, "b": 0.8, "c": 0.3}
+    page = page_of(tmp_path, suite_of(told=Told(SHORT_AXIS, dice)), cine(tmp_path, *dice))
+
+    assert [name for name in dice if f"{name}: slice" in page] == ["a", "b", "c"]
+    moving = [name for name in dice if re.search(rf"{name}: slice \d through all", page)]
+    assert moving == ["b", "c"]
+    assert page.count('prefers-reduced-motion: reduce)" srcset') == 2
+
+
+def test_a_flagged_study_is_kept_before_one_that_scores_lower():
+    kept = WorstSlices()
+    film = np.zeros((2, 4, 4), np.float32)
+    shown = WorstSlice(0, 0, film[0], film[0].astype(np.int8), None, film=film, film_labels=None)
+    for number in range(MOST_FILMED):
+        kept.add(f"s{number}", 0.1, shown, flagged=False)
+    assert not kept.takes_film("odd", 0.9, flagged=False)
+    assert kept.takes_film("odd", 0.9, flagged=True)
+    kept.add("odd", 0.9, shown, flagged=True)
+
+    assert kept.get("odd").film is not None
+    assert sum(kept.get(f"s{n}").film is not None for n in range(MOST_FILMED)) == MOST_FILMED - 1
 
 
 def test_of_many_studies_the_page_tells_the_structures_of_the_worst(tmp_path, monkeypatch):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from math import isnan
 from pathlib import Path
 
 from qc import CONSENSUS, Quality
@@ -43,7 +42,7 @@ class Flagging:
         prediction: Prediction,
         qualities: Mapping[str, Quality],
         measured: Sequence[ClinicalMeasure],
-    ) -> tuple[StudyScore, WorstSlice | None]:
+    ) -> tuple[StudyScore, WorstSlice]:
         """Say whether to look at a study, for its score, its verdict or its measures; and where.
 
         Args:
@@ -53,7 +52,7 @@ class Flagging:
             measured: Of the prediction.
 
         Returns:
-            What is said, and the slice to look at of a study that is flagged.
+            What is said, and the slice to look at.
         """
         scored = Scored(study.name, qualities, prediction)
         odd = implausible(measured)
@@ -66,14 +65,15 @@ class Flagging:
             qualities={n: replace(q, error_maps={}) for n, q in qualities.items()},
             warnings=(*study.notes, *odd),
         )
-        return said, worst_slice(scored, mean_error_maps(qualities)) if flagged else None
+        filmed = self._worst.takes_film(study.name, score, flagged=flagged)
+        return said, worst_slice(scored, mean_error_maps(qualities), filmed=filmed)
 
     def keep(self, score: StudyScore, worst: WorstSlice | None) -> None:
         """Add what ``flag`` said of a study; what it said of slices is read again in ``write``."""
         short = {n: replace(q, slice_dice={}) for n, q in score.qualities.items()}
         self.scores.append(replace(score, qualities=short))
         if worst is not None:
-            self._worst.add(score.study, 1.0 if isnan(score.score) else score.score, worst)
+            self._worst.add(score.study, score.score, worst, flagged=score.flagged)
 
     def write(
         self,

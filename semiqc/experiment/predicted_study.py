@@ -24,7 +24,7 @@ from semiqc.scoring.scores import StudyScore
 
 SAID, DIGEST = "semiqc-predicted", "sha256"
 """Keys in the metadata of a file."""
-SHOWN = ("image", "labels", "error", "heat")
+SHOWN = ("image", "labels", "error", "heat", "film", "film_labels")
 """Arrays of the slice that the page shows."""
 RowOf = TypeVar("RowOf")
 
@@ -35,7 +35,7 @@ class PredictedStudy:
 
     Args:
         score: What the estimators say of it.
-        worst: The slice that the page shows; None where the study is not flagged.
+        worst: The slice that the page shows; None where none was kept.
         clinical: A row for each measure.
         curves: A row for each structure and frame.
         qualities: A row where anybody judged it.

@@ -1,7 +1,8 @@
 """The page: which segmentations to look at, and why.
 
-Studies that are flagged and among the ``MOST_SHOWN`` worst have a picture; all others are lines of
-a table. The page is one HTML file, with pictures and style in it; its only script sorts tables.
+Flagged studies come first, each with its picture; of the others the worst unfold. The very worst
+move. All others are lines of a table. The page is one HTML file that holds its pictures and style;
+its only script sorts tables.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,11 @@ from qc.suites.domain import TrainingDomain
 from semiqc.pages.drawing import Picture, structure_colours
 from semiqc.pages.html import write_html
 from semiqc.pages.table import NOTHING, interval_text, number_text
+from semiqc.schemes import LabelScheme
+from semiqc.scoring.films import Film, film_picture, small_picture
 from semiqc.scoring.pictures import (
+    MOST_SHOWN,
+    WorstSlice,
     WorstSlices,
     frames_across,
     slice_picture,
@@ -19,8 +24,11 @@ from semiqc.scoring.pictures import (
 )
 from semiqc.scoring.scores import ScoreReport, StudyScore, mean_slice_dice
 
-MOST_TOLD = 200
+MOST_TOLD = MOST_SHOWN
 """Studies whose structures and slices the page tells; tables have those of all."""
+
+MOST_LARGE = 30
+"""Flagged studies that are shown unfolded; a page of more is not read."""
 
 NEED_MAPS = "they need several segmentations of each image (--member), or uncertainty maps"
 
@@ -53,11 +61,13 @@ class Bar:
 
 @dataclass(frozen=True)
 class Shown:
-    """A study with its structures, its slices and, among the worst, a picture.
+    """A study with its structures, its slices and, among the worst, a picture and a film.
 
     Args:
         score: What was said of it.
-        picture: Its worst slice; None of those that need not be looked at.
+        is_large: Whether it is shown unfolded.
+        picture: Its worst slice; None of those that are not among the worst.
+        film: Likewise.
         columns: Estimator and measure of each column of ``bars``.
         bars: Of each structure, one for each column.
         strips: Dice of the slices of each structure; none where nobody gives it.
@@ -65,7 +75,9 @@ class Shown:
     """
 
     score: StudyScore
+    is_large: bool
     picture: Picture | None
+    film: Film | None
     columns: list[str]
     bars: list[tuple[str, list[Bar]]]
     strips: list[Picture]
@@ -79,18 +91,18 @@ def write_page(report: ScoreReport, worst: WorstSlices, output: Path) -> None:
 
     Args:
         report: What to show.
-        worst: Slices of the flagged studies that are shown.
+        worst: Slices of the studies that are shown.
         output: File to write; one that is there is replaced.
     """
     told = told_studies(report, worst)
-    shown = [one for one in told if one.picture]
+    shown = [one for one in told if one.is_large]
     write_html(
         "semiqc.scoring",
         output,
         report=report,
         findings=findings(report),
         shown=shown,
-        others=[one for one in told if not one.picture],
+        others=[one for one in told if not one.is_large],
         count_of_others=len(report.studies) - len(shown),
         structures=list(structure_colours(report.scheme).items()),
         trained_on=trained_on(report),
@@ -164,22 +176,26 @@ def _acquired(known: tuple[float, float] | None) -> list[tuple[str, str]]:
 
 
 def told_studies(report: ScoreReport, worst: WorstSlices) -> list[Shown]:
-    """The first ``MOST_TOLD`` studies and all that have a picture, the worst first."""
-    found = []
-    for number, one in enumerate(report.studies):
-        shown = worst.get(one.study) if one.flagged else None
-        if number < MOST_TOLD or shown:
-            picture = slice_picture(one.study, shown, report.scheme) if shown else None
-            found.append(_told(report.whole(one), picture))
-    return found
+    """The first ``MOST_TOLD`` studies, the worst first."""
+    large = {one.study for one in report.flagged if worst.get(one.study)}
+    large &= {one.study for one in report.flagged[:MOST_LARGE]}
+    return [
+        _told(report.whole(one), worst.get(one.study), report.scheme, is_large=one.study in large)
+        for one in report.studies[:MOST_TOLD]
+    ]
 
 
-def _told(one: StudyScore, picture: Picture | None) -> Shown:
+def _told(
+    one: StudyScore, shown: WorstSlice | None, scheme: LabelScheme, *, is_large: bool
+) -> Shown:
     """A study with all that is said of its structures and slices."""
     slices = mean_slice_dice(one.qualities)
+    draw = slice_picture if is_large else small_picture
     return Shown(
         one,
-        picture,
+        is_large,
+        draw(one.study, shown, scheme) if shown else None,
+        film_picture(one.study, shown, scheme) if shown else None,
         *_bars(one),
         [strip_picture(one.study, name, dice) for name, dice in slices.items()],
         any(frames_across(dice) for dice in slices.values()),

@@ -5,7 +5,8 @@ are cut to a square around the segmentation.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isnan
 
 import numpy as np
 from matplotlib import colormaps
@@ -21,9 +22,13 @@ from semiqc.measuring.means import means_of_known
 from semiqc.pages.drawing import PALE, Picture, as_png, structure_colours
 from semiqc.schemes import BACKGROUND, LabelScheme, Structure
 from semiqc.scoring.scores import mean_slice_dice, those_who_count
+from semiqc.study import Prediction
 
-MOST_SHOWN = 30
-"""Flagged studies with a picture; a page of more is not read."""
+MOST_SHOWN = 200
+"""Studies with a picture."""
+
+MOST_FILMED = 20
+"""Studies with a film, which takes the room of many pictures."""
 
 MARGIN = 14
 """Voxels shown around the outermost segmented one."""
@@ -41,6 +46,10 @@ QUALITY_COLOURS = "RdYlBu"
 CELL_INCHES = 0.16
 
 
+Rank = tuple[bool, float, str]
+"""Whether a study is not flagged, its score, its name."""
+
+
 @dataclass(frozen=True, eq=False)
 class WorstSlice:
     """The part of a slice that is shown, on the grid that the estimators saw.
@@ -53,6 +62,8 @@ class WorstSlice:
         error: Highest error probability of any structure, ``[Y, X]``, where it is known.
         heat: Where networks looked for the Dice of ``looked_for``, ``[Y, X]``, where it was asked.
         looked_for: Name of a structure.
+        film: Intensities of the slice in all frames, ``[T, Y, X]``, where it was asked.
+        film_labels: Class of each of its voxels, ``[T, Y, X]``.
     """
 
     frame: int
@@ -62,32 +73,51 @@ class WorstSlice:
     error: NDArray[np.float32] | None
     heat: NDArray[np.float32] | None = None
     looked_for: str = ""
+    film: NDArray[np.float32] | None = None
+    film_labels: NDArray[np.int8] | None = None
 
 
 class WorstSlices:
-    """Slices of the studies of lowest score, ``MOST_SHOWN`` at most.
+    """Slices of the worst studies, ``MOST_SHOWN`` at most, of which ``MOST_FILMED`` have a film.
 
-    All others are dropped at once, so that memory does not grow with the number of studies.
+    What is flagged is worse than what is not, then what scores lower. All others are dropped at
+    once, so that memory does not grow with the number of studies.
     """
 
     def __init__(self) -> None:
-        self._found: dict[str, tuple[float, WorstSlice]] = {}
+        self._found: list[tuple[Rank, WorstSlice]] = []
 
-    def add(self, study: str, score: float, found: WorstSlice) -> None:
+    def takes_film(self, study: str, score: float, *, flagged: bool) -> bool:
+        """Whether the study is, so far, among those with a film."""
+        ranks = [rank for rank, _ in self._found[:MOST_FILMED]]
+        return len(ranks) < MOST_FILMED or rank_of(study, score, flagged=flagged) < ranks[-1]
+
+    def add(self, study: str, score: float, found: WorstSlice, *, flagged: bool) -> None:
         """Keep the slice, and drop that of the best study where there are too many."""
-        self._found[study] = score, found
-        if len(self._found) > MOST_SHOWN:
-            del self._found[max(self._found, key=lambda name: (self._found[name][0], name))]
+        self._found.append((rank_of(study, score, flagged=flagged), found))
+        self._found.sort(key=lambda one: one[0])
+        del self._found[MOST_SHOWN:]
+        self._found[MOST_FILMED:] = [
+            (rank, replace(one, film=None, film_labels=None))
+            for rank, one in self._found[MOST_FILMED:]
+        ]
 
     def get(self, study: str) -> WorstSlice | None:
         """The slice of a study, if it is among the worst."""
-        return self._found[study][1] if study in self._found else None
+        return next((one for rank, one in self._found if rank[-1] == study), None)
+
+
+def rank_of(study: str, score: float, *, flagged: bool) -> Rank:
+    """By which studies are sorted, the worst first; one that nobody scored comes last."""
+    return not flagged, 1.0 if isnan(score) else score, study
 
 
 def worst_slice(
     scored: Scored,
     error_maps: Mapping[str, NDArray[np.floating]],
     networks: Sequence[NetworkEstimator] = (),
+    *,
+    filmed: bool = False,
 ) -> WorstSlice:
     """The slice of lowest Dice; where no Dice of slices is known, the one with most errors.
 
@@ -97,6 +127,7 @@ def worst_slice(
         scored: What was said of the study.
         error_maps: Of each structure, ``[T, Z, Y, X]``.
         networks: That are to show where they looked for the Dice of the worst structure.
+        filmed: Also in all frames, where there are several.
     """
     prediction = scored.prediction
     frame, number = _worst_place(scored, error_maps)
@@ -115,7 +146,20 @@ def worst_slice(
         _largest_error(error_maps, frame, number, box),
         None if heat is None else box.cut(heat, 0)[number].astype(np.float32),
         looked_for.name if looked_for else "",
+        *(_film(prediction, number, box) if filmed else ()),
     )
+
+
+def _film(
+    prediction: Prediction, number: int, box: CropBox
+) -> tuple[NDArray[np.float32], NDArray[np.int8]] | tuple[()]:
+    """A slice's intensities and classes in all frames, in the box; nothing of a single frame."""
+    frames = range(prediction.labels.shape[0])
+    if len(frames) == 1:
+        return ()
+    image = [box.cut(np.asarray(prediction.image[0, t]), 0)[number] for t in frames]
+    labels = [box.cut(np.asarray(prediction.labels[t]), BACKGROUND)[number] for t in frames]
+    return np.stack(image).astype(np.float32), np.stack(labels).astype(np.int8)
 
 
 def _largest_error(

@@ -183,9 +183,7 @@ class _Scorer:
         error_maps = mean_error_maps(scored.qualities)
         odd = implausible(clinical(scored.prediction.labels, study.spacing, self.suite.scheme))
         flagged = is_flagged(scored.score, scored.qualities, self.flag_below) or bool(odd)
-        if flagged:
-            worst = worst_slice(scored, error_maps, self.networks)
-            self.worst.add(study.name, scored.score, worst)
+        self._keep(scored, error_maps, flagged=flagged)
         return StudyScore(
             study=study.name,
             score=scored.score,
@@ -194,6 +192,15 @@ class _Scorer:
             warnings=(*odd, *scored.warnings),
             error_maps=self._write_error_maps(study, error_maps),
         )
+
+    def _keep(
+        self, scored: Scored, error_maps: Mapping[str, NDArray[np.floating]], *, flagged: bool
+    ) -> None:
+        """Keep the worst slice of a study, where it is among the worst."""
+        filmed = self.worst.takes_film(scored.study, scored.score, flagged=flagged)
+        networks = self.networks if flagged else ()
+        found = worst_slice(scored, error_maps, networks, filmed=filmed)
+        self.worst.add(scored.study, scored.score, found, flagged=flagged)
 
     def _write_error_maps(
         self, study: Study, error_maps: Mapping[str, NDArray[np.floating]]
