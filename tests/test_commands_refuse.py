@@ -1,6 +1,7 @@
 """What commands that nobody thinks of are given: refused in one line before work."""
 
 import h5py
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -88,3 +89,60 @@ def test_a_search_without_validation_begins_nothing(tmp_path, capsys):
     assert main([*words, "--over", "training.clip=[1, 2]", "--trials", "1"]) == 2
     assert "tuning needs validation studies" in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--studies=99999999", "--slices=99999999", "--frames=99999999", "--size=99999999",
+        "--spacing=0", "--spacing=inf", "--spacing=1e9", f"--studies={'9' * 40}",
+    ],
+)  # fmt: skip
+def test_phantoms_that_nobody_could_draw_are_refused(tmp_path, capsys, option):
+    assert main(["phantom", str(tmp_path / "o.h5"), option]) == 2
+    name = option[2:].partition("=")[0].replace("spacing", "pixel_mm")
+    assert f"{name} must lie in" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_phantom_larger_than_any_study_is_refused(tmp_path, capsys):
+    words = ["phantom", str(tmp_path / "o.h5"), "--size=4096", "--frames=4000"]
+
+    assert main(words) == 2
+    assert "make frames, slices or size smaller" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--estimators=none", "estimators: unknown 'none'"),
+        ("--phantoms=99999999", "phantoms: input should be less than"),
+        ("--spacing=nan", "spacing: input should be a finite number, got nan"),
+        ("--scheme=x", "scheme: unknown 'x'"),
+    ],
+)
+def test_settings_of_a_pretrained_suite_are_refused_in_a_line(tmp_path, capsys, option, message):
+    assert main(["qc", "pretrain", "-o", str(tmp_path / "o"), option]) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("tolerance", ["nan", "1e30", "-1"])
+def test_a_tolerance_that_is_no_distance_is_refused(stores, capsys, tolerance):
+    (stores / "seg").mkdir()
+    image = nib.Nifti1Image(np.ones((8, 8, 2), np.uint8), np.diag([1.4, 1.4, 8, 1]))
+    nib.save(image, stores / "seg" / "a.nii.gz")
+    words = ["qc", "grade", str(stores / "one.h5"), str(stores / "seg"), "-o"]
+
+    assert main([*words, str(stores / "o.h5"), "--tolerance", tolerance]) == 2
+    assert "tolerance" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("name", ["a.yaml", "a.safetensors"])
+def test_a_file_of_another_kind_is_not_called_damaged(tmp_path, name):
+    (tmp_path / name).write_text("x")
+
+    with pytest.raises(ValueError, match="expected a store, a suite or a run, found another file"):
+        verify(tmp_path / name)
+
+
+def test_graded_segmentations_are_known_as_such(fitted_suite):
+    assert verify(fitted_suite / "test.h5").kind == "graded segmentations"

@@ -102,3 +102,38 @@ def test_a_folder_beside_or_within_is_another(place):
     require_apart(place / "out", place / "in", place / "none")
     require_apart(place / "in" / "out", place / "in")
     require_apart(place / "in", place / "seg" / "a.nii.gz")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "qc fit {store} -o {run} --estimators svr --sources failures",
+        "qc fit {store} -o {suite} --estimators svr --sources failures",
+        "qc grade {store} {seg} -o {run}/results/overlays.h5 --overwrite",
+        "qc grade {store} {seg} -o {seg}/a.nii.gz --overwrite",
+        "qc evaluate {suite} {suite}/test.h5 -o {run} --overwrite",
+        "check {in} -o {run} --overwrite --no-time",
+        "import {manifest} {run}/results/overlays.h5 --overwrite",
+        "phantom {suite}/suite.json --overwrite",
+        "tune {run}/settings.yaml --over training.clip=[1,2] -o {run} --set split.validation=1",
+        "pretrain -o {run}/models/few-seed0.safetensors --overwrite",
+        "review {run} --export {run}/results",
+        "score phantom {in} {seg} -o {run} --overwrite",
+        "predict phantom {in} -o {run}/results --overwrite",
+        "run -o {suite}",
+    ],
+)
+def test_no_command_writes_over_what_is_finished(
+    finished_run, fitted_suite, suite_store, place, capsys, words
+):
+    folders = {"run": finished_run, "suite": fitted_suite, "store": suite_store}
+    folders |= {name: place / name for name in ("in", "seg")}
+    folders["manifest"] = place / "manifest.csv"
+    read = [finished_run, fitted_suite, place]
+    before = [contents(folder) for folder in read]
+
+    assert main(words.format(**folders).split()) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "another" in said
+    after = [contents(folder) for folder in read]
+    assert all(was.items() <= now.items() for was, now in zip(before, after, strict=True))

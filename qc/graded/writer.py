@@ -21,8 +21,11 @@ from qc.graded.source import Made
 from qc.graded.truth import multi_class_dice, mvsf
 from semiqc.doors.hdf5_file import bounded
 from semiqc.files.atomic import require_space, whole_file
+from semiqc.files.checksums import refuse_sealed
+from semiqc.files.hdf5 import is_hdf5
 from semiqc.files.store.reader import Store
 from semiqc.files.uncertainty import GROUP, MAPS, in_8_bits
+from semiqc.images.sizes import LARGEST_MM
 from semiqc.measuring.masks import compared, frame_dice, slice_dice
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.measuring.surfaces import surface_dice
@@ -62,7 +65,8 @@ class GradedWriter:
         tolerance_mm: Surface distance that the surface Dice forgives.
 
     Raises:
-        FileExistsError: If the file is there and ``overwrite`` is not set.
+        FileExistsError: If the file is there and ``overwrite`` is not set, or is of another kind.
+        ValueError: If the tolerance is no distance.
     """
 
     def __init__(
@@ -76,6 +80,11 @@ class GradedWriter:
         self.path = Path(path)
         if self.path.exists() and not overwrite:
             raise FileExistsError(f"{path}: exists already; say --overwrite to replace it")
+        if self.path.exists() and not is_hdf5(self.path):
+            raise FileExistsError(f"{path}: stands there and is no HDF5 file; name another file")
+        refuse_sealed(self.path)
+        if not 0 <= tolerance_mm <= LARGEST_MM:
+            raise ValueError(f"tolerance must lie in [0, {LARGEST_MM:g}] mm, got {tolerance_mm}")
         self.store = store
         self.tolerance_mm = tolerance_mm
         self._items: list[_Item] = []

@@ -12,6 +12,7 @@ from semiqc.exchange.import_report import missing_classes, odd_splits
 from semiqc.exchange.readers.nifti import Meaning
 from semiqc.exchange.readers.registry import READERS, layout_of
 from semiqc.files.atomic import write_text
+from semiqc.files.checksums import refuse_sealed
 from semiqc.schemes import LabelScheme
 from semiqc.work.progress import Progress, untold
 
@@ -99,6 +100,7 @@ def _check_free(source: Path, output: Path, overwrite: bool) -> None:
     Raises:
         FileExistsError: Naming the draft, or where it would replace what is checked.
     """
+    refuse_sealed(output)
     output.mkdir(parents=True, exist_ok=True)
     if source == Path(os.path.abspath(output / MANIFEST)):
         raise FileExistsError(f"{source}: is what is checked; name another folder than {output}")

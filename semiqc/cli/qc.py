@@ -188,6 +188,7 @@ def evaluate(
 ) -> None:
     """Tell how well the estimators of suites judge studies they never saw."""
     from semiqc.files.atomic import require_apart
+    from semiqc.files.checksums import refuse_sealed
     from semiqc.suites.evaluating import evaluate_suites
     from semiqc.suites.page import Judges
 
@@ -196,6 +197,7 @@ def evaluate(
     if output is not None:
         _require_empty(output, overwrite)
         require_apart(output, graded, *suites)
+        refuse_sealed(output)
     if graded.suffix.lower() == ".csv":
         return evaluate_on_cines(suites, graded, output, store)
     with bar("evaluate") as tick:

@@ -26,6 +26,7 @@ def pretrain(
     changes: Arguments = None,
 ) -> None:
     """Fit a suite to phantoms alone; with its card. Goes on where it stopped."""
+    from semiqc.experiment.settings_file import validated
     from semiqc.suites.pretraining import SuitePretraining, pretrain_suite
 
     numbers = {
@@ -42,8 +43,8 @@ def pretrain(
     said = given | {name: text for name, text in names.items() if text}
     options = [word for name, value in said.items() for word in (f"--{name}", str(value))]
     options += [word for change in changes or () for word in ("--set", change)]
-    settings = SuitePretraining.model_validate(
-        given | names_of(**names) | {"changes": tuple(changes or ())}
+    settings = validated(
+        SuitePretraining, given | names_of(**names) | {"changes": tuple(changes or ())}
     )
     command = shlex.join(["semiqc", "qc", "pretrain", *options, "-o", output.name])
     card = pretrain_suite(settings, output, terminal(), command=command)

@@ -18,6 +18,7 @@ from semiqc.experiment.predicted_dicom import PredictedDicom
 from semiqc.experiment.predicted_study import PredictedStudy, row_of
 from semiqc.experiment.unfinished import Unfinished, labels_file, remove_results
 from semiqc.files.atomic import make_folder, require_apart, require_folder
+from semiqc.files.checksums import refuse_sealed
 from semiqc.files.hdf5 import StoreError, close_h5, is_hdf5
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.files.store.reader import Store
@@ -105,6 +106,7 @@ def _check(flag_below: float, output: Path, run: Path, images: Path) -> None:
     check_threshold(flag_below)
     read = manifest.named_files(images) if manifest.recognises(images) else [images]
     require_apart(output, run, *read)
+    refuse_sealed(output)
     require_folder(output)
 
 

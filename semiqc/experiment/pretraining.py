@@ -17,7 +17,7 @@ from semiqc.experiment.sections import SegmenterSettings
 from semiqc.experiment.settings_file import checked_settings
 from semiqc.experiment.trained import TO_CHANGE, WEIGHTS
 from semiqc.experiment.training_log import TrainingLog
-from semiqc.files.checksums import sha256_of
+from semiqc.files.checksums import refuse_sealed, sha256_of
 from semiqc.files.store.reader import Store
 from semiqc.loop_state import empty_without_state
 from semiqc.phantom.dataset import CONTENTS
@@ -89,6 +89,7 @@ def pretrain(
         raise ValueError(f"{weights}: weights are written to a file named *.safetensors")
     if weights.exists() and not overwrite:
         raise FileExistsError(f"{weights}: exists; say --overwrite to replace it")
+    refuse_sealed(weights)
     folder = weights.with_suffix(".unfinished")
     with claim(folder, settings.model_dump(mode="json")):
         work = RunFolder(folder, monitor.stage, monitor.note)

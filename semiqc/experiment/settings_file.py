@@ -67,7 +67,7 @@ def read_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
         key, *value = change.split("=", 1)
         apply_change(table, "=".join([current_key(key.strip(), notice), *value]))
     table = _renamed(table, path, notice)
-    return _validated(Settings, table, f"{path}: " if path else "")
+    return validated(Settings, table, f"{path}: " if path else "")
 
 
 def with_whole_paths(settings: Settings) -> Settings:
@@ -88,10 +88,10 @@ def checked_settings(model: type[Model], changes: Sequence[str]) -> Model:
     table = model().model_dump(mode="json")
     for change in changes:
         apply_change(table, change)
-    return _validated(model, table)
+    return validated(model, table)
 
 
-def _validated(model: type[Model], table: Mapping[str, Any], source: str = "") -> Model:
+def validated(model: type[Model], table: Mapping[str, Any], source: str = "") -> Model:
     """Settings of a table, every mistake named.
 
     Raises:

@@ -30,6 +30,7 @@ from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.experiment.training_log import FILE, read_log
 from semiqc.experiment.tuning_estimator import EstimatorTrial, estimator_of
 from semiqc.files.atomic import whole_file, write_text
+from semiqc.files.checksums import refuse_sealed
 from semiqc.pages.drawing import INK, blank
 from semiqc.pages.table import Cell, Table
 from semiqc.work.dimensions import Dimension
@@ -96,6 +97,7 @@ def tune(asked: Tuning, monitor: Monitor) -> Searched:
     base = with_whole_paths(asked.settings())
     if not (base.split.validation or base.split.file):
         raise ValueError(NO_VALIDATION)
+    refuse_sealed(asked.output)
     with claim(asked.output / WORK, base.model_dump(mode="json")):
         objective = _Objective.of(asked, [one.key for one in dimensions], monitor)
         cohort = objective.checked(base)

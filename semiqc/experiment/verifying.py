@@ -10,12 +10,15 @@ from semiqc.doors.hdf5_file import reading_hdf5
 from semiqc.doors.json_file import read_object
 from semiqc.doors.regular import UnusableError
 from semiqc.files.checksums import MANIFEST, Damage, DamagedError, damages, entries_of
-from semiqc.files.hdf5 import StoreError, check_whole, is_sealed
+from semiqc.files.hdf5 import StoreError, check_whole, is_hdf5, is_sealed
 from semiqc.files.store.reader import Store
 from semiqc.loop_state import damage_of_state, has_state
 from semiqc.work.publishing import LOCK, SETTINGS, settle
 
 STAGES = "stages"
+
+ENDINGS = (".h5", ".hdf5")
+"""Of files that are damaged where they are no HDF5."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ def _verify_file(path: Path) -> Verified:
     Raises:
         ValueError: If it is a file of another program, which has no checksum.
     """
+    if path.suffix.lower() not in ENDINGS and not is_hdf5(path):
+        raise ValueError(f"{path}: expected a store, a suite or a run, found another file")
     try:
         check_whole(path)
         kind = "store" if _is_store(path) else "graded segmentations" if _is_ours(path) else ""
@@ -75,7 +80,7 @@ def _verify_file(path: Path) -> Verified:
 
 def _is_ours(path: Path) -> bool:
     with reading_hdf5(path) as file:
-        return bool(file.attrs.get("format") == GRADED)
+        return file.attrs.get("format") in (GRADED, GRADED.encode())
 
 
 def _is_store(path: Path) -> bool:

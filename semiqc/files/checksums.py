@@ -104,6 +104,35 @@ def _files_in(folder: Path) -> list[str]:
     return sorted(name for name in found if name != MANIFEST)
 
 
+def refuse_sealed(output: Path) -> None:
+    """Make sure that nothing is written over a file that stands with its checksum elsewhere.
+
+    Args:
+        output: File or folder that is to be written.
+
+    Raises:
+        FileExistsError: If it is, or holds, a file of a finished run, a suite or a stage.
+    """
+    place = output.resolve()
+    for folder in (place, *place.parents):
+        names = _listed(folder) if (folder / MANIFEST).is_file() else ()
+        taken = next((n for n in names if (folder / n).resolve().is_relative_to(place)), None)
+        if taken is not None:
+            raise FileExistsError(
+                f"{output}: holds {taken} of what is finished in {folder}; name another place"
+                if place != folder / taken
+                else f"{output}: is part of what is finished in {folder}; name another place"
+            )
+
+
+def _listed(folder: Path) -> tuple[str, ...]:
+    """Files that a folder's manifest lists; none where it is another program's."""
+    try:
+        return tuple(entries_of(folder))
+    except DamagedError:
+        return ()
+
+
 def entries_of(folder: Path) -> dict[str, dict[str, Any]]:
     """What a folder's manifest says, by the names of files.
 

@@ -7,11 +7,13 @@ Groups follow one another in turn; profile and quality of the scan are drawn, wh
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
 import numpy as np
+from annotated_types import Interval
 
 from semiqc.files.store.writer import StoreWriter
+from semiqc.images.sizes import MOST_VOXELS
 from semiqc.phantom.anatomy import GROUPS
 from semiqc.phantom.aorta import aorta_study
 from semiqc.phantom.draws import Uniform, study_seed
@@ -26,6 +28,7 @@ from semiqc.schemes import (
     LabelScheme,
 )
 from semiqc.study import Study
+from semiqc.work.bounds import SeedNumber, check_bounds
 from semiqc.work.progress import Progress, untold
 
 FIELD_OF_VIEW_MM = {"short-axis": 190.0, "aorta": 160.0, "tumour": 208.0}
@@ -55,6 +58,10 @@ THICKEST_BRAIN_SLICE_MM = 6.0
 
 FINE_SEVERITY = 0.2
 POOR_SEVERITY = (0.5, 1.0)
+
+
+MOST_STUDIES = 10**6
+"""Of a data set."""
 
 
 def write_phantoms(
@@ -142,16 +149,23 @@ class PhantomRecipe:
     """
 
     kind: str
-    size: int
-    slices: int
-    frames: int | None
+    size: Annotated[int, Interval(ge=32, le=4096)]
+    slices: Annotated[int, Interval(ge=1, le=1024)]
+    frames: Annotated[int, Interval(ge=1, le=4096)] | None
     profiles: tuple[str, ...]
     artefacts: float
     variety: str
-    given_pixel_mm: float | None
-    seed: int
+    given_pixel_mm: Annotated[float, Interval(ge=0.1, le=30)] | None
+    seed: SeedNumber
 
     def __post_init__(self) -> None:
+        check_bounds(self)
+        voxels = (self.frames or 1) * self.slices * self.size**2
+        if voxels > MOST_VOXELS:
+            raise ValueError(
+                f"a phantom of {voxels} voxels, expected {MOST_VOXELS} at most; make frames,"
+                " slices or size smaller"
+            )
         _check(self.kind, self.artefacts, self.variety)
 
     def write(
@@ -168,8 +182,10 @@ class PhantomRecipe:
             FileExistsError: If the file exists and may not be replaced.
             ValueError: If there are none.
         """
-        if not numbers:
-            raise ValueError(f"studies must be at least 1, got {len(numbers)}")
+        # A length of more digits than a machine word has is none for Python.
+        count = numbers.stop - numbers.start
+        if not 0 < count <= MOST_STUDIES:
+            raise ValueError(f"studies must lie in [1, {MOST_STUDIES}], got {count}")
         with StoreWriter(path, *CONTENTS[self.kind], overwrite=overwrite) as store:
             for done, number in enumerate(numbers, start=1):
                 store.add(self.study(number))

@@ -8,6 +8,7 @@ from qc.verdicts import read_verdicts
 from semiqc.doors.csv_table import read_table
 from semiqc.doors.regular import UnusableError
 from semiqc.files.atomic import make_folder
+from semiqc.files.checksums import refuse_sealed
 from semiqc.pages.table import Table
 from semiqc.review.agreed import agreed
 from semiqc.review.agreement import Agreement, agreements
@@ -24,6 +25,7 @@ def write_tables(records: Records, items: Sequence[Item], folder: Path) -> list[
     Returns:
         The rows of ``agreement.csv``.
     """
+    refuse_sealed(folder)
     make_folder(folder)
     known = {(one.study, one.of) for one in items}
     readings = [one for one in records.readings() if (one.place.study, one.place.of) in known]

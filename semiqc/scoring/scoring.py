@@ -20,6 +20,7 @@ from semiqc.exchange.readers.members import MemberFolders
 from semiqc.exchange.readers.nifti import LabelValues, checked_meaning
 from semiqc.exchange.readers.pairs import find_pairs
 from semiqc.files.atomic import require_apart, require_folder
+from semiqc.files.checksums import refuse_sealed
 from semiqc.images.preparing import prepared
 from semiqc.images.raw import Entry, Listing, Refusal, UnusableError, safe_name
 from semiqc.measuring.measures import clinical
@@ -95,6 +96,7 @@ def _check_output(
     """
     check_threshold(flag_below)
     require_apart(output, *map(Path, read))
+    refuse_sealed(output)
     require_folder(output)
     if output.exists() and any(output.iterdir()) and not overwrite:
         raise FileExistsError(f"{output}: not empty; say --overwrite to write into it")

@@ -15,6 +15,7 @@ from qc.saving import load_estimator, save_estimator
 from qc.suites.domain import TrainingDomain
 from qc.suites.suite import Suite, refuse_suite
 from semiqc.files.atomic import make_folder, whole_file
+from semiqc.files.checksums import refuse_sealed
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import SplitRow, write_rows
 from semiqc.suites.cines import CineMaker
@@ -67,6 +68,7 @@ class SuiteMaker:
             ValueError: If the store has too few labelled subjects.
         """
         refuse_suite(self.output)
+        refuse_sealed(self.output)
         for name in self.settings.estimators:
             self._check(name)
         self.settings.make_sources(self.store)

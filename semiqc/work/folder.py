@@ -70,6 +70,8 @@ def _refuse_foreign(output: Path) -> None:
     """Make sure that a path is free, or an empty folder, or a run folder."""
     if output.exists() and not output.is_dir():
         raise FileExistsError(f"{output}: is a file, expected a run folder")
+    if (output / MANIFEST).exists() and not (output / SETTINGS).exists():
+        raise FileExistsError(f"{output}: holds a suite and is not a run folder; choose another")
     known = any((output / name).exists() for name in (SETTINGS, LOCK))
     if not known and output.is_dir() and any(output.iterdir()):
         raise FileExistsError(f"{output}: holds files and is not a run folder; choose another")
