@@ -1,13 +1,20 @@
 import math
 from dataclasses import replace
 
+import numpy as np
+import pytest
+
+from qc.graded import SOURCES, CnnLadder
+from qc.graded.source import Source
 from semiqc.experiment.estimating import Extent
 from semiqc.experiment.estimating.estimate import disk_of, seconds_of
-from semiqc.experiment.estimating.timing import Rates, rates_of
+from semiqc.experiment.estimating.timing import Rates, _source, rates_of
 from semiqc.experiment.estimating.work import Work, work_of
 from semiqc.experiment.finished import Finished
 from semiqc.experiment.settings_file import read_settings
 from semiqc.files.hdf5 import open_h5
+from semiqc.phantom.dataset import PhantomRecipe
+from semiqc.schemes import SHORT_AXIS
 
 EXTENT = Extent(3, 3, 3, 5, 4, 2, (3, 32, 32), 1e6)
 """Of the tiny run, whose 14 phantoms have 4 frames each."""
@@ -88,3 +95,58 @@ def test_everything_that_a_run_does_is_timed():
     assert min(rates.step, rates.fit) >= 0
     assert rates.weights > 100
     assert rates.estimator_bytes > 1000
+
+
+FITTED = ("scenarios=[few, semiqc]", "gates=[]", "gate.by=svr", "qc.estimators=[svr]")
+
+
+def test_sources_beside_the_ladder_take_time_and_give_more_to_learn_from():
+    alone, beside, only = (
+        work_of(read_settings(None, [*FITTED, f"qc.sources={sources}"]), EXTENT)
+        for sources in ("[ladder]", "[ladder, seggen, noise]", "[seggen]")
+    )
+    rates = Rates(1, 0, 0, 0, 1, 1, 0, 0, source=100, made_frame=10, made=3)
+
+    frames = EXTENT.qc * EXTENT.labelled_frames
+    assert alone.source_parts == alone.made_frames == 0
+    # A single estimator needs no weights, so it judges nothing of what it learns from.
+    more = seconds_of(beside, rates, 10) - seconds_of(alone, rates, 10)
+    assert more == 100 + 10 * frames + 3 * frames
+    assert disk_of(beside, rates, EXTENT) > disk_of(alone, rates, EXTENT)
+    assert only.trainings < alone.trainings
+    assert only.graded_frames == 0 < only.graded_made == frames
+    assert beside.times(2).made_frames == 2 * frames
+    assert beside.times(2).graded_made == frames
+
+
+def test_folds_make_sources_learn_several_times():
+    changes = [*FITTED, "split.qc=0", "qc.sources=[ladder, forest]", "qc.folds=2"]
+    found = work_of(read_settings(None, changes), replace(EXTENT, labelled=4, qc=0))
+
+    assert found.source_parts == 2
+
+
+SMALL = {
+    "snapshots": "channels: [4, 8], count: 2",
+    "noise": "channels: [4, 8], variances: [0, 1]",
+    "forest": "trees: 2, depths: [2, 4], n_jobs: 1",
+}
+
+
+@pytest.mark.parametrize("name", [n for n in SOURCES if n not in ("modalities", "ladder")])
+def test_what_a_source_takes_is_timed(name):
+    settings = read_settings(None, [f"qc.arguments={{{name}: {{{SMALL.get(name, '')}}}}}"])
+    recipe = PhantomRecipe("short-axis", 32, 3, 2, ("3T-fast",), 0, "usual", None, seed=0)
+    learned, frame, made = _source(name, settings, [recipe.study(number) for number in range(3)])
+
+    is_trained = SOURCES[name].with_training_steps is not Source.with_training_steps
+    assert made > 0
+    assert learned >= 0 if is_trained else learned == 0 < frame
+
+
+def test_a_ladders_steps_are_the_mean_of_what_it_draws():
+    ladder = CnnLadder(SHORT_AXIS, steps=(40, 1500))
+    drawn = [ladder.rung(number).steps for number in range(1, 2000)]
+
+    assert math.isclose(np.mean(drawn), ladder.training_steps, rel_tol=0.05)
+    assert CnnLadder(SHORT_AXIS, steps=(7, 7)).training_steps == 7

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -100,6 +100,14 @@ class CnnLadder(Source):
             share=float(rng.uniform(*self.shares)),
             steps=round(math.exp(rng.uniform(*np.log(self.steps)))),
         )
+
+    @property
+    def training_steps(self) -> float:
+        low, high = self.steps
+        return (high - low) / math.log(high / low) if low < high else float(low)
+
+    def with_training_steps(self, steps: int) -> Self:
+        return replace(self, steps=(steps, steps))
 
     def make(self, train: Sequence[Study], judged: Sequence[Study]) -> Iterator[Made]:
         for name, segmenter, learned in self.fitted(train):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,13 @@ class ModalitySubsets(Source):
     channels: tuple[Size, ...] = (16, 32, 64, 128, 256)
     training: TrainingSettings = field(default_factory=default_training)
     seed: int = 0
+
+    @property
+    def training_steps(self) -> float:
+        return float(self.training.steps)
+
+    def with_training_steps(self, steps: int) -> Self:
+        return replace(self, training=replace(self.training, steps=steps))
 
     def make(self, train: Sequence[Study], judged: Sequence[Study]) -> Iterator[Made]:
         """See ``Source``; nothing where the studies have only one modality.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import ClassVar, Self
 from zlib import crc32
 
 import numpy as np
@@ -58,6 +58,13 @@ class NoiseAttack(Source):
         if not self.variances or min(self.variances) < 0:
             raise ValueError(f"variances must be some and none negative, got {self.variances}")
         check_samples(self.samples, self.dropout)
+
+    @property
+    def training_steps(self) -> float:
+        return float(self.training.steps)
+
+    def with_training_steps(self, steps: int) -> Self:
+        return replace(self, training=replace(self.training, steps=steps))
 
     def make(self, train: Sequence[Study], judged: Sequence[Study]) -> Iterator[Made]:
         segmenter = UNet(

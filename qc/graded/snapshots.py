@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -72,6 +72,13 @@ class Snapshots(Source):
         """Steps at which a snapshot is taken; fewer than ``count`` where two would coincide."""
         wanted = np.geomspace(self.training.steps, self.first, self.count)
         return tuple(sorted({round(step) for step in wanted}))
+
+    @property
+    def training_steps(self) -> float:
+        return float(self.training.steps)
+
+    def with_training_steps(self, steps: int) -> Self:
+        return replace(self, first=1, training=replace(self.training, steps=steps))
 
     def make(self, train: Sequence[Study], judged: Sequence[Study]) -> Iterator[Made]:
         segmenter = UNet(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,15 @@ class Source(Protocol):
 
     can_leave_uncertainty: ClassVar[bool] = False
     """Whether it leaves uncertainty beside its segmentations where ``samples`` is set."""
+
+    @property
+    def training_steps(self) -> float:
+        """Steps of each network that it trains, the mean; 0 where it trains none."""
+        return 0.0
+
+    def with_training_steps(self, steps: int) -> Self:
+        """The same source with networks that take so many steps each."""
+        return self
 
     def make(self, train: Sequence[Study], judged: Sequence[Study]) -> Iterator[Made]:
         """Segment every labelled frame of ``judged``.

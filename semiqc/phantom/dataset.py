@@ -184,7 +184,9 @@ class PhantomRecipe:
         """
         # A length of more digits than a machine word has is none for Python.
         count = numbers.stop - numbers.start
-        if not 0 < count <= MOST_STUDIES:
+        if count < 1:
+            raise ValueError(f"studies must be at least 1, got {count}")
+        if count > MOST_STUDIES:
             raise ValueError(f"studies must lie in [1, {MOST_STUDIES}], got {count}")
         with StoreWriter(path, *CONTENTS[self.kind], overwrite=overwrite) as store:
             for done, number in enumerate(numbers, start=1):

@@ -7,6 +7,7 @@ import torch
 
 from semiqc.experiment.estimating.timing import Rates, rates_of
 from semiqc.experiment.estimating.work import Extent, Work, work_by_step
+from semiqc.experiment.qc_settings import LADDER
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.steps import REPORT, named
 from semiqc.work.plan import duration
@@ -24,6 +25,9 @@ SECONDS_OF_PIXEL, SECONDS_OF_VOXEL = 4e-6, 3e-6
 
 REFINED, SECONDS_OF_FIT = 10, 20.0
 """Of a dense CRF in times of the network, and of an estimator that is fitted."""
+
+SECONDS_OF_SOURCE, MADE_OF_FRAME = 30.0, 6
+"""Of a source of graded segmentations beside the ladder, and what it makes of a frame."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ def expected_steps(settings: Settings, extent: Extent) -> dict[str, float]:
     height, width = settings.training.patch
     step = settings.training.batch_size * height * width * SECONDS_OF_PIXEL
     estimators = len(settings.estimators)
+    sources = sum(name != LADDER for name in settings.qc.sources)
     rates = Rates(
         step=step,
         frame=frame,
@@ -90,6 +95,9 @@ def expected_steps(settings: Settings, extent: Extent) -> dict[str, float]:
         judged_frame=estimators * frame,
         weights=0,
         estimator_bytes=0,
+        source=sources * SECONDS_OF_SOURCE,
+        made_frame=sources * MADE_OF_FRAME * frame,
+        made=sources * MADE_OF_FRAME,
     )
     return _seconds_by_step(settings, work_by_step(settings, extent), rates)
 
@@ -109,13 +117,17 @@ def _seconds_by_step(
 
 def seconds_of(work: Work, rates: Rates, steps: int) -> float:
     """Time of some work, where a training has so many steps."""
-    fit = rates.fit + rates.graded_frame * work.graded_frames
+    graded = work.graded_frames + work.graded_made * rates.made
+    judged = work.judged_frames + work.judged_made * rates.made
+    fit = rates.fit + rates.graded_frame * graded
     return (
         work.trainings * steps * rates.step
         + work.frames * rates.frame
         + work.refined_frames * rates.refined_frame
         + work.fits * fit
-        + work.judged_frames * rates.judged_frame
+        + judged * rates.judged_frame
+        + work.source_parts * rates.source
+        + work.made_frames * rates.made_frame
     )
 
 
@@ -123,7 +135,8 @@ def disk_of(work: Work, rates: Rates, extent: Extent) -> float:
     """Bytes of the store, of networks and of what they segmented."""
     slices, rows, columns = extent.size
     voxels = slices * rows * columns
-    kept = work.kept_frames * LABELS_BYTES + work.uncertain_frames * MAPS_BYTES
+    labels = work.kept_frames + work.made_frames * rates.made
+    kept = labels * LABELS_BYTES + work.uncertain_frames * MAPS_BYTES
     # Each estimator is kept as it was fitted, by folds and to all, and once more as a result.
     estimators = (work.fits + 1) * rates.estimator_bytes if work.fits else 0
     networks = work.weights * rates.weights * BYTES_OF_WEIGHT

@@ -10,14 +10,18 @@ import torch
 
 from qc import ESTIMATORS, Graded
 from qc.estimators.registry import make_estimator
+from qc.graded import SOURCES
+from qc.graded.registry import make_source
+from qc.graded.source import Made
 from segmenters import CRF, SEGMENTERS, NetworkSegmenter, segment
 from segmenters.training import SCRATCH
+from semiqc.experiment.qc_settings import LADDER
 from semiqc.experiment.settings import Settings
 from semiqc.phantom.dataset import PhantomRecipe
 from semiqc.phantom.scanner import PROFILES
 from semiqc.schemes import SHORT_AXIS
 from semiqc.study import Prediction, Study
-from semiqc.work.arguments import GIVEN, parameters_of
+from semiqc.work.arguments import GIVEN, checked_arguments, parameters_of
 
 FEW, MORE = 1, 3
 """Steps of two trainings, whose difference is what a step takes."""
@@ -50,6 +54,9 @@ class Rates:
         judged_frame: By all estimators.
         weights: Parameters of a network.
         estimator_bytes: Of all estimators, as they are kept.
+        source: Of what all sources beside the ladder learn.
+        made_frame: Of all that they make of a frame.
+        made: Segmentations that they make of a frame.
     """
 
     step: float
@@ -60,6 +67,9 @@ class Rates:
     judged_frame: float
     weights: int
     estimator_bytes: float
+    source: float = 0
+    made_frame: float = 0
+    made: float = 0
 
 
 def rates_of(settings: Settings, size: tuple[int, int, int]) -> Rates:
@@ -82,7 +92,9 @@ def rates_of(settings: Settings, size: tuple[int, int, int]) -> Rates:
     fit, graded, judged, kept = judges.sum(axis=0).tolist()
     weights = sum(one.numel() for one in segmenter.network_.parameters())
     each = frame / FRAMES, max(0.0, refined) / FRAMES
-    return Rates(step, *each, fit, graded, judged, weights, kept)
+    sources = [name for name in settings.qc.sources if is_fitted and name != LADDER]
+    made = np.array([NOTHING[:3], *(_source(name, settings, studies) for name in sources)])
+    return Rates(step, *each, fit, graded, judged, weights, kept, *made.sum(axis=0).tolist())
 
 
 def _phantoms(size: tuple[int, int, int]) -> list[Study]:
@@ -142,6 +154,22 @@ def _estimator(
     step = max(0.0, _seconds(lambda: fitted(**{STEPS: MORE})) - few) / (MORE - FEW)
     count = arguments.get(STEPS, parameters[STEPS].default)
     return step * count, max(0.0, few - step * FEW) / frames, judged, kept
+
+
+def _source(name: str, settings: Settings, studies: Sequence[Study]) -> tuple[float, float, float]:
+    """Seconds of what a source learns and of what it makes of a frame; how much that is."""
+    arguments = checked_arguments(SOURCES[name], settings.qc.arguments.get(name, {}))
+    source = make_source(name, SHORT_AXIS, seed=0, **arguments)
+
+    def made(steps: int) -> list[Made]:
+        return list(source.with_training_steps(steps).make(studies[:2], studies[2:]))
+
+    per_frame = len(made(FEW)) / FRAMES
+    few = _seconds(lambda: made(FEW))
+    if not source.training_steps:
+        return 0.0, few / FRAMES, per_frame
+    step = max(0.0, _seconds(lambda: made(MORE)) - few) / (MORE - FEW)
+    return step * source.training_steps, max(0.0, few - step * FEW) / FRAMES, per_frame
 
 
 def _graded(study: Study, shift: int) -> Graded:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from loops.online.registry import METHODS
 from qc import CONSENSUS
-from semiqc.experiment.qc_settings import Rung
+from semiqc.experiment.qc_settings import LADDER, Rung
 from semiqc.experiment.rungs import RungSteps
 from semiqc.experiment.scenarios import Scenario
 from semiqc.experiment.settings import Settings
@@ -53,6 +53,10 @@ class Work:
         fits: How often each estimator is fitted.
         graded_frames: From which it learns in each fit.
         judged_frames: That it judges.
+        source_parts: How often the sources beside the ladder learn.
+        made_frames: That each of them segments, once or several times.
+        graded_made: Those of which estimators learn in each fit.
+        judged_made: Those of which they judge.
     """
 
     trainings: float = 0
@@ -64,6 +68,10 @@ class Work:
     fits: float = 0
     graded_frames: float = 0
     judged_frames: float = 0
+    source_parts: float = 0
+    made_frames: float = 0
+    graded_made: float = 0
+    judged_made: float = 0
 
     def __add__(self, other: "Work") -> "Work":
         return Work(**{name: value + getattr(other, name) for name, value in vars(self).items()})
@@ -71,7 +79,8 @@ class Work:
     def times(self, count: float) -> "Work":
         """So often the same, but that estimators learn from as much."""
         many = {name: value * count for name, value in vars(self).items()}
-        return Work(**many | {"graded_frames": self.graded_frames})
+        kept = {"graded_frames": self.graded_frames, "graded_made": self.graded_made}
+        return Work(**many | kept)
 
 
 def work_of(settings: Settings, extent: Extent) -> Work:
@@ -115,7 +124,9 @@ class _Counter:
             return self._trained(self.settings.segmenter.members)
         if step == JUDGE:
             return self.candidates + Work(judged_frames=self.candidates.kept_frames)
-        return Work() if self.settings.qc.suite else self._ladder() + self._fits()
+        return (
+            Work() if self.settings.qc.suite else self._ladder() + self._sources() + self._fits()
+        )
 
     def _trained(self, trainings: float) -> Work:
         """Trainings, each of which leaves all kinds of weights."""
@@ -147,7 +158,9 @@ class _Counter:
         return min(self.settings.qc.folds, self._graded_studies)
 
     def _ladder(self) -> Work:
-        """Trainings of its rungs, and what their snapshots segment."""
+        """Trainings of its rungs, and what their snapshots segment; nothing without one."""
+        if LADDER not in self.settings.qc.sources:
+            return Work()
         rungs = sum(map(self._rung, self.settings.qc.ladder), Work())
         # Without spared subjects each fold has a ladder of its own.
         trained = rungs.times(1 if self.extent.qc else self._folds)
@@ -156,6 +169,17 @@ class _Counter:
             for rung in self.settings.qc.ladder
         )
         return trained + sum(seen, Work())
+
+    @property
+    def _made(self) -> float:
+        """Frames that each source beside the ladder segments."""
+        beside = set(self.settings.qc.sources) - {LADDER}
+        return self._graded_studies * self.extent.labelled_frames if beside else 0
+
+    def _sources(self) -> Work:
+        """What the sources beside the ladder learn and make."""
+        parts = 1 if self.extent.qc else self._folds
+        return Work(source_parts=parts if self._made else 0, made_frames=self._made)
 
     def _networks(self, rung: Rung) -> int:
         return self.settings.segmenter.members if rung.is_whole else 1
@@ -178,7 +202,8 @@ class _Counter:
 
     def _fits(self) -> Work:
         """What estimators learn from and, to weigh them, judge by folds."""
-        snapshots = sum(map(self._snapshots, self.settings.qc.ladder))
+        qc = self.settings.qc
+        snapshots = sum(map(self._snapshots, qc.ladder)) if LADDER in qc.sources else 0
         graded = self._graded_studies * snapshots
         gates = (self.settings.gate, *self.settings.gates)
         is_blended = len(self.settings.estimators) > 1 or any(g.by == CONSENSUS for g in gates)
@@ -186,6 +211,8 @@ class _Counter:
             fits=1 + (self._folds if is_blended else 0),
             graded_frames=graded * self.extent.labelled_frames,
             judged_frames=graded * self.extent.frames if is_blended else 0,
+            graded_made=self._made,
+            judged_made=self._made if is_blended else 0,
         )
 
     def _scenario(self, name: str, scenario: Scenario) -> Work:
