@@ -7,7 +7,7 @@ from qc.base import ProgressCallback, unobserved
 from qc.consensus.blend import Blend
 from qc.graded import GradedSet
 from qc.graded.store import store_of
-from qc.suites.suite import Suite
+from qc.suites.suite import Suite, refuse_suite
 from semiqc.files.atomic import require_apart, require_empty
 from semiqc.files.store.reader import Store
 from semiqc.suites.evaluating import refuse_other_tolerance, unseen_by
@@ -40,6 +40,7 @@ def calibrate_suite(
         ValueError: If the suite learned from all studies, or was made for other data.
     """
     require_apart(output, graded)
+    refuse_suite(output)
     require_empty(output)
     suite = Suite.load(folder)
     held = GradedSet(graded, Store(store or store_of(graded)))

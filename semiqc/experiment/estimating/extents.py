@@ -46,7 +46,10 @@ def split_of(settings: Settings, studies: Sequence[Study]) -> list[SplitRow]:
         return read_split(settings.split.file, studies)
     counts = settings.split.model_dump(include={"labelled", "qc", "validation", "test"})
     counts["unlabelled"] = settings.split.unlabelled
-    return draw_split(studies, counts, settings.split.seed)
+    try:
+        return draw_split(studies, counts, settings.split.seed)
+    except ValueError as error:
+        raise ValueError(f"{settings.data or 'phantoms'}: {error}") from None
 
 
 def _extent(roles: Iterable[str], studies: Sequence[Study], store_bytes: float) -> Extent:
