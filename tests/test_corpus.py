@@ -3,6 +3,7 @@
 import pytest
 from corpus import __main__ as generator
 from corpus.cases import Case, all_cases
+from corpus.commands import COMMANDS, KINDS, all_commands, command_cases
 from corpus.images import SOUND, write_images
 from corpus.running import answered
 from hypothesis import given, settings
@@ -15,12 +16,16 @@ from semiqc.doors.yaml_file import parse_yaml
 from semiqc.exchange.importing import import_data
 from semiqc.nifti.files import read_header
 
-CASES = all_cases()
+CASES = [*all_cases(), *command_cases()]
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 
 
 def test_the_corpus_is_large():
     assert len(CASES) >= 400
+
+
+def test_the_corpus_has_every_command():
+    assert set(COMMANDS) == all_commands()
 
 
 def test_the_generator_prints_a_row_for_each_door_and_what_was_answered_wrongly(
@@ -37,15 +42,22 @@ def test_the_generator_prints_a_row_for_each_door_and_what_was_answered_wrongly(
         Case("door", "sound", make, lambda _: None),
         Case("other", "traceback", make, fail),
     ]
+    of_command = Case("semiqc info", "pipe, 0", make, read_header)
     monkeypatch.setattr(generator, "all_cases", lambda: cases)
+    monkeypatch.setattr(generator, "command_cases", lambda: [of_command])
     monkeypatch.setattr("sys.argv", ["corpus"])
 
     assert generator.main() == 1
-    head, door, other, total, fault = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr().out.splitlines()
+    head, door, other, _, total, _, kinds, *matrix, fault = printed
     assert head.split()[:4] == ["door", "refused", "sound", "wrong"]
     assert door.split()[:4] == ["door", "3", "1", "0"]
     assert other.split()[:4] == ["other", "0", "0", "1"]
-    assert total == "5 inputs"
+    assert total == "6 inputs"
+    [told] = [line for line in matrix if line.startswith("info ")]
+    assert told.split()[1:].index("r") == list(KINDS).index("pipe")
+    assert set(told.split()[1:]) == {"r", "-"}
+    assert kinds.split()[:2] == ["command", "missing"]
     assert fault.startswith("other, traceback: traceback: ZeroDivisionError")
 
 

@@ -96,7 +96,7 @@ def tune(asked: Tuning, monitor: Monitor) -> Searched:
         raise ValueError("nothing to search over; say --over KEY=log(LOW,HIGH)")
     base = with_whole_paths(asked.settings())
     if not (base.split.validation or base.split.file):
-        raise ValueError(NO_VALIDATION)
+        raise ValueError(f"{asked.file or 'settings'}: {NO_VALIDATION}")
     refuse_sealed(asked.output)
     with claim(asked.output / WORK, base.model_dump(mode="json")):
         objective = _Objective.of(asked, [one.key for one in dimensions], monitor)

@@ -5,9 +5,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 
 from .cases import all_cases
+from .commands import COMMANDS, KINDS, command_cases
 from .fuzzing import FUZZES, fuzz
 from .running import answered
 
@@ -17,12 +20,15 @@ def table() -> list[str]:
     counts: dict[str, Counter[str]] = {}
     most: dict[str, int] = {}
     faults = []
-    for case in all_cases():
+    marks: dict[tuple[str, str], str] = {}
+    for case in chain(all_cases(), command_cases()):
         with tempfile.TemporaryDirectory() as folder:
             answer = answered(case, Path(folder))
         kind = "wrong" if answer.fault else "refused" if answer.said else "sound"
         counts.setdefault(case.door, Counter())[kind] += 1
         most[case.door] = max(most.get(case.door, 0), answer.taken_bytes)
+        mark = (case.door, case.name.partition(",")[0])
+        marks[mark] = "".join(sorted({*marks.get(mark, ""), kind[0]}))
         if answer.fault:
             faults.append(f"{case.door}, {case.name}: {answer.fault}")
     print(f"{'door':16}{'refused':>9}{'sound':>9}{'wrong':>9}{'most MiB':>9}")
@@ -30,7 +36,16 @@ def table() -> list[str]:
         numbers = (found["refused"], found["sound"], found["wrong"], most[door] >> 20)
         print(f"{door:16}" + "".join(f"{n:9}" for n in numbers))
     print(f"{sum(map(Counter.total, counts.values()))} inputs")
+    _print_matrix(marks)
     return faults
+
+
+def _print_matrix(marks: Mapping[tuple[str, str], str]) -> None:
+    """What each command said to each kind of path: refused, sound or wrong."""
+    print(f"\n{'command':20}" + "".join(f"{kind:>16}" for kind in KINDS))
+    for command in COMMANDS:
+        cells = (marks.get((f"semiqc {command}", kind), "-") for kind in KINDS)
+        print(f"{command:20}" + "".join(f"{cell:>16}" for cell in cells))
 
 
 def fuzzed(seconds: float, doors: list[str]) -> list[str]:

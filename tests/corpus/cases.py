@@ -234,7 +234,7 @@ def _replaced(make: Callable[[Path, bytes], Path], kind: str) -> Callable[[Path]
     return special
 
 
-def _sound_store(folder: Path) -> Path:
+def sound_store(folder: Path) -> Path:
     rng = np.random.default_rng(0)
     path = folder / "s.h5"
     with StoreWriter(path, SHORT_AXIS) as store:
@@ -245,7 +245,7 @@ def _sound_store(folder: Path) -> Path:
 
 def _changed_header(key: str, name: str, value: object) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
-        path = _sound_store(folder)
+        path = sound_store(folder)
         with h5py.File(path, "a") as file:
             group = file["studies/a"]
             header = json.loads(group.attrs["header"])
@@ -260,7 +260,7 @@ def _changed_header(key: str, name: str, value: object) -> Callable[[Path], Path
 
 def _changed(attribute: str, name: str, value: object) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
-        path = _sound_store(folder)
+        path = sound_store(folder)
         with h5py.File(path, "a") as file:
             del file.attrs[attribute]
             if name != "lacks":
@@ -272,7 +272,7 @@ def _changed(attribute: str, name: str, value: object) -> Callable[[Path], Path]
 
 def _cut(share: float) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
-        path = _sound_store(folder)
+        path = sound_store(folder)
         content = path.read_bytes()
         path.write_bytes(content[: int(share * len(content))])
         return path
