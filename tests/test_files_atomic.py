@@ -1,6 +1,8 @@
+import errno
 import os
 
 import pytest
+from safetensors import SafetensorError
 
 from semiqc.files.atomic import whole_file, whole_folder, write_text
 
@@ -51,3 +53,26 @@ def test_a_folder_replaces_the_one_before(tmp_path):
             (temporary / name).touch()
 
     assert [p.name for p in path.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("whole", [whole_file, whole_folder])
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        SafetensorError("I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_a_full_disk_is_told_with_what_was_to_be_written(tmp_path, whole, error):
+    with pytest.raises(OSError, match="No space left") as raised, whole(tmp_path / "a"):
+        raise error
+
+    assert raised.value.errno == errno.ENOSPC
+    assert raised.value.filename == str(tmp_path / "a")
+
+
+def test_another_error_stays_what_it_is(tmp_path):
+    for error in (FileNotFoundError(errno.ENOENT, "x", "elsewhere"), OSError("words"), KeyError()):
+        with pytest.raises(type(error)) as raised, whole_file(tmp_path / "a"):
+            raise error
+        assert raised.value is error

@@ -25,7 +25,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     _remove_leftovers(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield temporary
+        with _naming(path):
+            yield temporary
         # Some libraries write files that nobody else may read.
         temporary.chmod(0o666 & ~_umask())
         sync_file(temporary)
@@ -33,6 +34,23 @@ def whole_file(path: Path) -> Iterator[Path]:
         sync_file(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let what the system refuses name a path where it names none, as with a full disk."""
+    full = os.strerror(errno.ENOSPC)
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    except Exception as error:
+        # Safetensors has an error of its own.
+        if full not in str(error):
+            raise
+        raise OSError(errno.ENOSPC, full, str(path)) from error
 
 
 def _umask() -> int:
@@ -85,7 +103,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
     if before.exists() and not path.exists():
         move(before, path)
     make_folder(temporary)
-    yield temporary
+    with _naming(path):
+        yield temporary
     sync_folder(temporary)
     if path.exists():
         shutil.rmtree(before, ignore_errors=True)

@@ -8,7 +8,7 @@ from qc.consensus.blend import Blend
 from qc.graded import GradedSet
 from qc.graded.store import store_of
 from qc.suites.suite import Suite, refuse_suite
-from semiqc.files.atomic import require_apart, require_empty
+from semiqc.files.atomic import require_empty
 from semiqc.files.store.reader import Store
 from semiqc.suites.evaluating import refuse_other_tolerance, unseen_by
 from semiqc.suites.suiting import refuse_other_data
@@ -39,7 +39,6 @@ def calibrate_suite(
         FileExistsError: If ``output`` holds something.
         ValueError: If the suite learned from all studies, or was made for other data.
     """
-    require_apart(output, graded)
     refuse_suite(output)
     require_empty(output)
     suite = Suite.load(folder)
