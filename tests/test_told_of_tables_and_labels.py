@@ -108,6 +108,15 @@ def test_a_tree_that_takes_a_while_is_told_and_a_computer_is_refused(
         walking.files_within(tmp_path)
 
 
+def test_who_names_a_large_tree_as_data_is_told(tmp_path, monkeypatch, caplog):
+    (tmp_path / "a.txt").touch()
+    monkeypatch.setattr(walking, "MANY", 0)
+
+    with caplog.at_level(logging.WARNING, "semiqc"), pytest.raises(ValueError, match="no known"):
+        import_data(tmp_path, tmp_path / "s.h5")
+    assert f"{tmp_path}: more than 0 files" in caplog.text
+
+
 def test_no_file_of_a_folder_of_no_layout_is_read(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.txt").touch()
