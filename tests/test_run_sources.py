@@ -1,11 +1,16 @@
 """Estimators of a run that learn from sources other than the ladder, or beside it."""
 
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 from run_settings import TINY
 
 from qc.graded import SOURCES
 from qc.graded.registry import make_source
 from semiqc.experiment import Silent, read_settings
+from semiqc.experiment.made import MadeBySources
 from semiqc.experiment.own_panel import OwnPanel
 from semiqc.experiment.settings_file import SettingsError
 from semiqc.experiment.staged_trainer import StagedTrainer
@@ -109,3 +114,28 @@ def test_a_source_gets_scheme_and_seed_where_it_takes_them():
 def test_sources_that_cannot_work_are_refused_before_anything_is_made(changes, message):
     with pytest.raises(SettingsError, match=message):
         read_settings(None, [*LEARNED, *changes])
+
+
+class _Asked:
+    """A run folder that remembers what a stage depends on, and makes none."""
+
+    path = Path("none")
+
+    def each(self, tasks):
+        return [task() for task in tasks]
+
+    def stage(self, name, depends, make):
+        raise LookupError(json.dumps(depends))
+
+
+@pytest.mark.parametrize("steps", [20, 30])
+def test_how_a_source_trains_is_part_of_what_its_stage_depends_on(suite_store, steps):
+    given = f"qc.arguments={{noise: {{training: {{steps: {steps}}}, variances: [0]}}}}"
+    settings = read_settings(None, [*TINY, "qc.sources=[ladder, noise]", given])
+    trainer = SimpleNamespace(store=Store(suite_store), folder=_Asked(), seed=0)
+
+    with pytest.raises(LookupError) as asked:
+        MadeBySources(settings, trainer).graded([("", [], [])])
+    arguments = json.loads(str(asked.value.args[0]))["arguments"]
+    assert arguments["training"]["steps"] == steps
+    assert arguments["variances"] == [0]

@@ -1,6 +1,7 @@
 """Segmentations of known quality that sources of ``qc.graded`` make within a run."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -48,7 +49,7 @@ class MadeBySources:
         arguments = checked_arguments(SOURCES[name], self.settings.qc.arguments.get(name, {}))
         depends = {
             "source": name,
-            "arguments": arguments,
+            "arguments": {name: _plain(value) for name, value in arguments.items()},
             "store": trainer.store.fingerprint(),
             "experts": [trainer.identity_of(study) for study in experts],
             "judged": [trainer.identity_of(study) for study in judged],
@@ -70,3 +71,8 @@ class MadeBySources:
 
         stage = trainer.folder.stage(f"qc-{prefix}{name}-seed{trainer.seed}", depends, make)
         return list(GradedSet(stage.folder / MADE, trainer.store))
+
+
+def _plain(value: object) -> object:
+    """An argument as JSON can hold it, such as the settings of a training."""
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
