@@ -461,6 +461,7 @@ def test_a_suite_that_gives_neither_slices_nor_maps_has_a_page(tmp_path):
     assert not (tmp_path / "out" / "error_maps").exists()
     assert not (tmp_path / "out" / "slices.csv").exists()
     assert "forest 30, seggen 10" in page
+    assert ">Verdict</th>" not in page
 
 
 def test_an_empty_segmentation_is_shown_too(tmp_path):

@@ -1,7 +1,8 @@
-"""Take the pictures of the README: the report's first screen and the page of ``semiqc review``.
+"""Take the pictures of the documentation: report, a study in it, scores, and the review page.
 
-``make demo`` makes the run; ``python docs/images/make.py RUN`` then writes the pictures beside
-this file. It needs ``pip install '.[dev]'`` and Chromium.
+``make demo`` makes the run, and ``semiqc predict RUN STORE -o SCORES`` the page of scores;
+``python docs/images/make.py RUN SCORES`` then writes the pictures beside this file. It needs
+``pip install '.[dev]'`` and Chromium.
 """
 
 import argparse
@@ -12,11 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 HERE = Path(__file__).parent
 SIZE = {"width": 1280, "height": 940}
 WAIT_MS = 180_000
+COLOURS = 96
+"""Of a picture, which takes a third of the room then."""
+
 SCHEMES = ("light", "dark")
 """The README shows the one that its reader prefers."""
 
@@ -33,22 +38,31 @@ def reviewed(run: Path) -> Iterator[str]:
             server.terminate()
 
 
-def take(browser: Browser, address: str, name: str, is_shown: str) -> None:
-    """A picture of a page in each colour scheme.
+def take(browser: Browser, address: str, name: str, is_shown: str, *, at: bool = False) -> None:
+    """A picture of a page in each colour scheme; films stand still, unless a script draws them.
 
     Args:
         browser: That shows it.
         address: Of the page.
         name: Of the pictures, before the scheme.
         is_shown: Text of an element, as a selector, that is there when all is drawn.
+        at: Whether the picture begins with that element, which is unfolded.
     """
     for scheme in SCHEMES:
-        page = browser.new_page(viewport=SIZE, color_scheme=scheme)
+        page = browser.new_page(viewport=SIZE, color_scheme=scheme, reduced_motion="reduce")
         page.set_default_timeout(WAIT_MS)
         page.goto(address)
-        page.locator(is_shown).first.wait_for()
+        shown = page.locator(is_shown).first
+        shown.wait_for()
+        if at:
+            shown.evaluate("one => { one.open = true; one.scrollIntoView(); }")
         page.wait_for_timeout(1000)
-        page.screenshot(path=HERE / f"{name}-{scheme}.png")
+        path = HERE / f"{name}-{scheme}.png"
+        page.screenshot(path=path)
+        with Image.open(path) as taken:
+            taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(
+                path, optimize=True
+            )
         page.close()
 
 
@@ -56,12 +70,17 @@ def main() -> None:
     """Take all pictures of one run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="finished run of the phantom demo")
-    run = parser.parse_args().run.resolve()
+    parser.add_argument("scores", type=Path, help="what `semiqc predict` or `score` wrote")
+    given = parser.parse_args()
+    run, scores = given.run.resolve(), given.scores.resolve()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
-        take(browser, (run / "report.html").as_uri(), "report", ".answer")
+        report = (run / "report.html").as_uri()
+        take(browser, report, "report", ".answer")
+        take(browser, report, "study", ".case", at=True)
+        take(browser, (scores / "report.html").as_uri(), "scores", "details", at=True)
         with reviewed(run) as address:
             take(browser, address, "review", "#place:has-text('slice')")
         browser.close()

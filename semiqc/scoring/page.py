@@ -107,6 +107,7 @@ def write_page(report: ScoreReport, worst: WorstSlices, output: Path) -> None:
         structures=list(structure_colours(report.scheme).items()),
         trained_on=trained_on(report),
         bar=Bar.of,
+        verdicts=any(one.verdict for one in report.studies),
     )
 
 

@@ -98,7 +98,7 @@ class WorstSlices:
         self._found.sort(key=lambda one: one[0])
         del self._found[MOST_SHOWN:]
         self._found[MOST_FILMED:] = [
-            (rank, replace(one, film=None, film_labels=None))
+            (rank, one if one.film is None else replace(one, film=None, film_labels=None))
             for rank, one in self._found[MOST_FILMED:]
         ]
 
