@@ -10,8 +10,8 @@ from semiqc.review.described import describe, reveal
 from semiqc.review.items import Item, Material
 from semiqc.review.sheet import film, heat_sheet
 
-KEPT_BYTES = 2**27
-"""Of what was made ready; a study is two megabytes or so."""
+KEPT_BYTES = 2**25
+"""Of what was made ready: the studies around the one that is seen, each two megabytes or so."""
 
 
 class Shown:
