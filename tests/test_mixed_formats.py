@@ -81,3 +81,13 @@ def test_a_layout_that_is_named_is_read_whatever_lies_beside(images):
     names, left_out = listed(images, "dicom")
     assert names == ["p"]
     assert set(left_out) == {"a.nii.gz", "b.nii.gz"}
+
+
+@pytest.mark.parametrize(
+    ("name", "layout", "of"), [("t.csv", "acdc", "a folder"), ("", "manifest", "a file")]
+)
+def test_a_layout_of_folders_is_none_of_a_file(tmp_path, name, layout, of):
+    (tmp_path / "t.csv").write_text("image\n")
+
+    with pytest.raises(ValueError, match=f"layout {layout} is of {of}"):
+        find(tmp_path / name, layout)
