@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 from builders import study_of
 
+import semiqc.files.hdf5
 from semiqc.files.hdf5 import StoreError, open_h5
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.files.seal import seal
@@ -174,7 +176,7 @@ def test_an_unknown_study_is_named(tmp_path):
         Store(write(tmp_path / "s.h5", study_of("a"))).study("b")
 
 
-def test_a_study_goes_on_with_the_file_it_was_opened_from(tmp_path):
+def test_a_study_of_a_file_that_was_replaced_is_refused(tmp_path):
     path = write(tmp_path / "s.h5", study_of("a"))
     old = Store(path)
     study = old.study("a")
@@ -184,9 +186,41 @@ def test_a_study_goes_on_with_the_file_it_was_opened_from(tmp_path):
 
     new = first_voxel(Store(path).study("a"))
     assert new == pytest.approx(before + 5, abs=0.01)
-    assert first_voxel(study) == before
-    with pytest.raises(StoreError, match="was replaced since it was opened"):
-        old.study("a")
+    for read in (lambda: first_voxel(study), lambda: old.study("a")):
+        with pytest.raises(StoreError, match="was replaced since it was opened"):
+            read()
+
+
+def open_files():
+    return h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE)
+
+
+def test_few_of_many_files_stay_open(tmp_path, monkeypatch):
+    monkeypatch.setattr("semiqc.files.hdf5.MOST_FILES", 3)
+    path = write(tmp_path / "0.h5", study_of("a"))
+    before = open_files()
+    paths = [path, *(Path(shutil.copy(path, tmp_path / f"{n}.h5")) for n in range(1, 9))]
+    studies = [Store(path).study("a") for path in paths]
+    first = [first_voxel(study) for study in studies]
+
+    assert open_files() - before <= 3
+    assert [first_voxel(study) for study in studies] == first
+
+
+def test_a_file_that_is_read_again_and_again_stays_open(tmp_path, monkeypatch):
+    monkeypatch.setattr("semiqc.files.hdf5.MOST_FILES", 2)
+    opened = []
+    real = semiqc.files.hdf5.open_hdf5
+    monkeypatch.setattr(
+        "semiqc.files.hdf5.open_hdf5", lambda path: opened.append(path.name) or real(path)
+    )
+    paths = [write(tmp_path / f"{name}.h5", study_of("a")) for name in ("store", "b", "c", "d")]
+    opened.clear()
+    for other in paths[1:]:
+        for path in (paths[0], other):
+            first_voxel(Store(path).study("a"))
+
+    assert sorted(opened) == ["b.h5", "c.h5", "d.h5", "store.h5"]
 
 
 def test_a_pickled_study_reads_in_another_process(tmp_path):

@@ -1,4 +1,4 @@
-"""Arrays in HDF5 files: opened once in each process, read as they are indexed."""
+"""Arrays in HDF5 files: those read last stay open in each process, read as they are indexed."""
 
 import os
 from collections import OrderedDict
@@ -28,7 +28,10 @@ Version = tuple[int, int]
 MOST_OPEN = 128
 """Arrays that are kept open: each takes 25 KiB, and a data set may have ten thousand."""
 
-_open_files: dict[tuple[int, Path], tuple[Version, h5py.File]] = {}
+MOST_FILES = 32
+"""Files that are kept open: predictions of many studies lie in a file for each hundred."""
+
+_open_files: OrderedDict[tuple[int, Path], tuple[Version, h5py.File]] = OrderedDict()
 _open_arrays: OrderedDict[tuple[int, int, str], tuple[h5py.File, h5py.Dataset]] = OrderedDict()
 
 
@@ -63,7 +66,7 @@ def is_hdf5(path: Path) -> bool:
 
 
 def open_h5(path: Path, version: Version | None = None) -> h5py.File:
-    """The file, opened for reading once per process and version of the file.
+    """The file, opened for reading; those that were read last stay open in each process.
 
     Raises:
         StoreError: If there is no such file, it is not HDF5 or cut short, or it is not of the
@@ -75,18 +78,24 @@ def open_h5(path: Path, version: Version | None = None) -> h5py.File:
     key = (os.getpid(), path.resolve())
     known = _open_files.get(key)
     if known is None or known[0] != found:
-        # A file that was replaced is not closed: whoever reads from it goes on with what it
-        # held, and with the last reader HDF5 closes it.
         with _as_store():
             _open_files[key] = (found, open_hdf5(path))
+        while len(_open_files) > MOST_FILES:
+            _let_go(next(iter(_open_files)))
+    _open_files.move_to_end(key)
     return _open_files[key][1]
 
 
 def close_h5(path: Path) -> None:
     """Let go of a file that is to be removed; whoever still reads from it goes on."""
-    _, file = _open_files.pop((os.getpid(), path.resolve()), (None, None))
-    for key in [key for key, (owner, _) in _open_arrays.items() if owner is file]:
-        del _open_arrays[key]
+    _let_go((os.getpid(), path.resolve()))
+
+
+def _let_go(key: tuple[int, Path]) -> None:
+    """Forget a file and its arrays; HDF5 closes it with its last reader."""
+    _, file = _open_files.pop(key, (None, None))
+    for array in [name for name, (owner, _) in _open_arrays.items() if owner is file]:
+        del _open_arrays[array]
 
 
 def _array_of(path: Path, file: h5py.File, name: str) -> h5py.Dataset:
@@ -115,7 +124,7 @@ def _array_of(path: Path, file: h5py.File, name: str) -> h5py.Dataset:
 
 
 class H5Voxels:
-    """An array in an HDF5 file that is opened once in each process, when it is first read.
+    """An array in an HDF5 file, which is opened in each process when it is read.
 
     Args:
         path: The file.
@@ -147,7 +156,6 @@ class H5Voxels:
         self.scale = scale
         if labelled_frames is not None:
             self.labelled_frames = labelled_frames
-        self._file: tuple[int, h5py.File] | None = None
         self.shape: tuple[int, ...] = tuple(self._dataset.shape)
         self.ndim = len(self.shape)
 
@@ -158,10 +166,7 @@ class H5Voxels:
         Raises:
             StoreError: If the file was replaced, or holds no such array.
         """
-        # A handle must not cross a fork: two processes would share one file position.
-        if self._file is None or self._file[0] != os.getpid():
-            self._file = (os.getpid(), open_h5(self.path, self.version))
-        return _array_of(self.path, self._file[1], self.name)
+        return _array_of(self.path, open_h5(self.path, self.version), self.name)
 
     def __getitem__(self, key: Any) -> NDArray[Any]:  # noqa: ANN401
         try:
@@ -171,9 +176,6 @@ class H5Voxels:
                 f"{self.path}: '{self.name}' is damaged ({in_short(error)})"
             ) from error
         return found if self.scale == 1 else found * self.dtype.type(self.scale)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None}
 
 
 def new_file(stack: ExitStack, path: Path) -> h5py.File:
