@@ -35,7 +35,12 @@ COMMON = (
     "training.start=phantom",
     "qc.suite=phantom",
 )
-JUDGED = ("gates=[{loop: fixmatch, by: consensus}]", "online.steps=1", "segmenter.tta=4")
+JUDGED = (
+    "gates=[{loop: fixmatch, by: consensus}]",
+    "online.steps=1",
+    "online.refreshes=1",
+    "segmenter.tta=4",
+)
 """The gate is there for its suite, which judges; its training of one step is not looked at. Four
 views tell how unsure the segmenter is."""
 

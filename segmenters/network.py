@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from segmenters.base import StepObserver
-from segmenters.device import device_here, make_fabric
+from segmenters.device import channels_last_pays, device_here, make_fabric
 from segmenters.fitting import train
 from segmenters.focus import box_of, looked_at, only_within, subsets
 from segmenters.method import Method, Part, TrainingData
@@ -190,6 +190,8 @@ class NetworkSegmenter(ABC):
         self._check([study])
         fabric = make_fabric(self.training.device, self.training.precision)
         network = self.network_.to(fabric.device)
+        if channels_last_pays(self.training.memory_format, network):
+            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for frame in range(study.frames):
             image = study.image[:, frame]
             if not np.isfinite(image).all():

@@ -168,6 +168,19 @@ def test_saved_and_loaded_predicts_as_never_saved(tmp_path, kind):
     )
 
 
+@pytest.mark.parametrize("asked", ["auto", "contiguous"])
+def test_loaded_weights_lie_in_memory_as_trained_ones_do(tmp_path, asked):
+    fitted = small_unet(memory_format=asked).fit([bright_square()])
+    fitted.save(tmp_path / "weights")
+    loaded = small_unet(memory_format=asked).load(tmp_path / "weights")
+    predict(loaded, bright_square())
+
+    def strides(segmenter):
+        return [tensor.stride() for tensor in segmenter.network_.state_dict().values()]
+
+    assert strides(loaded) == strides(fitted)
+
+
 def test_weights_of_another_kind_are_refused(tmp_path):
     small_unet().fit([bright_square()]).save(tmp_path / "w.safetensors")
 
