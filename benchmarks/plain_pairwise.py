@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK
 from numpy.typing import NDArray
 
+from qc.estimators.reverse.atlas import Placed
 from qc.frames import Frame
 from semiqc.measuring.masks import compared, frame_dice
 from semiqc.schemes import BACKGROUND, LabelScheme
@@ -37,8 +38,8 @@ class PlainPairwise:
     references: Sequence[Frame]
     scheme: LabelScheme
 
-    def prepare(self, frame: Frame, allowed: NDArray[np.bool_]) -> "Registered":
-        """See ``qc.estimators.reverse.transfer.Transfer``."""
+    def prepare(self, frame: Frame, placed: Placed, allowed: NDArray[np.bool_]) -> "Registered":
+        """See ``qc.estimators.reverse.transfer.Transfer``; it knows nothing of a space."""
         moving = _image(frame.image[0], frame)
         found: list[Any] = [None] * len(self.references)
         likeness = np.full(len(found), -1.0)

@@ -80,7 +80,7 @@ def _row(
     for query in queries:
         frames = [one.frame() for one in query.frames]
         start = time.perf_counter()
-        looked = way.prepare(frames[0], allowed)
+        looked = way.prepare(frames[0], atlas.place(frames[0]), allowed)
         first = looked.overlaps(frames[0])
         seconds.append(time.perf_counter() - start)
         found = [first, *(looked.overlaps(frame) for frame in frames[1:])]

@@ -18,6 +18,9 @@ from semiqc.schemes import LabelScheme
 HEADER = "semiqc-estimator"
 VERSION = 1
 
+BEFORE: dict[str, Any] = {"every": 1, "judging": "32-true"}
+"""What estimators did before they had these settings: whoever was saved then judges as it did."""
+
 
 class Fitted(Protocol):
     """What can be saved: a scikit-learn estimator whose first argument is the label scheme."""
@@ -87,13 +90,16 @@ def load_estimator(
         raise ValueError(
             f"{path}: the estimator judges {_in_words(stored)}, the data has {_in_words(scheme)}"
         )
-    unknown = set(header["settings"]) - set(inspect.signature(kind).parameters)
+    parameters = inspect.signature(kind).parameters
+    unknown = set(header["settings"]) - set(parameters)
     if unknown:
         raise ValueError(f"{path}: unknown settings of {header['kind']}: {sorted(unknown)}")
     # JSON knows lists only.
     settings: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in header["settings"].items()
     }
+    earlier = {name: did for name, did in BEFORE.items() if name in parameters}
+    settings = earlier | settings
     with refusing(path, f"what {header['kind']} learned"):
         return kind(stored, **settings).with_arrays(arrays)  # type: ignore[call-arg]
 

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 Precision = Literal["32-true", "bf16-mixed"]
 """Number format, as Lightning Fabric names it."""
+AnyPrecision = Literal["auto", "32-true", "bf16-mixed"]
+"""Likewise; ``auto`` is what suits the device."""
 
 
-def make_fabric(device: str, precision: Precision | Literal["auto"]) -> "Fabric":
+def make_fabric(device: str, precision: AnyPrecision) -> "Fabric":
     """Device and precision, by Lightning Fabric; the same object for the same two.
 
     Args:
@@ -53,7 +55,7 @@ def device_here(device: str) -> str:
     return device
 
 
-def chosen_precision(precision: Precision | Literal["auto"], device: str) -> Precision:
+def chosen_precision(precision: AnyPrecision, device: str) -> Precision:
     """``auto`` as what suits the device; any other as it is given."""
     if precision != "auto":
         return precision

@@ -148,10 +148,12 @@ def test_sources_that_make_nothing_are_named(store, tmp_path):
 
 
 def test_a_file_that_is_there_is_refused_before_anything_is_made(store, tmp_path):
+    grade(store, tmp_path / "g.h5", {"copy": Copy()})
+    (tmp_path / "g.txt").write_text("precious")
     source = Copy()
-    (tmp_path / "g.h5").write_text("precious")
-    with pytest.raises(FileExistsError):
-        grade(store, tmp_path / "g.h5", {"copy": source})
+    for name, is_asked in (("g.h5", False), ("g.txt", False), ("g.txt", True)):
+        with pytest.raises(FileExistsError):
+            grade(store, tmp_path / name, {"copy": source}, overwrite=is_asked)
     assert source.calls == []
 
     grade(store, tmp_path / "g.h5", {"copy": source}, overwrite=True)

@@ -10,12 +10,13 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from qc.base import Graded
+from qc.estimators.reverse import atlas as atlas_module
 from qc.estimators.reverse.atlas import Atlas
 from qc.estimators.reverse.build import atlas_of
 from qc.estimators.reverse.estimator import ReverseClassification, summary
 from qc.estimators.reverse.references import by_image, chosen_references
 from qc.estimators.reverse.transfer import AtlasTransfer, dice_with, lost
-from qc.frames import Frame, graded_frames
+from qc.frames import Frame, frame_of, graded_frames
 from qc.saving import load_estimator, save_estimator
 from semiqc.schemes import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED
 from semiqc.study import Prediction
@@ -173,7 +174,9 @@ def test_the_space_is_found_wherever_the_image_shows_the_heart():
     ):
         spacing = (10.0, 1.9, 1.9)
         frame = Frame("lies", np.ascontiguousarray(image), np.ascontiguousarray(labels), spacing)
-        best.append(np.nanmax(way.prepare(frame, everyone).overlaps(frame), axis=0))
+        best.append(
+            np.nanmax(way.prepare(frame, atlas.place(frame), everyone).overlaps(frame), axis=0)
+        )
 
     assert (np.array(best) > 0.6).all()
     assert best[1] == pytest.approx(best[0], abs=0.1)
@@ -308,15 +311,48 @@ def test_frames_of_a_series_have_each_their_own_quality(fitted):
     assert bad.min() < together < bad.max()
 
 
-@pytest.mark.parametrize(("frames", "registered"), [(2, 2), (4, 4), (8, 2), (9, 3)])
-def test_neighbours_in_a_longer_series_share_a_registration(fitted, frames, registered):
+@pytest.mark.parametrize(("frames", "everywhere"), [(2, 2), (4, 4), (5, 1), (8, 1)])
+def test_in_a_longer_series_the_others_are_looked_for_where_the_first_was(
+    fitted, frames, everywhere, monkeypatch
+):
     labels = heart("long", frames=frames)
+    searched = []
+    looked = atlas_module.candidates
+    monkeypatch.setattr(
+        atlas_module, "candidates", lambda *given: searched.append(given) or looked(*given)
+    )
     fitted.atlas_.lately.clear()
 
-    fitted.predict([prediction_of("long", labels, truth=labels)])
+    (first,) = fitted.predict([prediction_of("long", labels, truth=labels)])
+    (again,) = fitted.predict([prediction_of("long", labels, truth=labels)])
 
-    # Of 8 frames at once, groups of 4; what is left over is registered frame by frame.
-    assert len(fitted.atlas_.lately) == registered
+    assert len(searched) == everywhere
+    assert len(fitted.atlas_.lately) == frames
+    assert again.dice == first.dice
+
+
+def test_a_place_that_was_followed_looks_as_much_like_the_references(fitted):
+    labels = heart("long", frames=8)
+    frames = [frame_of(prediction_of("long", labels, truth=labels), t) for t in range(8)]
+
+    together = fitted.atlas_.place_all(frames)
+
+    for followed, frame in zip(together, frames, strict=True):
+        alone = fitted.atlas_.place(frame)
+        assert followed.likeness.max() > alone.likeness.max() - 0.1
+    # A place is that of the frame alone again where the frame is asked for by itself.
+    assert fitted.atlas_.place(frames[1]) is not together[1]
+    assert fitted.atlas_.place(frames[0]) is together[0]
+
+
+def test_an_image_that_shows_something_else_is_looked_for_everywhere(fitted):
+    labels = heart("long", frames=2)
+    one, other = (frame_of(prediction_of("long", labels, truth=labels), t) for t in range(2))
+    away = replace(other, image=np.roll(other.image, 14, axis=-1))
+
+    _, found = fitted.atlas_.place_all([one, away])
+
+    np.testing.assert_array_equal(found.points, fitted.atlas_.place(away).points)
 
 
 def test_other_schemes_are_judged_alike():

@@ -72,3 +72,14 @@ def test_arrays_that_are_missing_are_refused(saved, tmp_path):
 
     with pytest.raises(ValueError, match="not what CurveClassifier learned"):
         load_estimator(lacking, ESTIMATORS)
+
+
+def test_who_was_saved_before_judges_each_frame(tmp_path):
+    file = tmp_path / "svr.safetensors"
+    estimator = ESTIMATORS["svr"](SHORT_AXIS)
+    save_estimator(estimator.fit(graded_hearts(3)), file)
+    settings = estimator.get_params(deep=False)
+    now = {k: v for k, v in settings.items() if k not in ("scheme", "every")}
+
+    assert load_estimator(file, ESTIMATORS).every == settings["every"] > 1
+    assert load_estimator(altered(file, tmp_path, settings=now), ESTIMATORS).every == 1

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 from qc.absence import reasons_of, rightly_absent_in, score_of
 from qc.base import OVERALL, Graded, ProgressCallback, Quality, QualityEstimator, unobserved
 from qc.frames import Frame, GradedFrame, frame_of, graded_frames
-from semiqc.measuring.masks import masks
+from qc.turns import Course, between
 from semiqc.study import Prediction
-
-Numbers = TypeVar("Numbers", bound=NDArray[Any])
+from semiqc.work.bounds import Count
 
 FRAMES_AT_ONCE = 8
 """How many frames of a study stand in memory."""
@@ -45,15 +44,24 @@ class Judged:
     overall: NDArray[np.float64] | None = None
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class FrameEstimator(QualityEstimator):
     """Learns from the frames that have a reference; the quality of a study is its frames' mean.
 
-    A subclass stores its arguments, learns in ``_learn`` and judges in ``_judge``.
+    A subclass stores its arguments, learns in ``_learn`` and judges in ``_judge``. Of a cine it
+    may judge frames by turns: see ``qc.turns``.
+
+    Args:
+        scheme: Label values and structures of the predictions it judges.
+        every: How far apart frames of a longer cine may be that are judged; what is said of
+            those between lies on a straight line. 1 judges each.
 
     Attributes:
         rightly_absent_: Of each structure, how often it was rightly not segmented; see
             ``qc.absence``.
     """
+
+    every: Count = 8
 
     def fit(self, graded: Sequence[Graded], *, observe: ProgressCallback = unobserved) -> Self:
         frames = graded_frames(graded)
@@ -91,31 +99,78 @@ class FrameEstimator(QualityEstimator):
         """Take back what ``_arrays`` gave."""
 
     def _quality(self, prediction: Prediction) -> Quality:
+        course = Course.of(prediction.labels, len(self.scheme.classes))
+        numbers = course.judged(self.every)
         judged: list[Judged] = []
-        is_absent = np.ones(len(self.scheme.structures), np.bool_)
-        for first in range(0, prediction.frames, FRAMES_AT_ONCE):
-            numbers = range(first, min(first + FRAMES_AT_ONCE, prediction.frames))
-            frames = [frame_of(prediction, number) for number in numbers]
-            judged += self._judge(frames)
-            for frame in frames:
-                is_absent &= ~masks(frame.labels, self.scheme).any(axis=(1, 2, 3))
+        for first in range(0, len(numbers), FRAMES_AT_ONCE):
+            some = numbers[first : first + FRAMES_AT_ONCE].tolist()
+            judged += self._judge([frame_of(prediction, number) for number in some])
+        said = _Cine(judged, numbers, course.present(self.scheme))
+        is_absent = np.logical_not(said.present).all(axis=(0, 2)).reshape(-1)
         names = [structure.name for structure in self.scheme.structures]
-        dice = np.mean([one.dice for one in judged], axis=0)
-        nsd = _stacked(names, [one.nsd for one in judged])
-        overall = _stacked(OVERALL, [one.overall for one in judged])
+        dice = said.of_structures("dice").mean(axis=0)
         reasons = reasons_of(self.scheme, is_absent, self.rightly_absent_)
         reasons += [reason for one in judged for reason in one.reasons]
         return Quality(
             prediction.study,
             score_of(dice, is_absent, self.rightly_absent_),
             dice=dict(zip(names, dice.tolist(), strict=True)),
-            nsd={name: float(nsd.mean()) for name, nsd in nsd.items()},
-            slice_dice=_stacked(names, [one.slice_dice for one in judged]),
-            slice_mvsf=_stacked(names, [one.slice_mvsf for one in judged]),
-            error_maps=_stacked(names, [one.error_maps for one in judged]),
+            nsd=_means(names, said.of_structures("nsd")),
+            slice_dice=_by_name(names, said.of_slices()),
+            slice_mvsf=_by_name(names, said.of_frames("slice_mvsf")),
+            error_maps=_by_name(names, said.of_frames("error_maps")),
             reasons=tuple(dict.fromkeys(reasons)),
-            overall={name: float(dice.mean()) for name, dice in overall.items()},
+            overall=_means(OVERALL, said.of_frames("overall")),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Cine:
+    """What is said of all frames of a cine.
+
+    Args:
+        judged: Of the frames that were judged.
+        numbers: Of these frames, ``[N]``.
+        present: Where something of each structure is segmented, ``[T, S, Z]``.
+    """
+
+    judged: Sequence[Judged]
+    numbers: NDArray[np.intp]
+    present: NDArray[np.bool_]
+
+    def of_frames(self, what: str) -> NDArray[Any]:
+        """``[T, ...]``; empty where something is not known of all that were judged."""
+        known = [getattr(one, what) for one in self.judged]
+        if any(one is None for one in known):
+            return np.empty(0)
+        return between(self.numbers, np.stack(known), len(self.present))
+
+    def of_structures(self, what: str) -> NDArray[Any]:
+        """``[T, S]``; 0 of a frame between the judged ones where nothing is segmented."""
+        found = self.of_frames(what)
+        if len(found):
+            found[self._is_between & ~self.present.any(axis=2)] = 0
+        return found
+
+    def of_slices(self) -> NDArray[Any]:
+        """Dice ``[T, S, Z]``.
+
+        Of a slice between the judged ones in which nothing of a structure is segmented it is 0
+        where it is so in neither neighbour, and else NaN.
+        """
+        found = self.of_frames("slice_dice")
+        if len(found):
+            there = self.present[self.numbers].astype(np.float64)
+            in_both = between(self.numbers, there, len(self.present)) > 0.99
+            told = np.where(in_both, 0.0, np.nan)
+            lost = self._is_between[..., None] & ~self.present
+            found = np.where(lost, told, found)
+        return found
+
+    @property
+    def _is_between(self) -> NDArray[np.bool_]:
+        """Which frames were not judged, ``[T, 1]``."""
+        return ~np.isin(np.arange(len(self.present)), self.numbers)[:, None]
 
 
 def check_modalities(frames: Sequence[Frame], modalities: int) -> None:
@@ -131,9 +186,11 @@ def check_modalities(frames: Sequence[Frame], modalities: int) -> None:
             )
 
 
-def _stacked(names: Sequence[str], of_frames: Sequence[Numbers | None]) -> dict[str, Numbers]:
-    """From ``[S, ...]`` of each frame to ``[T, ...]`` of each structure, where all are known."""
-    known = [found for found in of_frames if found is not None]
-    if len(known) < len(of_frames):
-        return {}
-    return dict(zip(names, np.stack(known, axis=1), strict=True))
+def _by_name(names: Sequence[str], found: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """From ``[T, S, ...]`` to ``[T, ...]`` of each; nothing from nothing."""
+    return dict(zip(names, found.swapaxes(0, 1), strict=True)) if len(found) else {}
+
+
+def _means(names: Sequence[str], found: NDArray[Any]) -> dict[str, float]:
+    """From ``[T, S]`` to the mean of each; nothing from nothing."""
+    return dict(zip(names, found.mean(axis=0).tolist(), strict=True)) if len(found) else {}

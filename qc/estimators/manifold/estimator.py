@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,15 +19,12 @@ from qc.estimators.network.weights import stored_weights, with_weights
 from qc.frames import Frame, GradedFrame, frame_of
 from qc.graded.balance import balanced_draw
 from qc.isotonic import MonotoneCurve
-from segmenters.device import Precision, device_here, make_fabric
+from segmenters.device import AnyPrecision, Precision, device_here, make_fabric
 from semiqc.measuring.masks import frame_dice, masks, slice_dice
 from semiqc.measuring.means import means_of_known
 from semiqc.schemes import BACKGROUND
 from semiqc.study import Prediction
 from semiqc.work.bounds import Rate, Share, Size, Steps, Weight
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 CALIBRATION_SHARE = 0.2
 """Of the studies, which the autoencoder then does not see."""
@@ -94,6 +90,8 @@ class ManifoldSearch(FrameEstimator):
         seed: Of weights, batches and augmentation.
         device: ``auto``, ``cpu`` or ``cuda``, as Lightning Fabric names it.
         precision: Likewise; ``bf16-mixed`` is faster where the processor knows bfloat16.
+        judging: Precision of the search; ``auto`` is ``bf16-mixed`` where the device computes in
+            bfloat16.
 
     Attributes:
         network_: The autoencoder.
@@ -124,6 +122,7 @@ class ManifoldSearch(FrameEstimator):
     seed: int = 0
     device: str = "auto"
     precision: Precision = "32-true"
+    judging: AnyPrecision = "auto"
 
     def surrogates(self, prediction: Prediction) -> NDArray[np.int8]:
         """What the manifold would have in place of a prediction, ``[T, Z, Y, X]``.
@@ -178,7 +177,7 @@ class ManifoldSearch(FrameEstimator):
             mirror_axes=self.scheme.mirror_axes,
             seed=self.seed,
         )
-        training.run(network, pairs, self._fabric(), observe)
+        training.run(network, pairs, make_fabric(self.device, self.precision), observe)
         return network.eval().cpu()
 
     def _curves(self, frames: Sequence[GradedFrame]) -> list[NDArray[np.float64]]:
@@ -224,7 +223,7 @@ class ManifoldSearch(FrameEstimator):
             sklearn.exceptions.NotFittedError: If called before ``fit``.
         """
         check_is_fitted(self)
-        fabric = self._fabric()
+        fabric = make_fabric(self.device, self.judging)
         network = self.network_.to(fabric.device)
         search = Search(self.search_steps, self.search_rate, self.tolerance, self.image_weight)
         given = pairs.on(fabric)
@@ -239,7 +238,7 @@ class ManifoldSearch(FrameEstimator):
             sklearn.exceptions.NotFittedError: If called before ``fit``.
         """
         check_is_fitted(self)
-        fabric = self._fabric()
+        fabric = make_fabric(self.device, self.judging)
         with torch.no_grad(), fabric.autocast():
             images, logits = self.network_.to(fabric.device).decode(fabric.to_device(latents))
         return images.cpu().numpy(), logits.argmax(dim=1).to(torch.int8).cpu().numpy()
@@ -260,9 +259,6 @@ class ManifoldSearch(FrameEstimator):
         return PairVAE(
             self.modalities, len(self.scheme.classes), self.size, self.latent, self.width
         )
-
-    def _fabric(self) -> "Fabric":
-        return make_fabric(self.device, self.precision)
 
 
 def curve(estimated: NDArray[np.float64], true: NDArray[np.float64]) -> NDArray[np.float64]:

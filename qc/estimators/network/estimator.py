@@ -20,7 +20,7 @@ from qc.estimators.network.validation import held_out
 from qc.estimators.network.weights import stored_weights, with_weights
 from qc.frames import Frame, GradedFrame
 from qc.graded.balance import balanced_draw
-from segmenters.device import Precision, device_here, make_fabric
+from segmenters.device import AnyPrecision, Precision, device_here, make_fabric
 from semiqc.images.crop import CropBox, box_around
 from semiqc.measuring.means import means_of_known
 from semiqc.optimise import Report
@@ -59,6 +59,8 @@ class NetworkEstimator(FrameEstimator):
         seed: Of weights, batches and augmentation.
         device: ``auto``, ``cpu`` or ``cuda``, as Lightning Fabric names it.
         precision: Likewise; ``bf16-mixed`` is faster where the processor knows bfloat16.
+        judging: Precision of judging; ``auto`` is ``bf16-mixed`` where the device computes in
+            bfloat16.
 
     Attributes:
         networks_: One per member.
@@ -88,6 +90,7 @@ class NetworkEstimator(FrameEstimator):
     seed: int = 0
     device: str = "auto"
     precision: Precision = "32-true"
+    judging: AnyPrecision = "auto"
 
     @property
     def explained_layer(self) -> str | None:
@@ -194,7 +197,7 @@ class NetworkEstimator(FrameEstimator):
     @torch.no_grad()
     def _judge(self, frames: Sequence[Frame]) -> list[Judged]:
         check_modalities(frames, self.modalities)
-        fabric = self._fabric()
+        fabric = make_fabric(self.device, self.judging)
         boxes = [self.box_of(frame) for frame in frames]
         pairs = list(zip(frames, boxes, strict=True))
         images = np.stack([box.cut(frame.image, 0) for frame, box in pairs])

@@ -114,6 +114,8 @@ class QCResUNetNetwork(nn.Module):
         self.aggregation = (
             Aggregation(width, len(structures), attention=attention) if maps else None
         )
+        # In bfloat16 a third faster on a CPU; in single precision alike.
+        self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     def forward(self, given: Tensor) -> Outputs:
         """Estimate from images and one-hot segmentation, ``[B, M + C, Z, Y, X]``."""

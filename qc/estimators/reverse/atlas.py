@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -11,34 +11,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from qc.estimators.reverse.places import candidates
 from qc.frames import Frame
 from semiqc.images.registration.affine import (
-    POSE,
-    Size,
     Spacing,
     Volume,
-    extent_of,
     matrix_of,
     posed,
     register_affine,
-    worth_of,
 )
 from semiqc.images.registration.velocity import register_slices
 
-COARSE = 4
-"""Voxels of the space along a side of those in which an image is first looked for."""
-TURNS = (-70.0, -35.0, 0.0, 35.0, 70.0)
-"""Angles, in degrees, at which it is looked for."""
-SIZES = (1.0, 0.78)
-"""Sizes at which it is looked for, of that of the mean; a heart that has contracted is smaller."""
-TRIED, KEPT = 16, 5
-"""Places that are looked at closely, and of these, those that are compared with references."""
 REMEMBERED = 64
 """Images whose place is kept; about half a megabyte each."""
 AT_ONCE = 8
 """Images whose slices are deformed together."""
 ALIKE = 5
 """References that a place must resemble, for the mean of all resembles much."""
+STEPS, FOLLOWING = 4, 8
+"""Of the last registration, from places that were looked for and from that in another image."""
+LOST = 0.1
+"""Likeness that an image may lack of that of the first before it is looked for everywhere."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +43,7 @@ class Placed:
         straight: The same without the deformation.
         matrix: Of that, from mm in the space to mm in the image, ``[3, 3]``.
         shift: Added to it, in mm, ``[3]``.
+        pose: The same as a pose, ``[8]``.
         image: What is seen there, standardised, without the deformation, ``[M, D, H, W]``.
         likeness: Correlation with each reference, ``[R]``.
     """
@@ -58,6 +52,7 @@ class Placed:
     straight: NDArray[np.float32]
     matrix: NDArray[np.float64]
     shift: NDArray[np.float64]
+    pose: NDArray[np.float32]
     image: NDArray[np.float32]
     likeness: NDArray[np.float64]
 
@@ -109,39 +104,77 @@ class Atlas:
         Raises:
             ValueError: If the image has not as many modalities as the references.
         """
-        if len(frame.image) != len(self.mean):
-            raise ValueError(
-                f"{frame.study}: {len(frame.image)} modalities, the references have"
-                f" {len(self.mean)}"
-            )
-        key = _digest(frame)
-        if key not in self.lately:
-            self.lately[key] = self._found_in(frame)
-            if len(self.lately) > REMEMBERED:
-                self.lately.popitem(last=False)
-        return self.lately[key]
+        return self.place_all([frame])[0]
+
+    def place_all(self, frames: Sequence[Frame]) -> list[Placed]:
+        """Likewise in images of one study; in all but the first, from where it lay in that one.
+
+        Raises:
+            ValueError: If an image has not as many modalities as the references.
+        """
+        for frame in frames:
+            if len(frame.image) != len(self.mean):
+                raise ValueError(
+                    f"{frame.study}: {len(frame.image)} modalities, the references have"
+                    f" {len(self.mean)}"
+                )
+        digests = [_digest(frame) for frame in frames]
+        # Where an image lies may depend on the one that its place was followed from.
+        keys = [digests[0], *(digests[0] + digest for digest in digests[1:])]
+        start = self.lately.get(keys[0])
+        missing = {k: f for k, f in zip(keys, frames, strict=True) if k not in self.lately}
+        found = dict(zip(missing, self._found_in(list(missing.values()), start), strict=True))
+        placed = [found.get(key) or self.lately[key] for key in keys]
+        self.lately.update(found)
+        while len(self.lately) > REMEMBERED:
+            self.lately.popitem(last=False)
+        return placed
 
     @torch.no_grad()
-    def _found_in(self, frame: Frame) -> Placed:
+    def _found_in(self, frames: Sequence[Frame], first: Placed | None) -> list[Placed]:
+        """The space in images, from where it lay in the ``first``, which may be one of them."""
+        if not frames:
+            return []
+        mean = Volume(torch.from_numpy(self.mean), self.spacing)
+        found: list[_Seen] = []
+        before = _Seen(torch.from_numpy(first.pose), *_tensors(first)) if first else None
+        for frame in frames:
+            image = volume_of(frame).coarser(self.spacing[1])
+            seen = self._followed(image, before)
+            before = before or seen
+            found.append(seen)
+        moved = mean.points + deformation(torch.stack([one.image for one in found]), mean)
+        return [self._placed(*pair, mean) for pair in zip(found, moved, strict=True)]
+
+    def _followed(self, image: Volume, before: "_Seen | None") -> "_Seen":
+        """From where the space lay in another image, or anywhere where that leads nowhere."""
+        if before is not None:
+            seen = self._seen(image, before.pose[None], FOLLOWING)
+            if seen.worth >= before.worth - LOST:
+                return seen
+        mean = Volume(torch.from_numpy(self.mean), self.spacing)
+        return self._seen(image, candidates(image, mean, self._weights()), STEPS)
+
+    def _seen(self, image: Volume, starts: Tensor, steps: int) -> "_Seen":
+        """The best of the poses to which ``starts`` lead, and what is seen there."""
         mean, weights = Volume(torch.from_numpy(self.mean), self.spacing), self._weights()
-        image = volume_of(frame).coarser(self.spacing[1])
-        poses = _candidates(image, mean, weights)
-        poses = register_affine(image, mean, poses, weights=weights, steps=4)[0]
+        poses = register_affine(image, mean, starts, weights=weights, steps=steps)[0]
         seen = standardised(image.at(posed(mean.points, poses, mean)).transpose(0, 1), weights)
         likeness = self._likeness(seen)
-        best = int(likeness.topk(min(ALIKE, likeness.shape[1])).values.mean(dim=1).argmax())
-        return self._placed(poses[best][None], seen[best], likeness[best], mean)
+        best = int(_worth(likeness).argmax())
+        return _Seen(poses[best], seen[best], likeness[best])
 
-    def _placed(self, pose: Tensor, seen: Tensor, likeness: Tensor, mean: Volume) -> Placed:
-        moved = mean.points + deformation(seen[None], mean)[0]
-        matrix, shift = matrix_of(pose[0], mean)
+    def _placed(self, seen: "_Seen", moved: Tensor, mean: Volume) -> Placed:
+        pose = seen.pose[None]
+        matrix, shift = matrix_of(seen.pose, mean)
         return Placed(
             posed(moved, pose, mean)[0].numpy(),
             posed(mean.points, pose, mean)[0].numpy(),
             matrix,
             shift,
-            seen.numpy(),
-            likeness.double().numpy(),
+            seen.pose.numpy(),
+            seen.image.numpy(),
+            seen.likeness.double().numpy(),
         )
 
     def _likeness(self, seen: Tensor) -> Tensor:
@@ -152,6 +185,29 @@ class Atlas:
 
     def _weights(self) -> Tensor:
         return torch.from_numpy(self.weights)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A pose ``[8]``, the image ``[M, D, H, W]`` under it, and its likeness to each reference."""
+
+    pose: Tensor
+    image: Tensor
+    likeness: Tensor
+
+    @property
+    def worth(self) -> float:
+        """How like the references the image is."""
+        return float(_worth(self.likeness))
+
+
+def _tensors(placed: Placed) -> tuple[Tensor, Tensor]:
+    return torch.from_numpy(placed.image), torch.from_numpy(placed.likeness).float()
+
+
+def _worth(likeness: Tensor) -> Tensor:
+    """Mean of the ``ALIKE`` highest of ``[..., R]``."""
+    return likeness.topk(min(ALIKE, likeness.shape[-1])).values.mean(dim=-1)
 
 
 def _digest(frame: Frame) -> bytes:
@@ -208,37 +264,3 @@ def deformation(seen: Tensor, mean: Volume) -> Tensor:
     in_plane = torch.cat(found).view(-1, depth, 2, height, width).movedim(2, -1)
     in_mm = in_plane * in_plane.new_tensor(mean.spacing[1:])
     return torch.cat([torch.zeros_like(in_mm[..., :1]), in_mm], dim=-1)
-
-
-def _candidates(image: Volume, mean: Volume, weights: Tensor) -> Tensor:
-    """The ``KEPT`` poses under which an image looks most like the mean, ``[S, 8]``."""
-    poses = _places(extent_of(image), extent_of(mean))
-    for coarser, steps, kept in ((COARSE, 0, TRIED), (COARSE // 2, 8, KEPT)):
-        depth, height, width = mean.size
-        size: Size = (depth, max(1, height // coarser), max(1, width // coarser))
-        small = mean.resized(size)
-        given = Volume(weights[None], mean.spacing).resized(size).voxels[0]
-        coarse = image.coarser(small.spacing[1])
-        if steps:
-            poses, worth = register_affine(coarse, small, poses, weights=given, steps=steps)
-        else:
-            worth = worth_of(coarse, small, poses, weights=given)
-        poses = poses[worth.topk(min(kept, len(poses))).indices]
-    return poses
-
-
-def _places(image: Spacing, space: Spacing) -> Tensor:
-    """Poses all over an image of such an extent, at all ``TURNS`` and ``SIZES``, ``[S, 8]``."""
-    axes = []
-    for length, needed in zip(image[1:], space[1:], strict=True):
-        spare = max(0.0, length - 0.7 * needed) / 2
-        count = 2 * int(np.ceil(spare / (needed / 6))) + 1
-        axes.append(torch.linspace(-spare, spare, count) / (needed / 2))
-    angles, sizes = torch.deg2rad(torch.tensor(TURNS)), torch.tensor(SIZES)
-    y, x, angle, larger = torch.meshgrid(*axes, angles, sizes, indexing="ij")
-    poses = torch.zeros(*y.shape, POSE)
-    poses[..., 1], poses[..., 2], poses[..., 3] = y, x, larger.log()
-    poses[..., 4] = poses[..., 7] = larger * angle.cos() - 1
-    poses[..., 6] = larger * angle.sin()
-    poses[..., 5] = -poses[..., 6]
-    return poses.flatten(0, -2)

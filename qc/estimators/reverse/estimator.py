@@ -29,8 +29,8 @@ QUANTILES = (0.5, 0.75, 0.9, 1.0)
 """Of the Dice with all references, that tell the quality; 1 is the best."""
 GAMMA, C, EPSILON = 0.5, 2.0, 0.03
 """Of the calibration: kernel's width, weight of errors, and error that costs nothing."""
-SHARED = 4
-"""Neighbouring frames of a longer series that share the registration of one of them."""
+APART = 4
+"""Frames that are each looked for everywhere; of more, the rest where the first was found."""
 MOST_FRAMES = 4000
 """That calibrate; of more, as many are taken evenly, for time grows with the square."""
 
@@ -50,8 +50,8 @@ class ReverseClassification(FrameEstimator):
     - ``pairwise``: SimpleITK registers the image to each reference by itself, which takes many
       times as long. Kept to compare with; needs the extra ``pairwise``.
 
-    A structure that is not predicted has quality 0. Of a series of more than ``SHARED`` frames,
-    as many neighbours share the registration of one of them.
+    A structure that is not predicted has quality 0. Where more than ``APART`` frames are judged,
+    the others are looked for where the first was found.
 
     Equation:
         dice = g(max_r d_r, quantiles of d_r), d_r = dice(segmentation carried to r, labels of r)
@@ -121,7 +121,7 @@ class ReverseClassification(FrameEstimator):
         for done, numbers in enumerate(images):
             allowed = owners != frames[numbers[0]].whose
             read = [frames[number].frame() for number in numbers]
-            features[numbers] = self._of_image(read, allowed)
+            features[numbers] = self._of_images(read[:1], [read], allowed)
             observe(done + 1, len(images))
         return features
 
@@ -134,38 +134,52 @@ class ReverseClassification(FrameEstimator):
         }
 
     def _judge(self, frames: Sequence[Frame]) -> list[Judged]:
-        runs = 1 if len(frames) <= SHARED else SHARED
-        found = [self._dice(frames[first : first + runs]) for first in range(0, len(frames), runs)]
-        return [Judged(dice) for dice in np.concatenate(found)]
-
-    def _dice(self, frames: Sequence[Frame]) -> Array:
-        """Of frames that share one registration, ``[N, S]``."""
-        parts = self.scheme.structures
         predicted = np.stack([masks(frame.labels, self.scheme).any((1, 2, 3)) for frame in frames])
-        if not predicted.any():
-            return np.zeros(predicted.shape)
-        features = self._of_image(frames, self.studies_ != frames[0].study)
-        if self.machines_:
-            found = [self.machines_[part.name].predict(features) for part in parts]
-            return np.where(predicted, np.clip(np.stack(found, axis=1), 0, 1), 0.0)
-        return np.where(predicted, features[:, : len(parts)], 0.0)
+        dice = np.zeros(predicted.shape)
+        asked = np.flatnonzero(predicted.any(axis=1))
+        allowed = self.studies_ != frames[0].study
+        run = len(asked) if len(asked) > APART else 1
+        for first in range(0, len(asked), run):
+            chosen = asked[first : first + run]
+            some = [frames[number] for number in chosen]
+            features = self._of_images(some, [[frame] for frame in some], allowed)
+            dice[chosen] = self._dice(features)
+        return [Judged(of_frame) for of_frame in np.where(predicted, dice, 0.0)]
+
+    def _dice(self, features: Array) -> Array:
+        """Of what references say ``[N, F]``, ``[N, S]``."""
+        parts = self.scheme.structures
+        if not self.machines_:
+            return features[:, : len(parts)]
+        found = [self.machines_[part.name].predict(features) for part in parts]
+        return np.clip(np.stack(found, axis=1), 0, 1)
 
     @property
     def _features(self) -> int:
         return len(self.scheme.structures) * (len(QUANTILES) + 2) + 1
 
-    def _of_image(self, frames: Sequence[Frame], allowed: NDArray[np.bool_]) -> Array:
-        """What ``allowed`` references say of segmentations of one image, ``[N, F]``, best first.
+    def _of_images(
+        self,
+        images: Sequence[Frame],
+        segmented: Sequence[Sequence[Frame]],
+        allowed: NDArray[np.bool_],
+    ) -> Array:
+        """What ``allowed`` references say of segmentations of images, ``[N, F]``, best first.
 
-        Of several images, hardly different, the middle one is registered.
+        Args:
+            images: Of one study.
+            segmented: Segmentations of each of them.
+            allowed: References that may be asked, ``[R]``.
         """
         if not allowed.any():
-            return np.zeros((len(frames), self._features))
-        prepared = self._transfer().prepare(frames[len(frames) // 2], allowed)
-        likeness = np.where(allowed, prepared.likeness, -np.inf)
-        return np.stack(
-            [summary(prepared.overlaps(frame), likeness, self.nearest) for frame in frames]
-        )
+            return np.zeros((sum(map(len, segmented)), self._features))
+        found, transfer = [], self._transfer()
+        placed = self.atlas_.place_all(images)
+        for image, place, frames in zip(images, placed, segmented, strict=True):
+            prepared = transfer.prepare(image, place, allowed)
+            likeness = np.where(allowed, prepared.likeness, -np.inf)
+            found += [summary(prepared.overlaps(one), likeness, self.nearest) for one in frames]
+        return np.stack(found)
 
     def _transfer(self) -> Transfer:
         if self.way == "forest":

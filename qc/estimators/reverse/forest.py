@@ -37,9 +37,8 @@ class ForestTransfer:
     nearest: int
     seed: int
 
-    def prepare(self, frame: Frame, allowed: NDArray[np.bool_]) -> "ForestImage":
+    def prepare(self, frame: Frame, placed: Placed, allowed: NDArray[np.bool_]) -> "ForestImage":
         """See ``qc.estimators.reverse.transfer.Transfer``."""
-        placed = self.atlas.place(frame)
         order = np.argsort(-np.where(allowed, placed.likeness, -np.inf), kind="stable")
         chosen = order[: min(self.nearest, int(allowed.sum()))]
         references = [self._features(self.atlas.images[one]) for one in chosen]

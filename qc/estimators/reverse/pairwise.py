@@ -44,7 +44,9 @@ class PairwiseTransfer:
     atlas: Atlas
     scheme: LabelScheme
 
-    def prepare(self, frame: Frame, allowed: NDArray[np.bool_]) -> "RegisteredToEach":
+    def prepare(
+        self, frame: Frame, placed: Placed, allowed: NDArray[np.bool_]
+    ) -> "RegisteredToEach":
         """See ``qc.estimators.reverse.transfer.Transfer``.
 
         Raises:
@@ -52,7 +54,6 @@ class PairwiseTransfer:
         """
         sitk = simple_itk()
         image = _image(sitk, frame.image.mean(axis=0), frame.spacing)
-        placed = self.atlas.place(frame)
         inside = (self.atlas.weights == self.atlas.weights.max()).astype(np.uint8)
         region = _image(sitk, inside, self.atlas.spacing)
         count = len(self.atlas.images)

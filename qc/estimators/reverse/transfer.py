@@ -33,11 +33,12 @@ class PreparedImage(Protocol):
 class Transfer(Protocol):
     """How segmentations are carried over."""
 
-    def prepare(self, frame: Frame, allowed: NDArray[np.bool_]) -> PreparedImage:
-        """What can be done before the segmentation is known, which takes most of the time.
+    def prepare(self, frame: Frame, placed: Placed, allowed: NDArray[np.bool_]) -> PreparedImage:
+        """What can be done before the segmentation is known.
 
         Args:
             frame: Its labels are not looked at.
+            placed: How the references' space lies in it.
             allowed: References that may be asked, ``[R]``.
         """
         ...
@@ -55,9 +56,9 @@ class AtlasTransfer:
     atlas: Atlas
     scheme: LabelScheme
 
-    def prepare(self, frame: Frame, allowed: NDArray[np.bool_]) -> "PlacedImage":
+    def prepare(self, frame: Frame, placed: Placed, allowed: NDArray[np.bool_]) -> "PlacedImage":
         """See ``Transfer``."""
-        return PlacedImage(self, self.atlas.place(frame), allowed)
+        return PlacedImage(self, placed, allowed)
 
 
 @dataclass(frozen=True, eq=False)
