@@ -1,6 +1,10 @@
 """Plain functions that build what a report shows: a made-up run of five scenarios."""
 
+import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +19,8 @@ from semiqc.files.tables import (
     TrainingRow,
 )
 from semiqc.measuring.metrics import METRICS
-from semiqc.report import CANDIDATES, MANUAL, Overlay, ReportData
+from semiqc.pages.table import Table
+from semiqc.report import CANDIDATES, MANUAL, Overlay, ReportData, build_report
 from semiqc.schemes import SHORT_AXIS, LabelScheme
 
 SCENARIOS = (
@@ -63,6 +68,15 @@ def full_report(studies: int = 15, seeds: int = 1, scheme: LabelScheme = SHORT_A
         at_random=["random", "crf"],
         estimator_figures={"curve, seed 0": {"auc": 0.91, "sensitivity": 0.95}},
     )
+
+
+@cache
+def built_report() -> tuple[str, Mapping[str, Table]]:
+    """The page of ``full_report()``, which takes seconds to draw, and its tables by name."""
+    with tempfile.TemporaryDirectory() as folder:
+        tables = build_report(full_report(), Path(folder) / "report.html")
+        page = (Path(folder) / "report.html").read_text(encoding="utf-8")
+    return page, {table.name: table for table in tables}
 
 
 def overlap_rows(names: list[str], scheme: LabelScheme, seed: int) -> list[OverlapRow]:

@@ -440,6 +440,7 @@ def test_a_consensus_comes_back_from_a_file(fitted, tmp_path):
     assert scores(back) == scores(fitted)
 
 
+@pytest.mark.slow
 def test_a_consensus_is_an_estimator_as_others(fitted):
     blank = Consensus(SHORT_AXIS)
 

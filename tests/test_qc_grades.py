@@ -60,6 +60,7 @@ def test_what_is_no_table_of_grades_is_refused(tmp_path, lines, message):
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.slow
 def test_an_evaluation_tells_them(fitted_suite, suite_store, tmp_path):
     held = GradedSet(fitted_suite / "test.h5", Store(suite_store))
     sources = sorted({str(one) for one in held.sources})

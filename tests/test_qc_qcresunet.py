@@ -295,6 +295,7 @@ def test_what_was_learned_comes_back_from_a_file(settings, tmp_path):
             np.testing.assert_array_equal(found, its.error_maps[name])
 
 
+@pytest.mark.slow
 def test_errors_are_suspected_where_they_are():
     graded = graded_discs(8, slices=1, scheme=AORTA)
     estimator = QCResUNet(

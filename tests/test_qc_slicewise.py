@@ -347,6 +347,7 @@ def test_a_form_that_is_unknown_is_refused():
         SlicewiseDice(SHORT_AXIS, backbone="vgg", **SMALL).fit(GRADED)
 
 
+@pytest.mark.slow
 def test_shifted_segmentations_rank_below_exact_ones():
     shifted = squares(12)
     settings = SMALL | {"steps": 120, "batch_size": 6, "width": 4}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from report_builders import (
     SCENARIOS,
+    built_report,
     empty_report,
     figures,
     full_report,
@@ -378,10 +379,8 @@ def test_every_choice_is_compared_with_chance_study_by_study():
         assert max(adjusted) == pytest.approx(max(*plain, 2 * min(plain)))
 
 
-def test_every_table_stands_on_the_page(tmp_path):
-    data = full_report()
-    build_report(data, tmp_path / "report.html")
-    page = (tmp_path / "report.html").read_text()
+def test_every_table_stands_on_the_page():
+    data, (page, _) = full_report(), built_report()
 
     told = {t.name: t.title if t.rows else t.missing for t in summary_tables(data)}
     assert [name for name, words in told.items() if escape(words) not in page] == []
@@ -505,10 +504,8 @@ def test_a_report_that_fails_leaves_the_one_before(tmp_path):
     assert (tmp_path / "report.html").read_bytes() == before
 
 
-def test_each_clinical_measure_has_a_bland_altman_plot_and_its_studies_a_table(tmp_path):
-    data = full_report()
-    tables = {table.name: table for table in build_report(data, tmp_path / "report.html")}
-    page = (tmp_path / "report.html").read_text()
+def test_each_clinical_measure_has_a_bland_altman_plot_and_its_studies_a_table():
+    data, (page, tables) = full_report(), built_report()
 
     rows = tables["agreement_studies"].rows
     assert all(r["difference"] == r["automatic"] - r["manual"] for r in rows)

@@ -3,10 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from report_builders import empty_report, full_report
+from report_builders import built_report, empty_report, full_report
 
 from semiqc.files.tables import SplitRow
-from semiqc.report import build_report
 from semiqc.report.compared import ComparedRun
 from semiqc.report.compared.budget import budget_plots, budget_tables
 from semiqc.report.roc import roc_plots, roc_table
@@ -48,9 +47,8 @@ def test_nothing_is_drawn_where_no_reference_is_known():
     assert roc_table(empty_report()).rows == []
 
 
-def test_every_figure_of_studies_has_its_numbers_beside_it(tmp_path):
-    data = full_report()
-    tables = {table.name: table for table in build_report(data, tmp_path / "report.html")}
+def test_every_figure_of_studies_has_its_numbers_beside_it():
+    data, (page, tables) = full_report(), built_report()
 
     dice = {
         (r["structure"], r["scenario"], r["study"]): r["dice"] for r in tables["dice_studies"].rows
@@ -64,7 +62,7 @@ def test_every_figure_of_studies_has_its_numbers_beside_it(tmp_path):
     )
     assert len(tables["judged_studies"].rows) == len(data.judgements)
     assert tables["roc"].rows
-    assert "dice_studies.csv" in (tmp_path / "report.html").read_text()
+    assert "dice_studies.csv" in page
 
 
 def test_more_labels_are_a_curve_where_runs_differ_in_them():

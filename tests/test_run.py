@@ -144,6 +144,7 @@ def test_a_changed_gate_redoes_only_what_depends_on_it(copied, made):
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.slow
 def test_estimators_are_taught_anew_where_other_frames_of_the_same_predictions_teach(
     made, tmp_path
 ):
@@ -177,6 +178,7 @@ def test_estimators_are_taught_anew_where_other_frames_of_the_same_predictions_t
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.slow
 def test_without_studies_to_spare_the_estimators_are_cross_fitted(tmp_path):
     changes = ("split.qc=0", "qc.folds=2", "scenarios=[few, semiqc]", "split.unlabelled=3")
 

@@ -167,6 +167,7 @@ def test_a_readers_verdicts_fit_the_curves_and_take_nothing_from_others(finished
 
 @pytest.mark.parametrize("spared", [1, 0])
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.slow
 def test_one_subject_to_learn_from_fits_no_weights_but_fails_nothing(tmp_path, spared):
     changed = [
         *TINY, "split.qc=1", "split.labelled=2", "qc.estimators=[svr, physiology]",
@@ -355,6 +356,7 @@ def trainings(run_folder, name):
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.slow
 def test_other_weights_and_other_uncertainty_redo_what_depends_on_them(finished, tmp_path):
     output = tmp_path / "run"
     shutil.copytree(finished, output)
@@ -369,6 +371,7 @@ def test_other_weights_and_other_uncertainty_redo_what_depends_on_them(finished,
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.slow
 def test_what_the_consensus_repaired_is_redone_when_its_weights_learn_anew(finished, tmp_path):
     output = tmp_path / "run"
     shutil.copytree(finished, output)

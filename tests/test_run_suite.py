@@ -232,7 +232,7 @@ def test_data_that_the_suite_was_not_made_for_is_refused(
 
 def test_a_suite_of_other_labels_is_refused(suite, tmp_path, settings_of):
     store = tmp_path / "aorta.h5"
-    write_phantoms(store, kind="aorta", studies=4, size=32, slices=1, frames=2)
+    write_phantoms(store, kind="aorta", studies=8, size=32, slices=1, frames=2)
 
     with pytest.raises(
         ValueError, match=r"qc\.suite: .*not the labels that the suite was made for"

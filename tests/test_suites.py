@@ -251,6 +251,7 @@ def test_a_suite_is_evaluated_on_those_held_out(suite, store, tmp_path, capsys, 
     assert max(len(line) for line in table) <= 80
 
 
+@pytest.mark.slow
 def test_a_balanced_evaluation_draws_as_many_from_each_tenth_of_the_dice(suite, store, tmp_path):
     output = tmp_path / "evaluation"
     held_out = GradedSet(suite / "test.h5", Store(store))
@@ -264,6 +265,7 @@ def test_a_balanced_evaluation_draws_as_many_from_each_tenth_of_the_dice(suite, 
     assert len(held_out) > len(drawn) == counts[counts > 0].min() * (counts > 0).sum()
 
 
+@pytest.mark.slow
 def test_an_evaluation_needs_no_folder_and_overwrites_none(suite, tmp_path, capsys):
     command = ["qc", "evaluate", str(suite), str(suite / "test.h5")]
     mine = tmp_path / "figures.csv"
@@ -391,7 +393,7 @@ def test_a_suite_is_not_overwritten(suite, store, capsys):
             "agreement: needs uncertainty maps, which none of the sources",
         ),
         (["--set", "cnn=3"], "expected name.argument=value"),
-        (["--test", "6"], "two labelled subjects, got 4 and 0"),
+        (["--test", "6"], "6 to test and 0 to calibrate by leave fewer than 2"),
     ],
 )
 def test_a_mistake_is_named_before_anything_is_made(store, tmp_path, capsys, arguments, message):
