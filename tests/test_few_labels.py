@@ -220,6 +220,7 @@ def test_when_time_is_up_what_runs_is_ended(queued, capsys):
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.slow
 def test_an_arm_is_run_and_measured_and_not_run_again(tmp_path, monkeypatch):
     write_phantoms(tmp_path / "s.h5", studies=8, size=32, slices=3, frames=2)
     names = Store(tmp_path / "s.h5").names

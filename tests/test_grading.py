@@ -201,6 +201,7 @@ def test_two_sets_with_a_source_of_one_name_are_refused(suite_store, segmented, 
     assert not (tmp_path / "suite").exists()
 
 
+@pytest.mark.slow
 def test_two_suites_stand_side_by_side_on_studies_that_neither_saw(
     suite_store, segmented, tmp_path, capsys
 ):

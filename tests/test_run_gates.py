@@ -150,6 +150,7 @@ def _rank(row):
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.slow
 def test_a_readers_verdicts_fit_the_curves_and_take_nothing_from_others(finished, tmp_path):
     output, table = tmp_path / "run", tmp_path / "verdicts.csv"
     shutil.copytree(finished, output)
@@ -292,6 +293,7 @@ def test_what_cannot_work_is_said_before_anything_is_trained(changes, message, c
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.slow
 def test_a_run_is_evaluated_on_other_data(finished, tmp_path, capsys):
     others = tmp_path / "others.h5"
     write_phantoms(others, studies=3, size=32, slices=3, frames=2, seed=9)

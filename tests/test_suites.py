@@ -483,6 +483,7 @@ def test_the_score_of_a_suite_with_weights_is_that_of_its_consensus(weighed, sto
     assert scored.qualities["consensus"].interval["LV"] == (0.0, 1.0)
 
 
+@pytest.mark.slow
 def test_the_consensus_is_evaluated_beside_its_members(weighed, tmp_path):
     output = tmp_path / "evaluation"
 

@@ -219,6 +219,7 @@ OF_ESTIMATOR = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_arguments_of_an_estimator_are_tried_with_few_steps_first(tmp_path):
     file = tmp_path / "settings.yaml"
     file.write_text("name: tuned")
