@@ -186,8 +186,8 @@ def _without_choice(data: ReportData) -> list[str]:
 
 
 def _selection(data: ReportData) -> list[str]:
-    """The true Dice of what the reference scenario's gate admitted; empty where none is known."""
-    rows = [row for row in gate_table(data).rows if row["scenario"] == data.reference_scenario]
+    """The true Dice of what the reference scenario's gate admitted last; empty where unknown."""
+    rows = last_choice(data, data.reference_scenario)
     admitted, rejected, share = (
         summarise(float(row[name]) for row in rows).mean
         for name in ("admitted dice mean", "left dice mean", "share of possible")
