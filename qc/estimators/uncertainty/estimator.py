@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from qc.base import ProgressCallback
 from qc.estimators.frame_estimator import Judged
 from qc.estimators.uncertainty.features import near_structures, reaches_of, uncertainty_features
 from qc.estimators.uncertainty.forest import ForestTables
+from qc.estimators.uncertainty.radiomics.features import radiomics_features
 from qc.estimators.uncertainty_estimator import (
     Array,
     UncertaintyMapsEstimator,
@@ -22,6 +24,10 @@ from semiqc.measuring.masks import compared
 from semiqc.measuring.means import means_of_known
 from semiqc.schemes import UNLABELLED, LabelScheme
 from semiqc.work.bounds import Count
+
+FeatureSet = Literal["own", "ibsi"]
+FEATURES = dict(zip(get_args(FeatureSet), (uncertainty_features, radiomics_features), strict=True))
+"""Features of a frame, by the name of the set."""
 
 THRESHOLDS = np.arange(1, 20) / 20
 """Of entropy that are tried, .05 to .95, as in Jungo et al. 2020."""
@@ -47,13 +53,16 @@ class Uncertainty(UncertaintyMapsEstimator):
         https://doi.org/10.3389/fnins.2020.00282
         Qiu et al., "QCResUNet: joint subject-level and voxel-level segmentation quality
         prediction", Medical Image Analysis 2025, appendix B. https://arxiv.org/abs/2412.07156
-        Ours: entropy of the mean probabilities as a share of the largest possible; the features,
-        see ``qc.estimators.uncertainty.features``; errors only within reach of a structure.
+        Ours: entropy of the mean probabilities as a share of the largest possible; errors only
+        within reach of a structure; by default 17 features of our own, see
+        ``qc.estimators.uncertainty.features``, and with ``features="ibsi"`` the papers' 102, see
+        ``qc.estimators.uncertainty.radiomics.features``.
 
     Args:
         scheme: Label values and structures of the predictions it judges.
         trees: Of each forest.
         min_samples_leaf: Frames of a leaf, at least.
+        features: Of the map around each structure: ``own``, or the 102 of ``ibsi``.
         seed: Of the forests.
 
     Attributes:
@@ -66,9 +75,16 @@ class Uncertainty(UncertaintyMapsEstimator):
 
     trees: Count = 100
     min_samples_leaf: Count = 3
+    features: FeatureSet = "own"
     seed: int = 0
 
+    def check(self) -> None:
+        if self.features not in FEATURES:
+            known = ", ".join(FEATURES)
+            raise ValueError(f"unknown features '{self.features}'; known: {known}")
+
     def _learn_uncertainty(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
+        self.check()
         overlaps = []
         for number, graded in enumerate(frames, start=1):
             overlaps.append(error_overlaps(graded.frame(), graded.reference(), self.scheme))
@@ -78,7 +94,7 @@ class Uncertainty(UncertaintyMapsEstimator):
         for number, graded in enumerate(frames, start=1):
             frame = graded.frame()
             reaches = reaches_of(frame, self.scheme)
-            given.append(uncertainty_features(frame, reaches, self.thresholds_).ravel())
+            given.append(FEATURES[self.features](frame, reaches, self.thresholds_).ravel())
             present.append(is_present(frame.labels, self.scheme))
             targets.append(np.stack([graded.dice(self.scheme), graded.nsd(self.scheme)], axis=1))
             observe(len(frames) + number, 2 * len(frames))
@@ -104,7 +120,7 @@ class Uncertainty(UncertaintyMapsEstimator):
 
     def _judged(self, frame: Frame) -> Judged:
         reaches = reaches_of(frame, self.scheme)
-        given = uncertainty_features(frame, reaches, self.thresholds_).reshape(1, -1)
+        given = FEATURES[self.features](frame, reaches, self.thresholds_).reshape(1, -1)
         present = is_present(frame.labels, self.scheme)
         estimates = np.stack([forest.predict(given)[0] for forest in self.forests_])
         dice, nsd = np.where(present[:, None], np.clip(estimates, 0, 1), 0).T

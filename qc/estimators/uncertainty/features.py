@@ -7,9 +7,9 @@ features; every feature of every frame is finite.
 Reference:
     Jungo et al., "Analyzing the quality and challenges of uncertainty estimations for brain
     tumor segmentation", Frontiers in Neuroscience 2020. https://doi.org/10.3389/fnins.2020.00282
-    Ours: the list. The paper takes 102 features from PyRadiomics, whose last release (3.1.0) has
-    no wheel for Python 3.10 and later and does not build from source in isolation; MIRP, which
-    follows the IBSI, is under the EUPL and needs far newer libraries than the rest of the package.
+    Ours: the list. The 102 features of PyRadiomics that the paper takes are in
+    ``qc.estimators.uncertainty.radiomics.features``, worked out anew: PyRadiomics' last release
+    (3.1.0) has no wheel for Python 3.10 and later and does not build from source in isolation.
 """
 
 from collections.abc import Callable, Sequence
