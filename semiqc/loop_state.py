@@ -19,8 +19,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from semiqc.files.atomic import sync_file, whole_file
+from semiqc.files.atomic import is_unfinished, sync_file, whole_file
 from semiqc.files.checksums import DamagedError
+
+log = logging.getLogger(__name__)
 
 BatchOf = TypeVar("BatchOf")
 IDENTITY = "semiqc-loop"
@@ -139,7 +141,7 @@ class LoopState(Generic[BatchOf]):
 
     Args:
         folder: Where the state is kept.
-        identity: Of the loop; a state of another identity is passed over.
+        identity: Of the loop; a state of another identity, or of another stage, is passed over.
         modules: By name, the network and what goes with it.
         optimizer: Whose moments are kept.
     """
@@ -154,9 +156,19 @@ class LoopState(Generic[BatchOf]):
         """File that holds the state."""
         return self.folder / STATE
 
+    @property
+    def whose(self) -> str:
+        """Identity and, where the state is that of a stage, its folder's name.
+
+        That has the hash of the data, which two runs with the same settings may differ in.
+        """
+        names = [path.name for path in (self.folder, *self.folder.parents)]
+        stage = next((name for name in names if is_unfinished(name)), "")
+        return f"{self.identity} {stage}".rstrip()
+
     def save(self, iteration: int) -> None:
         """Keep the state after an iteration, whole or not at all."""
-        Kept(self.identity, iteration, self._beside(), self._tensors()).write(self.path)
+        Kept(self.whose, iteration, self._beside(), self._tensors()).write(self.path)
 
     def save_as(self, path: Path, iteration: int) -> None:
         """Keep the state after an iteration in another file, for a loop that goes on from it."""
@@ -198,9 +210,10 @@ class LoopState(Generic[BatchOf]):
         except DamagedError as error:
             aside = self.path.with_name(f"{STATE}.damaged")
             self.path.replace(aside)
-            logging.getLogger(__name__).warning("%s; kept as %s, begun anew", error, aside)
+            log.warning("%s; kept as %s, begun anew", error, aside)
             return 0
-        if kept.identity != self.identity:
+        if kept.identity != self.whose:
+            log.warning("%s: the state of another training; begun anew", self.path)
             return 0
         kept.cut_back(self.folder)
         self._take_back(kept.tensors)

@@ -1,10 +1,17 @@
 import errno
 import os
+from pathlib import Path
 
 import pytest
 from safetensors import SafetensorError
 
-from semiqc.files.atomic import whole_file, whole_folder, write_text
+from semiqc.files.atomic import (
+    filled_folder,
+    unfinished_folder,
+    whole_file,
+    whole_folder,
+    write_text,
+)
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path):
@@ -53,6 +60,78 @@ def test_a_folder_replaces_the_one_before(tmp_path):
             (temporary / name).touch()
 
     assert [p.name for p in path.iterdir()] == ["new"]
+
+
+def fill_and_fail(folder, error):
+    with folder as place:
+        (place / "half").touch()
+        raise error
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "full"), ValueError("x"), KeyboardInterrupt()]
+)
+def test_a_folder_that_fails_leaves_nothing_but_the_one_before(tmp_path, error):
+    path = tmp_path / "data"
+    with pytest.raises(type(error)):
+        fill_and_fail(whole_folder(path), error)
+    assert not list(tmp_path.iterdir())
+
+    with whole_folder(path) as temporary:
+        (temporary / "old").touch()
+    with pytest.raises(type(error)):
+        fill_and_fail(whole_folder(path), error)
+
+    assert [one.relative_to(tmp_path).as_posix() for one in tmp_path.rglob("*")] == [
+        "data", "data/old",
+    ]  # fmt: skip
+
+
+def test_what_a_killed_process_left_is_in_no_folder(tmp_path):
+    unfinished = unfinished_folder(tmp_path / "data")
+    (unfinished / "deep").mkdir(parents=True)
+    with whole_folder(tmp_path / "data") as temporary:
+        (temporary / "new").touch()
+
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["new"]
+    assert not unfinished.exists()
+
+
+def test_work_that_goes_on_finds_what_it_left(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        fill_and_fail(whole_folder(tmp_path / "stage", goes_on=True), KeyboardInterrupt())
+
+    with whole_folder(tmp_path / "stage", goes_on=True) as temporary:
+        assert [path.name for path in temporary.iterdir()] == ["half"]
+
+
+def test_a_folder_that_a_link_leads_to_stays_where_it_is(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link").symlink_to("far")
+    with whole_folder(tmp_path / "link") as temporary:
+        (temporary / "new").touch()
+
+    assert (tmp_path / "link").is_symlink()
+    assert [path.name for path in (tmp_path / "far").iterdir()] == ["new"]
+
+
+def test_the_working_folder_can_be_filled(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with whole_folder(Path()) as temporary:
+        (temporary / "new").touch()
+
+    assert [path.name for path in (tmp_path / "here").iterdir()] == ["new"]
+
+
+def test_a_folder_that_holds_something_is_written_into(tmp_path):
+    (tmp_path / "kept").touch()
+    with filled_folder(tmp_path) as place:
+        assert place == tmp_path
+    with pytest.raises(OSError, match="full"):
+        fill_and_fail(filled_folder(tmp_path / "new"), OSError("full"))
+
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
 @pytest.mark.parametrize("whole", [whole_file, whole_folder])

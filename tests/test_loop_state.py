@@ -1,5 +1,7 @@
 """A loop goes on from a sound state only."""
 
+import shutil
+
 import pytest
 import torch
 from torch import nn
@@ -70,3 +72,19 @@ def test_without_a_state_nothing_is_kept(state, tmp_path):
     state.save(2)
     empty_without_state(tmp_path)
     assert state.restore() == 2
+
+
+def test_the_state_of_another_stage_is_passed_over(tmp_path, caplog):
+    def of(stage):
+        folder = tmp_path / f".{stage}.part" / "member-1"
+        folder.mkdir(parents=True, exist_ok=True)
+        module = nn.Linear(2, 3)
+        return LoopState(folder, "a", {"network": module}, torch.optim.AdamW(module.parameters()))
+
+    first, other = of("train-few-0123"), of("train-few-4567")
+    first.save(7)
+    shutil.copy(first.path, other.path)
+
+    assert first.restore() == 7
+    assert other.restore() == 0
+    assert f"{other.path}: the state of another training" in caplog.text

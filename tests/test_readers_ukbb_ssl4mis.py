@@ -142,6 +142,18 @@ def test_a_list_gives_volumes_their_split(tmp_path, name, split):
     assert only(tmp_path).split == split
 
 
+def test_studies_that_a_list_names_and_nobody_has_are_told(tmp_path):
+    h5(tmp_path / "p.h5", image=SLICE[None].repeat(3, 0))
+    (tmp_path / "train_slices.list").write_text("q_slice_1\nq_slice_2\np_slice_1\n")
+    (tmp_path / "test.list").write_text("r\np.h5\n")
+
+    refusals = {one.name: one.reason for one in find(tmp_path).refusals}
+    assert refusals == {
+        "q": "train_slices.list names it, and there is no such file",
+        "r": "test.list names it, and there is no such file",
+    }
+
+
 def test_the_axes_of_normalised_volumes_are_reversed(tmp_path):
     volume = np.random.default_rng(0).random((5, 6, 7), np.float32)
     h5(tmp_path / "X" / "mri_norm2.h5", image=volume, label=(volume > 0.5).astype(np.uint8))

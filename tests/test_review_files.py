@@ -102,6 +102,19 @@ def test_verdicts_on_files_go_where_they_are_asked_to(files, tmp_path):
 
     assert main([*command, "--import", str(verdicts)]) == 0
     assert main([*command, "--export", str(tmp_path / "out")]) == 0
+    assert main([*command, "--export", str(tmp_path / "out")]) == 2
+    assert main([*command, "--export", str(tmp_path / "out"), "--overwrite"]) == 0
     assert kept.exists()
     assert "b," in next((tmp_path / "out").glob("verdicts*.csv")).read_text()
     assert [path.name for path in tmp_path.glob("*.sqlite")] == ["kept.sqlite"]
+
+
+def test_an_export_replaces_nothing_but_an_export(files, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "verdicts.csv").touch()
+    (tmp_path / "out" / "mine.txt").touch()
+    words = ["review", *map(str, files), "--verdicts", str(tmp_path / "kept.sqlite")]
+
+    assert main([*words, "--export", str(tmp_path / "out"), "--overwrite"]) == 2
+    assert "out: holds mine.txt, which no review wrote" in capsys.readouterr().err
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"verdicts.csv", "mine.txt"}

@@ -2,6 +2,8 @@
 
 import os
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,15 +67,27 @@ def check_folder(
     source, output = Path(os.path.abspath(source)), Path(output)
     _check_free(source, output, overwrite)
     source, layout, words, written = _recognised(source, output)
-    found = survey(source, layout, scheme, meaning, subjects, on_progress)
-    found.notes += [*_splits(found), *_classes(found)]
-    drafted = draft(found.studies) if found.studies else None
-    if drafted:
-        found.notes += found.refused_at(drafted.spacing_mm)
-        text = settings_text(drafted, os.path.relpath(source, output), layout)
-        write_text(output / SETTINGS, text)
-        written.append(output / SETTINGS)
+    with _removed_on_failure(written):
+        found = survey(source, layout, scheme, meaning, subjects, on_progress)
+        found.notes += [*_splits(found), *_classes(found)]
+        drafted = draft(found.studies) if found.studies else None
+        if drafted:
+            found.notes += found.refused_at(drafted.spacing_mm)
+            text = settings_text(drafted, os.path.relpath(source, output), layout)
+            write_text(output / SETTINGS, text)
+            written.append(output / SETTINGS)
     return Checked(words, found, drafted, tuple(written))
+
+
+@contextmanager
+def _removed_on_failure(written: Sequence[Path]) -> Iterator[None]:
+    """Half a draft is in the way of the next."""
+    try:
+        yield
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _recognised(source: Path, output: Path) -> tuple[Path, str, str, list[Path]]:

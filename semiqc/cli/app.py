@@ -74,6 +74,9 @@ WAITING = 3
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it; some versions of Typer return it, others raise."""
 
+GOING_ON = ("run", "predict", "pretrain", "tune", "qc fit", "qc pretrain")
+"""Commands that go on where they stood; all others leave nothing and begin anew."""
+
 
 @app.callback(invoke_without_command=True)
 def _semiqc(
@@ -98,8 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What Fabric says of each network's precision is of no use beside a progress bar.
     logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
     speak()
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        refuse_empty(sys.argv[1:] if arguments is None else arguments)
+        refuse_empty(words)
         code = int(app(args=arguments, standalone_mode=False) or 0)
         if manner.is_json:
             print(manner.document.to_json(), flush=True)
@@ -115,8 +119,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         return _failed(error)
     if code == INTERRUPTED:
-        print("semiqc: interrupted; the same command goes on where it stood", file=sys.stderr)
+        print(_interrupted(words), file=sys.stderr)
     return code
+
+
+def _interrupted(words: Sequence[str]) -> str:
+    """What is said after Ctrl-C of a command of these words."""
+    goes_on = any(list(words[: len(one)]) == one for one in map(str.split, GOING_ON))
+    return "semiqc: interrupted" + ("; the same command goes on where it stood" if goes_on else "")
 
 
 def _failed(error: Exception) -> int:

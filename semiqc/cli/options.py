@@ -61,3 +61,21 @@ def meaning_of(labels: str | None) -> dict[int, int] | None:
     if twice:
         raise typer.BadParameter(f"{twice[0]} is given twice", param_hint="--labels")
     return dict(given)
+
+
+def threshold_of(text: str) -> float | dict[str, float]:
+    """The Dice that the option names: one for all, or one for each structure.
+
+    Raises:
+        typer.BadParameter: If it is neither.
+    """
+    try:
+        if "=" not in text:
+            return float(text)
+        pairs = [part.split("=") for part in text.split(",")]
+        return {name.strip(): float(value) for name, value in pairs}
+    except ValueError:
+        raise typer.BadParameter(
+            f"expected a number, or structure=number, parted by commas, got '{text}'",
+            param_hint="--threshold",
+        ) from None

@@ -6,6 +6,7 @@ subjects.
 """
 
 import shlex
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,13 +29,14 @@ from semiqc.cli.options import (
     Seed,
     meaning_of,
     names_of,
+    threshold_of,
 )
 from semiqc.cli.output import bar, next_command, note, print_left_out, print_table, say, terminal
 from semiqc.cli.spoken import spoken
 from semiqc.cli.suites import calibrate, pretrain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from qc.evaluation.comparing import PairRow
     from qc.evaluation.figures import FigureRow
@@ -187,26 +189,23 @@ def evaluate(
     overwrite: Overwrite = False,
 ) -> None:
     """Tell how well the estimators of suites judge studies they never saw."""
-    from semiqc.files.atomic import require_apart
-    from semiqc.files.checksums import refuse_sealed
     from semiqc.suites.evaluating import evaluate_suites
-    from semiqc.suites.page import Judges
+    from semiqc.suites.page import PAGE, Judges
 
-    bound = _threshold(threshold)
+    bound = threshold_of(threshold)
     given = grades_of(grades, graded)
-    if output is not None:
-        _require_empty(output, overwrite)
-        require_apart(output, graded, *suites)
-        refuse_sealed(output)
-    if graded.suffix.lower() == ".csv":
-        return evaluate_on_cines(suites, graded, output, store)
-    with bar("evaluate") as tick:
-        found = evaluate_suites(
-            suites, graded, store=store, balanced=balanced, threshold=bound, observe=tick
-        )
-    _print_found(found, Judges(suites, graded, found.left_out, is_balanced=balanced), output)
-    if given:
-        print_grades(found.evaluation, given, output)
+    with _place(output, (graded, *suites), overwrite=overwrite) as place:
+        if graded.suffix.lower() == ".csv":
+            return evaluate_on_cines(suites, graded, place, store)
+        with bar("evaluate") as tick:
+            found = evaluate_suites(
+                suites, graded, store=store, balanced=balanced, threshold=bound, observe=tick
+            )
+        _print_found(found, Judges(suites, graded, found.left_out, is_balanced=balanced), place)
+        if given:
+            print_grades(found.evaluation, given, place)
+    if output:
+        say("each structure, group, source and slice", output / PAGE)
 
 
 def _print_found(found: "Evaluated", judges: "Judges", output: Path | None) -> None:
@@ -220,22 +219,32 @@ def _print_found(found: "Evaluated", judges: "Judges", output: Path | None) -> N
         _print_pairs(evaluation.pairs())
     say_left_out(found.left_out)
     if output:
-        page = write_evaluation_page(evaluation, figures, found.scheme, judges, output)
-        say("each structure, group, source and slice", page)
+        write_evaluation_page(evaluation, figures, found.scheme, judges, output)
 
 
-def _require_empty(folder: Path, overwrite: bool) -> None:
-    """Refuse, before long work, a folder that cannot be written or must not be.
+@contextmanager
+def _place(
+    output: Path | None, read: "Sequence[Path]", *, overwrite: bool
+) -> "Iterator[Path | None]":
+    """Where to write what shall lie in ``output``; None where nothing is to be written.
 
     Raises:
-        FileExistsError: If it holds something and ``overwrite`` is not set.
+        FileExistsError: If it holds something and ``overwrite`` is not set, or what is ``read``.
         OSError: If nothing can be written there.
     """
-    from semiqc.files.atomic import require_folder
+    from semiqc.files.atomic import filled_folder, require_apart, require_folder
+    from semiqc.files.checksums import refuse_sealed
 
-    require_folder(folder)
-    if not overwrite and folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder}: not empty; name another folder or say --overwrite")
+    if output is None:
+        yield None
+        return
+    require_folder(output)
+    if not overwrite and output.exists() and any(output.iterdir()):
+        raise FileExistsError(f"{output}: not empty; name another folder or say --overwrite")
+    require_apart(output, *read)
+    refuse_sealed(output)
+    with filled_folder(output) as place:
+        yield place
 
 
 def _print_means(figures: "Sequence[FigureRow]") -> None:
@@ -279,21 +288,3 @@ def _cells(row: "FigureRow") -> tuple[str | int, ...]:
     ratios = (row.pearson, row.mae, row.bias, row.accuracy, row.aurc, row.error_map_dice)
     shown = [number_text(one, 3) for one in ratios]
     return row.estimator, row.quality, row.n, *shown, number_text(row.ms, 0)
-
-
-def _threshold(text: str) -> float | dict[str, float]:
-    """The Dice that the option names: one for all, or one for each structure.
-
-    Raises:
-        typer.BadParameter: If it is neither.
-    """
-    try:
-        if "=" not in text:
-            return float(text)
-        pairs = [part.split("=") for part in text.split(",")]
-        return {name.strip(): float(value) for name, value in pairs}
-    except ValueError:
-        raise typer.BadParameter(
-            f"expected a number, or structure=number, parted by commas, got '{text}'",
-            param_hint="--threshold",
-        ) from None

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from semiqc.cli.options import Labels, meaning_of
+from semiqc.cli.options import Labels, Overwrite, meaning_of
 from semiqc.cli.output import console, print_left_out, print_table, say
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def review(
     seed: Annotated[int, typer.Option(min=0, help="Of order and repeats.")] = 0,
     blind: Blind = None,
     export: Export = None,
+    overwrite: Overwrite = False,
     import_: Import = None,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
@@ -79,7 +80,7 @@ def review(
         if import_ is not None:
             say("taken", read_into(records, items, import_, reader))
         elif export is not None:
-            _print_agreement(write_tables(records, items, export))
+            _print_agreement(write_tables(records, items, export, overwrite=overwrite))
             say("tables", export)
         else:
             how = {"order": order, "repeat": repeat, "seed": seed, "blind": blind}

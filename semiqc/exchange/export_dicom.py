@@ -32,7 +32,7 @@ from pydicom.uid import generate_uid
 from semiqc import __version__
 from semiqc.doors.regular import refusing
 from semiqc.exchange.export_frames import export_frame
-from semiqc.exchange.exporting import LINEAGE, check_folder, emptied
+from semiqc.exchange.exporting import LINEAGE, check_folder
 from semiqc.exchange.lineage import EXPERT, PROPAGATED, ExportCase, LineageRow, lineage_row
 from semiqc.exchange.readers.dicom.files import read_dataset
 from semiqc.files.atomic import whole_file, whole_folder
@@ -78,7 +78,6 @@ def export_dicom_seg(
     check_highdicom()
     check_folder(folder, LINEAGE, overwrite)
     with whole_folder(folder) as unfinished:
-        emptied(unfinished)
         rows = [row for case in cases for row in _write_case(unfinished, case, scheme)]
         if not rows:
             raise ValueError(f"{folder}: no labelled study comes from DICOM files that are there")

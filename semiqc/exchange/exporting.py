@@ -23,7 +23,6 @@ the store. Structures that overlap are exported as the classes that they are mad
 """
 
 import json
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -83,7 +82,6 @@ def export_cases(
     _check_name(folder, chosen)
     check_folder(folder, DESCRIPTION, overwrite)
     with whole_folder(folder) as unfinished:
-        emptied(unfinished)
         found = _write_cases(unfinished, cases, chosen, modalities, len(scheme.classes))
         if not found:
             raise ValueError(f"{folder}: no frame to export has a label")
@@ -164,15 +162,6 @@ def check_folder(folder: Path, mark: str, overwrite: bool) -> None:
             raise FileExistsError(f"{folder}: is not empty; name another folder, or overwrite it")
         if not (folder / mark).is_file():
             raise FileExistsError(f"{folder}: holds no {mark}, so it is not overwritten")
-
-
-def emptied(folder: Path) -> None:
-    """Remove what an export that was killed has left."""
-    for left in folder.iterdir():
-        if left.is_dir():
-            shutil.rmtree(left)
-        else:
-            left.unlink()
 
 
 def _write_frame(

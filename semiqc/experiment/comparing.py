@@ -7,7 +7,7 @@ from typing import Any
 
 from semiqc.experiment.finished import Finished
 from semiqc.experiment.settings import Settings
-from semiqc.files.atomic import require_empty
+from semiqc.files.atomic import require_empty, whole_folder
 from semiqc.pages.table import Table
 from semiqc.report.compared import ComparedRun, build_comparison
 
@@ -34,9 +34,11 @@ def compare_runs(runs: Sequence[Path], output: Path) -> list[Table]:
         if folders.count(folder) > 1:
             raise ValueError(f"{run}: given twice; name each run once")
     require_empty(output)
-    tables = build_comparison(_read(runs), output / PAGE)
-    for table in tables:
-        table.write(output / "tables")
+    found = _read(runs)
+    with whole_folder(output) as unfinished:
+        tables = build_comparison(found, unfinished / PAGE)
+        for table in tables:
+            table.write(unfinished / "tables")
     return tables
 
 

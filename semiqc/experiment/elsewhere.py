@@ -12,7 +12,7 @@ from semiqc.experiment.label_names import Matched, match_labels
 from semiqc.experiment.learned import load_segmenter
 from semiqc.experiment.overlays import overlays
 from semiqc.experiment.predicting import suited
-from semiqc.files.atomic import require_empty
+from semiqc.files.atomic import require_empty, whole_folder
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import ClinicalRow, OverlapRow, SplitRow, read_rows, write_rows
 from semiqc.images.notes import summed_up
@@ -53,7 +53,7 @@ def evaluate_elsewhere(run: Path, store: Path, output: Path, monitor: Monitor) -
     Args:
         run: Folder of a finished run.
         store: Of labelled studies.
-        output: Folder to write.
+        output: Folder to write, whole or not at all.
         monitor: Told how it goes on, and what is left out.
 
     Raises:
@@ -198,13 +198,14 @@ class _Evaluation:
         """Write tables and page."""
         own = self.finished.report_data()
         data = self._report_data(own)
-        write_rows(output / "overlap.csv", OverlapRow, self.overlap)
-        write_rows(output / "clinical.csv", ClinicalRow, self.clinical)
         tables = [dice_table(data), comparison_table(data), choices_table(data)]
-        for table in tables:
-            table.write(output / "tables")
         said = verdict(data, own)
-        build_report(data, output / PAGE, said)
+        with whole_folder(output) as unfinished:
+            write_rows(unfinished / "overlap.csv", OverlapRow, self.overlap)
+            write_rows(unfinished / "clinical.csv", ClinicalRow, self.clinical)
+            for table in tables:
+                table.write(unfinished / "tables")
+            build_report(data, unfinished / PAGE, said)
         return Elsewhere(tables, said, output / PAGE)
 
     def _report_data(self, own: ReportData) -> ReportData:

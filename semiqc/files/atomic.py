@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+PART = ".part"
+
 SPARE = 2**22
 """Bytes of an HDF5 file besides the voxels at hand: what it keeps back, and its tables."""
 
@@ -87,31 +89,62 @@ def write_text(path: Path, text: str) -> None:
 
 def unfinished_folder(path: Path) -> Path:
     """Where ``whole_folder`` keeps what is to become ``path``."""
-    return path.with_name(f".{path.name}.part")
+    return path.with_name(f".{path.name}{PART}")
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a name is one that ``unfinished_folder`` gives."""
+    return name.startswith(".") and name.endswith(PART)
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def whole_folder(path: Path, *, goes_on: bool = False) -> Iterator[Path]:
     """A temporary folder that becomes ``path`` once the block ends well.
 
-    What an earlier attempt left in the temporary folder is still there, so that work which can
-    go on does; a block that fails leaves it for the next attempt. A folder that stands at
-    ``path`` is there until the new one is on disk; what a crash between the two renames left
-    aside is put back by the next attempt.
+    A block that fails leaves nothing behind, and what a killed process left is removed first. A
+    folder that stands at ``path`` is there until the new one is on disk; what a crash between the
+    two renames left aside is put back by the next attempt.
+
+    Args:
+        path: Of the folder.
+        goes_on: Keep what an attempt left that failed or was killed, and give it to the next one,
+            so that work which can go on does.
     """
+    path = path.resolve()
     temporary, before = unfinished_folder(path), path.with_name(f".{path.name}.old")
     if before.exists() and not path.exists():
         move(before, path)
+    if not goes_on and temporary.exists():
+        shutil.rmtree(temporary)
     make_folder(temporary)
-    with _naming(path):
-        yield temporary
-    sync_folder(temporary)
+    try:
+        with _naming(path):
+            yield temporary
+        sync_folder(temporary)
+    except BaseException:
+        if not goes_on:
+            shutil.rmtree(temporary, ignore_errors=True)
+        raise
     if path.exists():
         shutil.rmtree(before, ignore_errors=True)
         move(path, before)
     move(temporary, path)
     if before.exists():
         shutil.rmtree(before)
+
+
+@contextmanager
+def filled_folder(path: Path) -> Iterator[Path]:
+    """Where to write what shall lie in a folder.
+
+    It is ``whole_folder`` where the folder is empty or is not there, else the folder itself: what
+    a user asks to write beside other files must not replace them.
+    """
+    if path.is_dir() and any(path.iterdir()):
+        yield path
+        return
+    with whole_folder(path) as unfinished:
+        yield unfinished
 
 
 def make_folder(path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from qc.verdicts import read_verdicts
 from semiqc.doors.csv_table import read_table
 from semiqc.doors.regular import UnusableError
-from semiqc.files.atomic import make_folder
+from semiqc.files.atomic import require_empty, whole_folder
 from semiqc.files.checksums import refuse_sealed
 from semiqc.pages.table import Table
 from semiqc.review.agreed import agreed
@@ -15,22 +15,64 @@ from semiqc.review.agreement import Agreement, agreements
 from semiqc.review.items import Item
 from semiqc.review.records import Place, Reading, Records
 
+TABLES = ("verdicts", "readings", "grades", "agreement")
 
-def write_tables(records: Records, items: Sequence[Item], folder: Path) -> list[Agreement]:
+
+def write_tables(
+    records: Records, items: Sequence[Item], folder: Path, *, overwrite: bool = False
+) -> list[Agreement]:
     """Write what was said of these items, and how far readers agree.
 
     ``verdicts.csv`` has one verdict a study, that of most readers, as ``qc.verdicts`` of a run
     takes it; ``readings.csv`` each reader's; ``grades.csv`` and ``agreement.csv`` the rest.
 
+    Args:
+        records: What was said.
+        items: Of which it was said.
+        folder: To write, whole or not at all.
+        overwrite: Replace what was exported before.
+
     Returns:
         The rows of ``agreement.csv``.
+
+    Raises:
+        FileExistsError: If the folder holds something that may not be replaced.
     """
-    refuse_sealed(folder)
-    make_folder(folder)
+    _check_folder(folder, overwrite=overwrite)
     known = {(one.study, one.of) for one in items}
     readings = [one for one in records.readings() if (one.place.study, one.place.of) in known]
     found = agreements(readings)
-    rows: dict[str, list[dict[str, str | int | float]]] = {
+    with whole_folder(folder) as unfinished:
+        for name, rows in _tables(records, readings, found, known).items():
+            Table(name, "", rows, ()).write(unfinished)
+    return found
+
+
+def _check_folder(folder: Path, *, overwrite: bool) -> None:
+    """Make sure that a folder is free, or holds nothing but what was exported before.
+
+    Raises:
+        FileExistsError: Naming what it holds.
+    """
+    refuse_sealed(folder)
+    if overwrite and folder.is_dir():
+        others = {path.name for path in folder.iterdir()} - {f"{name}.csv" for name in TABLES}
+        if others:
+            raise FileExistsError(
+                f"{folder}: holds {min(others)}, which no review wrote; name another folder"
+            )
+        return
+    require_empty(folder)
+
+
+def _tables(
+    records: Records,
+    readings: Sequence[Reading],
+    found: Sequence[Agreement],
+    known: Collection[tuple[str, str]],
+) -> dict[str, list[dict[str, str | int | float]]]:
+    """Rows of each table, by its name in ``TABLES``."""
+    return {
         "verdicts": [
             {
                 "study": one.study,
@@ -48,9 +90,6 @@ def write_tables(records: Records, items: Sequence[Item], folder: Path) -> list[
         ],
         "agreement": [asdict(one) for one in found],
     }
-    for name, cells in rows.items():
-        Table(name, "", cells, ()).write(folder)
-    return found
 
 
 def read_into(records: Records, items: Sequence[Item], path: Path, reader: str) -> int:

@@ -19,7 +19,7 @@ from semiqc.doors.regular import one_study
 from semiqc.exchange.readers.members import MemberFolders
 from semiqc.exchange.readers.nifti import LabelValues, checked_meaning
 from semiqc.exchange.readers.pairs import find_pairs
-from semiqc.files.atomic import require_apart, require_folder
+from semiqc.files.atomic import filled_folder, require_apart, require_folder
 from semiqc.files.checksums import refuse_sealed
 from semiqc.images.preparing import prepared
 from semiqc.images.raw import Entry, Listing, Refusal, UnusableError, safe_name
@@ -79,8 +79,7 @@ def score_images(
     suite = suite if isinstance(suite, Suite) else Suite.load(suite)
     scorer = _Scorer(suite, output, flag_below, _networks(suite) if explained else ())
     scorer.members = _members(suite, members, meaning)
-    scorer.score(scorer.find(Path(images), Path(segmentations), meaning), on_progress)
-    return scorer.write(segmentations)
+    return scorer.judge(Path(images), Path(segmentations), meaning, on_progress)
 
 
 def _check_output(
@@ -145,11 +144,19 @@ class _Scorer:
     left_out: list[Refusal] = field(default_factory=list)
     worst: WorstSlices = field(default_factory=WorstSlices)
 
-    def find(
-        self, images: Path, segmentations: Path, meaning: Mapping[int, int] | None
-    ) -> Listing:
-        """Pairs of image and segmentation, but for error maps that were written before."""
-        return find_pairs(
+    def judge(
+        self,
+        images: Path,
+        segmentations: Path,
+        meaning: Mapping[int, int] | None,
+        on_progress: Progress,
+    ) -> ScoreReport:
+        """Judge all pairs but error maps that were written before, and write what was found.
+
+        Raises:
+            ValueError: If there is no segmentation, or none can be judged.
+        """
+        listing = find_pairs(
             images,
             segmentations,
             self.suite.scheme,
@@ -157,6 +164,9 @@ class _Scorer:
             meaning,
             without=self.output / ERROR_MAPS,
         )
+        with filled_folder(self.output) as self.output:
+            self.score(listing, on_progress)
+            return self.write(segmentations)
 
     def score(self, listing: Listing, on_progress: Progress) -> None:
         """Judge all studies of a listing; what cannot be judged is left out."""

@@ -8,7 +8,7 @@ from qc.consensus.blend import Blend
 from qc.graded import GradedSet
 from qc.graded.store import store_of
 from qc.suites.suite import Suite, refuse_suite
-from semiqc.files.atomic import require_empty
+from semiqc.files.atomic import require_empty, whole_folder
 from semiqc.files.store.reader import Store
 from semiqc.suites.evaluating import refuse_other_tolerance, unseen_by
 from semiqc.suites.suiting import refuse_other_data
@@ -53,5 +53,11 @@ def calibrate_suite(
         blend=Blend(suite.scheme).fit(said, known),
         training=replace(suite.training, weighing=()).weighed_by(studies),
     )
-    found.save(output)
-    return found
+    return _saved(found, output)
+
+
+def _saved(suite: Suite, output: Path) -> Suite:
+    """The suite, once it is in its place, whole."""
+    with whole_folder(output) as unfinished:
+        suite.save(unfinished)
+    return suite

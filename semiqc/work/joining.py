@@ -54,10 +54,12 @@ class FollowingFolder(RunFolder):
     ) -> None:
         if together.told(DONE) == JOINTLY:
             with TemporaryDirectory() as scratch:
-                shutil.copytree(unfinished_folder(folder), scratch, dirs_exist_ok=True)
+                # Its name tells whose state is in it.
+                own = Path(scratch) / unfinished_folder(folder).name
+                shutil.copytree(unfinished_folder(folder), own)
                 together.told(DONE)
                 with together.jointly():
-                    make(Path(scratch))
+                    make(own)
             together.told(DONE)
         deadline = time.monotonic() + PATIENCE
         while not folder.exists():

@@ -112,7 +112,7 @@ class RunFolder:
         left = unfinished_folder(folder)
         if reason := damage_of_state(left):
             self._put_aside(left, reason)
-        with whole_folder(folder) as unfinished:
+        with whole_folder(folder, goes_on=True) as unfinished:
             make(unfinished)
             write_manifest(unfinished)
 

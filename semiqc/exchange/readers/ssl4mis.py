@@ -33,7 +33,7 @@ from semiqc.doors.text import read_text
 from semiqc.exchange.readers.listing import listing_of
 from semiqc.exchange.readers.nifti import LabelValues, Meaning
 from semiqc.files.walking import children, files_within
-from semiqc.images.raw import Entry, Listing, RawStudy, UnusableError, safe_name
+from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError, safe_name
 from semiqc.nifti.headers import MOST_VOXELS
 from semiqc.schemes import SHORT_AXIS, UNLABELLED, LabelScheme
 
@@ -77,8 +77,14 @@ def find(
         meaning: Value of the scheme of each value in the files, where they are not the same.
     """
     values = LabelValues(scheme or SHORT_AXIS, meaning)
-    entry = partial(_entry, values, _splits(source))
-    return listing_of(_volumes(source).items(), entry, values.scheme, modalities=("MR",))
+    volumes, lists = _volumes(source), _lists(source)
+    missing = [
+        Refusal(name, f"{listed}.list names it, and there is no such file")
+        for name, listed in lists.items()
+        if name not in volumes
+    ]
+    entry = partial(_entry, values, {name: SPLITS[listed] for name, listed in lists.items()})
+    return listing_of(volumes.items(), entry, values.scheme, modalities=("MR",), refusals=missing)
 
 
 def _volumes(source: Path) -> dict[str, list[Path]]:
@@ -95,17 +101,16 @@ def _volumes(source: Path) -> dict[str, list[Path]]:
     return stacks | volumes
 
 
-def _splits(source: Path) -> dict[str, str]:
-    """Split of each study that a list beside the files names."""
-    splits = {}
+def _lists(source: Path) -> dict[str, str]:
+    """Name of the list, without its ending, of each study that one beside the files names."""
+    lists = {}
     for path in children(source):
-        split = SPLITS.get(path.stem)
-        if path.suffix == ".list" and split and path.is_file():
+        if path.suffix == ".list" and path.stem in SPLITS and path.is_file():
             for line in read_text(path, most=LONGEST_LIST).split():
                 name = line.removesuffix(".h5")
                 found = _SLICE.match(name)
-                splits[found["volume"] if found else name] = split
-    return splits
+                lists[found["volume"] if found else name] = path.stem
+    return lists
 
 
 def _entry(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semiqc.exchange.export_grids import Grids
-from semiqc.exchange.exporting import check_folder, emptied
+from semiqc.exchange.exporting import check_folder
 from semiqc.exchange.lineage import SOURCE_GRID
 from semiqc.experiment.data import Data
 from semiqc.experiment.finished import Finished, RunError
@@ -66,7 +66,6 @@ def suggest(
     data = data_of(finished, monitor)
     grids = Grids(data.store.scheme, SOURCE_GRID)
     with whole_folder(folder) as unfinished, monitor.progress("prelabels", len(chosen)) as tick:
-        emptied(unfinished)
         rows = []
         for rank, one in enumerate(chosen, 1):
             rows.append(_written(unfinished, rank, one, pool, data, grids))
