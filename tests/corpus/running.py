@@ -50,7 +50,7 @@ def answered(case: Case, folder: Path) -> Answer:
             if not can_be_mended(error):
                 fault = f"traceback: {type(error).__name__}: {said[:200]}"
             elif target.name not in said and target.parent.name not in said:
-                fault = "names no file"
+                fault = f"names no file: {said[:200]}"
             elif "\n" in said or len(said) > LONGEST_MESSAGE:
                 fault = "not one short line"
     for took, most in (
