@@ -25,6 +25,7 @@ from semiqc.pages.table import Table, number, text
 from semiqc.phantom import write_phantoms
 from semiqc.report import tables as report_tables
 from semiqc.schemes import SHORT_AXIS
+from semiqc.suites.settings import DEFAULT_ESTIMATORS
 
 
 class Volumes(QualityEstimator):
@@ -114,6 +115,8 @@ def train_again(bench, first, experts, candidates, *, rounds):
 
 @pytest.fixture
 def known(monkeypatch):
+    # Those by default are read when their module is loaded, which is before.
+    assert "volumes" not in DEFAULT_ESTIMATORS
     monkeypatch.setitem(ESTIMATORS, "volumes", Volumes)
     monkeypatch.setitem(SEGMENTERS, "shallow", Shallow)
     monkeypatch.setitem(SOURCES, "copies", Copies)
