@@ -20,6 +20,10 @@ ProgressCallback = Callable[[int, int], None]
 
 OVERALL = ("background", "foreground")
 """What is looked at beside structures: the background, and all that is not (the whole heart)."""
+ALL_CLASSES = "all classes"
+"""Stands for all classes at once, where a voxel is right if its own class is."""
+BESIDE = (*OVERALL, ALL_CLASSES)
+"""All that is looked at beside structures."""
 
 
 def unobserved(done: int, total: int) -> None:
@@ -41,6 +45,7 @@ class Graded:
             estimated by another (``qc.graded.by_estimator``); NaN where it is unknown.
         nsd: Normalised surface Dice, likewise.
         multi_class_dice: Of all classes at once in each frame, ``[T]``, likewise.
+        multi_class_nsd: Normalised surface Dice of all classes at once, likewise.
         subject: Of whom the study is, where that is known.
         slice_dice: Dice of each slice, ``[T, S, Z]``, where it has been worked out already; NaN
             where a structure is in neither.
@@ -62,6 +67,7 @@ class Graded:
     subject: str = ""
     slice_dice: NDArray[np.float64] | None = None
     mvsf: NDArray[np.float64] | None = None
+    multi_class_nsd: NDArray[np.float64] | None = None
 
     @property
     def whose(self) -> str:
@@ -97,7 +103,8 @@ class Quality:
         interval: Range in which the Dice of each structure lies at the estimator's level.
         reasons: Why the score is what it is, in words, where the method can tell.
         slice_mvsf: Estimated mean volume similarity fraction per structure, ``[T, Z]``.
-        overall: Estimated Dice of what ``OVERALL`` names, over all frames.
+        overall: Estimated Dice of what ``BESIDE`` names, over all frames.
+        overall_nsd: Estimated normalised surface Dice of ``ALL_CLASSES``, likewise.
     """
 
     study: str
@@ -111,6 +118,7 @@ class Quality:
     reasons: tuple[str, ...] = ()
     slice_mvsf: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     overall: Mapping[str, float] = field(default_factory=dict)
+    overall_nsd: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 <= self.score <= 1:

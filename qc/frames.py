@@ -10,6 +10,7 @@ from qc.base import Graded
 from semiqc.images.frames import uncertainty_of_frame
 from semiqc.measuring.masks import compared, frame_dice
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
+from semiqc.measuring.multi_class import multi_class_dice, surface_agreement
 from semiqc.measuring.surfaces import surface_dice
 from semiqc.schemes import UNLABELLED, LabelScheme
 from semiqc.study import Prediction, UncertaintyMaps
@@ -87,6 +88,26 @@ class GradedFrame:
         frame = self.frame()
         pair = compared(frame.labels, self.reference(), scheme)
         return surface_dice(*pair, frame.spacing, NSD_TOLERANCE_MM)
+
+    def all_classes(self, scheme: LabelScheme, *, with_nsd: bool) -> NDArray[np.float64]:
+        """Dice and surface Dice of all classes at once, ``[2]``; NaN where one is unknown.
+
+        Args:
+            scheme: Of the labels.
+            with_nsd: Whether to work out the surface Dice, which takes long; NaN where not.
+        """
+        one, (dice, nsd) = self.graded, (np.nan, np.nan)
+        if one.multi_class_dice is not None:
+            dice = float(one.multi_class_dice[self.number])
+        elif one.reference is not None:
+            dice = multi_class_dice(self.frame().labels, self.reference())
+        if with_nsd and one.multi_class_nsd is not None:
+            nsd = float(one.multi_class_nsd[self.number])
+        elif with_nsd and one.reference is not None:
+            frame = self.frame()
+            given = frame.labels, self.reference(), scheme, frame.spacing, NSD_TOLERANCE_MM
+            nsd = surface_agreement(*given)[1]
+        return np.array([dice, nsd])
 
 
 def frame_of(prediction: Prediction, number: int) -> Frame:

@@ -32,6 +32,8 @@ def read_qualities(folder: Path) -> list[Quality]:
 def quality_to_json(quality: Quality) -> dict[str, Any]:
     """Everything but the error maps, as JSON can write it."""
     overall = {"overall": dict(quality.overall)} if quality.overall else {}
+    if quality.overall_nsd:
+        overall["overall_nsd"] = dict(quality.overall_nsd)
     return overall | {
         "study": quality.study,
         "score": quality.score,

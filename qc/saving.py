@@ -18,7 +18,7 @@ from semiqc.schemes import LabelScheme
 HEADER = "semiqc-estimator"
 VERSION = 1
 
-BEFORE: dict[str, Any] = {"every": 1, "judging": "32-true"}
+BEFORE: dict[str, Any] = {"every": 1, "judging": "32-true", "all_classes": False}
 """What estimators did before they had these settings: whoever was saved then judges as it did."""
 
 

@@ -83,7 +83,7 @@ def test_size_and_cost_are_those_of_the_paper():
 def test_maps_have_the_shape_of_any_input(shape, strides):
     scores, maps = network(strides=strides)(torch.rand(2, 5, *shape))
 
-    assert scores.shape == (2, 2, 3)
+    assert scores.shape == (2, 2, 4)  # The three structures, and all classes at once.
     assert ((scores >= 0) & (scores <= 1)).all()
     assert maps.shape == (2, 3, *shape)
 

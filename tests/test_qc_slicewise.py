@@ -204,7 +204,7 @@ def test_areas_of_slices_count_known_voxels_of_every_structure():
 def batch_of(labels, reference):
     """Of ``[B, Z, Y, X]`` with frames of unknown Dice."""
     unknown = torch.full((len(labels), 1), torch.nan)
-    return Batch(labels.unsqueeze(1).float(), labels, reference, unknown, unknown)
+    return Batch(labels.unsqueeze(1).float(), labels, reference, unknown, unknown, unknown)
 
 
 def test_the_true_indices_have_no_loss_and_padding_has_none():
@@ -229,7 +229,9 @@ def test_the_twin_learns_dice_of_background_and_of_the_whole_frame():
     labels = torch.tensor([[[[1, 0]], [[0, 0]]]])
     reference = torch.tensor([[[[1, 1]], [[0, UNLABELLED]]]])
     unknown = batch_of(labels, reference)
-    batch = Batch(unknown.images, labels, reference, torch.tensor([[0.6]]), unknown.nsd)
+    batch = Batch(
+        unknown.images, labels, reference, torch.tensor([[0.6]]), unknown.nsd, unknown.nsd
+    )
     estimator = SlicewiseDice(AORTA, dimension="3d")
 
     # Background: 1 voxel in both, of 2 known ones that were predicted and 1 that is there.

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from qc.absence import reasons_of, rightly_absent_in, score_of
-from qc.base import OVERALL, Graded, ProgressCallback, Quality, QualityEstimator, unobserved
+from qc.base import (
+    ALL_CLASSES,
+    OVERALL,
+    Graded,
+    ProgressCallback,
+    Quality,
+    QualityEstimator,
+    unobserved,
+)
 from qc.frames import Frame, GradedFrame, frame_of, graded_frames
 from qc.turns import Course, between
 from semiqc.study import Prediction
@@ -33,6 +41,8 @@ class Judged:
         reasons: In words, where the method can tell.
         slice_mvsf: Mean volume similarity fraction, ``[S, Z]``, where the method gives it.
         overall: Dice of what ``qc.base.OVERALL`` names, ``[2]``, where the method gives it.
+        all_classes: Dice and surface Dice of all classes at once, ``[2]``, where the method gives
+            them; NaN for one that it does not.
     """
 
     dice: NDArray[np.float64]
@@ -42,6 +52,7 @@ class Judged:
     reasons: tuple[str, ...] = ()
     slice_mvsf: NDArray[np.float64] | None = None
     overall: NDArray[np.float64] | None = None
+    all_classes: NDArray[np.float64] | None = None
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -111,6 +122,7 @@ class FrameEstimator(QualityEstimator):
         dice = said.of_structures("dice").mean(axis=0)
         reasons = reasons_of(self.scheme, is_absent, self.rightly_absent_)
         reasons += [reason for one in judged for reason in one.reasons]
+        of_all = said.of_all_classes()
         return Quality(
             prediction.study,
             score_of(dice, is_absent, self.rightly_absent_),
@@ -120,7 +132,8 @@ class FrameEstimator(QualityEstimator):
             slice_mvsf=_by_name(names, said.of_frames("slice_mvsf")),
             error_maps=_by_name(names, said.of_frames("error_maps")),
             reasons=tuple(dict.fromkeys(reasons)),
-            overall=_means(OVERALL, said.of_frames("overall")),
+            overall=_means(OVERALL, said.of_frames("overall")) | _known(of_all[:, :1]),
+            overall_nsd=_known(of_all[:, 1:]),
         )
 
 
@@ -150,6 +163,16 @@ class _Cine:
         found = self.of_frames(what)
         if len(found):
             found[self._is_between & ~self.present.any(axis=2)] = 0
+        return found
+
+    def of_all_classes(self) -> NDArray[np.float64]:
+        """Dice and surface Dice of all classes at once, ``[T, 2]``; T is 0 where not known.
+
+        0 of a frame between the judged ones where nothing at all is segmented.
+        """
+        found = self.of_frames("all_classes").reshape(-1, 2)
+        if len(found):
+            found[self._is_between[:, 0] & ~self.present.any(axis=(1, 2))] = 0
         return found
 
     def of_slices(self) -> NDArray[Any]:
@@ -189,6 +212,11 @@ def check_modalities(frames: Sequence[Frame], modalities: int) -> None:
 def _by_name(names: Sequence[str], found: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """From ``[T, S, ...]`` to ``[T, ...]`` of each; nothing from nothing."""
     return dict(zip(names, found.swapaxes(0, 1), strict=True)) if len(found) else {}
+
+
+def _known(found: NDArray[np.float64]) -> dict[str, float]:
+    """The mean of all frames, ``[T, 1]``, by its name; nothing where it is not known."""
+    return {ALL_CLASSES: float(found.mean())} if np.isfinite(found).all() and len(found) else {}
 
 
 def _means(names: Sequence[str], found: NDArray[Any]) -> dict[str, float]:

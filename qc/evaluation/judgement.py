@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.base import OVERALL, Graded, Quality
+from qc.base import ALL_CLASSES, BESIDE, OVERALL, Graded, Quality
 from qc.evaluation.agreement import NAN
 from qc.evaluation.truth import TrueQuality, overall_dice
 from semiqc.measuring.means import mean_of_known
@@ -44,7 +44,7 @@ class Judgement:
         subject: Whom the study is of; its name where that is unknown.
         source: What made the prediction.
         group: Of the study.
-        structure: Name, or ``"all"``; of estimators that tell it, also what ``qc.base.OVERALL``
+        structure: Name, or ``"all"``; of estimators that tell it, also what ``qc.base.BESIDE``
             names, unless a structure is called so.
         verdict: A reader's, ``good`` or ``erroneous``; empty where nobody gave one.
         score: The estimator's, of the whole prediction.
@@ -126,20 +126,26 @@ def judgements_of(
 def _overall_rows(
     quality: Quality, true: TrueQuality, about: Judgement, names: Sequence[str]
 ) -> list[Judgement]:
-    """Of background and foreground, where the estimator tells them."""
-    if not quality.overall:
-        return []
-    pairs = zip(OVERALL, overall_dice(true.frames).tolist(), strict=True)
+    """Of background, foreground and all classes at once, where the estimator tells them."""
+    told = [name for name in BESIDE if name in quality.overall and name not in names]
+    dice = {ALL_CLASSES: true.multi_class}
+    if set(told) & set(OVERALL):
+        dice |= dict(zip(OVERALL, overall_dice(true.frames).tolist(), strict=True))
+    rows = [
+        replace(about, structure=name, true_dice=dice[name], dice=quality.overall[name])
+        for name in told
+    ]
     return [
-        replace(about, structure=name, true_dice=dice, dice=quality.overall.get(name, NAN))
-        for name, dice in pairs
-        if name not in names
+        replace(row, true_nsd=true.multi_class_nsd, nsd=quality.overall_nsd[ALL_CLASSES])
+        if row.structure in quality.overall_nsd
+        else row
+        for row in rows
     ]
 
 
 def is_part(row: Judgement) -> bool:
     """Whether a row is of a structure of the scheme: its Dice counts in the mean."""
-    return row.structure not in (ALL, *OVERALL)
+    return row.structure not in (ALL, *BESIDE)
 
 
 def _about(name: str, item: int, one: Graded, score: float, ms: float) -> Judgement:

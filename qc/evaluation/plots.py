@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.base import OVERALL
+from qc.base import BESIDE
 from qc.evaluation.agreement import absolute_error, finite_pairs
 from qc.evaluation.drawing import INK, TITLES, looks, panels, plain
 from qc.evaluation.intervals import bootstrap
@@ -117,7 +117,7 @@ def error_boxes(judgements: Sequence[Judgement], quality: str = "dice") -> Figur
 
     Boxes span the quartiles, whiskers reach 1.5 times their distance; beyond are single points.
     """
-    structures = [n for n in dict.fromkeys(r.structure for r in judgements) if n not in OVERALL]
+    structures = [n for n in dict.fromkeys(r.structure for r in judgements) if n not in BESIDE]
     structures = [name for name in structures if name != ALL or len(structures) != 2]
     names = [n for n in estimators_of(judgements) if quality in qualities_of(judgements, n)]
     figure, (axes,) = panels(1, max(4.0, 1.2 + 0.42 * len(names) * len(structures)), 3.4)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.base import OVERALL
+from qc.base import BESIDE
 from qc.evaluation.agreement import (
     NAN,
     absolute_error,
@@ -33,7 +33,10 @@ COMPARED = {
     "multi_class": ("true_multi_class", "dice"),
     "score": ("true_dice", "score"),
 }
-"""Columns of the true and of the estimated quality; no estimator gives a Dice of all classes."""
+"""Columns of the true and of the estimated quality.
+
+``multi_class`` compares the mean of structures with the true Dice of all classes; estimators that
+learn the latter are judged by it as ``qc.base.ALL_CLASSES``."""
 
 
 def table_of(judgements: Sequence[Judgement], thresholds: Mapping[str, float]) -> list[FigureRow]:
@@ -61,7 +64,7 @@ def rows_of(
     for estimator, own in _parted(judgements, lambda row: row.estimator).items():
         given = qualities_of(own, estimator)
         parts = _parted(own, lambda row: row.structure)
-        has_several = sum(part not in (ALL, *OVERALL) for part in parts) > 1
+        has_several = sum(part not in (ALL, *BESIDE) for part in parts) > 1
         of_all = [*given, "multi_class"] if "dice" in given and has_several else given
         for structure, part in parts.items():
             qualities = given if structure != ALL else of_all or ["score"]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from qc.base import Graded, Quality
 from qc.evaluation.agreement import NAN
 from qc.frames import GradedFrame, graded_frames
-from qc.graded.truth import error_map_dice, foreground_dice, multi_class_dice
+from qc.graded.truth import error_map_dice, foreground_dice
 from semiqc.measuring.means import means_of_known
 from semiqc.schemes import UNLABELLED, LabelScheme
 
@@ -25,12 +25,14 @@ class TrueQuality:
         dice: Of each structure, ``[S]``; NaN where it is unknown.
         nsd: Likewise, the normalised surface Dice.
         multi_class: Dice of all classes at once.
+        multi_class_nsd: Normalised surface Dice of all classes at once; NaN where nobody asks.
     """
 
     frames: Sequence[GradedFrame]
     dice: Array
     nsd: Array
     multi_class: float
+    multi_class_nsd: float
 
     @classmethod
     def of(cls, one: Graded, scheme: LabelScheme, *, with_nsd: bool) -> "TrueQuality":
@@ -42,12 +44,15 @@ class TrueQuality:
             with_nsd: Whether to work out the surface Dice, which takes long; NaN where not.
         """
         frames = _frames(one)
+        of_all = [frame.all_classes(scheme, with_nsd=with_nsd) for frame in frames]
+        multi_class, multi_class_nsd = means_of_known(np.reshape(of_all, (-1, 2)))
         of_surfaces = frames if with_nsd or one.nsd is not None else []
         return cls(
             frames,
             _mean_over_frames([frame.dice(scheme) for frame in frames], scheme),
             _mean_over_frames([frame.nsd(scheme) for frame in of_surfaces], scheme),
-            _multi_class(one, frames),
+            float(multi_class),
+            float(multi_class_nsd),
         )
 
     def error_map_dice(self, quality: Quality, scheme: LabelScheme) -> Array:
@@ -85,15 +90,6 @@ def _frames(one: Graded) -> list[GradedFrame]:
 def _mean_over_frames(of_frames: Sequence[Array], scheme: LabelScheme) -> Array:
     values = np.reshape(of_frames, (-1, len(scheme.structures))).astype(np.float64)
     return means_of_known(values)
-
-
-def _multi_class(one: Graded, frames: Sequence[GradedFrame]) -> float:
-    """Dice of all classes at once, mean over the frames that have a reference."""
-    if one.multi_class_dice is not None:
-        return float(means_of_known(np.asarray(one.multi_class_dice, dtype=np.float64)))
-    known = [frame for frame in frames if frame.graded.reference is not None]
-    dice = [multi_class_dice(frame.frame().labels, frame.reference()) for frame in known]
-    return float(means_of_known(np.array(dice)))
 
 
 def _map_dice(quality: Quality, frame: GradedFrame, scheme: LabelScheme) -> Array:

@@ -22,6 +22,8 @@ __all__ = ["GradedSet", "GradedWriter"]
 
 _NAMES = ("studies", "sources")
 _COLUMNS = ("study", "source", "frame", "row", "dice", "nsd", "multi_class_dice", "slices")
+_SINCE = ("multi_class_nsd",)
+"""Columns that a file written by an earlier version lacks."""
 _TABLES = ("dice", "mvsf")
 _UNCERTAINTY = ("evidence_row", "agreement", "confidence", "features")
 """Columns of a file some of whose segmentations have uncertainty."""
@@ -97,6 +99,8 @@ class GradedSet(Sequence[Graded]):
         self.tolerance_mm = float(file.attrs["tolerance_mm"])
         self._names = {key: np.char.decode(file["names"][key][:], "utf-8") for key in _NAMES}
         self._columns = {key: np.asarray(file["items"][key]) for key in _COLUMNS}
+        later = (key for key in _SINCE if key in file["items"])
+        self._columns |= {key: np.asarray(file["items"][key]) for key in later}
         self._slice_tables = {key: np.asarray(file["slices"][key]) for key in _TABLES}
         self._uncertainty: dict[str, NDArray[Any]] | None = None
         if _UNCERTAINTY[0] in file["items"]:
@@ -149,10 +153,15 @@ class GradedSet(Sequence[Graded]):
             dice=self._columns["dice"][item][None],
             nsd=self._columns["nsd"][item][None],
             multi_class_dice=self._columns["multi_class_dice"][item][None],
+            multi_class_nsd=self._known("multi_class_nsd", item),
             subject=study.subject,
             slice_dice=self._of_slices("dice", item)[None],
             mvsf=self._of_slices("mvsf", item)[None],
         )
+
+    def _known(self, column: str, item: int) -> NDArray[np.float64] | None:
+        """What a column says, ``[1]``; None where the file lacks it."""
+        return self._columns[column][item][None] if column in self._columns else None
 
     def _uncertainty_of(self, item: int, study: str) -> UncertaintyMaps | None:
         known = self._uncertainty

@@ -6,38 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semiqc.measuring.masks import frame_dice
+from semiqc.measuring.multi_class import multi_class_dice as multi_class_dice
 from semiqc.schemes import BACKGROUND, UNLABELLED
 
 SHOWN_FROM = 0.5
 """Probability from which an error map shows an error."""
-
-
-def multi_class_dice(predicted: NDArray[np.int8], reference: NDArray[np.int8]) -> float:
-    """Dice of all structures at once: 2 TP / (2 TP + FP + FN) over voxels.
-
-    A voxel is a true positive where the same class, other than background, is in both.
-
-    Reference:
-        Qiu et al., "QCResUNet: joint subject-level and voxel-level segmentation quality
-        prediction", Medical Image Analysis 2025, appendix A.
-        https://arxiv.org/abs/2412.07156
-        Ours: where the text is silent, a voxel of one structure that is taken for another is a
-        false positive of the one and a false negative of the other.
-
-    Args:
-        predicted: Class of each voxel, of any shape.
-        reference: Class of each voxel or ``UNLABELLED``, of the same shape.
-
-    Returns:
-        In [0, 1]; NaN where both are background throughout.
-    """
-    known = reference != UNLABELLED
-    in_predicted = (predicted != BACKGROUND) & known
-    in_reference = (reference != BACKGROUND) & known
-    total = int(in_predicted.sum()) + int(in_reference.sum())
-    if total == 0:
-        return math.nan
-    return 2 * int((in_predicted & (predicted == reference)).sum()) / total
 
 
 def foreground_dice(

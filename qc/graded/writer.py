@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.graded.source import Made
-from qc.graded.truth import multi_class_dice, mvsf
+from qc.graded.truth import mvsf
 from semiqc.doors.hdf5_file import bounded
 from semiqc.files.atomic import require_space, whole_file
 from semiqc.files.checksums import refuse_sealed
@@ -28,7 +28,7 @@ from semiqc.files.uncertainty import GROUP, MAPS, in_8_bits
 from semiqc.images.sizes import LARGEST_MM
 from semiqc.measuring.masks import compared, frame_dice, slice_dice
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
-from semiqc.measuring.surfaces import surface_dice
+from semiqc.measuring.multi_class import multi_class_dice, surface_agreement
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study, UncertaintyMaps
 
@@ -50,6 +50,7 @@ class _Item:
     dice: NDArray[np.float64]
     nsd: NDArray[np.float64]
     multi_class_dice: float
+    multi_class_nsd: float
     slice_dice: NDArray[np.float64]
     mvsf: NDArray[np.float64]
     uncertainty: UncertaintyMaps | None
@@ -119,7 +120,10 @@ class GradedWriter:
         labels = np.asarray(made.labels, dtype=np.int8)
         row = self._append(f"labels/{study.name}", labels)
         reference = np.asarray(study.labels[made.frame])
-        masks = compared(labels, reference, self.store.scheme)
+        scheme, masks = self.store.scheme, compared(labels, reference, self.store.scheme)
+        nsd, of_all = surface_agreement(
+            labels, reference, scheme, study.spacing, self.tolerance_mm
+        )
         self._items.append(
             _Item(
                 study.name,
@@ -127,8 +131,9 @@ class GradedWriter:
                 row,
                 made.source,
                 dice=frame_dice(*masks),
-                nsd=surface_dice(*masks, study.spacing, self.tolerance_mm),
+                nsd=nsd,
                 multi_class_dice=multi_class_dice(labels, reference),
+                multi_class_nsd=of_all,
                 slice_dice=slice_dice(*masks),
                 mvsf=mvsf(*masks),
                 uncertainty=made.uncertainty and _without_maps(made.uncertainty),
@@ -187,6 +192,7 @@ def _columns(items: Sequence[_Item]) -> dict[str, Any]:
         "items/dice": np.stack([item.dice for item in items]),
         "items/nsd": np.stack([item.nsd for item in items]),
         "items/multi_class_dice": np.array([item.multi_class_dice for item in items]),
+        "items/multi_class_nsd": np.array([item.multi_class_nsd for item in items]),
         "items/slices": np.cumsum([0, *(item.mvsf.shape[1] for item in items)]),
         "slices/dice": np.concatenate([item.slice_dice for item in items], axis=1),
         "slices/mvsf": np.concatenate([item.mvsf for item in items], axis=1),

@@ -44,13 +44,27 @@ def surface_dice(
     Returns:
         ``[S]``, in [0, 1]; 0 where only one of the two has the structure, NaN where neither has.
     """
+    forgiven, total = forgiven_surface(predicted, reference, spacing, tolerance_mm)
+    with np.errstate(invalid="ignore"):
+        shares: NDArray[np.float64] = forgiven / total
+    return shares
+
+
+def forgiven_surface(
+    predicted: NDArray[np.bool_],
+    reference: NDArray[np.bool_],
+    spacing: Spacing,
+    tolerance_mm: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Voxels of both surfaces within the tolerance of the other, and all of both, ``[S]`` each.
+
+    The arguments are those of ``surface_dice``, which is their ratio.
+    """
     first, second = _surfaces(predicted, reference)
     forgiven = (first & _within(second, spacing, tolerance_mm)).sum(axis=SPATIAL)
     forgiven += (second & _within(first, spacing, tolerance_mm)).sum(axis=SPATIAL)
     total = first.sum(axis=SPATIAL, dtype=np.float64) + second.sum(axis=SPATIAL)
-    with np.errstate(invalid="ignore"):
-        shares: NDArray[np.float64] = forgiven / total
-    return shares
+    return np.asarray(forgiven, dtype=np.float64), total
 
 
 def hausdorff95(

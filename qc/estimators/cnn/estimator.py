@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -21,7 +22,7 @@ Backbone = Literal["resnet18-2d", "resnet34-3d", "resnet50-3d", "unet-3d"]
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class CNNRegression(NetworkEstimator):
-    """Regresses the Dice of each structure, of the background and of all structures together.
+    """Regresses the Dice of structures, the background, the whole and all classes at once.
 
     Learns from true Dice, or from another estimator's: see ``qc.graded.by_estimator``.
 
@@ -48,6 +49,7 @@ class CNNRegression(NetworkEstimator):
     Args:
         backbone: Which network.
         width: Filters of its first layer; 64 as published.
+        all_classes: Learn the Dice of all classes at once, too.
         See ``NetworkEstimator`` for the others.
     """
 
@@ -55,6 +57,7 @@ class CNNRegression(NetworkEstimator):
 
     backbone: Backbone = "resnet18-2d"
     width: Size = 32
+    all_classes: bool = True
     batch_size: Size = 16
     weight_decay: Weight = 1e-3
 
@@ -71,10 +74,14 @@ class CNNRegression(NetworkEstimator):
         from qc.estimators.cnn.networks import built
 
         channels = self.modalities + len(self.scheme.classes)
-        return built(self.backbone, channels, len(self.scheme.structures) + 2, self.width)
+        outputs = len(self.scheme.structures) + 2 + self.all_classes
+        return built(self.backbone, channels, outputs, self.width)
 
     def _losses(self, output: Any, batch: Batch) -> dict[str, Tensor]:  # noqa: ANN401
-        targets = torch.cat([batch.dice, _background_and_whole(batch)], dim=1)
+        told = [batch.dice, _background_and_whole(batch)]
+        if self.all_classes:
+            told.append(batch.all_classes[:, :1])
+        targets = torch.cat(told, dim=1)
         return {"squared_error": mean_error(output.float().sigmoid(), targets, power=2)}
 
     def _read(
@@ -83,7 +90,14 @@ class CNNRegression(NetworkEstimator):
         structures = len(self.scheme.structures)
         mean = torch.stack([output.float().sigmoid() for output in outputs]).mean(dim=0)
         found = mean.double().cpu().numpy()
-        return [Judged(one[:structures], overall=one[structures:]) for one in found]
+        return [
+            Judged(
+                one[:structures],
+                overall=one[structures : structures + 2],
+                all_classes=np.array([one[-1], np.nan]) if self.all_classes else None,
+            )
+            for one in found
+        ]
 
 
 def _background_and_whole(batch: Batch) -> Tensor:

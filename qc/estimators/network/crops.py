@@ -28,6 +28,8 @@ class Batch:
         dice: Of the frames, as far as they lie within the crop's rows and columns, ``[B, S]``; NaN
             where a structure is in neither.
         nsd: Likewise, where the estimator ``needs_nsd``; else NaN.
+        all_classes: Dice and surface Dice of all classes at once, likewise, ``[B, 2]``; NaN where
+            nobody asks.
     """
 
     images: Tensor
@@ -35,6 +37,7 @@ class Batch:
     reference: Tensor
     dice: Tensor
     nsd: Tensor
+    all_classes: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,7 @@ class CroppedFrames:
         frames: ``N`` of them.
         dice: True, ``[N, S]``.
         nsd: True surface Dice, ``[N, S]``; NaN where nobody asks.
+        all_classes: True Dice and surface Dice of all classes at once, ``[N, 2]``, likewise.
         scheme: Of the labels.
         size: Slices, rows and columns of a crop.
         needs_reference: Whether a frame without a reference is refused.
@@ -53,13 +57,14 @@ class CroppedFrames:
     frames: Sequence[GradedFrame]
     dice: NDArray[np.float64]
     nsd: NDArray[np.float64]
+    all_classes: NDArray[np.float64]
     scheme: LabelScheme
     size: tuple[int, int, int]
     needs_reference: bool
 
     def batch(self, drawn: NDArray[np.intp]) -> Batch:
         """The crops of the frames with these numbers."""
-        images, labels, references, shares = [], [], [], []
+        images, labels, references, shares, of_all = [], [], [], [], []
         for index in drawn:
             graded = self.frames[index]
             frame, reference = graded.frame(), self._reference(graded)
@@ -68,14 +73,16 @@ class CroppedFrames:
             labels.append(box.cut(frame.labels, BACKGROUND))
             references.append(box.cut(reference, UNLABELLED))
             shares.append(share_of_dice(*_areas(frame, box, self.scheme).sum(axis=-1)))
-        share = np.where(np.array(shares) > 0, shares, np.nan)
-        dice, nsd = (np.minimum(of[drawn] / share, 1) for of in (self.dice, self.nsd))
+            of_all.append([_share_of_all(frame.labels, box)])
+        dice, nsd = (_within_crop(of[drawn], np.array(shares)) for of in (self.dice, self.nsd))
+        all_classes = _within_crop(self.all_classes[drawn], np.array(of_all))
         return Batch(
             images=torch.from_numpy(np.stack(images)),
             labels=torch.from_numpy(np.stack(labels)).long(),
             reference=torch.from_numpy(np.stack(references)).long(),
             dice=torch.from_numpy(dice).float(),
             nsd=torch.from_numpy(nsd).float(),
+            all_classes=torch.from_numpy(all_classes).float(),
         )
 
     def _reference(self, graded: GradedFrame) -> NDArray[np.int8]:
@@ -115,6 +122,7 @@ def augmented(batch: Batch, probability: float, scheme: LabelScheme, seed: int) 
         reference,
         batch.dice,
         batch.nsd,
+        batch.all_classes,
     )
 
 
@@ -122,6 +130,20 @@ def _areas(frame: Frame, box: CropBox, scheme: LabelScheme) -> NDArray[np.int64]
     """Voxels of each structure and slice in the box, and anywhere: ``[2, S, Z]``."""
     predicted = masks(frame.labels, scheme)
     return np.stack([box.within(predicted).sum((-2, -1)), predicted.sum((-2, -1))])
+
+
+def _share_of_all(labels: NDArray[np.int8], box: CropBox) -> float:
+    """What is left of the Dice of all classes once what is segmented beyond the box counts."""
+    segmented = labels != BACKGROUND
+    return float(share_of_dice(box.within(segmented).sum(), segmented.sum()))
+
+
+def _within_crop(
+    of_frames: NDArray[np.float64], share: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Dice of a crop from that of its frame; NaN where the crop shows nothing of it."""
+    shown = np.where(share > 0, share, np.nan)
+    return np.asarray(np.minimum(of_frames / shown, 1))
 
 
 def _overall_beyond(
@@ -161,4 +183,7 @@ def with_beyond(judged: Judged, frame: Frame, box: CropBox, scheme: LabelScheme)
         overall=None
         if judged.overall is None
         else _overall_beyond(judged.overall, frame.labels, box),
+        all_classes=None
+        if judged.all_classes is None
+        else judged.all_classes * _share_of_all(frame.labels, box),
     )

@@ -75,6 +75,9 @@ class NetworkEstimator(FrameEstimator):
     needs_nsd = False
     """Whether the surface Dice is learned, which takes longer to work out than the rest."""
 
+    all_classes = False
+    """Whether Dice and surface Dice of all classes at once are learned."""
+
     modalities: int = 1
     size: tuple[Size, Size, Size] = (8, 96, 96)
     steps: Steps = 600
@@ -135,7 +138,13 @@ class NetworkEstimator(FrameEstimator):
         nsd = np.full_like(dice, np.nan)
         if self.needs_nsd:
             nsd = np.stack([frame.nsd(self.scheme) for frame in frames])
-        known = CroppedFrames(frames, dice, nsd, self.scheme, self.size, self.needs_reference)
+        of_all = np.full((len(frames), 2), np.nan)
+        if self.all_classes:
+            of_all = np.stack(
+                [one.all_classes(self.scheme, with_nsd=self.needs_nsd) for one in frames]
+            )
+        needed = self.needs_reference
+        known = CroppedFrames(frames, dice, nsd, of_all, self.scheme, self.size, needed)
         self.networks_: list[nn.Module] = []
         for member in range(self.members):
             own, held = self._parts(frames, member)

@@ -6,7 +6,7 @@ Reference:
     features are averaged over voxels and read by a dense layer. https://arxiv.org/abs/2412.07156
     Ours: bottlenecks with the same normalisation and spatial dropout, which the paper does not
     draw; widths of the U-Net, which double up to eight times the first, as the paper names only
-    its five upsampling stages. Dice and surface Dice of each structure, as in ``network``.
+    its five upsampling stages. Dice and surface Dice as in ``network``.
 """
 
 from collections.abc import Sequence
@@ -127,22 +127,30 @@ class PlainUNet(nn.Module):
 
 
 class ScoreNetwork(nn.Module):
-    """Dice and surface Dice of each structure, read off the mean of a network's features.
+    """Dice and surface Dice, read off the mean of a network's features.
 
     Args:
         features: With ``channels``.
         modalities: Of the images.
         query: Which classes make up each structure, ``[S, C]``.
+        all_classes: Give the scores of all classes at once beside those of structures.
     """
 
     query: Tensor
 
-    def __init__(self, features: "ResNet | PlainUNet", modalities: int, query: Tensor) -> None:
+    def __init__(
+        self,
+        features: "ResNet | PlainUNet",
+        modalities: int,
+        query: Tensor,
+        *,
+        all_classes: bool = True,
+    ) -> None:
         super().__init__()
         self.modalities = modalities
         self.register_buffer("query", query, persistent=False)
         self.features = features
-        self.head = nn.Linear(features.channels, 2 * len(query))
+        self.head = nn.Linear(features.channels, 2 * (len(query) + all_classes))
 
     def forward(self, given: Tensor) -> Outputs:
         """Scores alone, from images and one-hot segmentation ``[B, M + C, Z, Y, X]``."""
@@ -160,6 +168,8 @@ def baseline_network(
     width: int,
     strides: Sequence[Triple],
     dropout: float,
+    *,
+    all_classes: bool = True,
 ) -> ScoreNetwork:
     """A network to compare with.
 
@@ -170,14 +180,17 @@ def baseline_network(
         width: Channels of its first layer.
         strides: Five, see ``strides_for``.
         dropout: Share of channels zeroed in training.
+        all_classes: Give the scores of all classes at once beside those of structures.
 
     Raises:
         ValueError: If there is no such network.
     """
     given = modalities + len(query)
-    if name == "unet":
-        return ScoreNetwork(PlainUNet(given, width, strides, dropout), modalities, query)
-    if name not in ("resnet34", "resnet50"):
+    if name not in ("resnet34", "resnet50", "unet"):
         raise ValueError(f"unknown baseline '{name}'; known: resnet34, resnet50, unet")
-    features = ResNet(given, width, strides, dropout, deep=name == "resnet50")
-    return ScoreNetwork(features, modalities, query)
+    features = (
+        PlainUNet(given, width, strides, dropout)
+        if name == "unet"
+        else ResNet(given, width, strides, dropout, deep=name == "resnet50")
+    )
+    return ScoreNetwork(features, modalities, query, all_classes=all_classes)

@@ -34,7 +34,7 @@ SMOOTHING = 1.0
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class QCResUNet(NetworkEstimator):
-    """Dice and surface Dice of each structure, with a map of the errors in each.
+    """Dice and surface Dice of structures and of all classes at once, with maps of the errors.
 
     Equation:
         loss = |dice - d| + |nsd - n| + map_weight (BCE(map, errors) + 1 - soft dice(map, errors))
@@ -70,6 +70,7 @@ class QCResUNet(NetworkEstimator):
             regresses the scores alone: ``resnet34``, ``resnet50`` or ``unet``. What is said of
             attention and maps does not count then.
         from_maps: Let the scores begin from the Dice that the maps imply.
+        all_classes: Regress the scores of all classes at once, too, which the paper has alone.
         map_weight: Lambda, by which the losses of the maps are multiplied.
         steps: Of the optimizer, for each member.
         batch_size: Frames in a step.
@@ -95,6 +96,7 @@ class QCResUNet(NetworkEstimator):
     maps: bool = True
     baseline: Baseline | None = None
     from_maps: bool = True
+    all_classes: bool = True
     map_weight: Weight = 1.0
 
     def _network(self) -> nn.Module:
@@ -104,7 +106,7 @@ class QCResUNet(NetworkEstimator):
         if self.baseline is not None:
             query = query_of(structures, classes)
             given = (self.modalities, query, self.width, strides, self.dropout)
-            return baseline_network(self.baseline, *given)
+            return baseline_network(self.baseline, *given, all_classes=self.all_classes)
         return QCResUNetNetwork(
             self.modalities,
             classes,
@@ -117,6 +119,7 @@ class QCResUNet(NetworkEstimator):
             regression=self.regression,
             maps=self.maps,
             from_maps=self.from_maps,
+            all_classes=self.all_classes,
         )
 
     @property
@@ -135,15 +138,18 @@ class QCResUNet(NetworkEstimator):
         """The regressed Dice, or without regression the one that the maps imply."""
         scores, maps = cast(Outputs, output)
         if scores is not None:
-            return scores[:, 0]
+            return scores[:, 0, : len(self.scheme.structures)]
         return implied_dice(masks_in(given, self.scheme), cast(Tensor, maps).sigmoid())
 
     def _losses(self, output: object, batch: Batch) -> dict[str, Tensor]:
         scores, maps = cast(Outputs, output)
         losses = {}
         if scores is not None:
+            targets = torch.stack([batch.dice, batch.nsd], dim=1)
+            if self.all_classes:
+                targets = torch.cat([targets, batch.all_classes.unsqueeze(2)], dim=2)
             for name, found, true in zip(
-                ("dice", "nsd"), scores.unbind(1), (batch.dice, batch.nsd), strict=True
+                ("dice", "nsd"), scores.unbind(1), targets.unbind(1), strict=True
             ):
                 losses[name] = mean_error(found, true, power=1)
         if maps is not None:
@@ -173,8 +179,8 @@ class QCResUNet(NetworkEstimator):
         frame: Frame,
         box: CropBox,
     ) -> Judged:
-        """From scores ``[2, S]`` and maps ``[S, Z', Y', X']`` of one frame."""
-        error_maps = of_slices = nsd = None
+        """From scores ``[2, S]``, ``[2, S + 1]`` with all classes, and maps ``[S, Z', Y', X']``."""
+        error_maps = of_slices = nsd = of_all = None
         if cropped is not None:
             slices, rows, columns = frame.labels.shape
             whole = box.put_back(cropped, (slices, rows, columns), 0)
@@ -184,8 +190,10 @@ class QCResUNet(NetworkEstimator):
             of_slices = slice_dice(predicted, corrected)
             dice = np.nan_to_num(frame_dice(predicted, corrected))
         if scores is not None:
-            dice, nsd = scores.astype(np.float64)
-        return Judged(dice, nsd, of_slices, error_maps)
+            structures = len(self.scheme.structures)
+            dice, nsd = scores[:, :structures].astype(np.float64)
+            of_all = scores[:, -1].astype(np.float64) if self.all_classes else None
+        return Judged(dice, nsd, of_slices, error_maps, all_classes=of_all)
 
 
 def error_targets(labels: Tensor, reference: Tensor, scheme: LabelScheme) -> tuple[Tensor, Tensor]:

@@ -37,8 +37,8 @@ class Outputs(NamedTuple):
     """What the network says of a batch.
 
     Args:
-        scores: Dice and normalised surface Dice of each structure, in [0, 1], ``[B, 2, S]``; None
-            without regression.
+        scores: Dice and normalised surface Dice of each structure, in [0, 1], ``[B, 2, S]``, or
+            ``[B, 2, S + 1]`` with those of all classes at once; None without regression.
         maps: Logits that a voxel is wrongly in a structure or wrongly not, ``[B, S, Z, Y, X]``;
             None without maps.
     """
@@ -57,10 +57,10 @@ class QCResUNetNetwork(nn.Module):
         https://doi.org/10.1109/CVPR.2016.90
         Wang et al., "ECA-Net", CVPR 2020: the attention.
         https://doi.org/10.1109/CVPR42600.2020.01155
-        Ours: Dice and surface Dice of each structure, squashed by a sigmoid, where the paper
-        regresses one pair over all. The paper names four of the five steps of its encoder: those
-        from the pooling on; the stem's is the first of them. An axis of few voxels is halved less
-        often, which changes nothing at the paper's sizes. The maps' last layer learns faster,
+        Ours: Dice and surface Dice of each structure beside the paper's one pair over all
+        classes, squashed by a sigmoid. The paper names four of the five steps of its encoder:
+        those from the pooling on; the stem's is the first of them. An axis of few voxels is halved
+        less often, which changes nothing at the paper's sizes. The maps' last layer learns faster,
         see ``GAIN`` in ``blocks.py``.
 
     Args:
@@ -76,6 +76,7 @@ class QCResUNetNetwork(nn.Module):
         regression: Give scores.
         maps: Give error maps.
         from_maps: Where both are given, let the scores begin from the Dice that the maps imply.
+        all_classes: Give the scores of all classes at once, too.
 
     Raises:
         ValueError: If it were to give neither scores nor maps.
@@ -97,6 +98,7 @@ class QCResUNetNetwork(nn.Module):
         regression: bool = True,
         maps: bool = True,
         from_maps: bool = True,
+        all_classes: bool = True,
     ) -> None:
         super().__init__()
         if not (regression or maps):
@@ -106,10 +108,12 @@ class QCResUNetNetwork(nn.Module):
         self.register_buffer("query", query_of(structures, classes), persistent=False)
         given = modalities + len(structures)
         self.encoder = Encoder(given, width, strides, dropout, deepest=regression)
-        self.head = nn.Linear(8 * width, 2 * len(structures)) if regression else None
+        self.all_classes = all_classes
+        told = len(structures) + all_classes
+        self.head = nn.Linear(8 * width, 2 * told) if regression else None
         # How far the implied Dice counts, for each score and structure.
         is_joined = regression and maps and from_maps
-        self.trust = nn.Parameter(torch.ones(2, len(structures))) if is_joined else None
+        self.trust = nn.Parameter(torch.ones(2, told)) if is_joined else None
         self.decoder = Decoder(width) if maps else None
         self.aggregation = (
             Aggregation(width, len(structures), attention=attention) if maps else None
@@ -130,7 +134,7 @@ class QCResUNetNetwork(nn.Module):
         if self.head is not None:
             logits = self.head(levels[-1].mean(dim=(2, 3, 4))).float().unflatten(1, (2, -1))
             if self.trust is not None and maps is not None:
-                implied = implied_dice(query, maps.sigmoid())
+                implied = implied_dice(query, maps.sigmoid(), with_all=self.all_classes)
                 logits = logits + self.trust * implied.logit(eps=0.01).unsqueeze(1)
             scores = logits.sigmoid()
         return Outputs(scores, maps)
@@ -144,20 +148,28 @@ def query_of(structures: Sequence[Sequence[int]], classes: int) -> Tensor:
     return query
 
 
-def implied_dice(query: Tensor, errors: Tensor) -> Tensor:
+def implied_dice(query: Tensor, errors: Tensor, *, with_all: bool = False) -> Tensor:
     """Dice of each structure if voxels are wrong with the probability that a map says.
 
     Args:
         query: Masks of the segmentation, ``[B, S, Z, Y, X]``.
         errors: Probability that a voxel is wrongly in the structure or wrongly not, likewise.
+        with_all: Count the voxels of all structures together, too.
 
     Returns:
-        ``[B, S]``; 1 where nothing is segmented and nothing is said to be missing.
+        ``[B, S]``, or ``[B, S + 1]`` with all; 1 where nothing is segmented and nothing is said
+        to be missing.
     """
     axes = (2, 3, 4)
     kept = (query * (1 - errors)).sum(axes)
     missed = ((1 - query) * errors).sum(axes)
-    return (2 * kept + 1) / (query.sum(axes) + kept + missed + 1)
+    segmented = query.sum(axes)
+    if with_all:
+        kept, missed, segmented = (
+            torch.cat([of_each, of_each.sum(1, keepdim=True)], dim=1)
+            for of_each in (kept, missed, segmented)
+        )
+    return (2 * kept + 1) / (segmented + kept + missed + 1)
 
 
 def kept_modalities(images: Tensor, probability: float) -> Tensor:

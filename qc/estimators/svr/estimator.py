@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.svm import SVR
 
-from qc.base import ProgressCallback
+from qc.base import ALL_CLASSES, ProgressCallback
 from qc.estimators.fitted_svr import FittedSVR, fitted_svr
 from qc.estimators.frame_estimator import FRAMES_AT_ONCE, FrameEstimator, Judged
 from qc.estimators.svr.features import TABLE, features_of
@@ -24,7 +24,7 @@ FURTHEST = 5.0
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class FeatureSVR(FrameEstimator):
-    """One regression per structure for Dice, and one for surface Dice, on all features.
+    """A regression of Dice and one of surface Dice, per structure and for all classes at once.
 
     Every feature is brought to mean 0 and standard deviation 1 of the training frames. These
     count by the inverse of how many share their bin of mean Dice, of ten, so that rare qualities
@@ -59,7 +59,8 @@ class FeatureSVR(FrameEstimator):
         seed: Of that draw.
 
     Attributes:
-        machines_: By ``dice/NAME`` and, where it was known, ``nsd/NAME`` of each structure.
+        machines_: By ``dice/NAME`` and, where it was known, ``nsd/NAME`` of each structure and of
+            ``qc.base.ALL_CLASSES``.
         means_: Of the features.
         scales_: Their standard deviations; 1 for what is the same in all training frames.
     """
@@ -78,20 +79,24 @@ class FeatureSVR(FrameEstimator):
         frames, dice = [frames[number] for number in chosen], dice[chosen]
         weights = even_weights(dice)
         nsd = np.stack([frame.nsd(self.scheme) for frame in frames])
+        of_all = np.stack([frame.all_classes(self.scheme, with_nsd=True) for frame in frames])
         found = _in_batches(frames, self.scheme)
         self.means_ = found.mean(axis=0)
         spread = found.std(axis=0)
         self.scales_ = np.where(spread > 1e-9, spread, 1.0)
         given, present = self._standardised(found), self._present(found)
-        parts = self.scheme.structures
-        targets = {"dice": dice} | ({"nsd": nsd} if np.isfinite(nsd).any() else {})
+        names = [*(part.name for part in self.scheme.structures), ALL_CLASSES]
+        present = np.column_stack([present, present.any(axis=1)])
+        targets = {"dice": np.column_stack([dice, of_all[:, 0]])}
+        if np.isfinite(nsd).any():
+            targets["nsd"] = np.column_stack([nsd, of_all[:, 1]])
         self.machines_: dict[str, FittedSVR] = {}
         for kind, target in targets.items():
-            for number, part in enumerate(parts):
-                self.machines_[f"{kind}/{part.name}"] = self._machine(
+            for number, name in enumerate(names):
+                self.machines_[f"{kind}/{name}"] = self._machine(
                     given, target[:, number], present[:, number], weights
                 )
-                observe(len(self.machines_), len(targets) * len(parts))
+                observe(len(self.machines_), len(targets) * len(names))
 
     def _chosen(self, dice: Array) -> NDArray[np.intp]:
         if len(dice) <= self.most_frames:
@@ -118,17 +123,36 @@ class FeatureSVR(FrameEstimator):
     def _judge(self, frames: Sequence[Frame]) -> list[Judged]:
         found = features_of(frames, self.scheme)
         given, present = self._standardised(found), self._present(found)
-        dice = self._estimates("dice", given, present)
-        if f"nsd/{self.scheme.structures[0].name}" not in self.machines_:
-            return [Judged(of_frame) for of_frame in dice]
-        nsd = self._estimates("nsd", given, present)
-        return [Judged(*pair) for pair in zip(dice, nsd, strict=True)]
+        parts = [part.name for part in self.scheme.structures]
+        dice, nsd = (
+            self._estimates([f"{kind}/{name}" for name in parts], given, present)
+            for kind in ("dice", "nsd")
+        )
+        whole = [f"{kind}/{ALL_CLASSES}" for kind in ("dice", "nsd")]
+        of_all = self._estimates(whole, given, np.any(present, axis=1, keepdims=True))
+        # Machines of an earlier version know nothing of all classes.
+        tells_all = np.isfinite(of_all[:, 0]).all()
+        return [
+            Judged(
+                dice[number],
+                nsd[number] if np.isfinite(nsd).all() else None,
+                all_classes=of_all[number] if tells_all else None,
+            )
+            for number in range(len(frames))
+        ]
 
-    def _estimates(self, kind: str, given: Array, present: NDArray[np.bool_]) -> Array:
-        """``dice`` or ``nsd`` of each frame and structure, ``[N, S]``."""
-        machines = [self.machines_[f"{kind}/{part.name}"] for part in self.scheme.structures]
-        found = np.stack([machine.predict(given) for machine in machines], axis=1)
-        return np.where(present, np.clip(found, 0, 1), 0)
+    def _estimates(
+        self, machines: Sequence[str], given: Array, present: NDArray[np.bool_]
+    ) -> Array:
+        """What machines of these names say of each frame, ``[N, K]``; NaN of those unknown."""
+        unknown = np.full(len(given), np.nan)
+        found = [
+            self.machines_[name].predict(given) if name in self.machines_ else unknown
+            for name in machines
+        ]
+        # NaN stays where nobody knows, whatever is segmented.
+        of_present = np.clip(np.stack(found, axis=1), 0, 1)
+        return np.where(present | np.isnan(of_present), of_present, 0)
 
     def _standardised(self, found: Array) -> Array:
         from_mean = (found - self.means_) / self.scales_
@@ -149,15 +173,15 @@ class FeatureSVR(FrameEstimator):
         self.means_ = np.asarray(arrays["means"], dtype=np.float64)
         self.scales_ = np.asarray(arrays["scales"], dtype=np.float64)
         self.machines_ = {
-            f"{kind}/{part.name}": FittedSVR(
+            f"{kind}/{name}": FittedSVR(
                 *(
-                    np.asarray(arrays[f"machines/{kind}/{part.name}/{key.name}"], np.float64)
+                    np.asarray(arrays[f"machines/{kind}/{name}/{key.name}"], np.float64)
                     for key in fields(FittedSVR)
                 )
             )
             for kind in ("dice", "nsd")
-            for part in self.scheme.structures
-            if f"machines/{kind}/{part.name}/gamma" in arrays
+            for name in (*(part.name for part in self.scheme.structures), ALL_CLASSES)
+            if f"machines/{kind}/{name}/gamma" in arrays
         }
 
 
