@@ -179,7 +179,7 @@ class QCResUNet(NetworkEstimator):
         frame: Frame,
         box: CropBox,
     ) -> Judged:
-        """From scores ``[2, S]``, ``[2, S + 1]`` with all classes, and maps ``[S, Z', Y', X']``."""
+        """From scores ``[2, S]``, or ``[2, S + 1]`` with all, and maps ``[S, Z', Y', X']``."""
         error_maps = of_slices = nsd = of_all = None
         if cropped is not None:
             slices, rows, columns = frame.labels.shape
