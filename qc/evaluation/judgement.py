@@ -126,7 +126,7 @@ def judgements_of(
 def _overall_rows(
     quality: Quality, true: TrueQuality, about: Judgement, names: Sequence[str]
 ) -> list[Judgement]:
-    """Of background, foreground and all classes at once, where the estimator tells them."""
+    """Of background, foreground and all classes at once, where told and the truth is known."""
     told = [name for name in BESIDE if name in quality.overall and name not in names]
     dice = {ALL_CLASSES: true.multi_class}
     if set(told) & set(OVERALL):
@@ -134,6 +134,7 @@ def _overall_rows(
     rows = [
         replace(about, structure=name, true_dice=dice[name], dice=quality.overall[name])
         for name in told
+        if np.isfinite(dice[name])
     ]
     return [
         replace(row, true_nsd=true.multi_class_nsd, nsd=quality.overall_nsd[ALL_CLASSES])
