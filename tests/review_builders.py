@@ -24,6 +24,16 @@ def item(name, **fields):
     return Item(name, f"of-{name}", material, **fields)
 
 
+def still(name):
+    """One frame: nothing moves."""
+
+    def read():
+        film = material()
+        return Material(film.image[:, :1], film.labels[:1], SPACING, SHORT_AXIS)
+
+    return Item(name, f"of-{name}", read)
+
+
 def broken(name):
     def read():
         raise UnusableError(f"{name}.nii.gz: cut short")

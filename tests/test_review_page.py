@@ -11,7 +11,7 @@ uvicorn = pytest.importorskip("uvicorn", reason="needs the extra review")
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
-from review_builders import TOKEN, broken, desk  # noqa: E402
+from review_builders import TOKEN, broken, desk, still  # noqa: E402
 
 from semiqc.review.server import make_app  # noqa: E402
 from semiqc.review.serving import _listen  # noqa: E402
@@ -129,6 +129,58 @@ def test_the_next_film_is_there_before_the_verdict(browser, tmp_path):
 
         assert asked[0] == "verdict"
         assert "0" not in asked, "a film was asked for after the verdict"
+
+
+COUNTED = """() => {
+  window.strokes = { ahead: 0, seen: 0 };
+  const kinds = { ahead: OffscreenCanvasRenderingContext2D, seen: CanvasRenderingContext2D };
+  for (const [name, { prototype }] of Object.entries(kinds)) {
+    const { stroke } = prototype;
+    prototype.stroke = function (...given) { window.strokes[name] += 1; stroke.apply(this, given); };
+  }
+}"""
+DRAWN_AHEAD = """() => new Promise(resolve => {
+  const look = () => window.strokes.ahead ? resolve() : setTimeout(look, 5);
+  look();
+})"""
+PICTURES = """() => ["film", "lines", "tiles", "tilelines"].map(id => {
+  const { width, height } = document.getElementById(id);
+  return document.getElementById(id).getContext("2d").getImageData(0, 0, width, height).data;
+})"""
+KEEP = f"() => {{ window.pictures = ({PICTURES})(); }}"
+LARGEST_CHANGE = f"""() => Math.max(...({PICTURES})().map((now, rank) =>
+  now.reduce((most, one, at) => Math.max(most, Math.abs(one - window.pictures[rank][at])), 0)))"""
+ROUNDED = 8  # of 255: where lines meet the edge of a tile
+
+
+def test_the_next_study_is_drawn_before_the_verdict(browser, tmp_path):
+    with sitting(browser, desk(tmp_path, items=[still("a"), still("b")])) as page:
+        page.set_viewport_size({"width": 1280, "height": 800})
+        page.add_init_script(f"({COUNTED})()")
+        page.reload()
+        page.evaluate(DRAWN_AHEAD)
+        before = page.evaluate("window.strokes.seen")
+        press(page, "g")
+        is_seen(page, 2, 2)
+        page.evaluate(KEEP)
+
+        assert page.evaluate("window.strokes.seen") == before > 0
+        press(page, "c")
+        assert page.evaluate(LARGEST_CHANGE) > ROUNDED
+        press(page, "c")
+        assert page.evaluate("window.strokes.seen") > before
+        assert page.evaluate(LARGEST_CHANGE) <= ROUNDED
+
+
+def test_nothing_of_the_study_before_is_left_where_one_cannot_be_shown(browser, tmp_path):
+    with sitting(browser, desk(tmp_path, "a", items=[broken("torn")])) as page:
+        is_seen(page, 1, 2)
+        shows(page, "#revealed", "a")
+        press(page, "g")
+        shows(page, "#broken", "torn.nii.gz: cut short")
+
+        for place in ("#revealed", "#curves"):
+            playwright.expect(page.locator(place)).to_be_empty()
 
 
 OFFLINE = """() => {

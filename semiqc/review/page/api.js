@@ -1,5 +1,7 @@
 // Talks to the server; every address is below that of the page, which bears the token.
 
+const PATIENCE_MS = 500; // after which the reader is told what is still on its way
+
 export class Refused extends Error {}
 
 async function answered(response) {
@@ -15,10 +17,16 @@ export async function get(path) {
   return answered(await fetch(path));
 }
 
-export async function post(path, content) {
+// Send content; ``late`` is called where the answer takes long.
+export async function post(path, content, late) {
   const body = JSON.stringify(content);
   const headers = { "Content-Type": "application/json" };
-  return answered(await fetch(path, { method: "POST", headers, body }));
+  const slow = setTimeout(late, PATIENCE_MS);
+  try {
+    return await answered(await fetch(path, { method: "POST", headers, body }));
+  } finally {
+    clearTimeout(slow);
+  }
 }
 
 // A grey picture as a map to lay over an image: what is dark is clear, and what is bright yellow.

@@ -21,26 +21,60 @@ function stepOf(largest) {
 export class Curves {
   constructor(parent, onFrame) {
     this.parent = parent;
-    this.onFrame = onFrame;
     const scrub = (event) => {
-      if (!this.study || event.buttons !== 1) return;
-      const box = parent.getBoundingClientRect();
-      const share = (event.clientX - box.left - EDGE.left) / (box.width - EDGE.left - EDGE.right);
-      const last = this.study.frames - 1;
-      this.onFrame(Math.min(last, Math.max(0, Math.round(share * last))));
+      if (!this.sketch || event.buttons !== 1) return;
+      onFrame(this.sketch.frameAt(event.clientX - parent.getBoundingClientRect().left));
     };
     parent.addEventListener("pointerdown", (event) => {
       parent.setPointerCapture(event.pointerId);
       scrub(event);
     });
     parent.addEventListener("pointermove", scrub);
-    new ResizeObserver(() => this.study && this.show(this.study, this.hidden)).observe(parent);
+    this.box = [parent.clientWidth, parent.clientHeight];
+    new ResizeObserver(() => {
+      this.box = [parent.clientWidth, parent.clientHeight];
+      if (this.study) this.show(this.study, this.hidden);
+    }).observe(parent);
   }
 
-  show(study, hidden) {
-    this.study = study;
-    this.hidden = hidden;
-    const { clientWidth: width, clientHeight: height } = this.parent;
+  show(study, hidden, frame = this.frame) {
+    const sketch = this.ready?.of === this.sight(study, hidden) ? this.ready : this.drawn(study, hidden);
+    Object.assign(this, { study, hidden, sketch, ready: null });
+    this.parent.replaceChildren(sketch.svg);
+    this.parent.setAttribute("aria-valuemax", study.frames);
+    this.at(frame ?? 0);
+  }
+
+  clear() {
+    Object.assign(this, { study: null, sketch: null, ready: null });
+    this.parent.replaceChildren();
+  }
+
+  // Draw what will be shown next.
+  prepare(study, hidden) {
+    if (this.ready?.of !== this.sight(study, hidden)) this.ready = this.drawn(study, hidden);
+  }
+
+  drawn(study, hidden) {
+    return new Sketch(this.sight(study, hidden), study, hidden, ...this.box);
+  }
+
+  sight(study, hidden) {
+    return JSON.stringify([study.item, study.revealed !== null, [...hidden], this.box]);
+  }
+
+  at(frame) {
+    if (!this.sketch) return;
+    this.frame = Math.min(frame, this.study.frames - 1);
+    this.parent.setAttribute("aria-valuenow", this.frame + 1);
+    this.sketch.at(this.frame);
+  }
+}
+
+// The curves of one study, in a box of so many CSS pixels.
+class Sketch {
+  constructor(of, study, hidden, width, height) {
+    Object.assign(this, { of, study, width });
     const svg = document.createElementNS(SPACE, "svg");
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const shown = study.structures.filter((one) => !hidden.has(one.name));
@@ -49,17 +83,23 @@ export class Curves {
     const largest = Math.max(1e-6, ...values.filter((value) => value !== null));
     const step = stepOf(largest);
     const top = Math.ceil(largest / step) * step;
-    this.x = (frame) =>
-      EDGE.left + ((width - EDGE.left - EDGE.right) * frame) / Math.max(1, study.frames - 1);
     this.y = (value) => height - EDGE.bottom - ((height - EDGE.top - EDGE.bottom) * value) / top;
     this.axes(svg, width, height, top, step, shown[0]?.unit ?? "");
     this.now = element(svg, "line", { class: "now", y1: EDGE.top, y2: height - EDGE.bottom });
     this.ends = [];
     for (const one of shown) this.curve(svg, one, expert[one.name]);
     this.labels(svg, width, height);
-    this.parent.replaceChildren(svg);
-    this.parent.setAttribute("aria-valuemax", study.frames);
-    this.at(this.frame ?? 0);
+    this.svg = svg;
+  }
+
+  x(frame) {
+    return EDGE.left + ((this.width - EDGE.left - EDGE.right) * frame) / Math.max(1, this.study.frames - 1);
+  }
+
+  frameAt(x) {
+    const share = (x - EDGE.left) / (this.width - EDGE.left - EDGE.right);
+    const last = this.study.frames - 1;
+    return Math.min(last, Math.max(0, Math.round(share * last)));
   }
 
   axes(svg, width, height, top, step, unit) {
@@ -122,14 +162,11 @@ export class Curves {
   }
 
   at(frame) {
-    if (!this.study) return;
-    this.frame = Math.min(frame, this.study.frames - 1);
-    const x = this.x(this.frame);
+    const x = this.x(frame);
     this.now.setAttribute("x1", x);
     this.now.setAttribute("x2", x);
-    this.parent.setAttribute("aria-valuenow", this.frame + 1);
     for (const [one, text] of this.texts) {
-      const value = one.curve[this.frame];
+      const value = one.curve[frame];
       text.textContent = value === null ? "–" : `${value.toFixed(value < 10 ? 1 : 0)} ${one.unit}`;
     }
   }

@@ -1,24 +1,24 @@
 // The sitting: one study after another, each verdict kept before the next study shows.
 
-import { get, post } from "./api.js";
+import { Refused, get, post } from "./api.js";
 import { Curves } from "./curves.js";
 import { bindKeys } from "./keys.js";
-import { painted, table } from "./parts.js";
+import { idle, pace, painted, swatched, table } from "./parts.js";
 import { Player } from "./player.js";
 import { Studies } from "./studies.js";
 
 const AHEAD = 2;
-const PATIENCE_MS = 500; // after which the reader is told what is still on its way
 const at = (id) => document.getElementById(id);
 const say = (text) => { at("said").textContent = text; };
+const send = (path, content) => post(path, content, () => say("Saving …"));
 
 class Sitting {
   constructor() {
     window.addEventListener("beforeunload", (event) => { if (this.busy) event.preventDefault(); });
     this.studies = new Studies();
-    this.player = new Player(() => this.marked());
+    this.player = new Player();
     this.curves = new Curves(at("curves"), (frame) => this.player.go(frame));
-    this.player.mark = (z) => this.known(z);
+    this.player.mark = (...slice) => this.known(...slice);
     this.player.onFrame = (frame) => this.curves.at(frame);
     this.player.onLook = () => this.study && this.curves.show(this.study, this.player.look.hidden);
     this.broken = new Set();
@@ -78,22 +78,35 @@ class Sitting {
     this.study = study;
     this.graded = null;
     at("broken").hidden = true;
-    at("revealed").hidden = true;
+    this.revealed();
     this.fresh(place.said);
     this.player.show(study);
-    this.curves.frame = this.player.frame;
-    this.curves.show(study, this.player.look.hidden);
+    this.curves.show(study, this.player.look.hidden, this.player.frame);
     this.structures();
     await painted();
-    if (this.study === study) this.loadMore(study, place);
+    if (this.study === study) setTimeout(() => this.loadMore(study, place));
   }
 
   // What the film need not wait for.
-  loadMore(study, place) {
+  async loadMore(study, place) {
     if (!this.blind) this.reveal(study).catch((error) => say(error.message));
     this.loadGrades(place.item).catch((error) => say(error.message));
-    const kept = [...new Set([...this.ahead(this.index), this.places[this.before]?.item])];
+    const ahead = this.ahead(this.index);
+    const kept = [...new Set([...ahead, this.places[this.before]?.item])];
     this.studies.keep(kept.filter((item) => item !== undefined));
+    if (ahead.length > 1) await this.prepare(study, ahead[1]);
+  }
+
+  // Draw the next study while this one is looked at.
+  async prepare(study, item) {
+    const next = await this.studies.get(item).catch(() => null);
+    if (!next) return;
+    // A failure is told when the study is shown.
+    if (!this.blind) await next.reveal().catch(() => {});
+    await idle();
+    if (this.study !== study || this.busy) return;
+    this.player.prepare(next);
+    this.curves.prepare(next, this.player.look.hidden);
   }
 
   // What the reader chose for the study before is not meant for this one.
@@ -106,17 +119,24 @@ class Sitting {
   }
 
   fail(place, error) {
-    this.broken.add(place.item);
-    this.study = null;
-    this.player.clear();
+    // What the server refuses stays refused; what did not come may come the next time.
+    if (error instanceof Refused) this.broken.add(place.item);
+    this.blank();
     at("broken").textContent = `This study cannot be shown: ${error.message}. Press l to go on.`;
     at("broken").hidden = false;
   }
 
-  finish() {
+  // Leave nothing of the study before where none is seen.
+  blank() {
     this.study = null;
-    this.index = null;
     this.player.clear();
+    this.curves.clear();
+    at("revealed").replaceChildren();
+  }
+
+  finish() {
+    this.index = null;
+    this.blank();
     this.told();
     const left = this.places.filter((place) => !place.said).length;
     const broken = left ? ` ${left} could not be shown.` : "";
@@ -130,10 +150,7 @@ class Sitting {
     at("where").textContent = this.index === null ? `${done} of ${count}` : `Study ${this.index + 1} of ${count}`;
     at("progress").max = Math.max(1, count);
     at("progress").value = done;
-    const seconds = this.places.filter((place) => place.said).map((place) => place.said.seconds);
-    const mean = seconds.reduce((sum, one) => sum + one, 0) / Math.max(1, seconds.length);
-    const left = Math.ceil(((count - done) * mean) / 60);
-    at("pace").textContent = done ? `${done} judged, ${mean.toFixed(0)} s each, about ${left} min left` : "";
+    at("pace").textContent = pace(this.places);
   }
 
   // Do one thing at a time: a key that is held does not judge the next study.
@@ -206,15 +223,14 @@ class Sitting {
     const { grades } = await get(`study/${item}/grades?reader=${encodeURIComponent(this.reader)}`);
     if (this.study?.item !== item) return;
     this.graded = new Map(grades.map((one) => [`${one.frame} ${one.slice} ${one.structure}`, one.grade]));
-    this.player.draw();
+    if (grades.length) this.player.draw();
   }
 
   // What is known of a slice: its number, the marked structure's estimated Dice, and its grade.
-  known(z) {
-    const { frame } = this.player;
-    const structure = this.marked();
-    const dice = this.study?.revealed?.slice_dice[structure]?.[frame]?.[z];
-    const grade = this.graded?.get(`${frame} ${z} ${structure}`);
+  known(z, study, frame) {
+    const structure = study.structures[this.rank ?? 0]?.name;
+    const dice = study.revealed?.slice_dice[structure]?.[frame]?.[z];
+    const grade = study === this.study && this.graded?.get(`${frame} ${z} ${structure}`);
     return [`${z + 1}`, dice == null ? "" : `Dice ${dice.toFixed(2)}`, grade ? `grade ${grade}` : ""]
       .filter(Boolean)
       .join("  ");
@@ -249,41 +265,33 @@ class Sitting {
   }
 
   structures() {
-    at("structures").replaceChildren(at("structures").querySelector("legend"), ...this.study.structures.map((one, rank) => {
-      const button = document.createElement("button");
-      const swatch = document.createElement("span");
-      const isShown = !this.player.look.hidden.has(one.name);
-      swatch.className = "swatch";
-      swatch.style.background = one.colour;
-      Object.assign(button, { type: "button", className: "structure", title: "show or hide" });
-      button.setAttribute("aria-pressed", isShown);
-      button.dataset.marked = rank === (this.rank ?? 0);
-      button.append(swatch, ` ${one.name}`);
+    const { hidden } = this.player.look;
+    const buttons = this.study.structures.map(({ name, colour }, rank) => {
+      const button = swatched(name, colour, !hidden.has(name), rank === (this.rank ?? 0));
       button.addEventListener("click", () => {
-        this.player.toggle(one.name);
+        this.player.toggle(name);
         this.structures();
       });
       return button;
-    }));
+    });
+    at("structures").replaceChildren(at("structures").querySelector("legend"), ...buttons);
   }
 
   async reveal(study) {
-    const found = await study.reveal();
+    if (study.revealed) return;
+    await study.reveal();
     if (this.study !== study) return;
-    at("revealed").hidden = false;
-    at("revealed").replaceChildren(table(found));
-    this.player.maps(found.heat);
+    this.revealed();
+    this.player.maps(study.revealed.heat);
     this.player.draw();
     this.curves.show(study, this.player.look.hidden);
   }
-}
 
-async function send(path, content) {
-  const slow = setTimeout(() => say("Saving …"), PATIENCE_MS);
-  try {
-    return await post(path, content);
-  } finally {
-    clearTimeout(slow);
+  // The panel keeps its place where reading is open: what moves would have to be drawn again.
+  revealed() {
+    const { revealed } = this.study;
+    at("revealed").hidden = this.blind;
+    at("revealed").replaceChildren(...(revealed ? [table(revealed)] : []));
   }
 }
 

@@ -5,9 +5,14 @@ import { Large, Mosaic } from "./view.js";
 const at = (id) => document.getElementById(id);
 const SECONDS = 1; // a cycle takes, at speed 1
 
+// What a study opens with.
+function first(study) {
+  const slice = Math.floor((study.slices - 1) / 2);
+  return { image: study.films.get(0), heat: null, frame: study.start, slice };
+}
+
 export class Player {
-  constructor(marked) {
-    this.marked = marked;
+  constructor() {
     this.large = new Large(at("film"), at("lines"));
     this.mosaic = new Mosaic(at("tiles"), at("tilelines"));
     this.look = { hidden: new Set(), outlines: true, opacity: 0.9, fill: 0 };
@@ -17,23 +22,58 @@ export class Player {
     this.slice = 0;
     this.mark = (z) => `${z + 1}`;
     this.bind();
-    new ResizeObserver(() => this.draw()).observe(at("stage"));
-    new ResizeObserver(() => this.draw()).observe(at("mosaic"));
+    for (const [id, pair] of [["stage", this.large], ["mosaic", this.mosaic]]) {
+      new ResizeObserver(() => { pair.measure(); this.draw(); }).observe(at(id));
+    }
     requestAnimationFrame((now) => this.tick(now));
   }
 
   show(study) {
     this.study = study;
-    this.image = study.films.get(0);
-    this.heat = null;
-    this.frame = study.start;
-    this.slice = Math.floor((study.slices - 1) / 2);
+    Object.assign(this, first(study));
     this.large.reset();
     this.modalities(study);
-    this.maps([]);
+    this.maps(study.revealed?.heat ?? []);
     this.play(study.frames > 1);
-    this.draw();
-    this.onFrame?.(this.frame);
+    if (!this.put(study)) this.draw();
+  }
+
+  // Draw a study as it will be seen first, while another is before the reader.
+  prepare(study) {
+    const sight = this.sight(study);
+    if (this.ready?.sight === sight) return;
+    const shot = { study, ...first(study), look: this.look, mark: this.mark };
+    const unmoved = new Large(...this.large.canvases);
+    this.forget();
+    this.ready = {
+      sight,
+      large: unmoved.ahead((contexts) => unmoved.draw(shot, contexts)),
+      mosaic: this.mosaic.ahead((contexts) => this.mosaic.draw(shot, contexts)),
+    };
+  }
+
+  // What the first sight of a study depends on.
+  sight(study) {
+    const look = { ...this.look, hidden: [...this.look.hidden] };
+    const marks = Array.from({ length: study.slices }, (_, z) => this.mark(z, study, study.start));
+    return JSON.stringify([study.item, look, this.large.size(), this.mosaic.size(), marks]);
+  }
+
+  // Show what was prepared; false where that is something else.
+  put(study) {
+    const fits = this.ready?.sight === this.sight(study);
+    if (fits) {
+      this.large.put(this.ready.large);
+      this.mosaic.put(this.ready.mosaic);
+      this.place();
+    }
+    this.forget();
+    return fits;
+  }
+
+  forget() {
+    for (const picture of [...(this.ready?.large ?? []), ...(this.ready?.mosaic ?? [])]) picture.close();
+    this.ready = null;
   }
 
   clear() {
@@ -124,9 +164,13 @@ export class Player {
 
   draw() {
     if (!this.study) return;
-    const { study, image, frame, slice, look } = this;
-    this.large.draw(study, image, this.heat, frame, slice, look);
-    this.mosaic.draw(study, image, this.heat, frame, slice, look, (z) => this.mark(z));
+    this.large.draw(this);
+    this.mosaic.draw(this);
+    this.place();
+  }
+
+  place() {
+    const { study, frame, slice } = this;
     at("place").textContent = `slice ${slice + 1} of ${study.slices}, frame ${frame + 1} of ${study.frames}${study.structures[0]?.curve[frame] === null ? ", not segmented" : ""}`;
   }
 

@@ -62,9 +62,11 @@ export class Studies {
   get(item) {
     if (!this.promised.has(item)) {
       const promise = load(item);
-      // A failure is told when the study is shown, and not while it is loaded ahead.
-      promise.catch(() => {});
       this.promised.set(item, promise);
+      // A failure is told when the study is shown, and not while it is loaded ahead: it may pass.
+      promise.catch(() => {
+        if (this.promised.get(item) === promise) this.promised.delete(item);
+      });
     }
     return this.promised.get(item);
   }

@@ -8,12 +8,50 @@ export function lighter(colour) {
   return `rgb(${parts.map((part) => Math.round(part + (255 - part) * 0.35)).join(" ")})`;
 }
 
-function fitted(canvas) {
-  const ratio = window.devicePixelRatio || 1;
-  const width = Math.max(1, Math.round(canvas.clientWidth * ratio));
-  const height = Math.max(1, Math.round(canvas.clientHeight * ratio));
-  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  return { context: canvas.getContext("2d"), width, height, ratio };
+// A film and the lines above it, as large as they are on the screen.
+class Pair {
+  constructor(film, lines) {
+    this.canvases = [film, lines];
+    this.measure();
+  }
+
+  // Kept, because asking the browser in the middle of a change makes it lay out the page.
+  measure() {
+    const { clientWidth, clientHeight } = this.canvases[0];
+    this.box = [clientWidth, clientHeight];
+  }
+
+  // Width and height in pixels of the screen, and how many of them are a CSS pixel.
+  size() {
+    const ratio = window.devicePixelRatio || 1;
+    const [width, height] = this.box.map((side) => Math.max(1, Math.round(side * ratio)));
+    return { width, height, ratio };
+  }
+
+  // The contexts to draw on, cleared.
+  fresh() {
+    const { width, height } = this.size();
+    return this.canvases.map((canvas) => {
+      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+      const context = canvas.getContext("2d");
+      context.clearRect(0, 0, width, height);
+      return context;
+    });
+  }
+
+  // What is drawn elsewhere, as two pictures that can be shown at once.
+  ahead(draw) {
+    const { width, height } = this.size();
+    const canvases = [0, 1].map(() => new OffscreenCanvas(width, height));
+    draw(canvases.map((canvas) => canvas.getContext("2d")));
+    return canvases.map((canvas) => canvas.transferToImageBitmap());
+  }
+
+  put(pictures) {
+    for (const [rank, context] of this.fresh().entries()) {
+      context.drawImage(pictures[rank], 0, 0);
+    }
+  }
 }
 
 function drawFilm(context, study, film, frame, slice, [a, d, e, f]) {
@@ -61,10 +99,9 @@ function fit(study, [left, top, right, bottom], x, y, width, height) {
   ];
 }
 
-export class Large {
+export class Large extends Pair {
   constructor(film, lines) {
-    this.film = film;
-    this.lines = lines;
+    super(film, lines);
     this.reset();
   }
 
@@ -74,9 +111,10 @@ export class Large {
   }
 
   // Zoom about a point of the canvas, in CSS pixels; about its middle where none is given.
-  zoomBy(factor, at = [this.lines.clientWidth / 2, this.lines.clientHeight / 2]) {
+  zoomBy(factor, about) {
     const zoom = Math.min(12, Math.max(0.25, this.zoom * factor));
-    const middle = [this.lines.clientWidth / 2, this.lines.clientHeight / 2];
+    const middle = this.box.map((side) => side / 2);
+    const at = about ?? middle;
     this.shift = this.shift.map((s, i) => at[i] - middle[i] - ((at[i] - middle[i] - s) * zoom) / this.zoom);
     this.zoom = zoom;
   }
@@ -85,29 +123,21 @@ export class Large {
     this.shift = [this.shift[0] + x, this.shift[1] + y];
   }
 
-  draw(study, image, heat, frame, slice, look) {
-    const { context, width, height, ratio } = fitted(this.film);
-    const above = fitted(this.lines).context;
+  draw({ study, image, heat, frame, slice, look }, [context, above] = this.fresh()) {
+    const { width, height, ratio } = this.size();
     const [a, d, e, f] = fit(study, study.view, 0, 0, width, height);
     const place = [
       a * this.zoom, d * this.zoom,
       (e - width / 2) * this.zoom + width / 2 + this.shift[0] * ratio,
       (f - height / 2) * this.zoom + height / 2 + this.shift[1] * ratio,
     ];
-    context.clearRect(0, 0, width, height);
-    above.clearRect(0, 0, width, height);
     drawFilm(context, study, image, frame, slice, place);
     if (heat) drawFilm(above, study, heat, frame, slice, place);
     drawLines(above, study, look, frame, slice, place, 1.6 * ratio);
   }
 }
 
-export class Mosaic {
-  constructor(film, lines) {
-    this.film = film;
-    this.lines = lines;
-  }
-
+export class Mosaic extends Pair {
   // Columns and size of the tiles that use the room best.
   layout(study, width, height) {
     const [left, top, right, bottom] = study.view;
@@ -122,17 +152,14 @@ export class Mosaic {
   }
 
   slice(study, x, y) {
-    const { columns, wide, high } = this.layout(study, this.lines.clientWidth, this.lines.clientHeight);
+    const { columns, wide, high } = this.layout(study, ...this.box);
     const found = Math.floor(y / high) * columns + Math.floor(x / wide);
     return found < study.slices ? found : null;
   }
 
-  draw(study, image, heat, frame, slice, look, mark) {
-    const { context, width, height, ratio } = fitted(this.film);
-    const above = fitted(this.lines).context;
+  draw({ study, image, heat, frame, slice, look, mark }, [context, above] = this.fresh()) {
+    const { width, height, ratio } = this.size();
     const { columns, wide, high } = this.layout(study, width, height);
-    context.clearRect(0, 0, width, height);
-    above.clearRect(0, 0, width, height);
     above.font = `${11 * ratio}px system-ui, sans-serif`;
     for (let z = 0; z < study.slices; z++) {
       const [x, y] = [(z % columns) * wide, Math.floor(z / columns) * high];
@@ -147,7 +174,7 @@ export class Mosaic {
       if (heat) drawFilm(above, study, heat, frame, z, place);
       drawLines(above, study, look, frame, z, place, ratio);
       above.fillStyle = "#fff";
-      above.fillText(mark(z), x + 5 * ratio, y + 14 * ratio);
+      above.fillText(mark(z, study, frame), x + 5 * ratio, y + 14 * ratio);
       for (const one of [context, above]) one.restore();
       if (z === slice) {
         above.strokeStyle = "#fff";
