@@ -136,7 +136,10 @@ COUNTED = """() => {
   const kinds = { ahead: OffscreenCanvasRenderingContext2D, seen: CanvasRenderingContext2D };
   for (const [name, { prototype }] of Object.entries(kinds)) {
     const { stroke } = prototype;
-    prototype.stroke = function (...given) { window.strokes[name] += 1; stroke.apply(this, given); };
+    prototype.stroke = function (...given) {
+      window.strokes[name] += 1;
+      stroke.apply(this, given);
+    };
   }
 }"""
 DRAWN_AHEAD = """() => new Promise(resolve => {

@@ -1,6 +1,7 @@
 import io
 import json
 import re
+from threading import Thread, get_ident
 
 import numpy as np
 import pytest
@@ -107,3 +108,20 @@ def test_few_studies_are_kept_ready():
         shown.film(number, 0)
 
     assert len(read) == 4
+
+
+def test_one_thread_makes_the_films_of_all_requests():
+    threads = set()
+
+    def told():
+        threads.add(get_ident())
+        return material()
+
+    shown = Shown([type(item("a"))(name, name, told) for name in "abc"])
+    asking = [Thread(target=shown.film, args=(number, 0)) for number in range(3)]
+    for one in asking:
+        one.start()
+    for one in asking:
+        one.join()
+
+    assert len(threads) == 1

@@ -3,7 +3,7 @@
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from threading import Lock
+from concurrent.futures import ThreadPoolExecutor
 
 from semiqc.doors.regular import UnusableError, one_study
 from semiqc.review.described import describe, reveal
@@ -27,7 +27,9 @@ class Shown:
         self.most = most
         self._kept: OrderedDict[tuple[int, str], bytes] = OrderedDict()
         self._material: tuple[int, Material] | None = None
-        self._working = Lock()
+        # One at a time: films of several studies at once would fill the memory. In one thread:
+        # each that ever made a film would keep memory of its own.
+        self._working = ThreadPoolExecutor(1, "films")
 
     def about(self, number: int) -> bytes:
         """Size, outlines and curves of a study, as JSON.
@@ -63,16 +65,17 @@ class Shown:
         return self._part(number, f"heat {rank}", lambda one: _heat(one, rank))
 
     def _part(self, number: int, part: str, make: Callable[[Material], bytes]) -> bytes:
+        return self._working.submit(self._made, number, part, make).result()
+
+    def _made(self, number: int, part: str, make: Callable[[Material], bytes]) -> bytes:
         key = number, part
-        # One at a time: films of several studies at once would fill the memory.
-        with self._working:
-            if key not in self._kept:
-                with one_study(self.items[number].study):
-                    self._kept[key] = make(self._read(number))
-            self._kept.move_to_end(key)
-            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > self.most:
-                self._kept.popitem(last=False)
-            return self._kept[key]
+        if key not in self._kept:
+            with one_study(self.items[number].study):
+                self._kept[key] = make(self._read(number))
+        self._kept.move_to_end(key)
+        while len(self._kept) > 1 and sum(map(len, self._kept.values())) > self.most:
+            self._kept.popitem(last=False)
+        return self._kept[key]
 
     def _read(self, number: int) -> Material:
         """The study, of which the last one that was asked for stays open."""
