@@ -26,9 +26,9 @@ from qc.estimators.reverse.atlas import Atlas
 from qc.estimators.reverse.build import atlas_of
 from qc.estimators.reverse.forest import ForestTransfer
 from qc.estimators.reverse.pairwise import PairwiseTransfer
-from qc.estimators.reverse.references import by_image, chosen_references
+from qc.estimators.reverse.references import chosen_references
 from qc.estimators.reverse.transfer import AtlasTransfer, Transfer
-from qc.frames import GradedFrame, graded_frames
+from qc.frames import GradedFrame, by_image, graded_frames
 from qc.graded import GradedSet
 from semiqc.files.store.reader import Store
 from semiqc.measuring.masks import masks

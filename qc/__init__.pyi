@@ -14,6 +14,7 @@ from .estimators.physiology.estimator import Physiology as Physiology
 from .estimators.qcresunet.estimator import QCResUNet as QCResUNet
 from .estimators.registry import ESTIMATORS as ESTIMATORS
 from .estimators.reverse.estimator import ReverseClassification as ReverseClassification
+from .estimators.second_opinion.estimator import SecondOpinion as SecondOpinion
 from .estimators.slicewise.estimator import SlicewiseDice as SlicewiseDice
 from .estimators.svr.estimator import FeatureSVR as FeatureSVR
 from .estimators.uncertainty.estimator import Uncertainty as Uncertainty

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from semiqc.schemes import LabelScheme
-from semiqc.study import Prediction, Voxels
+from semiqc.study import Prediction, Study, Voxels
 
 CONSENSUS = "consensus"
 """Stands, where estimators are named, for all of them together."""
@@ -182,6 +182,14 @@ class QualityEstimator(OfScheme, ABC):
         Raises:
             ValueError: If not.
         """
+
+    def suited_to(self, studies: Sequence[Study]) -> Self:
+        """The estimator, not fitted, with what depends on the studies that it will learn from."""
+        return self
+
+    def starts_from(self) -> Mapping[str, str]:
+        """What fitting depends on beside arguments and data, such as weights it starts from."""
+        return {}
 
     def can_judge(self, prediction: Prediction) -> bool:
         """Whether the prediction carries what the estimator looks at."""

@@ -1,5 +1,6 @@
 """Single frames of predictions, as estimators that look at images see them."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -149,3 +150,17 @@ def frames_to_learn_from(graded: Graded) -> tuple[int, ...]:
     if known is not None:
         return known
     return tuple(t for t in range(reference.shape[0]) if (reference[t] != UNLABELLED).any())
+
+
+def by_image(frames: Sequence[GradedFrame]) -> list[list[int]]:
+    """Numbers of the frames that segment the same image of the same study, in order."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for number, one in enumerate(frames):
+        key = one.study, digest(one.frame().image)
+        found.setdefault(key, []).append(number)
+    return list(found.values())
+
+
+def digest(voxels: NDArray[np.generic]) -> str:
+    """What tells an array's content from others'."""
+    return hashlib.sha256(np.ascontiguousarray(voxels).tobytes()).hexdigest()

@@ -45,6 +45,14 @@ def start_of(owner: Starting, studies: Sequence[Study]) -> Path | None:
     return found
 
 
+def suitable_start(owner: Starting, studies: Sequence[Study]) -> str:
+    """``phantom`` for studies of patients where weights are shipped, else ``scratch``."""
+    if not _are_of_patients(studies):
+        return SCRATCH
+    found = pretrained_weights(owner.scheme.name, owner.described())
+    return SCRATCH if found is None else PHANTOM
+
+
 def start_weights(owner: Starting, path: Path | None) -> dict[str, Tensor] | None:
     """The weights of a file, by the name of their layer; None for random ones.
 

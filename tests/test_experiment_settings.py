@@ -99,7 +99,7 @@ def test_changes_reach_into_sections_and_are_read_as_yaml(file):
             "qc: {estimators: [svr, uncertainty]}\n"
             "gates: [{by: consensus, grain: slice, repair: [temporal]}]",
             "repaired predictions carry no uncertainty; consensus does not judge slices, which the"
-            " grain slice needs; slicewise, qcresunet, manifold would",
+            " grain slice needs; slicewise, qcresunet, manifold, second_opinion would",
         ),
         (
             "qc: {estimators: [svr, manifold]}\ngates: [{by: manifold, repair: [surrogate]}]",

@@ -28,6 +28,7 @@ SMALL = {
     },
     "uncertainty": {"trees": 20},
     "rca": {"references": 12, "size": 16},
+    "second_opinion": {"channels": (4, 8), "steps": 40, "batch_size": 4, "patch": (32, 32)},
     "consensus": {"members": ("physiology",), "folds": 1},
 }  # fmt: skip
 """Arguments of estimators that would otherwise learn for minutes."""

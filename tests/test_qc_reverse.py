@@ -14,9 +14,9 @@ from qc.estimators.reverse import atlas as atlas_module
 from qc.estimators.reverse.atlas import Atlas
 from qc.estimators.reverse.build import atlas_of
 from qc.estimators.reverse.estimator import ReverseClassification, summary
-from qc.estimators.reverse.references import by_image, chosen_references
+from qc.estimators.reverse.references import chosen_references
 from qc.estimators.reverse.transfer import AtlasTransfer, dice_with, lost
-from qc.frames import Frame, frame_of, graded_frames
+from qc.frames import Frame, by_image, frame_of, graded_frames
 from qc.saving import load_estimator, save_estimator
 from semiqc.schemes import AORTA, SHORT_AXIS, TUMOUR, UNLABELLED
 from semiqc.study import Prediction

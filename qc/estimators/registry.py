@@ -11,6 +11,7 @@ from qc.estimators.manifold.estimator import ManifoldSearch
 from qc.estimators.physiology.estimator import Physiology
 from qc.estimators.qcresunet.estimator import QCResUNet
 from qc.estimators.reverse.estimator import ReverseClassification
+from qc.estimators.second_opinion.estimator import SecondOpinion
 from qc.estimators.slicewise.estimator import SlicewiseDice
 from qc.estimators.svr.estimator import FeatureSVR
 from qc.estimators.uncertainty.estimator import Uncertainty
@@ -24,6 +25,7 @@ ESTIMATORS: dict[str, type[QualityEstimator]] = {
     "qcresunet": QCResUNet,
     "manifold": ManifoldSearch,
     "rca": ReverseClassification,
+    "second_opinion": SecondOpinion,
     "physiology": Physiology,
     "agreement": Agreement,
     "uncertainty": Uncertainty,

@@ -53,7 +53,7 @@ class EstimatorStages:
             ValueError: If not.
         """
         try:
-            self._blank(name).check()
+            self._blank(name, ()).check()
         except ValueError as error:
             raise ValueError(f"qc.arguments: {name}: {error}") from error
 
@@ -70,10 +70,11 @@ class EstimatorStages:
         """
         trainer = self.trainer
         key = [[*origin(one.prediction), one.is_good, frames_to_learn_from(one)] for one in graded]
+        blank = self._blank(name, graded)
         depends = {"estimator": name, "arguments": self._arguments(name), "graded": key}
+        depends |= blank.starts_from()
 
         def make(unfinished: Path) -> None:
-            blank = self._blank(name)
             with (
                 trainer.monitor.progress(f"fit {name}{part}", PERCENT) as tick,
                 named_if_diverged(f"of the estimator {name}{part}", f"change qc.arguments.{name}"),
@@ -112,11 +113,13 @@ class EstimatorStages:
 
         return in_parts(folder, predictions, part)
 
-    def _blank(self, name: str) -> QualityEstimator:
-        """An estimator for the run's data with the settings' arguments, not fitted."""
+    def _blank(self, name: str, graded: Sequence[Graded]) -> QualityEstimator:
+        """An estimator with the settings' arguments that suits what it learns from, not fitted."""
         store, seed = self.trainer.store, self.trainer.seed
         arguments = self._arguments(name)
-        return make_estimator(name, store.scheme, len(store.modalities), seed=seed, **arguments)
+        blank = make_estimator(name, store.scheme, len(store.modalities), seed=seed, **arguments)
+        names = {one.prediction.study for one in graded}
+        return blank.suited_to([store.study(one) for one in store.names if one in names])
 
     def _arguments(self, name: str) -> dict[str, Any]:
         return checked_arguments(ESTIMATORS[name], self.settings.qc.arguments.get(name, {}))

@@ -219,19 +219,21 @@ class SuiteMaker:
             ValueError: With the estimator's name before its reason.
         """
         try:
-            self._blank(name).check()
+            self._blank(name, ()).check()
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
 
-    def _blank(self, name: str) -> QualityEstimator:
-        """An estimator of that name with the settings' arguments, not fitted."""
-        return make_estimator(
+    def _blank(self, name: str, graded: Sequence[Graded]) -> QualityEstimator:
+        """An estimator with the settings' arguments that suits what it learns from, not fitted."""
+        blank = make_estimator(
             name,
             self.store.scheme,
             len(self.store.modalities),
             seed=self.settings.seed,
             **self.settings.arguments(name),
         )
+        names = {one.prediction.study for one in graded}
+        return blank.suited_to([self.store.study(one) for one in self.store.names if one in names])
 
     def _fitted(self, name: str, graded: Sequence[Graded], key: str) -> QualityEstimator:
         """An estimator fitted to the graded set, read back from its file.
@@ -240,10 +242,14 @@ class SuiteMaker:
         estimator as one that was never stopped. The stage is repeated where ``arguments`` or the
         ``key`` of the graded set changed.
         """
-        arguments = self.settings.arguments(name)
+        blank = self._blank(name, graded)
+        depends = {
+            "arguments": self.settings.arguments(name),
+            "graded": key,
+            **blank.starts_from(),
+        }
 
         def make(unfinished: Path) -> None:
-            blank = self._blank(name)
             with (
                 self.monitor.progress(f"fit {name}", PERCENT) as tick,
                 named_if_diverged(f"of the estimator {name}", f"change --set {name}.NAME=VALUE"),
@@ -251,5 +257,5 @@ class SuiteMaker:
                 fitted = blank.fit(graded, observe=partial(percent_of, tick))
             save_estimator(fitted, unfinished / FITTED)
 
-        stage = self.folder.stage(f"fit-{name}", {"arguments": arguments, "graded": key}, make)
+        stage = self.folder.stage(f"fit-{name}", depends, make)
         return load_estimator(stage.folder / FITTED, ESTIMATORS)

@@ -15,9 +15,9 @@ from qc.estimators.reverse.atlas import Atlas
 from qc.estimators.reverse.build import atlas_of
 from qc.estimators.reverse.forest import ForestTransfer
 from qc.estimators.reverse.pairwise import PairwiseTransfer, simple_itk
-from qc.estimators.reverse.references import by_image, chosen_references
+from qc.estimators.reverse.references import chosen_references
 from qc.estimators.reverse.transfer import AtlasTransfer, Transfer
-from qc.frames import Frame, GradedFrame
+from qc.frames import Frame, GradedFrame, by_image
 from qc.graded.balance import even_weights
 from qc.saving import arrays_below
 from semiqc.measuring.masks import masks

@@ -1,0 +1,1 @@
+"""Dice with what another segmenter makes of the same image."""
