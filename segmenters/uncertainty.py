@@ -1,7 +1,7 @@
 """Segmentation with uncertainty maps, out of several predictions of each frame."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
@@ -164,3 +164,33 @@ def mean_confidence(
         if mask.any():
             found[number] = probabilities[list(structure.values)][:, mask].sum(axis=0).mean()
     return found
+
+
+def how_sure(
+    said: Iterable[NDArray[np.float32]], labels: NDArray[np.int8], scheme: LabelScheme
+) -> UncertaintyMaps:
+    """How sure members are of one frame.
+
+    Args:
+        said: Probabilities of the classes by each member, ``[C, Z, Y, X]``, which need not add up
+            to 1 where they were resampled.
+        labels: That are judged, ``[Z, Y, X]``.
+        scheme: Of the labels.
+    """
+    labels = np.maximum(labels, BACKGROUND)
+    total = np.zeros((len(scheme.classes), *labels.shape), np.float32)
+    votes: list[NDArray[np.int8]] = []
+    for of_member in said:
+        told = np.maximum(of_member, 0)
+        told /= np.maximum(told.sum(axis=0), np.finfo(np.float32).tiny)
+        total += told
+        votes.append(told.argmax(axis=0).astype(np.int8))
+    mean: NDArray[np.float32] = (total / len(votes)).astype(np.float32)
+    stacked = np.stack(votes)
+    return UncertaintyMaps(
+        entropy=relative_entropy(mean)[None],
+        disagreement=(stacked != labels).mean(axis=0, dtype=np.float32)[None],
+        agreement=pairwise_dice(stacked, scheme)[None],
+        confidence=mean_confidence(mean, labels, scheme)[None],
+        features=np.zeros((1, 0)),
+    )

@@ -1,5 +1,7 @@
 """Schedules, validation, baselines and presets: networks trained as their papers say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,13 +9,16 @@ from curve_builders import graded_hearts
 from test_qc_qcresunet import SMALL, graded_discs
 
 from qc import ESTIMATORS
+from qc.estimators.network.augmenting import QIU, augmented
+from qc.estimators.network.crops import Batch
 from qc.estimators.network.schedules import rate_of
 from qc.estimators.network.validation import BestWeights, held_out
 from qc.estimators.qcresunet.estimator import QCResUNet
 from qc.graded import SOURCES
 from qc.saving import load_estimator, save_estimator
+from segmenters.augmentation import Augmentation
 from semiqc.schemes import SHORT_AXIS
-from semiqc.suites.presets import PAPER
+from semiqc.suites.presets import PAPER, PRESETS
 from semiqc.suites.settings import SuiteSettings
 from semiqc.work.arguments import checked_arguments
 
@@ -137,10 +142,73 @@ def test_an_unknown_baseline_is_refused():
         QCResUNet(SHORT_AXIS, baseline="vgg").check()
 
 
-def test_the_preset_names_only_what_there_is():
-    for name, arguments in PAPER.items():
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_names_only_what_there_is(preset):
+    for name, arguments in PRESETS[preset].items():
         kind = {**ESTIMATORS, **SOURCES}[name]
         assert checked_arguments(kind, dict(arguments)) == arguments
+
+
+def test_the_resnet_18_of_wang_et_al_has_a_preset_of_its_own():
+    told = SuiteSettings(estimators=("cnn", "manifold"), preset="wang")
+
+    network = ESTIMATORS["cnn"](SHORT_AXIS, **told.arguments("cnn"))
+    network.check()
+    assert (network.backbone, network.width, network.size) == ("resnet18-2d", 64, (12, 96, 96))
+    assert (network.optimizer, network.learning_rate, network.epochs) == ("adam", 1e-4, 100)
+    assert told.arguments("manifold") == PAPER["manifold"]
+    assert PAPER["cnn"]["backbone"] == "resnet50-3d"
+
+
+def crops(count=40):
+    """Volumes that are told apart by where they are marked: slice 0, row 1, column 3."""
+    images = torch.zeros(count, 1, 3, 16, 16)
+    labels = torch.zeros(count, 3, 16, 16, dtype=torch.int64)
+    images[:, :, 0, 1:3, 3:5], labels[:, 0, 1:3, 3:5] = 1, 2
+    unknown = torch.full((count, 3), torch.nan)
+    return Batch(images, labels, labels, unknown, unknown, unknown[:, :2])
+
+
+def places(batch):
+    """The first slice, row and column with a label, of each volume."""
+    return {tuple(torch.nonzero(one)[0].tolist()) for one in batch.labels if one.any()}
+
+
+def test_volumes_are_mirrored_along_all_axes_as_the_paper_says():
+    still = crops()
+
+    assert places(augmented(still, "qiu", 1e-9, SHORT_AXIS, 0)) == {
+        (z, y, x) for z in (0, 2) for y in (1, 13) for x in (3, 11)
+    }
+    # Else base and apex are never exchanged, and only what a scheme allows is mirrored.
+    one_way = replace(SHORT_AXIS, mirror_axes=())
+    assert {z for z, _, _ in places(augmented(still, "usual", 1e-9, SHORT_AXIS, 0))} == {0}
+    assert places(augmented(still, "usual", 1e-9, one_way, 0)) == {(0, 1, 3)}
+    assert places(augmented(still, "qiu", 0.0, SHORT_AXIS, 0)) == {(0, 1, 3)}
+
+
+def test_the_paper_names_rotation_scaling_noise_and_gamma_and_nothing_else():
+    still = crops()
+    moved = augmented(still, "qiu", 1.0, SHORT_AXIS, 0)
+
+    assert len(places(moved)) > 8
+    torch.testing.assert_close(moved.labels, moved.reference.clamp(min=0))
+    named = {"rotation", "scale", "gamma", "noise"}
+    nothing = Augmentation(
+        **dict.fromkeys(("rotation", "aspect", "shift", "elastic"), 0.0),
+        **dict.fromkeys(("brightness", "bias", "noise", "blur"), 0.0),
+        **dict.fromkeys(("scale", "gamma", "contrast"), (1.0, 1.0)),
+        low_resolution=1.0,
+    )
+    assert {name for name, value in QIU.items() if getattr(nothing, name) != value} == named
+    # The mean of what is added to the background is that of the noise: no shift of brightness.
+    assert moved.images[..., 8, 8].std() > 0.01
+
+
+def test_the_preset_augments_as_the_paper_and_unknown_changes_are_refused():
+    assert PAPER["qcresunet"]["changes"] == "qiu"
+    with pytest.raises(ValueError, match="unknown changes 'nnunet'; known: usual, qiu"):
+        QCResUNet(SHORT_AXIS, changes="nnunet").check()
 
 
 def test_what_is_set_goes_before_the_preset():

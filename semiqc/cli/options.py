@@ -21,6 +21,13 @@ Labels = Annotated[
     str | None,
     typer.Option(help="What the files' label values are in the scheme, such as 1=3,2=2,3=1."),
 ]
+Members = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Folder of another segmentation of the same images, or of class probabilities (.npz),"
+        " such as a fold's; give it for each of several."
+    ),
+]
 Names = Annotated[
     str | None, typer.Option(help="Names, parted by commas; default: see docs/qc.md.")
 ]

@@ -23,6 +23,7 @@ from semiqc.cli.options import (
     Arguments,
     Calibrate,
     Labels,
+    Members,
     Names,
     Output,
     Overwrite,
@@ -55,7 +56,8 @@ Verdicts = Annotated[
     Path | None, typer.Option(help="A reader's verdicts on --segmentations, for curve.")
 ]
 Preset = Annotated[
-    str | None, typer.Option(help="paper: as each estimator's paper has it, for a GPU.")
+    str | None,
+    typer.Option(help="For a GPU: paper, each estimator as in its paper; wang, as in Wang et al."),
 ]
 GradedToLearn = Annotated[
     list[Path] | None,
@@ -141,6 +143,7 @@ def grade(
         list[Path], typer.Argument(help="Folders, each with what one program segmented.")
     ],
     output: GradedFile,
+    member: Members = None,
     labels: Labels = None,
     tolerance: Tolerance = 2.0,
     overwrite: Overwrite = False,
@@ -153,6 +156,7 @@ def grade(
             store,
             segmentations,
             output,
+            members=member or (),
             meaning=meaning_of(labels),
             tolerance_mm=tolerance,
             overwrite=overwrite,

@@ -6,20 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semiqc.cli.options import FlagBelow, Labels, Output, Overwrite, meaning_of
+from semiqc.cli.options import FlagBelow, Labels, Members, Output, Overwrite, meaning_of
 from semiqc.cli.output import bar, next_command, print_left_out, print_table, say
 from semiqc.scoring.threshold import FLAG_BELOW
 
 if TYPE_CHECKING:
     from semiqc.scoring import ScoreReport
-
-Members = Annotated[
-    list[Path] | None,
-    typer.Option(
-        help="Folder of another segmentation of the same images, or of class probabilities (.npz),"
-        " such as a fold's; give it for each of several."
-    ),
-]
 
 Explain = Annotated[
     bool, typer.Option("--explain", help="Show where networks looked in flagged studies.")

@@ -8,9 +8,10 @@ on the grid of the study's source or on the study's own.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,13 @@ from semiqc.exchange.readers.matching import segmentations_by_name
 from semiqc.exchange.readers.nifti import LabelValues
 from semiqc.files.store.reader import Store
 from semiqc.images.raw import Refusal, UnusableError, safe_name
-from semiqc.images.resampling import resample_labels
+from semiqc.images.resampling import resample_image, resample_labels
 from semiqc.nifti.files import difference, read_header
 from semiqc.nifti.grids import own_grid, source_grid
+from semiqc.nifti.headers import Header
 from semiqc.study import Study
+
+Number = TypeVar("Number", np.int8, np.float32)
 
 FRAME_NAME = re.compile(r"^(?P<study>.+)_frame(?P<number>\d{1,4})$", re.IGNORECASE)
 
@@ -35,11 +39,13 @@ class SegmentedFile:
         path: Of the file.
         study: Name of the study.
         frame: Which of the study's frames, from 0; None of a file that holds all.
+        name: What the file is named after: the study, or one of its frames.
     """
 
     path: Path
     study: str
     frame: int | None
+    name: str = ""
 
 
 def find_segmented(source: Path, store: Store) -> tuple[list[SegmentedFile], list[Refusal]]:
@@ -61,9 +67,9 @@ def find_segmented(source: Path, store: Store) -> tuple[list[SegmentedFile], lis
             path = _only(files)
             found = FRAME_NAME.match(name)
             if name in names:
-                whole.append(SegmentedFile(path, name, None))
+                whole.append(SegmentedFile(path, name, None, name))
             elif found and found["study"] in names:
-                single.append(SegmentedFile(path, found["study"], int(found["number"])))
+                single.append(SegmentedFile(path, found["study"], int(found["number"]), name))
             else:
                 raise UnusableError(f"{path.name}: {store.path.name} has no study {name}")
         except UnusableError as error:
@@ -95,10 +101,7 @@ def _counted_from_0(
         for name, of_study in frame_numbers(numbers, store, source).items()
         for number, frame in of_study.items()
     }
-    return [
-        SegmentedFile(file.path, file.study, meaning[file.study, file.frame or 0])
-        for file in files
-    ]
+    return [replace(file, frame=meaning[file.study, file.frame or 0]) for file in files]
 
 
 def frame_numbers(
@@ -164,20 +167,31 @@ def read_frames(
         UnusableError: If the file is broken, lies on another grid, or has other frames or unknown
             label values.
     """
-    header, source = read_header(file.path), source_grid(study)
-    is_of_source = source is not None and not difference(source, header)
-    grid = source if source is not None and is_of_source else own_grid(study)
-    if not is_of_source and (differs := difference(grid, header)):
-        # Most programs segment the file that was imported, so that is what is spoken of.
-        differs = difference(source, header) if source else differs
-        raise UnusableError(f"{file.path.name}: {differs}")
+    grid, is_of_source = grid_of(file.path, study)
     labels = values.read(file.path, grid, [])
-    frames = _frames(file, study, len(labels))
+    frames = frames_of(file, study, len(labels))
     return {
         frame: _on_own_grid(labels[place], study) if is_of_source else labels[place]
         for frame, place in frames.items()
         if frame in wanted
     }
+
+
+def grid_of(path: Path, study: Study) -> tuple[Header, bool]:
+    """The grid of a study that a file lies on, and whether it is that of the study's source.
+
+    Raises:
+        UnusableError: If it lies on neither.
+    """
+    header, source = read_header(path), source_grid(study)
+    if source is not None and not difference(source, header):
+        return source, True
+    grid = own_grid(study)
+    if differs := difference(grid, header):
+        # Most programs segment the file that was imported, so that is what is spoken of.
+        differs = difference(source, header) if source else differs
+        raise UnusableError(f"{path.name}: {differs}")
+    return grid, False
 
 
 def read_segmented(
@@ -202,7 +216,7 @@ def read_segmented(
     return found
 
 
-def _frames(file: SegmentedFile, study: Study, held: int) -> dict[int, int]:
+def frames_of(file: SegmentedFile, study: Study, held: int) -> dict[int, int]:
     """Place in the file of each frame of the study that it holds.
 
     Raises:
@@ -221,15 +235,33 @@ def _on_own_grid(labels: NDArray[np.int8], study: Study) -> NDArray[np.int8]:
     Raises:
         UnusableError: If they do not come to lie on it.
     """
+    return _brought(labels, study, resample_labels)
+
+
+def probabilities_on_own_grid(
+    probabilities: NDArray[np.float32], study: Study
+) -> NDArray[np.float32]:
+    """Class probabilities ``[C, Z, Y, X]`` on the grid of the source, on that of the study.
+
+    Raises:
+        UnusableError: If they do not come to lie on it.
+    """
+    return _brought(probabilities, study, resample_image)
+
+
+def _brought(
+    found: NDArray[Number], study: Study, resample: Callable[..., NDArray[Number]]
+) -> NDArray[Number]:
     recorded = study.geometry.to_source if study.geometry else {}
     if "axes" in recorded:
-        labels = labels.transpose(recorded["axes"])
+        before = found.ndim - 3
+        found = found.transpose(*range(before), *(before + axis for axis in recorded["axes"]))
     if recorded.get("source_spacing") != recorded.get("study_spacing"):
         (_, *source_mm), (_, *own_mm) = recorded["source_spacing"], recorded["study_spacing"]
-        labels = resample_labels(labels, (source_mm[0], source_mm[1]), (own_mm[0], own_mm[1]))
-    if labels.shape != tuple(study.labels.shape[1:]):
+        found = resample(found, (source_mm[0], source_mm[1]), (own_mm[0], own_mm[1]))
+    if found.shape[-3:] != tuple(study.labels.shape[1:]):
         raise UnusableError(
-            f"{study.name}: the segmentation becomes {labels.shape} voxels, the study has"
+            f"{study.name}: the segmentation becomes {found.shape[-3:]} voxels, the study has"
             f" {tuple(study.labels.shape[1:])}"
         )
-    return labels
+    return found

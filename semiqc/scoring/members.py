@@ -5,17 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from segmenters.uncertainty import mean_confidence, pairwise_dice, relative_entropy
-from semiqc.exchange.readers.members import Member, MemberFolders
+from segmenters.uncertainty import how_sure
+from semiqc.exchange.readers.members import FEWEST, Member, MemberFolders
 from semiqc.images.preparing import regridded
 from semiqc.images.raw import RawStudy
-from semiqc.schemes import BACKGROUND, LabelScheme
+from semiqc.schemes import LabelScheme
 from semiqc.study import Study, UncertaintyMaps
-
-FEWEST = 2
-"""Members whose difference tells something."""
 
 
 def with_count(study: Study, count: int, wanted: int) -> Study:
@@ -57,20 +53,5 @@ def _of_frame(
     members: Sequence[Member], raw: RawStudy, study: Study, number: int, scheme: LabelScheme
 ) -> UncertaintyMaps:
     """Of one frame alone."""
-    labels = np.maximum(np.asarray(study.labels[number]), BACKGROUND)
-    total = np.zeros((len(scheme.classes), *labels.shape), np.float32)
-    votes: list[NDArray[np.int8]] = []
-    for member in members:
-        told = np.maximum(regridded(raw, member.frame(number), study.spacing[1]), 0)
-        told /= np.maximum(told.sum(axis=0), np.finfo(np.float32).tiny)
-        total += told
-        votes.append(told.argmax(axis=0).astype(np.int8))
-    mean: NDArray[np.float32] = (total / len(members)).astype(np.float32)
-    stacked = np.stack(votes)
-    return UncertaintyMaps(
-        entropy=relative_entropy(mean)[None],
-        disagreement=(stacked != labels).mean(axis=0, dtype=np.float32)[None],
-        agreement=pairwise_dice(stacked, scheme)[None],
-        confidence=mean_confidence(mean, labels, scheme)[None],
-        features=np.zeros((1, 0)),
-    )
+    told = (regridded(raw, member.frame(number), study.spacing[1]) for member in members)
+    return how_sure(told, np.asarray(study.labels[number]), scheme)

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from qc.estimators.frame_estimator import Judged
 from qc.frames import Frame, GradedFrame
-from segmenters.augmentation import SMALL, Augmentation, augment
 from semiqc.images.crop import CropBox, box_around, share_of_dice
 from semiqc.measuring.masks import masks
 from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
@@ -102,28 +101,6 @@ def masks_in(given: Tensor, scheme: LabelScheme) -> Tensor:
     """Where each structure is, ``[B, S, ...]``, in what ``network_input`` gave."""
     one_hot = given[:, -len(scheme.classes) :]
     return torch.stack([one_hot[:, list(part.values)].sum(1) for part in scheme.structures], dim=1)
-
-
-def augmented(batch: Batch, probability: float, scheme: LabelScheme, seed: int) -> Batch:
-    """The batch with each volume turned, scaled, shifted and recoloured as one."""
-    count, _, slices, height, width = batch.images.shape
-    generator = torch.Generator().manual_seed(seed)
-    images, labels = augment(
-        batch.images.reshape(count, -1, height, width),
-        torch.cat([batch.labels, batch.reference], dim=1),
-        Augmentation(probability=probability, spatial_probability=probability, **SMALL),
-        generator,
-        scheme.mirror_axes,
-    )
-    predicted, reference = labels.split(slices, dim=1)
-    return Batch(
-        images.view_as(batch.images),
-        predicted.clamp(min=BACKGROUND),
-        reference,
-        batch.dice,
-        batch.nsd,
-        batch.all_classes,
-    )
 
 
 def _areas(frame: Frame, box: CropBox, scheme: LabelScheme) -> NDArray[np.int64]:

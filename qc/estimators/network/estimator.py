@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from qc.base import ProgressCallback
 from qc.estimators.frame_estimator import FrameEstimator, Judged, check_modalities
+from qc.estimators.network.augmenting import CHANGES, Changes
 from qc.estimators.network.crops import Batch, CroppedFrames, network_input, with_beyond
 from qc.estimators.network.schedules import Schedule, rate_of
 from qc.estimators.network.training import OPTIMIZERS, NetworkTraining, Optimizer
@@ -55,7 +56,9 @@ class NetworkEstimator(FrameEstimator):
         hold_out: Hold a fold of the subjects out of each member's training; of its weights after
             each epoch those with the least loss on the fold stay.
         members: Networks whose estimates are averaged.
-        augmentation: What is done to the crops.
+        augmentation: Probability of each change of the crops.
+        changes: Which changes: ``usual``, or those that Qiu et al. name, ``qiu``; see
+            ``qc.estimators.network.augmenting``.
         seed: Of weights, batches and augmentation.
         device: ``auto``, ``cpu`` or ``cuda``, as Lightning Fabric names it.
         precision: Likewise; ``bf16-mixed`` is faster where the processor knows bfloat16.
@@ -90,6 +93,7 @@ class NetworkEstimator(FrameEstimator):
     hold_out: bool = False
     members: Count = 1
     augmentation: Share = 0.3
+    changes: Changes = "usual"
     seed: int = 0
     device: str = "auto"
     precision: Precision = "32-true"
@@ -125,6 +129,8 @@ class NetworkEstimator(FrameEstimator):
         if self.optimizer not in OPTIMIZERS:
             known = ", ".join(OPTIMIZERS)
             raise ValueError(f"unknown optimizer '{self.optimizer}'; known: {known}")
+        if self.changes not in CHANGES:
+            raise ValueError(f"unknown changes '{self.changes}'; known: {', '.join(CHANGES)}")
         self._fabric()
         given = self.modalities + len(self.scheme.classes)
         try:
@@ -186,6 +192,7 @@ class NetworkEstimator(FrameEstimator):
             self.weight_decay,
             self.optimizer,
             self.augmentation,
+            self.changes,
             seed,
             self._fabric(),
         )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
-from qc.estimators.network.crops import Batch, augmented, network_input
+from qc.estimators.network.augmenting import Changes, augmented
+from qc.estimators.network.crops import Batch, network_input
 from qc.estimators.network.validation import BestWeights
 from semiqc.images.prefetch import ahead
 from semiqc.optimise import Report, optimise
@@ -43,6 +44,7 @@ class NetworkTraining:
         weight_decay: Of the optimizer.
         optimizer: ``adamw``, or ``adam`` with the decay in the gradient.
         augmentation: Probability of each change of the crops.
+        changes: Which changes, see ``qc.estimators.network.augmenting``.
         seed: Of augmentation and of what the network draws.
         fabric: Device and precision.
     """
@@ -53,6 +55,7 @@ class NetworkTraining:
     weight_decay: float
     optimizer: Optimizer
     augmentation: float
+    changes: Changes
     seed: int
     fabric: "Fabric"
 
@@ -109,7 +112,8 @@ class _Regression:
 
     def losses(self, batch: Batch, iteration: int) -> dict[str, Tensor]:
         own = self.training
-        return self._losses(augmented(batch, own.augmentation, own.scheme, own.seed + iteration))
+        drawn = own.changes, own.augmentation, own.scheme, own.seed + iteration
+        return self._losses(augmented(batch, *drawn))
 
     def after_update(self) -> None:
         if self.best is not None:

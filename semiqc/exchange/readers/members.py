@@ -22,6 +22,10 @@ from semiqc.exchange.readers.nifti import LabelValues
 from semiqc.files.walking import files_within
 from semiqc.images.raw import RawStudy, UnusableError, safe_name
 from semiqc.nifti.files import is_image, read_header
+from semiqc.nifti.headers import Header
+
+FEWEST = 2
+"""Members whose difference tells something."""
 
 PROBABILITIES = ".npz"
 NAMES = ("probabilities", "softmax")
@@ -47,7 +51,7 @@ class MemberFolders:
     values: LabelValues
 
     def __post_init__(self) -> None:
-        if len({folder.resolve() for folder in self.folders}) < 2:
+        if len({folder.resolve() for folder in self.folders}) < FEWEST:
             raise ValueError(
                 "members: expected two folders or more of segmentations of the same images, got"
                 f" {', '.join(map(str, self.folders)) or 'none'}"
@@ -76,14 +80,25 @@ class MemberFolders:
         Raises:
             UnusableError: If the file is broken or lies on another grid.
         """
+        return self.read_on(file, read_header(Path(raw.source)), raw.labels.shape)
+
+    def read_on(self, file: Path, grid: Header, shape: tuple[int, ...]) -> "Member":
+        """What a member says of what lies on a grid.
+
+        Args:
+            file: One of ``files``.
+            grid: That it lies on.
+            shape: Of what it segments there, ``(T, Z, Y, X)``.
+
+        Raises:
+            UnusableError: If the file is broken or lies on another grid.
+        """
         try:
             if file.suffix == PROBABILITIES:
-                return Member(self._probabilities(file, raw.labels.shape), None)
-            labels = self.values.read(file, read_header(Path(raw.source)), [])
-            if labels.shape != raw.labels.shape:
-                raise UnusableError(
-                    f"{file.name}: {len(labels)} frames, the image has {len(raw.labels)}"
-                )
+                return Member(self._probabilities(file, shape), None)
+            labels = self.values.read(file, grid, [])
+            if labels.shape != shape:
+                raise UnusableError(f"{file.name}: {len(labels)} frames, the image has {shape[0]}")
         except UnusableError as error:
             raise UnusableError(f"member {file.parent.name}: {error}") from error
         return Member(np.eye(len(self.values.scheme.classes), dtype=np.float32), labels)
