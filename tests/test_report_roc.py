@@ -63,6 +63,8 @@ def test_every_figure_of_studies_has_its_numbers_beside_it():
     assert len(tables["judged_studies"].rows) == len(data.judgements)
     assert tables["roc"].rows
     assert "dice_studies.csv" in page
+    assert "What the estimators learned from" in page
+    assert "results/graded.csv" in page
 
 
 def test_more_labels_are_a_curve_where_runs_differ_in_them():

@@ -260,6 +260,16 @@ def test_every_row_carries_the_scores_of_all_estimators(judged_by_several):
         assert float(scores["cnn"]) == pytest.approx(float(row["score"]), rel=1e-5)
 
 
+def test_what_the_estimators_learned_from_is_kept_with_their_estimates(judged_by_several):
+    found = rows(judged_by_several / "results/graded.csv")
+    studies = {row["study"] for row in rows(judged_by_several / "results/split.csv")
+               if row["role"] == "qc"}  # fmt: skip
+
+    assert {row["study"] for row in found} == studies
+    assert all(0 <= float(row["dice"]) <= 1 for row in found)
+    assert any(row["estimated_cnn"] for row in found)
+
+
 def test_the_gate_goes_by_the_estimator_it_is_told(judged_by_several):
     found = [
         row

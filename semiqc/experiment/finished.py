@@ -13,7 +13,7 @@ from semiqc.doors.text import read_text
 from semiqc.doors.yaml_file import read_yaml
 from semiqc.experiment.overlays import read_overlays
 from semiqc.experiment.renamed import as_written_before
-from semiqc.experiment.results import CHECKPOINTS, FILES, TABLES
+from semiqc.experiment.results import CHECKPOINTS, FILES, GRADED, TABLES
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.training_log import read_log
 from semiqc.experiment.views import read_views
@@ -26,7 +26,7 @@ from semiqc.files.checksums import (
     write_entries,
 )
 from semiqc.files.store.reader import Store
-from semiqc.files.tables import CheckpointRow, read_rows
+from semiqc.files.tables import CheckpointRow, GradedRow, read_rows
 from semiqc.report import ReportData, build_report
 from semiqc.schemes import LabelScheme
 from semiqc.work.folder import RESULT, read_environment
@@ -180,6 +180,8 @@ class Finished:
         rows["training"] = read_log(folder / "training.csv")
         if (folder / CHECKPOINTS).exists():
             rows["checkpoints"] = read_rows(folder / CHECKPOINTS, CheckpointRow)
+        if (folder / GRADED).exists():
+            rows["graded"] = read_rows(folder / GRADED, GradedRow)
         return ReportData(
             title=self.settings.name,
             settings=read_text(self.folder / SETTINGS),

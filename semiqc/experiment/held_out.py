@@ -14,6 +14,7 @@ from qc import Blend, Graded, Quality
 from qc.consensus.calibration import true_dice
 from qc.gates import Calibration
 from semiqc.experiment.fitting import EstimatorStages
+from semiqc.files.tables import GradedRow
 from semiqc.measuring.means import mean_of_known
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
@@ -101,6 +102,35 @@ class HeldOut:
         pairs = zip(self.graded, qualities, strict=True)
         counted = [pair for pair in pairs if pair[0].source == source]
         return calibration_of([g for g, _ in counted], [q for _, q in counted], self.scheme)
+
+    def rows(self, seed: int) -> list[GradedRow]:
+        """True Dice of each structure, and what was said of it by estimators of other folds.
+
+        Nobody is asked anew: estimators are told of that judged already, for the consensus.
+        """
+        structures = [structure.name for structure in self.scheme.structures]
+        return [
+            GradedRow(
+                seed,
+                one.prediction.study,
+                one.source,
+                structure,
+                float(dice),
+                self._estimated(index, structure),
+            )
+            for index, (one, known) in enumerate(
+                zip(self.graded, true_dice(self.graded, self.scheme), strict=True)
+            )
+            for structure, dice in zip(structures, known, strict=True)
+        ]
+
+    def _estimated(self, index: int, structure: str) -> dict[str, float]:
+        said = {name: judged[index] for name, judged in self._said.items()}
+        return {
+            name: quality.dice[structure]
+            for name, quality in said.items()
+            if quality is not None and structure in quality.dice
+        }
 
     def _of_fold(self, name: str, number: int, fold: set[int]) -> dict[int, Quality]:
         """Qualities of one fold's predictions, by index among the graded ones.

@@ -12,6 +12,7 @@ from semiqc.experiment.fitting import EstimatorStages, FittedEstimator
 from semiqc.experiment.readers import Readers
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.staged_trainer import StagedTrainer
+from semiqc.files.tables import GradedRow
 from semiqc.study import Prediction, Study
 
 
@@ -53,6 +54,11 @@ class RunPanel(ABC):
     @property
     def seen(self) -> list[Prediction]:
         """What the whole first segmenter made of the studies that the estimators learn from."""
+        return []
+
+    @property
+    def graded_rows(self) -> list[GradedRow]:
+        """How good that is which the estimators learned from; empty where a suite judges."""
         return []
 
     @abstractmethod

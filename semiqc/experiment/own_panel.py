@@ -13,6 +13,7 @@ from semiqc.experiment.made import MadeBySources
 from semiqc.experiment.qc_settings import LADDER
 from semiqc.experiment.settings import Settings
 from semiqc.experiment.staged_trainer import StagedTrainer
+from semiqc.files.tables import GradedRow
 from semiqc.study import Prediction, Study
 
 
@@ -36,6 +37,10 @@ class OwnPanel(RunPanel):
     def seen(self) -> list[Prediction]:
         graded = self.held_out.graded
         return [one.prediction for one in graded if one.source == self.ladder.whole]
+
+    @property
+    def graded_rows(self) -> list[GradedRow]:
+        return self.held_out.rows(self.trainer.seed)
 
     def fit(self, experts: Sequence[Study], spared: Sequence[Study]) -> None:
         """Fit every estimator, and the blend of several.

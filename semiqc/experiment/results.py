@@ -28,6 +28,7 @@ from semiqc.files.tables import (
     ClinicalRow,
     CorrectionRow,
     CurveRow,
+    GradedRow,
     JudgementRow,
     OverlapRow,
     PseudoRow,
@@ -66,6 +67,9 @@ FILES = "files.json"
 CHECKPOINTS = "checkpoints.csv"
 """Table of the weights, in ``results/`` where there are several kinds of them."""
 
+GRADED = "graded.csv"
+"""Table of what the estimators learned from, in ``results/``; runs of earlier versions lack it."""
+
 
 @dataclass
 class Results:
@@ -89,6 +93,7 @@ class Results:
     verdicts: list[VerdictRow] = field(default_factory=list)
     queue: list[Queued] = field(default_factory=list)
     checkpoints: list[CheckpointRow] = field(default_factory=list)
+    graded: list[GradedRow] = field(default_factory=list)
     overlays: list[Overlay] = field(default_factory=list)
     views: dict[str, tuple[StudyViews, Window]] = field(default_factory=dict)
     views_of_pool: list[StudyViews] = field(default_factory=list)
@@ -133,6 +138,7 @@ def write_results(results: Results, run: Path) -> None:
     for name, kind in TABLES.items():
         write_rows(folder / f"{name}.csv", kind, getattr(results, name))
     write_rows(folder / CHECKPOINTS, CheckpointRow, results.checkpoints)
+    write_rows(folder / GRADED, GradedRow, results.graded)
     write_overlays(folder / "overlays.h5", results.overlays)
     shown = [views for views, _ in results.views.values()]
     write_views(folder / "views.h5", [*shown, *results.views_of_pool])

@@ -73,6 +73,7 @@ class SeedRun:
                 self.evaluator.evaluate(name, self._ended(name, first))
         if self._is_gated:
             self._queue(first)
+            self.results.graded += self.panel.graded_rows
 
     def prepare(self) -> None:
         """Make the stages that ``work`` needs, in whatever order; see ``semiqc.work.sharing``."""

@@ -10,6 +10,7 @@ __all__ = [
     "ClinicalRow",
     "CorrectionRow",
     "CurveRow",
+    "GradedRow",
     "JudgementRow",
     "OverlapRow",
     "PseudoRow",
@@ -239,6 +240,27 @@ class CheckpointRow:
     is_used: bool
     validation_dice: float
     dice: float
+
+
+@dataclass(frozen=True)
+class GradedRow:
+    """How good one structure of a segmentation is that the estimators of a run learned from.
+
+    Args:
+        seed: Of the run.
+        study: Name of the study.
+        source: What segmented it, such as a snapshot of a rung of the ladder.
+        structure: Name of the structure.
+        dice: True; mean over the labelled frames.
+        estimated: Dice that estimators tell that learned from other subjects, by their names.
+    """
+
+    seed: int
+    study: str
+    source: str
+    structure: str
+    dice: float
+    estimated: Mapping[str, float] = spread("estimated_")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from semiqc.files.tables import (
     ClinicalRow,
     CorrectionRow,
     CurveRow,
+    GradedRow,
     JudgementRow,
     OverlapRow,
     SplitRow,
@@ -89,6 +90,7 @@ class ReportData:
         corrections: Clinical measures with failed slices replaced.
         judgements: What estimator and gate said of the unlabelled studies.
         checkpoints: How good each kind of weights is, where there are several.
+        graded: How good that is which the run's own estimators learned from.
         training: Loss terms and figures of the trainings.
         overlays: Best, median and worst test study of each scenario.
         views: Voxels of the test studies and of the unlabelled ones that are shown.
@@ -121,6 +123,7 @@ class ReportData:
     judgements: Sequence[JudgementRow] = ()
     corrections: Sequence[CorrectionRow] = ()
     checkpoints: Sequence[CheckpointRow] = ()
+    graded: Sequence[GradedRow] = ()
     training: Sequence[TrainingRow] = ()
     overlays: Sequence[Overlay] = ()
     views: Sequence[StudyViews] = ()

@@ -15,6 +15,7 @@ from semiqc.report.bland_altman import bland_altman_plots
 from semiqc.report.data import RANKS, Overlay, ReportData
 from semiqc.report.figures import box_plots, change_plots, training_plots
 from semiqc.report.forest import forest
+from semiqc.report.graded import balance_plots, estimate_plots
 from semiqc.report.hearts import hearts
 from semiqc.report.judged import curve_plots, score_plots
 from semiqc.report.next_steps import next_steps
@@ -119,6 +120,8 @@ def _figures_and_tables(data: ReportData) -> dict[str, Any]:
         "agreements": bland_altman_plots(data),
         "scores": score_plots(data),
         "coverage": [*coverage_plots(data), *roc_plots(data)],
+        "estimates": estimate_plots(data),
+        "balance": balance_plots(data),
         "admitted": admitted,
         "rejected": rejected,
         "trainings": training_plots(data),
