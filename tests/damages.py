@@ -1,6 +1,6 @@
 """Damages files of stages, states, runs, suites and stores, and looks what becomes of each.
 
-    python tests/damages.py FOLDER
+    python tests/damages.py FOLDER [stages | states | runs | suites | stores ...]
 
 A program of its own, like ``killing.py``. A file is damaged, and the command is called that would
 use it. That must refuse and name the file, or make anew what was damaged, say so, and end with
@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,8 @@ from semiqc.work.stages import DAMAGED
 
 def _flipped(path: Path, _: Path) -> None:
     found = bytearray(path.read_bytes())
-    found[len(found) // 2] ^= 8
+    if found:
+        found[len(found) // 2] ^= 8
     path.write_bytes(found)
 
 
@@ -127,10 +128,10 @@ def _kill_in_training(words: list[str]) -> None:
     os.waitpid(process, 0)
 
 
-def cases() -> Iterator[tuple[Use, str, str]]:
-    """Every use, with each of its files and each damage."""
+def cases(kinds: Sequence[str]) -> Iterator[tuple[Use, str, str]]:
+    """Every use of these kinds, with each of its files and each damage."""
     for use in USES:
-        for file in use.files:
+        for file in use.files if use.of in kinds else ():
             yield from ((use, file, kind) for kind in DAMAGES)
 
 
@@ -196,29 +197,26 @@ def _none() -> set[tuple[str, str]]:
 FINE = ("refused", "made anew", "no damage")
 
 
-def main(folder: Path) -> int:
-    """Print what became of every damage; 1 where one was answered wrongly."""
+def main(folder: Path, kinds: Sequence[str]) -> int:
+    """Print what became of every damage of these kinds; 1 where one was answered wrongly."""
     folder.mkdir(parents=True)
     os.environ["KILLING_LOG"] = str(folder / "preparing.txt")
     prepare(folder)
     bench, counts, wrong = Bench(folder), Counter[tuple[str, str]](), []
-    for use, file, kind in cases():
+    for use, file, kind in cases(kinds):
         found = bench.becomes(use, file, kind)
         counts[use.of, found if found in FINE else "wrong"] += 1
         if found not in FINE:
             wrong.append(f"{file} {kind}, {use.command}: {found}")
             print(wrong[-1], file=sys.stderr, flush=True)
     print(f"{'':10}" + "".join(f"{name:>12}" for name in (*FINE, "wrong")))
-    for of in dict.fromkeys(use.of for use in USES):
+    for of in kinds:
         print(f"{of:10}" + "".join(f"{counts[of, name]:12}" for name in (*FINE, "wrong")))
-    print(f"{counts.total() - sum(counts[use, 'no damage'] for use in _kinds())} damages")
+    print(f"{counts.total() - sum(counts[use, 'no damage'] for use in kinds)} damages")
     print("\n".join(wrong))
     return bool(wrong)
 
 
-def _kinds() -> set[str]:
-    return {use.of for use in USES}
-
-
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    every = list(dict.fromkeys(use.of for use in USES))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:] or every))
