@@ -80,14 +80,13 @@ USES = (
         "qc evaluate AT/suite AT/other-suite/test.h5 -o AT/out/evaluated"),
     Use("suites", ("suite/test.h5",),
         "qc evaluate AT/other-suite AT/suite/test.h5 -o AT/out/evaluated"),
-    Use("stores", ("data/store.h5",), "report AT/run"),
     Use("stores", ("data/store.h5",), EXPORT),
     Use("stores", ("data/store.h5",), RERUN),
     Use("stores", ("fresh/store.h5",), "qc fit AT/fresh/store.h5 -o AT/out/suite"),
 )  # fmt: skip
 """All that is damaged."""
-MOVED = ("fresh/store.h5", "suite/test.h5")
-"""Of which another one is none that is damaged: nothing else tells which it should be."""
+MOVED = (USES[-1], USES[-2], USES[-4])
+"""To which another file is no damaged one: nothing tells which it should be."""
 FOLDERS = ("data", "run", "killed", "suite", "fresh")
 
 
@@ -156,7 +155,7 @@ class Bench:
         other = next(self.folder.glob(f"other-{file}"))
         before = path.read_bytes()
         DAMAGES[kind](path, other)
-        if (path.exists() and path.read_bytes() == before) or (kind, file) in _none():
+        if (path.exists() and path.read_bytes() == before) or (kind == "swapped" and use in MOVED):
             return "no damage"
         log = self.folder / "log.txt"
         log.unlink(missing_ok=True)
@@ -188,10 +187,6 @@ class Bench:
     def _of_refused(self, done: bool) -> str:
         left = [path for path in (self.folder / "out").rglob("*") if path.is_file()]
         return "used" if done else f"left {left[0].name}" if left else "refused"
-
-
-def _none() -> set[tuple[str, str]]:
-    return {("swapped", file) for file in MOVED}
 
 
 FINE = ("refused", "made anew", "no damage")

@@ -1,4 +1,7 @@
 import io
+import os
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from semiqc.checking.survey import UNKNOWN_MM, Found, Survey
 from semiqc.cli.app import main
 from semiqc.cli.check import _print_studies
 from semiqc.cli.output import print_table
+from semiqc.doors.regular import UnusableError, check_regular
 from semiqc.exchange.importing import import_data
 from semiqc.experiment import estimating
 from semiqc.experiment.estimating import Estimate
@@ -211,3 +215,15 @@ def test_a_folder_without_images_is_refused(tmp_path):
 
     with pytest.raises(ValueError, match="no known layout, and no image file"):
         check_folder(tmp_path, tmp_path / "out")
+
+
+def test_a_file_whose_name_is_no_text_is_left_out_alone(tmp_path):
+    plain(tmp_path / "in")
+    sound = tmp_path / "in" / "case1_frame01.nii.gz"
+    odd = os.path.join(os.fsencode(tmp_path / "in"), b"\xff.nii.gz")
+    shutil.copy(sound, odd)
+
+    found = check_folder(tmp_path / "in", tmp_path / "out")
+    assert [one.name for one in found.survey.studies] == ["case1_frame01", "case2_frame01"]
+    with pytest.raises(UnusableError, match=r"\\udcff\.nii\.gz: its name is not UTF-8"):
+        check_regular(Path(os.fsdecode(odd)))

@@ -165,3 +165,23 @@ def test_the_doctor_says_what_does_not_work(tmp_path, capsys):
     found = json.loads(capsys.readouterr().out)["tables"]["this machine"]
 
     assert [row["what"] for row in found if row["column 1"] == "fails"] == ["writing"]
+
+
+def test_names_give_a_terminal_no_orders(capsys):
+    red = "\x1b[31mred\u202e"
+    output.speak()
+    output.note(red)
+    output.say("store", red)
+    output.print_table(red, ("study", "group"), [("a", red), ("b", "")])
+    output.print_left_out([(red, red)])
+
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    assert said.count("\\x1b[31mred\\u202e") == 6
+
+
+def test_a_mistake_gives_a_terminal_no_orders(capsys):
+    assert main(["info", "no\x1b[31m\udcffthing"]) == 2
+
+    assert "no\\x1b[31m\\udcffthing: no such file" in capsys.readouterr().err

@@ -1,12 +1,13 @@
 """Labels as DICOM segmentations of the files that they were drawn on."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pydicom
 import pytest
 from builders import study_of
-from test_readers_dicom import NORMAL, ORIGIN, SLICES, series
+from test_readers_dicom import ALONG_COLUMN, ALONG_ROW, NORMAL, ORIGIN, series
 from test_readers_dicom_enhanced import enhanced
 
 from semiqc.exchange.export_dicom import export_dicom_seg
@@ -17,7 +18,7 @@ from semiqc.exchange.origin import Origins
 from semiqc.exchange.readers import find
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import read_rows
-from semiqc.schemes import SHORT_AXIS
+from semiqc.schemes import SHORT_AXIS, UNLABELLED
 
 
 def case_of(folder, tmp_path):
@@ -27,6 +28,7 @@ def case_of(folder, tmp_path):
     labels[2] = 0
     labels[2, 1, 3:7, 2:5] = 3
     labels[2, 2, 5:, 5:] = 2
+    labels[2, 0, :2] = UNLABELLED
     study = study.with_labels(labels)
     lineage = {2: Lineage(PSEUDO, reason="rank 1")}
     return ExportCase(study, lineage, Origins(SHORT_AXIS).read(study))
@@ -41,6 +43,23 @@ def planes(dataset):
         position = frame.PlanePositionSequence[0].ImagePositionPatient
         found[segment, round(float((np.array(position) - ORIGIN) @ NORMAL), 3)] = pixels[number]
     return found
+
+
+def assert_refers(dataset, folder):
+    """Place, identifiers and files of a segmentation are those of the third phase."""
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    assert shared.PixelMeasuresSequence[0].PixelSpacing == [1.5, 1.25]
+    orientation = shared.PlaneOrientationSequence[0].ImageOrientationPatient
+    np.testing.assert_allclose(orientation, [*ALONG_ROW, *ALONG_COLUMN], atol=1e-9)
+    assert dataset.SeriesInstanceUID != dataset.SOPInstanceUID
+    assert all((dataset.StudyInstanceUID, dataset.FrameOfReferenceUID))
+    files = [pydicom.dcmread(path) for path in folder.iterdir()]
+    of_phase = {
+        one.SOPInstanceUID for one in files
+        if len(files) == 1 or one.TriggerTime // 40 == 2
+    }  # fmt: skip
+    referred = dataset.ReferencedSeriesSequence[0].ReferencedInstanceSequence
+    assert {one.ReferencedSOPInstanceUID for one in referred} == of_phase
 
 
 @pytest.mark.parametrize("written", [series, enhanced])
@@ -62,14 +81,42 @@ def test_a_segmentation_lies_on_the_files_it_was_drawn_on(tmp_path, written):
     assert sorted(found) == [(2, 18.0), (3, 9.0)]
     np.testing.assert_array_equal(found[3, 9.0], labels[1] == 3)
     np.testing.assert_array_equal(found[2, 18.0], labels[2] == 2)
-    referred = dataset.ReferencedSeriesSequence[0].ReferencedInstanceSequence
-    assert len(referred) == (SLICES if written is series else 1)
+    assert_refers(dataset, tmp_path / "in" / "a")
     assert len(find(tmp_path / "in", "dicom").entries) == 1
 
     again = export_dicom_seg([case], folder, SHORT_AXIS, overwrite=True)
     assert again == [row]
     same = pydicom.dcmread(folder / "a_frame02.dcm")
     assert same.SOPInstanceUID == dataset.SOPInstanceUID
+
+
+def test_rows_are_sorted_and_reasons_cut_as_dicom_has_it(tmp_path):
+    pytest.importorskip("highdicom", reason="the extra dicom-seg is not installed")
+    case = case_of(series(tmp_path / "in" / "a"), tmp_path)
+    reasons = {"b": "", "a": "rank 1 " * 20}
+    cases = [
+        replace(
+            case, study=replace(case.study, name=name), lineage={2: Lineage(PSEUDO, reason=reason)}
+        )
+        for name, reason in reasons.items()
+    ]
+    rows = export_dicom_seg(cases, tmp_path / "out", SHORT_AXIS)
+
+    assert [row.study for row in rows] == ["a", "b"]
+    told = [
+        pydicom.dcmread(tmp_path / "out" / f"{name}_frame02.dcm").ContentDescription
+        for name in "ab"
+    ]
+    assert told == [("rank 1 " * 20)[:64].rstrip(), PSEUDO]
+
+
+def test_a_folder_of_other_files_is_not_replaced(tmp_path):
+    pytest.importorskip("highdicom", reason="the extra dicom-seg is not installed")
+    (tmp_path / "mine.txt").touch()
+
+    for overwrite in (False, True):
+        with pytest.raises(FileExistsError):
+            export_dicom_seg([], tmp_path, SHORT_AXIS, overwrite=overwrite)
 
 
 def test_studies_that_are_no_dicom_are_not_exported_as_such(tmp_path):

@@ -61,6 +61,21 @@ def test_every_bit_of_a_manifest_that_says_something_else_is_noticed(folder):
         assert is_same or damages(folder), at
 
 
+@pytest.mark.parametrize("name", ["weights", "inner/log"])
+def test_a_damaged_manifest_is_noticed_whatever_file_is_looked_at(folder, name):
+    path = folder / "manifest.json"
+    told = json.loads(path.read_text())
+    told["files"]["inner/log" if name == "weights" else "weights"]["size"] += 1
+    path.write_text(json.dumps(told))
+
+    assert [one.path for one in damages(folder, only=[name])] == [path]
+    # As it was written before.
+    del told["sha256"]
+    told["version"] = 1
+    path.write_text(json.dumps(told))
+    assert damages(folder, only=[name]) == []
+
+
 def test_a_single_file_is_refused_by_name(folder):
     refuse_damaged(folder / "weights")
     flip(folder / "weights")

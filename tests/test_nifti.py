@@ -111,6 +111,8 @@ def overwrite(path, offset, content):
         (344, b"ni1\0", "not a NIfTI file of one part"),
         (40, np.array([4, 7, 6, 0, 4], "<i2").tobytes(), "unsound dimensions"),
         (40, np.array([9], "<i2").tobytes(), "unsound dimensions"),
+        (40, np.array([1, 7, 6, 3, 4], "<i2").tobytes(), "one line of voxels"),
+        (40, np.array([3, 1, 6, 1, 4], "<i2").tobytes(), "one line of voxels"),
         (40, np.array([5, 7, 6, 3, 4, 2], "<i2").tobytes(), "has 5 axes"),
         (40, np.array([4, 32767, 32767, 32767, 32767], "<i2").tobytes(), "more than 268435456"),
         (40, np.array([4, 700, 600, 3, 4], "<i2").tobytes(), "the file can hold"),

@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 from source_builders import pixels, save
@@ -137,3 +138,22 @@ def test_no_command_writes_over_what_is_finished(
     assert "another" in said
     after = [contents(folder) for folder in read]
     assert all(was.items() <= now.items() for was, now in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["phantom {} --overwrite", "import {manifest} {} --overwrite",
+     "qc grade {store} {seg} -o {} --overwrite"],
+)  # fmt: skip
+def test_hdf5_of_another_program_is_not_replaced(place, suite_store, capsys, words):
+    theirs = place / "theirs.h5"
+    with h5py.File(theirs, "w") as file:
+        file["image"] = np.ones(3)
+    before = theirs.read_bytes()
+    told = words.format(
+        theirs, store=suite_store, seg=place / "seg", manifest=place / "manifest.csv"
+    )
+
+    assert main(told.split()) == 2
+    assert "name another file" in capsys.readouterr().err
+    assert theirs.read_bytes() == before

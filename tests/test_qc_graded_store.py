@@ -17,6 +17,7 @@ from qc.graded import (
     mvsf,
 )
 from qc.graded.store import store_of
+from semiqc.files.seal import seal
 from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter
 from semiqc.schemes import SHORT_AXIS, UNLABELLED
@@ -268,10 +269,20 @@ def test_a_file_of_another_kind_is_refused(store, tmp_path):
         GradedSet(tmp_path / "text", store)
 
 
+def test_every_byte_of_a_set_is_looked_at(graded, store):
+    other = graded.path.with_name("other.h5")
+    whole = graded.path.read_bytes()
+    for at in range(0, len(whole), len(whole) // 40):
+        other.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(ValueError, match=r"other\.h5"):
+            GradedSet(other, store)
+
+
 def test_a_file_of_another_version_is_refused(graded, store):
     other = shutil.copy(graded.path, graded.path.with_name("other.h5"))
     with h5py.File(other, "r+") as file:
         file.attrs["version"] = 2
+    seal(other)
 
     with pytest.raises(ValueError, match="of version 2, expected 1"):
         GradedSet(other, store)
@@ -281,6 +292,7 @@ def test_a_file_that_lacks_a_table_is_damaged(graded, store):
     other = shutil.copy(graded.path, graded.path.with_name("other.h5"))
     with h5py.File(other, "r+") as file:
         del file["items/dice"]
+    seal(other)
 
     with pytest.raises(ValueError, match=r"other.h5: damaged graded segmentations"):
         GradedSet(other, store)

@@ -112,6 +112,12 @@ def test_intensities_are_rescaled(folder):
     np.testing.assert_array_equal(study.image[0], expected() * 2.0 - 5)
 
 
+def test_empty_elements_of_rescaling_say_nothing(folder):
+    study = only(series(folder, lambda z, t: {"RescaleSlope": "", "RescaleIntercept": ""}))
+
+    np.testing.assert_array_equal(study.image[0], expected())
+
+
 def test_without_trigger_times_the_times_of_acquisition_order_phases(folder):
     def changes(z, t):
         return {"TriggerTime": None, "AcquisitionTime": f"0959{55 + t if t < 3 else 59}.{t}"}

@@ -60,6 +60,12 @@ def test_a_setting_that_cannot_work_is_refused_by_name(change, message):
     assert "\n" not in str(raised.value)
 
 
+def test_numbers_are_read_as_people_write_them():
+    assert read_settings(None, ["training.steps=0120"]).training.steps == 120
+    with pytest.raises(ValueError, match=r"training\.steps: .*got '1:30'"):
+        read_settings(None, ["training.steps=1:30"])
+
+
 def test_a_message_does_not_repeat_a_long_value():
     with pytest.raises(ValueError, match=r"gate\.by") as raised:
         read_settings(None, [f"gate.by={'x' * 200_000}"])

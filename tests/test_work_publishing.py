@@ -69,6 +69,40 @@ def test_a_kill_at_any_rename_leaves_the_old_result_or_the_new(run, renames, mon
     assert set(content(run).values()) == {"third"}
 
 
+def test_a_result_that_was_never_settled_is_replaced_all_the_same(run, monkeypatch):
+    monkeypatch.setattr(publishing, "carry_on", stop_at_next)
+    with pytest.raises(Killed):
+        publish(run, result("new", qc=False))
+    monkeypatch.undo()
+    assert (run / ".next").is_dir()
+    publish(run, result("third", qc=False))
+
+    assert set(content(run).values()) == {"third"}
+
+
+def stop_at_next(run):
+    if (run / ".next").exists():
+        raise Killed
+
+
+def test_what_an_earlier_kill_left_aside_is_in_nobodys_way(run):
+    (run / ".before" / "results").mkdir(parents=True)
+    (run / ".before" / "results" / "older.csv").write_text("older")
+    publish(run, result("new", qc=False))
+
+    assert set(content(run).values()) == {"new"}
+
+
+def test_what_is_left_when_all_was_renamed_is_removed(run):
+    for left in (".next", ".before"):
+        (run / left / "results").mkdir(parents=True)
+    settle(run)
+
+    assert set(content(run).values()) == {"old"}
+    assert not (run / ".next").exists()
+    assert not (run / ".before").exists()
+
+
 def test_the_next_claim_carries_on_too(run, tmp_path):
     shutil.copytree(run, tmp_path / "kept")
     publish(run, result("new", qc=True))

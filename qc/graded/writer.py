@@ -13,16 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from qc.graded.source import Made
 from qc.graded.truth import mvsf
-from semiqc.doors.hdf5_file import bounded
-from semiqc.files.atomic import require_space, whole_file
+from semiqc.files.atomic import require_space
 from semiqc.files.checksums import refuse_sealed
-from semiqc.files.hdf5 import is_hdf5
+from semiqc.files.hdf5 import is_own, new_file
 from semiqc.files.store.reader import Store
 from semiqc.files.uncertainty import GROUP, MAPS, in_8_bits
 from semiqc.images.sizes import LARGEST_MM
@@ -81,8 +79,8 @@ class GradedWriter:
         self.path = Path(path)
         if self.path.exists() and not overwrite:
             raise FileExistsError(f"{path}: exists already; say --overwrite to replace it")
-        if self.path.exists() and not is_hdf5(self.path):
-            raise FileExistsError(f"{path}: stands there and is no HDF5 file; name another file")
+        if self.path.exists() and not is_own(self.path):
+            raise FileExistsError(f"{path}: stands there and is no graded set; name another file")
         refuse_sealed(self.path)
         if not 0 <= tolerance_mm <= LARGEST_MM:
             raise ValueError(f"tolerance must lie in [0, {LARGEST_MM:g}] mm, got {tolerance_mm}")
@@ -93,8 +91,7 @@ class GradedWriter:
 
     def __enter__(self) -> Self:
         with ExitStack() as entered:
-            temporary = entered.enter_context(whole_file(self.path))
-            self._file = bounded(entered.enter_context(h5py.File(temporary, "w")))
+            self._file = new_file(entered, self.path)
             entered.push(self._finish)
             self._stack = entered.pop_all()
         # Bytes, for HDF5 may never return from a string of variable length that is damaged.

@@ -40,7 +40,8 @@ def draft_manifest(source: Path, beside: Path) -> str:
         named[key] = 1
         paths = [os.path.relpath(path, beside) if path else "" for path in (image, own)]
         writer.writerow([name, *paths])
-    return text.getvalue() if images else ""
+    # A name that no text can hold is told when the manifest is read.
+    return text.getvalue().encode(errors="backslashreplace").decode() if images else ""
 
 
 def _parted(source: Path) -> tuple[list[Path], dict[tuple[Path, str], Path]]:

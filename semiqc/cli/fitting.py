@@ -14,6 +14,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from semiqc.doors.regular import printable
 from semiqc.pages.table import NOTHING
 
 GAP = 2
@@ -69,7 +70,7 @@ def as_text(cell: object) -> str:
     """A cell as it is shown: real numbers with three decimals, nothing for None."""
     if cell is None:
         return ""
-    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
+    return f"{cell:.3f}" if isinstance(cell, float) else printable(str(cell))
 
 
 def fitted(
@@ -87,7 +88,7 @@ def fitted(
     every = [Column(name, tuple(row[n] for row in cells)) for n, name in enumerate(columns)]
     told = [column for column in every if not column.is_empty] or every
     if not told:
-        return [Text(title)]
+        return [Text(printable(title))]
     same: list[Column] = []
     if _width(told) > width:
         same = [column for column in told[1:] if column.is_same]
@@ -95,7 +96,7 @@ def fitted(
     parts = _parted(told, width)
     tables = [_table(part, width) for part in parts]
     below = ", ".join(f"{one.title}: {one.cells[0]}" for one in same)
-    return [Text(title), *tables, *([Text(below)] if same else [])]
+    return [Text(printable(title)), *tables, *([Text(below)] if same else [])]
 
 
 def _parted(columns: list[Column], width: int) -> list[list[Column]]:

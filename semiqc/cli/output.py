@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.text import Text
 
 from semiqc.cli.fitting import as_text, fitted
+from semiqc.doors.regular import printable
 
 if TYPE_CHECKING:
     from semiqc.report import Table as ReportTable
@@ -25,10 +27,18 @@ if TYPE_CHECKING:
 MOST_PRINTED = 200
 """Rows of a table; nobody reads more in a terminal."""
 
-console = Console(markup=False)
+
+class _Console(Console):
+    """A console that a name or a cell of a file can give no orders."""
+
+    def render_str(self, text: str, **how: Any) -> Text:  # noqa: ANN401
+        return super().render_str(printable(text), **how)
+
+
+console = _Console(markup=False)
 """Without markup: names and paths may have brackets."""
 
-warnings = Console(markup=False, stderr=True)
+warnings = _Console(markup=False, stderr=True)
 """For what must be seen although the command is to be quiet."""
 
 

@@ -1,6 +1,7 @@
 """The door of all files: regular ones only, of a bounded size."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,11 @@ LARGEST = 2**36
 
 LONGEST_MESSAGE = 240
 """Characters of what a library says; some repeat their whole input."""
+
+OBEYED = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Characters that move a terminal's cursor, colour it or turn its text, and what is no letter."""
 
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -26,10 +32,23 @@ class UnusableError(ValueError):
     """A file or a study that cannot be used; the message names the file and says why."""
 
 
+def printable(text: str) -> str:
+    r"""A text with the characters that a terminal obeys as what they are called, as ``\x1b``.
+
+    Names and cells come from anybody's files. Line breaks and tabs stay.
+    """
+    return OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written in UTF-8; what other systems left on a disk may not."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
 def in_short(said: object, most: int = LONGEST_MESSAGE) -> str:
     """What something says in one line of so many characters at most."""
     # Of a text of megabytes only the beginning is looked at.
-    line = " ".join(str(said)[: 8 * most].split())
+    line = printable(" ".join(str(said)[: 8 * most].split()))
     return line if len(line) <= most else f"{line[: most - 3]}..."
 
 
@@ -86,9 +105,12 @@ def check_regular(path: Path, *, most: int = LARGEST, called: str = "") -> os.st
         called: How messages name it; by default its path.
 
     Raises:
-        UnusableError: If it is missing, a folder, pipe, socket or device, or too large.
+        UnusableError: If it is missing, a folder, pipe, socket or device, or too large, or has a
+            name that cannot be written down.
     """
-    called = called or str(path)
+    called = printable(called or str(path))
+    if not is_text(str(path)):
+        raise UnusableError(f"{called}: its name is not UTF-8; rename it")
     with refusing(called, "a readable file"):
         return _checked(path.stat(), most, called)
 

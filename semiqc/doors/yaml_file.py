@@ -1,5 +1,6 @@
 """The door of YAML: small, shallow, without dates, no key twice."""
 
+import re
 from collections import Counter
 from collections.abc import Hashable
 from pathlib import Path
@@ -18,6 +19,9 @@ MOST_NODES = 50_000
 """Values of all lists and mappings, each alias counted as what it stands for."""
 
 _DATE = "tag:yaml.org,2002:timestamp"
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_OTHER_BASES = re.compile(r"[-+]?(0[0-7_]+$|[0-9_]+:)")
+"""What YAML 1.1 takes for a number, and nobody means: 010 is 8 there, and 1:30 is 90."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -33,8 +37,26 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+class _Pattern:
+    """A resolver's pattern, but for numbers that nobody means.
+
+    Args:
+        pattern: Of the resolver.
+    """
+
+    def __init__(self, pattern: re.Pattern[str]) -> None:
+        self.pattern = pattern
+
+    def match(self, text: str) -> re.Match[str] | None:
+        return None if _OTHER_BASES.match(text) else self.pattern.match(text)
+
+
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != _DATE]
+    first: [
+        (tag, _Pattern(pattern) if tag in _NUMBERS else pattern)
+        for tag, pattern in resolvers
+        if tag != _DATE
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 

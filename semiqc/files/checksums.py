@@ -18,7 +18,9 @@ from semiqc.doors.regular import UnusableError, in_short
 from semiqc.files.atomic import write_text
 
 MANIFEST = "manifest.json"
-VERSION = 1
+VERSION = 2
+"""Of manifests; since 2 they carry a checksum of their own."""
+KEYS = {1: {"version", "files"}, VERSION: {"version", "files", "sha256"}}
 AIDS = ("tensorboard",)
 """Folders that no command reads; they are listed, and what reads a folder lets them pass."""
 SETTLED_S = 2.0
@@ -87,8 +89,13 @@ def write_manifest(folder: Path, files: Iterable[str] | None = None) -> None:
 
 def write_entries(folder: Path, entries: Mapping[str, Mapping[str, Any]]) -> None:
     """Write a manifest of entries as ``entry_of`` makes them."""
-    listed = {"version": VERSION, "files": dict(entries)}
+    listed = {"version": VERSION, "sha256": _sha256_of_entries(entries), "files": dict(entries)}
     write_text(folder / MANIFEST, json.dumps(listed, indent=1) + "\n")
+
+
+def _sha256_of_entries(entries: Mapping[str, Mapping[str, Any]]) -> str:
+    """Of what a manifest says, which may be damaged itself."""
+    return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
 
 
 def entry_of(content: Path | bytes) -> dict[str, Any]:
@@ -143,13 +150,15 @@ def entries_of(folder: Path) -> dict[str, dict[str, Any]]:
     try:
         stored = read_object(path)
         files: dict[str, dict[str, Any]] = stored["files"]
-        is_sound = stored["version"] == VERSION and all(
+        is_sound = KEYS.get(stored["version"]) == set(stored) and all(
             isinstance(one["sha256"], str) and type(one["size"]) is int for one in files.values()
         )
     except (UnusableError, KeyError, TypeError, AttributeError) as error:
         missing = not path.exists()
         reason = "it is missing" if missing else f"cannot be read ({in_short(error)})"
         raise DamagedError(str(Damage(path, reason))) from error
+    if is_sound and "sha256" in stored and stored["sha256"] != _sha256_of_entries(files):
+        raise DamagedError(str(Damage(path, "its SHA-256 is not that of what it lists")))
     if not is_sound:
         raise DamagedError(str(Damage(path, f"expected version {VERSION} with sizes and SHA-256")))
     return files

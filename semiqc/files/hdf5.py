@@ -25,6 +25,9 @@ Version = tuple[int, int]
 """Time of change and inode of a file: what tells one that was replaced."""
 
 
+OWN = "semiqc-"
+"""Beginning of the formats that this program writes."""
+
 MOST_OPEN = 128
 """Arrays that are kept open: each takes 25 KiB, and a data set may have ten thousand."""
 
@@ -63,6 +66,21 @@ def is_hdf5(path: Path) -> bool:
     except (UnusableError, OSError):
         return False
     return start.startswith((SIGNATURE, MARK)) or start[BLOCK:] == SIGNATURE
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file is one that this program wrote, sound or damaged, and so may replace.
+
+    What version 0.1 wrote has no seal, but its format.
+    """
+    try:
+        with open_regular(path) as file:
+            if file.read(len(MARK)) == MARK:
+                return True
+        with open_hdf5(path) as found:
+            return OWN in str(found.attrs.get("format", ""))
+    except (UnusableError, OSError):
+        return False
 
 
 def open_h5(path: Path, version: Version | None = None) -> h5py.File:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semiqc.doors.regular import UnusableError as UnusableError
+from semiqc.doors.regular import in_short, printable
 from semiqc.schemes import LabelScheme
 
 LONGEST_NAME = 100
@@ -28,6 +29,11 @@ class Refusal:
 
     name: str
     reason: str
+
+    def __post_init__(self) -> None:
+        # Tables and pages name what was left out, whatever its file is called.
+        object.__setattr__(self, "name", in_short(self.name))
+        object.__setattr__(self, "reason", printable(self.reason))
 
 
 @dataclass(frozen=True, eq=False)

@@ -164,7 +164,7 @@ def _shape(path: Path, header: Any) -> tuple[int, ...]:  # noqa: ANN401
     """Lengths of the axes ``(x, y, z)`` or ``(x, y, z, t)``, without trailing ones.
 
     Raises:
-        UnusableError: If they are unsound, or there are more than four.
+        UnusableError: If they are unsound, of one line, or there are more than four.
     """
     axes, *lengths = (int(n) for n in header["dim"])
     if not 1 <= axes <= 7 or min(lengths[:axes]) < 1:
@@ -174,6 +174,8 @@ def _shape(path: Path, header: Any) -> tuple[int, ...]:  # noqa: ANN401
         shape.pop()
     if len(shape) > 4:
         raise UnusableError(f"{path.name}: has {len(shape)} axes {tuple(shape)}, expected 3 or 4")
+    if sorted([1, *shape[:3]])[-2] == 1:
+        raise UnusableError(f"{path.name}: one line of voxels {tuple(shape)}, expected an image")
     return (*shape, *[1] * (3 - len(shape)))
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from semiqc.files.atomic import require_folder, require_space
 from semiqc.files.checksums import refuse_sealed
-from semiqc.files.hdf5 import is_hdf5, new_file
+from semiqc.files.hdf5 import is_own, new_file
 from semiqc.files.store.format import FORMAT, VERSION, header_of
 from semiqc.schemes import UNLABELLED, LabelScheme
 from semiqc.study import Study
@@ -44,7 +44,7 @@ class StoreWriter:
         require_folder(self.path.absolute().parent)
         if self.path.exists() and not overwrite:
             raise FileExistsError(f"{path}: exists already; say --overwrite to replace it")
-        if self.path.exists() and not is_hdf5(self.path):
+        if self.path.exists() and not is_own(self.path):
             raise FileExistsError(f"{path}: stands there and is no store; name another file")
         refuse_sealed(self.path)
         self.scheme = scheme

@@ -67,16 +67,24 @@ def frames_of(path: Path, dataset: pydicom.Dataset) -> list[tuple[str, Slice]]:
 def rescaling(dataset: pydicom.Dataset, frame: int | None) -> tuple[float, float]:
     """Slope and intercept of a frame of a file; of the file where it has one frame only."""
     if frame is None:
-        return float(dataset.get("RescaleSlope", 1)), float(dataset.get("RescaleIntercept", 0))
+        return _of_file(dataset)
     found = _Frame(dataset, frame)
     slope, intercept = (
         found.first("PixelValueTransformationSequence", f"Rescale{name}")
         for name in ("Slope", "Intercept")
     )
+    of_file = _of_file(dataset)
     return (
-        float(dataset.get("RescaleSlope", 1) if slope is None else slope),
-        float(dataset.get("RescaleIntercept", 0) if intercept is None else intercept),
+        of_file[0] if slope is None else float(slope),
+        of_file[1] if intercept is None else float(intercept),
     )
+
+
+def _of_file(dataset: pydicom.Dataset) -> tuple[float, float]:
+    """Slope and intercept of a whole file; anonymisers leave both elements empty."""
+    given = (dataset.get("RescaleSlope"), dataset.get("RescaleIntercept"))
+    slope, intercept = (None if one in (None, "") else float(one) for one in given)
+    return 1.0 if slope is None else slope, intercept or 0.0
 
 
 class _Frame:
