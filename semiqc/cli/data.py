@@ -109,6 +109,11 @@ def _print_imported(studies: "tuple[Imported, ...]", store: Path) -> None:
     )
 
 
+Papillary = Annotated[
+    str, typer.Option(help="Papillary muscles and trabeculae: cavity, class or none.")
+]
+
+
 def phantom(
     store: NewStore,
     kind: Annotated[str, typer.Option(help="short-axis, aorta or tumour.")] = "short-axis",
@@ -123,6 +128,7 @@ def phantom(
     ] = 0.3,
     variety: Variety = "usual",
     spacing: Pixel = None,
+    papillary: Papillary = "cavity",
     overwrite: Overwrite = False,
 ) -> None:
     """Make phantoms with a full-cycle reference."""
@@ -141,6 +147,7 @@ def phantom(
             artefacts=artefacts,
             variety=variety,
             pixel_mm=spacing,
+            papillary=papillary,
             overwrite=overwrite,
             on_progress=tick,
         )

@@ -17,6 +17,7 @@ from semiqc.images.sizes import MOST_VOXELS
 from semiqc.phantom.anatomy import GROUPS
 from semiqc.phantom.aorta import aorta_study
 from semiqc.phantom.draws import Uniform, study_seed
+from semiqc.phantom.muscles import WITH_MUSCLES, Muscles, check_muscles
 from semiqc.phantom.scanner import PROFILES, find_profile
 from semiqc.phantom.short_axis import short_axis_study
 from semiqc.phantom.tumour import MODALITIES, tumour_study
@@ -77,15 +78,18 @@ def write_phantoms(
     artefacts: float = 0.25,
     variety: str = USUAL,
     pixel_mm: float | None = None,
+    papillary: str = "cavity",
     overwrite: bool = False,
     on_progress: Progress = untold,
 ) -> None:
     """Write a store of phantoms, whole or not at all; one study stands in memory at a time.
 
+    It raises what ``PhantomRecipe`` and its ``write`` do.
+
     Args:
         path: File to write.
         kind: ``"short-axis"``, ``"aorta"`` or ``"tumour"``.
-        studies: Number of studies.
+        studies: How many.
         seed: Of the data set.
         size: Rows and columns.
         slices: Of a heart or a brain, over about its length; see ``docs/phantom.md``.
@@ -94,16 +98,13 @@ def write_phantoms(
         artefacts: Share of the studies with marked artefacts, in [0, 1]; the rest has slight ones.
         variety: ``"usual"``, or ``"random"`` to teach networks on; short-axis only.
         pixel_mm: In-plane spacing; by default ``FIELD_OF_VIEW_MM`` over the size.
+        papillary: ``"cavity"``, ``"class"`` or ``"none"``, see ``semiqc.phantom.muscles``.
         overwrite: Replace a file that exists.
         on_progress: Told how many are written, and of how many, after each.
-
-    Raises:
-        FileExistsError: If the file exists and may not be replaced.
-        ValueError: If a name is unknown or a number out of range.
     """
-    known = _known(profiles)
-    recipe = PhantomRecipe(kind, size, slices, frames, known, artefacts, variety, pixel_mm, seed)
-    recipe.write(path, range(studies), overwrite=overwrite, on_progress=on_progress)
+    drawn = _known(profiles), artefacts, variety, pixel_mm, seed, check_muscles(papillary)
+    write = PhantomRecipe(kind, size, slices, frames, *drawn).write
+    write(path, range(studies), overwrite=overwrite, on_progress=on_progress)
 
 
 def _check(kind: str, artefacts: float, variety: str) -> None:
@@ -140,6 +141,14 @@ class _Scan(TypedDict):
     size: int
 
 
+class _Shape(TypedDict):
+    """What every heart takes."""
+
+    slices: int
+    frames: int
+    papillary: Muscles
+
+
 @dataclass(frozen=True)
 class PhantomRecipe:
     """What the studies of one data set have in common; see ``write_phantoms``.
@@ -157,6 +166,7 @@ class PhantomRecipe:
     variety: str
     given_pixel_mm: Annotated[float, Interval(ge=0.1, le=30)] | None
     seed: SeedNumber
+    papillary: Muscles = "cavity"
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -167,6 +177,7 @@ class PhantomRecipe:
                 " slices or size smaller"
             )
         _check(self.kind, self.artefacts, self.variety)
+        check_muscles(self.papillary, self.kind)
 
     def write(
         self,
@@ -188,7 +199,9 @@ class PhantomRecipe:
             raise ValueError(f"studies must be at least 1, got {count}")
         if count > MOST_STUDIES:
             raise ValueError(f"studies must lie in [1, {MOST_STUDIES}], got {count}")
-        with StoreWriter(path, *CONTENTS[self.kind], overwrite=overwrite) as store:
+        scheme, modalities = CONTENTS[self.kind]
+        scheme = WITH_MUSCLES if self.papillary == "class" else scheme
+        with StoreWriter(path, scheme, modalities, overwrite=overwrite) as store:
             for done, number in enumerate(numbers, start=1):
                 store.add(self.study(number))
                 on_progress(done, len(numbers))
@@ -230,9 +243,8 @@ class PhantomRecipe:
     def _short_axis(self, seed: int, group: str, scan: _Scan) -> Study:
         spacing = self._spacing(slice_distance_mm(self.slices))
         frames = self.frames or SHORT_AXIS_FRAMES
-        return short_axis_study(
-            seed, group=group, slices=self.slices, frames=frames, spacing=spacing, **scan
-        )
+        shape: _Shape = {"slices": self.slices, "frames": frames, "papillary": self.papillary}
+        return short_axis_study(seed, group=group, spacing=spacing, **shape, **scan)
 
     @property
     def pixel_mm(self) -> float:
@@ -243,9 +255,8 @@ class PhantomRecipe:
         """A study of no kind in particular, whose slices lie further apart by that factor."""
         spacing = self._spacing(round(stretch * slice_distance_mm(self.slices), 1))
         frames = self.frames or SHORT_AXIS_FRAMES
-        return short_axis_study(
-            seed, slices=self.slices, frames=frames, spacing=spacing, variety=RANDOM, **scan
-        )
+        shape: _Shape = {"slices": self.slices, "frames": frames, "papillary": self.papillary}
+        return short_axis_study(seed, spacing=spacing, variety=RANDOM, **shape, **scan)
 
 
 def slice_distance_mm(slices: int) -> float:

@@ -10,10 +10,15 @@ from semiqc.phantom.draws import Uniform
 from semiqc.phantom.great_vessels import great_vessels
 from semiqc.phantom.grid import ShortAxisGrid
 from semiqc.phantom.heart import ANGLES, BeatingHeart
+from semiqc.phantom.muscles import (
+    TRABECULAE_LEVELS,
+    Muscles,
+    angle_of,
+    bulge,
+    muscle_labels,
+    trabeculae,
+)
 from semiqc.phantom.tissue import Image, Signals, coverage, texture
-
-LEVELS = 24
-"""Of the tables of what is random along the long axis."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +55,7 @@ class HeartPainter:
         signals: Of the tissues.
         behind: The slices without the heart, ``[Z, Y, X]``.
         rng: Draws what varies from heart to heart below the level of anatomy.
+        muscles: What becomes of papillary muscles and trabeculae.
     """
 
     def __init__(
@@ -59,8 +65,10 @@ class HeartPainter:
         signals: Signals,
         behind: Image,
         rng: np.random.Generator,
+        muscles: Muscles = "cavity",
     ) -> None:
         self.heart = heart
+        self.muscles = muscles
         self.signals = signals
         self.behind = behind
         self._region = _around(heart, grid)
@@ -69,8 +77,8 @@ class HeartPainter:
         swirl, fine = 7 / grid.pixel_mm, 1.5 / grid.pixel_mm
         self._swirls = [texture(rng, shape, (0.8, swirl, swirl)) for _ in range(2)]
         self._grain = texture(rng, shape, (0.3, fine, fine))
-        self._roughness = _trabeculae(rng)
-        self._fat = texture(rng, (LEVELS, len(ANGLES)), (2.5, 20.0))
+        self._roughness = trabeculae(rng)
+        self._fat = texture(rng, (TRABECULAE_LEVELS, len(ANGLES)), (2.5, 20.0))
         self._drift = Uniform(0.5, 3.5).draw(rng) * _direction(rng)
         self._rv_blood = signals.blood * Uniform(*heart.anatomy.looks.rv_blood).draw(rng)
         coarse = 2.4 / grid.pixel_mm
@@ -80,7 +88,8 @@ class HeartPainter:
     def paint(self, frame: int) -> tuple[Image, NDArray[np.int8]]:
         """One frame: signal, ``[Z, Y, X]`` float32, and labels, likewise, int8.
 
-        A voxel has the label of ``semiqc.study.SHORT_AXIS`` that fills most of it.
+        A voxel has the label of ``semiqc.study.SHORT_AXIS`` that fills most of it, or is muscle
+        where that is a class of its own.
         """
         shares = self._shares(frame)
         signal = self.behind.copy()
@@ -90,6 +99,9 @@ class HeartPainter:
         labels = np.zeros(signal.shape, dtype=np.int8)
         classes = (1 - shares.rv, shares.rv - shares.epi, shares.epi - shares.lv, shares.lv)
         labels[region] = np.argmax(classes, axis=0)
+        if self.muscles == "class":
+            muscle = shares.papillary + shares.lv - shares.compact
+            labels[region] = muscle_labels(labels[region], muscle, shares.lv)
         return signal, labels
 
     def _above_base(self, behind: Image, rng: np.random.Generator) -> Image:
@@ -127,6 +139,8 @@ class HeartPainter:
             atria += is_open * (1 - within[-1]) / planes
         compact, lv, epi, rv, wall, fat = nested
         papillary = np.minimum(papillary, compact)
+        if self.muscles == "none":
+            compact, papillary = lv, np.zeros_like(papillary)
         return Shares(compact, lv, epi, rv, wall, fat, papillary, atria)
 
     def _is_below_base(
@@ -163,7 +177,7 @@ class HeartPainter:
     def _shells(self, u: NDArray[np.float64], frame: int) -> list[Image]:
         """Radii ``[Z, A]`` in mm of the nested surfaces, in the order of ``Shares``."""
         endo, epi, rv = self.heart.radii(u, frame)
-        level = np.clip((u + 0.5) / 1.6 * LEVELS, 0, LEVELS - 1).astype(int)
+        level = np.clip((u + 0.5) / 1.6 * TRABECULAE_LEVELS, 0, TRABECULAE_LEVELS - 1).astype(int)
         looks = self.heart.anatomy.looks
         depth = self.heart.anatomy.trabeculation * (1 + np.clip(u, 0, 1))[:, None]
         compact = endo * (1 - np.clip(depth * self._roughness[level], 0, 0.6))
@@ -244,8 +258,8 @@ class HeartPainter:
     ) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
         """Radius of a muscle in each slice, and ``x`` and ``y`` of its axis there, in mm."""
         along = (u - papillary.start) / (papillary.end - papillary.start)
-        reach = endo[:, _angle_index(papillary)]
-        radius = papillary.radius_mm * _bulge(along) / np.sqrt(self.heart.stretch[frame])
+        reach = endo[:, angle_of(papillary)]
+        radius = papillary.radius_mm * bulge(along) / np.sqrt(self.heart.stretch[frame])
         radius = np.minimum(radius, 0.42 * reach)
         # It hangs free at the valve's end and grows out of the wall towards the apex.
         place = reach - radius * (1.55 - 0.75 * np.clip(along, 0, 1))
@@ -260,23 +274,6 @@ class HeartPainter:
         inward = cosine * right + sine * down
         across = (cosine * down - sine * right) * papillary.breadth
         return np.asarray(np.hypot(inward, across))
-
-
-def _trabeculae(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Depth of the trabeculae, relative to a typical one, ``[LEVELS, A]``: few deep, most flat."""
-    coarse = texture(rng, (LEVELS, len(ANGLES)), (1.0, 9.0))
-    fine = texture(rng, (LEVELS, len(ANGLES)), (0.8, 4.0))
-    lateral = 0.55 - 0.45 * np.cos(ANGLES)
-    return np.clip(0.8 * coarse + 0.6 * fine + 0.2, 0, None) * lateral
-
-
-def _bulge(along: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Thickness of a papillary muscle along its length: 0 at both ends, 1 in the middle."""
-    return np.asarray(np.sqrt(np.clip(1 - (2 * along - 1) ** 2, 0, None)))
-
-
-def _angle_index(papillary: Papillary) -> int:
-    return round((papillary.angle + np.pi) / (2 * np.pi) * len(ANGLES)) % len(ANGLES)
 
 
 def _direction(rng: np.random.Generator) -> NDArray[np.float64]:

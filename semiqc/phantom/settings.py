@@ -50,4 +50,7 @@ class PhantomSettings(Section):
 
     def described(self) -> dict[str, Any]:
         """What a card says of them."""
-        return {"studies": self.phantoms, **asdict(self.recipe)}
+        recipe = asdict(self.recipe)
+        # Phantoms that teach have their muscles in the cavity, and cards do not speak of it.
+        del recipe["papillary"]
+        return {"studies": self.phantoms, **recipe}

@@ -1,7 +1,8 @@
 """Short-axis cine studies of a beating heart with a reference in every frame.
 
 Frame 0 is end-diastole and slice 0 the most basal. The label scheme is
-``semiqc.schemes.SHORT_AXIS``; papillary muscles count as cavity, as in ACDC.
+``semiqc.schemes.SHORT_AXIS``; papillary muscles count as cavity, as in ACDC, unless asked
+otherwise.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from semiqc.phantom.clutter import clutter
 from semiqc.phantom.draws import CineStreams, cine_streams
 from semiqc.phantom.grid import CENTRED, Placement, ShortAxisGrid
 from semiqc.phantom.heart import ANGLES, BeatingHeart
+from semiqc.phantom.muscles import Muscles, check_muscles
 from semiqc.phantom.painter import HeartPainter
 from semiqc.phantom.scanner import ScannerProfile, find_profile, sensitivity, vary
 from semiqc.phantom.thorax import Thorax, draw_thorax, surroundings
@@ -46,6 +48,7 @@ def short_axis_study(
     profile: str = "1.5T-sharp",
     artefacts: float = 0.3,
     variety: str = USUAL,
+    papillary: Muscles = "cavity",
     name: str | None = None,
 ) -> Study:
     """A cine study of a heart that never was, with a reference for the whole cycle.
@@ -60,6 +63,7 @@ def short_axis_study(
         profile: One of ``semiqc.phantom.PROFILES``.
         artefacts: Severity of what goes wrong in the scan, from 0 to 1.
         variety: ``"usual"``, or ``"random"`` whatever the group and profile.
+        papillary: What becomes of papillary muscles and trabeculae, see ``muscles``.
         name: Of the study; by default made of the group and the seed.
 
     Raises:
@@ -71,10 +75,8 @@ def short_axis_study(
     check_size(name := name or f"{anatomy.group}-{seed}", (frames, slices, size), spacing)
     scanner = _draw_scanner(None if is_random else profile, rngs.scanner)
     faults = draw_artefacts(rngs.artefacts, artefacts)
-    exam = _Exam(BeatingHeart(anatomy, frames), scanner, faults, rngs, is_random)
-    image, labels = exam.taken((slices, size), spacing)
-    place = oblique((slices, size, size), spacing, rngs.scanner)
-    return Study(name, image, labels, spacing, group=anatomy.group, geometry=place)
+    exam = _Exam(BeatingHeart(anatomy, frames), scanner, faults, rngs, is_random, papillary)
+    return exam.study(name, (slices, size), spacing)
 
 
 def _draw_heart(group: str | None, rng: np.random.Generator) -> HeartAnatomy:
@@ -98,6 +100,7 @@ class _Exam:
         faults: What goes wrong.
         rngs: Of the study; of these, those of scene, scanner, artefacts and noise are used.
         is_random: Whether place and surroundings are of no kind in particular.
+        papillary: What becomes of papillary muscles and trabeculae.
     """
 
     heart: BeatingHeart
@@ -105,6 +108,20 @@ class _Exam:
     faults: Artefacts
     rngs: CineStreams
     is_random: bool
+    papillary: Muscles
+
+    def __post_init__(self) -> None:
+        check_muscles(self.papillary)
+
+    def study(
+        self, name: str, shape: tuple[int, int], spacing: tuple[float, float, float]
+    ) -> Study:
+        """What is taken, placed in the scanner; the arguments are those of ``taken``."""
+        image, labels = self.taken(shape, spacing)
+        slices, size = shape
+        place = oblique((slices, size, size), spacing, self.rngs.scanner)
+        group = self.heart.anatomy.group
+        return Study(name, image, labels, spacing, group=group, geometry=place)
 
     def taken(
         self, shape: tuple[int, int], spacing: tuple[float, float, float]
@@ -132,7 +149,8 @@ class _Exam:
         behind = _behind(thorax, of_slices, self.scanner, self.rngs.scene)
         if self.is_random:
             behind = clutter(behind, grid, self.scanner.signals, self.rngs.scene)
-        painter = HeartPainter(self.heart, grid, self.scanner.signals, behind, self.rngs.scene)
+        given = self.heart, grid, self.scanner.signals, behind, self.rngs.scene
+        painter = HeartPainter(*given, self.papillary)
         coil = sensitivity(grid.x, grid.y, self.scanner.bias, self.rngs.scanner)
         signal = np.empty((len(self.heart.filling), *behind.shape), dtype=np.float32)
         labels = np.empty(signal.shape, dtype=np.int8)
