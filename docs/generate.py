@@ -1,7 +1,7 @@
-"""Write the pages that follow from the code: every setting, and every method.
+"""Write the pages that follow from the code: every setting, and every method with its figure.
 
-``python docs/generate.py`` writes ``docs/settings.md`` and ``docs/methods/``; a test makes sure
-that they are those of the code.
+``python docs/generate.py`` writes ``docs/settings.md``, ``docs/methods/`` and
+``docs/images/methods/``; a test makes sure that they are those of the code.
 """
 
 import inspect
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from figures import FLOWS, figure, told
 
 from loops import LOOPS
 from loops.online.registry import METHODS
@@ -78,8 +80,9 @@ def pages() -> dict[str, str]:
     measured = _measured()
     for kind, (_, registry, _) in KINDS.items():
         for name, method in registry.items():
-            made[f"methods/{kind}/{name}.md"] = "\n".join(_method(name, method, measured))
-    return {"settings.md": "\n".join(_settings())} | made
+            made[f"methods/{kind}/{name}.md"] = "\n".join(_method(kind, name, method, measured))
+    drawn = {f"images/methods/{name}.svg": figure(flow) for name, flow in FLOWS.items()}
+    return {"settings.md": "\n".join(_settings())} | made | drawn
 
 
 def _settings() -> Iterator[str]:
@@ -136,12 +139,19 @@ def _kind(title: str, registry: Mapping[str, Any], setting: str, folder: str) ->
     yield ""
 
 
-def _method(name: str, method: Any, measured: Sequence[Measured]) -> Iterator[str]:  # noqa: ANN401
+def _method(
+    kind: str,
+    name: str,
+    method: Any,  # noqa: ANN401
+    measured: Sequence[Measured],
+) -> Iterator[str]:
     """All that is known of one method."""
     parts = _parts(inspect.getdoc(method) or "")
     yield GENERATED
     yield f"# {name}\n"
     yield f"{_plain(parts[IDEA], keep_lines=True)}\n"
+    if flow := FLOWS.get(f"{kind}/{name}"):
+        yield f"![{told(flow)}](../../images/methods/{kind}/{name}.svg)\n"
     if "Equation" in parts:
         yield f"```text\n{parts['Equation']}\n```\n"
     if "Fails" in parts:
@@ -214,7 +224,7 @@ def main() -> None:
     """Write all pages."""
     for name, text in pages().items():
         path = HERE / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
 

@@ -46,6 +46,19 @@ def test_columns_without_a_word_are_left_out_and_those_without_a_difference_stan
     assert "frames" not in lines[1]
 
 
+@pytest.mark.parametrize(("is_verbose", "told"), [(False, "a; b; 2 more"), (True, "a; b; c; d")])
+def test_of_many_reasons_the_first_are_shown(monkeypatch, is_verbose, told):
+    out = io.StringIO()
+    monkeypatch.setattr(output, "console", Console(file=out, width=WIDTH))
+    monkeypatch.setattr(output, "manner", output.Manner(is_verbose=is_verbose))
+    rows = [("s1", "a; b; c; d"), ("s2", "only one")]
+    output.print_table("judged", ("study", "why"), rows, listed="why")
+
+    assert told in out.getvalue()
+    assert "only one" in out.getvalue()
+    assert output.manner.document.tables["judged"][0]["why"] == "a; b; c; d"
+
+
 def test_a_table_without_columns_is_its_title():
     assert shown((), ()) == ["title"]
 

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -73,7 +74,8 @@ def test_python_in_the_documentation_can_be_read():
             ast.parse(block)
 
 
-def test_pages_made_from_the_code_are_those_of_the_code():
+def test_pages_made_from_the_code_are_those_of_the_code(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS)
     spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
@@ -86,6 +88,9 @@ def test_pages_made_from_the_code_are_those_of_the_code():
         page = made[f"methods/estimators/{name}.md"]
         assert f"(estimators/{name}.md)" in made["methods/estimators.md"]
         assert all(part in page for part in ("```text\n", "**When it fails.**", "**Source.**"))
+    for name in (*(f"estimators/{one}" for one in ESTIMATORS), *(f"loops/{one}" for one in LOOPS)):
+        assert f"(../../images/methods/{name}.svg)" in made[f"methods/{name}.md"]
+        assert ElementTree.fromstring(made[f"images/methods/{name}.svg"]).get("role") == "img"
     svr = made["methods/estimators/svr.md"]
     assert "| `svr` |" in svr
     assert "| `cnn` |" not in svr

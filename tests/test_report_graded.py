@@ -21,9 +21,9 @@ def test_each_estimator_that_tells_the_dice_is_compared_with_the_truth():
     assert list(pictures) == ["cnn", "svr"]
     assert pictures["svr"].caption == (
         "Mean absolute error and rank correlation:"
-        " LV 0.050, ρ 1.00; MYO 0.050, ρ 1.00; RV 0.050, ρ 1.00."  # noqa: RUF001
+        " ● LV 0.050, ρ 1.00; ■ MYO 0.050, ρ 1.00; ▲ RV 0.050, ρ 1.00."  # noqa: RUF001
     )
-    assert pictures["cnn"].caption.endswith(": LV 0.200, ρ 1.00.")  # noqa: RUF001
+    assert pictures["cnn"].caption.endswith(": ● LV 0.200, ρ 1.00.")  # noqa: RUF001
 
 
 def test_segmentations_are_counted_before_and_after_balancing():

@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -13,6 +14,8 @@ from source_builders import heart, pixels, save
 from semiqc.cli.app import main
 from semiqc.experiment import Silent, read_settings
 from semiqc.experiment.data import open_data, training_frames
+from semiqc.experiment.finished import Finished
+from semiqc.experiment.learned import find_learned
 from semiqc.experiment.sections import FramesSettings
 from semiqc.files.checksums import entries_of, write_manifest
 from semiqc.files.store.reader import Store
@@ -214,6 +217,14 @@ def test_a_store_is_segmented_too(finished, tmp_path):
     assert main([*arguments, "-o", str(tmp_path / "out")]) == 0
     assert len(list((tmp_path / "out").glob("*.nii.gz"))) == len(Store(store))
     assert all(row["flagged"] == "True" for row in rows(tmp_path / "out" / "studies.csv"))
+
+
+def test_a_run_without_the_usual_scenario_segments_by_the_one_it_compares(finished):
+    assert find_learned(finished).scenario == "semiqc"
+
+    run = Finished.read(finished)
+    alone = run.settings.model_copy(update={"scenarios": ["few"]})
+    assert replace(run, settings=alone).reference == "few"
 
 
 def test_an_unknown_scenario_is_named_with_the_likeliest_meant(finished, tmp_path, capsys):

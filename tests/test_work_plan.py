@@ -91,6 +91,16 @@ def test_a_long_training_writes_a_line_a_minute_with_its_validation_dice():
     assert lines[0].endswith(said)
 
 
+def test_work_of_unknown_length_is_counted():
+    clock = Clock()
+    monitor, out = log(clock)
+    with monitor.progress("predict", 0) as tick:
+        clock.now = 70
+        tick(6, {})
+
+    assert out.getvalue().rstrip().endswith("predict: 6 done")
+
+
 def test_a_note_is_told_once_however_many_processes_make_it():
     monitor, out = log(Clock())
     for message in ("left out: a", "left out: b", "left out: a"):

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MOST_PRINTED = 200
 """Rows of a table; nobody reads more in a terminal."""
 
+FIRST_REASONS = 2
+"""Of those that a table lists for a study; the page and ``--verbose`` have all."""
+
 
 class _Console(Console):
     """A console that a name or a cell of a file can give no orders."""
@@ -142,7 +145,12 @@ def next_command(command: str, why: str = "") -> None:
 
 
 def print_table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, name: str = ""
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    name: str = "",
+    listed: str = "",
 ) -> None:
     """A table with a title above it; of very many rows the first, and how many there are beside.
 
@@ -151,15 +159,27 @@ def print_table(
         columns: Headings.
         rows: Cells in the order of ``columns``; real numbers are shown with three decimals.
         name: In the document of ``--json``; the title where not given.
+        listed: Column of reasons, of which only the first are shown, unless all are asked for.
     """
     keys = [column or f"column {n}" for n, column in enumerate(columns, 1)]
     if len(set(keys)) < len(keys):
         keys = [f"{key} {n}" if keys.count(key) > 1 else key for n, key in enumerate(keys, 1)]
     manner.document.tables[name or title] = [dict(zip(keys, row, strict=True)) for row in rows]
-    for part in fitted(title, columns, rows[:MOST_PRINTED], console.width):
+    shown = rows[:MOST_PRINTED]
+    if listed and not manner.is_verbose:
+        place = columns.index(listed)
+        shown = [[*row[:place], _first_of(row[place]), *row[place + 1 :]] for row in shown]
+    for part in fitted(title, columns, shown, console.width):
         console.print(part)
     if len(rows) > MOST_PRINTED:
         console.print(f"and {len(rows) - MOST_PRINTED} more", highlight=False)
+
+
+def _first_of(reasons: str) -> str:
+    """The first reasons of several, and how many there are beside."""
+    found = reasons.split("; ")
+    rest = len(found) - FIRST_REASONS
+    return "; ".join([*found[:FIRST_REASONS], f"{rest} more"]) if rest > 0 else reasons
 
 
 def print_left_out(refusals: Sequence[tuple[str, str]]) -> None:

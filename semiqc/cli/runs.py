@@ -123,7 +123,10 @@ def predict(
     ],
     images: Annotated[Path, typer.Argument(help="Image, folder in any layout, or store.")],
     output: Output,
-    scenario: Annotated[str, typer.Option(help="Scenario whose segmenter is used.")] = "semiqc",
+    scenario: Annotated[
+        str | None,
+        typer.Option(help="Whose segmenter is used; default: what the report compares."),
+    ] = None,
     layout: Annotated[str, typer.Option(help="As for import.")] = "auto",
     flag_below: FlagBelow = FLAG_BELOW,
     dicom_seg: Annotated[
@@ -152,6 +155,7 @@ def _print_predicted(found: "Predicted", output: Path) -> None:
         f"segmented {len(found.rows)} studies into {output}",
         ("study", "", "verdict", "score", "measures", "why"),
         found.rows,
+        listed="why",
     )
     print_left_out(found.left_out)
     say("report", output / PAGE)
@@ -181,8 +185,9 @@ def export(
         Path, typer.Argument(help="Folder to write; named like Dataset501_Heart, for nnU-Net.")
     ],
     scenario: Annotated[
-        str, typer.Option(help="Scenario whose pseudo-labels are exported.")
-    ] = "semiqc",
+        str | None,
+        typer.Option(help="Whose pseudo-labels are exported; default: what the report compares."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the run; default: its first.")] = None,
     layout: Annotated[
         str, typer.Option(help="nnunet, decathlon, dicom-seg; auto tells by the folder's name.")

@@ -99,5 +99,6 @@ def _print_report(report: "ScoreReport") -> None:
             )
             for study in report.studies
         ],
+        listed="why",
     )
     print_left_out([(refusal.name, refusal.reason) for refusal in report.left_out])

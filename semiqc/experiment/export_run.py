@@ -35,7 +35,7 @@ def export_run(
     run: Path,
     folder: Path,
     *,
-    scenario: str,
+    scenario: str | None,
     seed: int | None = None,
     layout: str = "auto",
     grid: str = SOURCE_GRID,
@@ -50,7 +50,7 @@ def export_run(
     Args:
         run: Folder of the run.
         folder: To write.
-        scenario: One with pseudo-labels.
+        scenario: One with pseudo-labels; None for the one that the report compares.
         seed: Of the run; default: the first.
         layout: As ``semiqc.exchange.exporting`` has it.
         grid: Whose grid and intensities: ``source``, of the files imported, or ``store``.
@@ -89,11 +89,12 @@ def _noted(rows: list[LineageRow], note: str, monitor: Monitor) -> list[LineageR
 
 
 def _learned_from(
-    run: Path, scenario: str, seed: int | None, monitor: Monitor
+    run: Path, scenario: str | None, seed: int | None, monitor: Monitor
 ) -> tuple[Store, Iterator[ExportCase]]:
     """The store of a run, and what a scenario of it learned from."""
     finished = Finished.read(run)
     settings = finished.settings.model_copy(update={"output": run})
+    scenario = scenario or finished.reference
     chosen = _Chosen.of(run, settings, scenario, settings.seeds[0] if seed is None else seed)
     data = data_of(finished, monitor)
     return data.store, chosen.cases(data, settings)

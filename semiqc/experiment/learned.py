@@ -56,10 +56,11 @@ class Learned:
     key: str = ""
 
 
-def find_learned(run: Path, scenario: str) -> Learned:
+def find_learned(run: Path, scenario: str | None = None) -> Learned:
     """What a run learned; where ``run`` is ``phantom`` or ``phantom:SCHEME``, shipped weights.
 
-    A folder of that name is a run.
+    A folder of that name is a run. Without a scenario it is that of reference, which the report
+    compares with the others.
 
     Raises:
         RunError: If there is no finished run, or it did not train the scenario.
@@ -68,7 +69,8 @@ def find_learned(run: Path, scenario: str) -> Learned:
     name, _, scheme = str(run).partition(":")
     if name == PHANTOM and not run.exists():
         return of_phantoms(scheme or PretrainingSettings().scheme)
-    return of_run(Finished.read(run), scenario)
+    finished = Finished.read(run)
+    return of_run(finished, scenario or finished.reference)
 
 
 def of_run(finished: Finished, scenario: str) -> Learned:

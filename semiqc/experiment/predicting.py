@@ -59,7 +59,7 @@ def predict_images(
     images: Path,
     output: Path,
     *,
-    scenario: str,
+    scenario: str | None = None,
     layout: str = "auto",
     flag_below: float = FLAG_BELOW,
     dicom_seg: bool = False,

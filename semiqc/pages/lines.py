@@ -41,7 +41,7 @@ def line_chart(lines: Sequence[Line], unit: str) -> str:
     axes = f"M{LEFT},{TOP}V{floor}H{WIDTH - 4}"
     text = (
         f'<text x="{LEFT - 4}" y="{TOP + 7}" text-anchor="end">{top:.{digits}f}</text>'
-        f'<text x="{LEFT + 4}" y="{TOP + 7}">{unit}</text>'
+        f'<text x="{LEFT - 4}" y="{TOP + 18}" text-anchor="end">{unit}</text>'
         f'<text x="{LEFT - 4}" y="{floor}" text-anchor="end">0</text>'
         f'<text x="{LEFT}" y="{HEIGHT - 3}">{low + 1:.0f}</text>'
         f'<text x="{WIDTH - 4}" y="{HEIGHT - 3}" text-anchor="end">{high + 1:.0f}</text>'

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qc.evaluation.drawing import looks
+from qc.evaluation.drawing import MARKERS, looks
 from qc.evaluation.plots_of_sets import balance_histogram
 from semiqc.files.tables import GradedRow
 from semiqc.measuring.statistics import spearman
 from semiqc.pages.drawing import INK, Picture, as_svg, blank, structure_colours
 from semiqc.pages.table import number_text
 from semiqc.report.data import ReportData, means_of
+
+SIGNS = dict(zip(MARKERS, "●■▲◆▼⬟", strict=True))
+"""Markers as the caption writes them: structures are not told apart by colour alone."""
 
 
 def balance_plots(data: ReportData) -> list[Picture]:
@@ -52,11 +55,12 @@ def _estimate_plot(data: ReportData, name: str, rows: Sequence[GradedRow]) -> Pi
         own = [row for row in rows if row.structure == structure]
         true, estimated = [row.dice for row in own], [row.estimated[name] for row in own]
         marker = marks[structure][1]
+        sign = SIGNS[marker]
         axes.scatter(true, estimated, s=14, c=colour, marker=marker, alpha=0.7, linewidths=0)
         if own:
             error = float(np.mean(np.abs(np.subtract(true, estimated))))
             rank = number_text(spearman(true, estimated).coefficient, 2)
-            said.append(f"{structure} {number_text(error, 3)}, ρ {rank}")  # noqa: RUF001
+            said.append(f"{sign} {structure} {number_text(error, 3)}, ρ {rank}")  # noqa: RUF001
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
     axes.set_xlabel("True Dice")
     axes.set_ylabel("Estimated Dice")

@@ -169,7 +169,8 @@ class _Log:
         left = (now - self._start) / done * max(0, self.total - done)
         said = f", {_shown(self.figures)}" if self.figures else ""
         until = f", about {duration(left)} left" if done < self.total else ""
-        self.terminal.tell(f"  {self.title}: {done} of {self.total}{said}{until}")
+        counted = f"{done} of {self.total}" if self.total else f"{done} done"
+        self.terminal.tell(f"  {self.title}: {counted}{said}{until}")
 
 
 def _shown(figures: Mapping[str, float]) -> str:

@@ -66,7 +66,8 @@ function drawFilm(context, study, film, frame, slice, [a, d, e, f]) {
 
 function drawLines(context, study, look, frame, slice, [a, d, e, f], width) {
   const matrix = new DOMMatrix([a, 0, 0, d, e, f]);
-  for (const structure of study.structures) {
+  // The first last: its outline often lies on that of the next, and would be hidden.
+  for (const structure of study.structures.toReversed()) {
     const path = look.hidden.has(structure.name) ? null : study.path(frame, slice, structure.name);
     if (!path || !look.outlines) continue;
     const placed = new Path2D();
