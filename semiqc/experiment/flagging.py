@@ -9,6 +9,7 @@ from qc.suites.suite import Scored
 from semiqc.experiment.learned import Learned
 from semiqc.images.raw import Refusal
 from semiqc.measuring.measures import ClinicalMeasure
+from semiqc.measuring.misshapen import misshapen
 from semiqc.measuring.plausible import implausible
 from semiqc.scoring.page import write_page
 from semiqc.scoring.pictures import WorstSlice, WorstSlices, worst_slice
@@ -55,7 +56,7 @@ class Flagging:
             What is said, and the slice to look at.
         """
         scored = Scored(study.name, qualities, prediction)
-        odd = implausible(measured)
+        odd = [*implausible(measured), *misshapen(prediction.labels, self.learned.scheme)]
         score = scored.score if qualities else float("nan")
         flagged = is_flagged(score, qualities, self.flag_below) or bool(odd)
         said = StudyScore(

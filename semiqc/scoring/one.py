@@ -18,6 +18,7 @@ from semiqc.exchange.readers.pairs import find_pairs
 from semiqc.images.preparing import prepared
 from semiqc.images.raw import UnusableError
 from semiqc.measuring.measures import clinical
+from semiqc.measuring.misshapen import misshapen
 from semiqc.measuring.plausible import implausible
 from semiqc.nifti.files import stem
 
@@ -61,12 +62,13 @@ def score(
         found = suite.score(np.asarray(image), labels, spacing, name=name or "study")
     else:
         found = _score_files(suite, given, meaning, name)
-    return replace(found, warnings=(*found.warnings, *_implausible(found, suite)))
+    return replace(found, warnings=(*found.warnings, *_broken(found, suite)))
 
 
-def _implausible(found: Scored, suite: Suite) -> list[str]:
-    shown = found.prediction
-    return implausible(clinical(shown.labels, shown.spacing, suite.scheme))
+def _broken(found: Scored, suite: Suite) -> list[str]:
+    labels, spacing = found.prediction.labels, found.prediction.spacing
+    measured = clinical(labels, spacing, suite.scheme)
+    return [*implausible(measured), *misshapen(labels, suite.scheme)]
 
 
 def _check_kinds(given: tuple[Given, Given], spacing: object) -> None:

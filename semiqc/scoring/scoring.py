@@ -24,6 +24,7 @@ from semiqc.files.checksums import refuse_sealed
 from semiqc.images.preparing import prepared
 from semiqc.images.raw import Entry, Listing, Refusal, UnusableError, safe_name
 from semiqc.measuring.measures import clinical
+from semiqc.measuring.misshapen import misshapen
 from semiqc.measuring.plausible import implausible
 from semiqc.nifti.writing import write_map
 from semiqc.scoring.members import uncertainty_by, with_count
@@ -193,7 +194,8 @@ class _Scorer:
             study = with_count(study, len(files), len(self.members.folders))
         scored = _scored(self.suite, study, uncertainty_by(self.members, files, raw, study))
         error_maps = mean_error_maps(scored.qualities)
-        odd = implausible(clinical(scored.prediction.labels, study.spacing, self.suite.scheme))
+        labels, scheme = scored.prediction.labels, self.suite.scheme
+        odd = [*implausible(clinical(labels, study.spacing, scheme)), *misshapen(labels, scheme)]
         flagged = is_flagged(scored.score, scored.qualities, self.flag_below) or bool(odd)
         self._keep(scored, error_maps, flagged=flagged)
         return StudyScore(
