@@ -7,14 +7,18 @@ import pytest
 from qc.graded import SOURCES, CnnLadder
 from qc.graded.source import Source
 from semiqc.experiment.estimating import Extent
-from semiqc.experiment.estimating.estimate import disk_of, seconds_of
+from semiqc.experiment.estimating.estimate import disk_of, seconds_by_step, seconds_of
 from semiqc.experiment.estimating.timing import Rates, _source, rates_of
 from semiqc.experiment.estimating.work import Work, work_of
 from semiqc.experiment.finished import Finished
 from semiqc.experiment.settings_file import read_settings
+from semiqc.experiment.steps import REPORT
 from semiqc.files.hdf5 import open_h5
+from semiqc.files.tables import OverlapRow, read_rows
 from semiqc.phantom.dataset import PhantomRecipe
 from semiqc.schemes import SHORT_AXIS
+
+FITTED = ("scenarios=[few, semiqc]", "gates=[]", "gate.by=svr", "qc.estimators=[svr]")
 
 EXTENT = Extent(3, 3, 3, 5, 4, 2, (3, 32, 32), 1e6)
 """Of the tiny run, whose 14 phantoms have 4 frames each."""
@@ -41,6 +45,9 @@ def test_what_is_counted_is_what_a_run_leaves(finished_run):
         kept += sum(len(study["labels"]) for study in open_h5(path).values())
     assert work.kept_frames == work.frames == kept
     assert work.refined_frames == 5 * EXTENT.frames
+    every = work_of(settings, replace(EXTENT, labelled_frames=EXTENT.frames))
+    rows = read_rows(finished_run / "results" / "overlap.csv", OverlapRow)
+    assert every.measured_frames == len({(row.scenario, row.study, row.frame) for row in rows})
 
 
 def test_more_members_rounds_estimators_and_seeds_take_more():
@@ -68,8 +75,9 @@ def test_without_spared_subjects_each_fold_has_a_ladder():
 
 def test_time_and_disk_are_the_sum_of_the_parts():
     work = Work(2, 10, 100, 40, 20, 5, 3, 8, 50)
-    rates = Rates(0.5, 0.25, 1.0, 7.0, 0.125, 0.0625, 1000, 500.0)
+    rates = Rates(0.5, 0.25, 1.0, 7.0, 0.125, 0.0625, 1000, 500.0, measured_frame=0.5)
 
+    assert seconds_of(Work(measured_frames=6), rates, 10) == 3
     assert (
         seconds_of(work, rates, 10) - seconds_of(Work(), rates, 10)
         == 10 + 25 + 5 + 3 * (7 + 1) + 50 * 0.0625
@@ -78,6 +86,19 @@ def test_time_and_disk_are_the_sum_of_the_parts():
     assert empty == EXTENT.store_bytes
     assert disk_of(Work(weights=10), rates, EXTENT) == empty + 40_000
     assert disk_of(Work(fits=5), rates, EXTENT) == empty + 6 * 500
+
+
+def test_pages_and_phantoms_take_their_time_too():
+    rates = Rates(0, 0, 0, 0, 0, 0, 0, 0, figure=0.5, phantom_frame=0.25)
+    one, two = (
+        seconds_by_step(
+            read_settings(None, [*FITTED, f"qc.estimators={names}", *data]), EXTENT, rates
+        )[REPORT]
+        for names, data in (("[svr]", ()), ("[svr, cnn]", ("data=none.h5",)))
+    )
+
+    # 14 phantoms of 4 frames; a figure and a half for each estimator.
+    assert one - two == 14 * 4 * 0.25 - 0.75
 
 
 def test_everything_that_a_run_does_is_timed():
@@ -92,12 +113,10 @@ def test_everything_that_a_run_does_is_timed():
     rates = rates_of(settings, (3, 32, 32))
 
     assert min(rates.frame, rates.graded_frame, rates.judged_frame) > 0
+    assert min(rates.measured_frame, rates.figure, rates.phantom_frame) > 0
     assert min(rates.step, rates.fit) >= 0
     assert rates.weights > 100
     assert rates.estimator_bytes > 1000
-
-
-FITTED = ("scenarios=[few, semiqc]", "gates=[]", "gate.by=svr", "qc.estimators=[svr]")
 
 
 def test_sources_beside_the_ladder_take_time_and_give_more_to_learn_from():

@@ -17,8 +17,11 @@ LABELS_BYTES, MAPS_BYTES = 0.06, 0.6
 
 BYTES_OF_WEIGHT = 4
 
-BEGIN_AND_REPORT = 15.0
-"""Seconds of every run, whatever it does."""
+BEGIN_AND_END = 2.0
+"""Seconds of every run, whatever it does, beside its figures and the making of phantoms."""
+
+FIGURES, FIGURES_OF_ESTIMATOR, SECONDS_OF_FIGURE = 12, 1.5, 0.4
+"""Of a report, and what one takes on a usual processor."""
 
 SECONDS_OF_PIXEL, SECONDS_OF_VOXEL = 4e-6, 3e-6
 """Of a pixel in a training's step, and of a voxel that is segmented, by the usual network."""
@@ -72,7 +75,7 @@ def estimate_run(settings: Settings, extent: Extent) -> Estimate:
     rates = rates_of(settings, extent.size)
     work = work_by_step(settings, extent)
     every = sum(work.values(), Work()).times(len(settings.seeds))
-    return Estimate(_seconds_by_step(settings, work, rates), disk_of(every, rates, extent))
+    return Estimate(seconds_by_step(settings, extent, rates), disk_of(every, rates, extent))
 
 
 def expected_steps(settings: Settings, extent: Extent) -> dict[str, float]:
@@ -98,21 +101,26 @@ def expected_steps(settings: Settings, extent: Extent) -> dict[str, float]:
         source=sources * SECONDS_OF_SOURCE,
         made_frame=sources * MADE_OF_FRAME * frame,
         made=sources * MADE_OF_FRAME,
+        measured_frame=frame,
+        figure=SECONDS_OF_FIGURE,
     )
-    return _seconds_by_step(settings, work_by_step(settings, extent), rates)
+    return seconds_by_step(settings, extent, rates)
 
 
-def _seconds_by_step(
-    settings: Settings, work: Mapping[str, Work], rates: Rates
-) -> dict[str, float]:
-    """Time of each step of every seed, and of the report."""
-    steps = settings.training.steps
+def seconds_by_step(settings: Settings, extent: Extent, rates: Rates) -> dict[str, float]:
+    """Time of each step of every seed, and of what begins and ends a run."""
+    steps, work = settings.training.steps, work_by_step(settings, extent)
     found = {
         named(step, settings, seed): seconds_of(one, rates, steps)
         for seed in settings.seeds
         for step, one in work.items()
     }
-    return found | {REPORT: BEGIN_AND_REPORT}
+    figures = FIGURES + FIGURES_OF_ESTIMATOR * len(settings.estimators)
+    around = BEGIN_AND_END + figures * rates.figure
+    if settings.data is None:
+        studies = extent.labelled + extent.qc + extent.test + extent.unlabelled
+        around += studies * extent.frames * rates.phantom_frame
+    return found | {REPORT: around}
 
 
 def seconds_of(work: Work, rates: Rates, steps: int) -> float:
@@ -128,6 +136,7 @@ def seconds_of(work: Work, rates: Rates, steps: int) -> float:
         + judged * rates.judged_frame
         + work.source_parts * rates.source
         + work.made_frames * rates.made_frame
+        + work.measured_frames * rates.measured_frame
     )
 
 

@@ -15,8 +15,10 @@ from qc.graded.registry import make_source
 from qc.graded.source import Made
 from segmenters import CRF, SEGMENTERS, NetworkSegmenter, segment
 from segmenters.training import SCRATCH
+from semiqc.experiment.evaluation import clinical_rows, overlap_rows
 from semiqc.experiment.qc_settings import LADDER
 from semiqc.experiment.settings import Settings
+from semiqc.pages.drawing import as_svg, blank
 from semiqc.phantom.dataset import PhantomRecipe
 from semiqc.phantom.scanner import PROFILES
 from semiqc.schemes import SHORT_AXIS
@@ -26,8 +28,8 @@ from semiqc.work.arguments import GIVEN, checked_arguments, parameters_of
 FEW, MORE = 1, 3
 """Steps of two trainings, whose difference is what a step takes."""
 
-FRAMES = 2
-"""Of a phantom, both labelled."""
+PHANTOMS, FRAMES = 3, 2
+"""How many are made, and frames of each, all labelled."""
 
 SHIFT = 3
 """Pixels by which a segmentation is made worse."""
@@ -57,6 +59,9 @@ class Rates:
         source: Of what all sources beside the ladder learn.
         made_frame: Of all that they make of a frame.
         made: Segmentations that they make of a frame.
+        measured_frame: Compared with a reference in every figure, and measured.
+        figure: Of the report, drawn.
+        phantom_frame: Made.
     """
 
     step: float
@@ -70,6 +75,9 @@ class Rates:
     source: float = 0
     made_frame: float = 0
     made: float = 0
+    measured_frame: float = 0
+    figure: float = 0
+    phantom_frame: float = 0
 
 
 def rates_of(settings: Settings, size: tuple[int, int, int]) -> Rates:
@@ -79,7 +87,8 @@ def rates_of(settings: Settings, size: tuple[int, int, int]) -> Rates:
         settings: Of the run.
         size: Slices, rows and columns of a study on the segmenters' grid.
     """
-    studies = _phantoms(size)
+    studies: list[Study] = []
+    phantom_frame = _seconds(lambda: studies.extend(_phantoms(size))) / (PHANTOMS * FRAMES)
     step, segmenter = _step(settings, studies)
     frame = _seconds(lambda: list(segment(segmenter, studies[0], clean=settings.segmenter.clean)))
     compared = settings.compared().values()
@@ -94,17 +103,19 @@ def rates_of(settings: Settings, size: tuple[int, int, int]) -> Rates:
     each = frame / FRAMES, max(0.0, refined) / FRAMES
     sources = [name for name in settings.qc.sources if is_fitted and name != LADDER]
     made = np.array([NOTHING[:3], *(_source(name, settings, studies) for name in sources)])
-    return Rates(step, *each, fit, graded, judged, weights, kept, *made.sum(axis=0).tolist())
+    beside = made.sum(axis=0).tolist()
+    others = _measured(settings, studies[0]), _drawn(), phantom_frame
+    return Rates(step, *each, fit, graded, judged, weights, kept, *beside, *others)
 
 
 def _phantoms(size: tuple[int, int, int]) -> list[Study]:
-    """Three hearts of about that size."""
+    """A few hearts of about that size."""
     slices, rows, columns = size
     edge = min(max(32, round((rows * columns) ** 0.5)), LARGEST_PHANTOM)
     recipe = PhantomRecipe(
         "short-axis", edge, slices, FRAMES, tuple(PROFILES), 0.25, "usual", None, seed=0
     )
-    return [recipe.study(number) for number in range(3)]
+    return [recipe.study(number) for number in range(PHANTOMS)]
 
 
 def _step(settings: Settings, studies: Sequence[Study]) -> tuple[float, NetworkSegmenter]:
@@ -170,6 +181,36 @@ def _source(name: str, settings: Settings, studies: Sequence[Study]) -> tuple[fl
         return 0.0, few / FRAMES, per_frame
     step = max(0.0, _seconds(lambda: made(MORE)) - few) / (MORE - FEW)
     return step * source.training_steps, max(0.0, few - step * FEW) / FRAMES, per_frame
+
+
+def _measured(settings: Settings, study: Study) -> float:
+    """Seconds to compare a frame with its reference, and to measure both."""
+    moved = np.roll(np.asarray(study.labels), SHIFT, axis=-1)
+    prediction = Prediction(study.name, study.image, moved, study.spacing)
+    asked = settings.evaluation
+
+    def measured() -> None:
+        overlap_rows(
+            prediction, study, SHORT_AXIS, tolerance_mm=asked.nsd_tolerance_mm, grid=asked.grid
+        )
+        for labels in (moved, study.labels):
+            clinical_rows(labels, study, SHORT_AXIS, scenario="", seed=0)
+
+    return _seconds(measured) / FRAMES
+
+
+def _drawn() -> float:
+    """Seconds of a figure of the report."""
+
+    def drawn() -> None:
+        figure, axes = blank(4, 3)
+        axes.plot([0, 1], [0, 1], label="line")
+        axes.legend()
+        as_svg(figure)
+
+    # The first one loads what draws.
+    drawn()
+    return _seconds(drawn)
 
 
 def _graded(study: Study, shift: int) -> Graded:

@@ -57,6 +57,7 @@ class Work:
         made_frames: That each of them segments, once or several times.
         graded_made: Those of which estimators learn in each fit.
         judged_made: Those of which they judge.
+        measured_frames: Compared with their reference.
     """
 
     trainings: float = 0
@@ -72,6 +73,7 @@ class Work:
     made_frames: float = 0
     graded_made: float = 0
     judged_made: float = 0
+    measured_frames: float = 0
 
     def __add__(self, other: "Work") -> "Work":
         return Work(**{name: value + getattr(other, name) for name, value in vars(self).items()})
@@ -143,9 +145,10 @@ class _Counter:
         )
 
     def _tested(self) -> Work:
-        """The test studies, segmented with each kind of weights."""
+        """The test studies, segmented with each kind of weights, and those in use measured."""
         frames = self.kinds * self.extent.test * self.extent.frames
-        return Work(frames=frames, kept_frames=frames)
+        measured = self.extent.test * self.extent.labelled_frames
+        return Work(frames=frames, kept_frames=frames, measured_frames=measured)
 
     @property
     def _graded_studies(self) -> int:
