@@ -87,11 +87,24 @@ def test_a_damaged_stage_is_put_aside_and_made_anew(tmp_path, damage):
 
 
 def test_what_no_command_reads_makes_no_stage_anew(tmp_path):
-    make = Maker()
+    def make(folder):
+        (folder / "tensorboard").mkdir()
+        (folder / "tensorboard" / "events").write_text("drawn")
+
     stage = RunFolder(tmp_path).stage("train", {}, make)
-    (stage.folder / "tensorboard").mkdir()
-    assert RunFolder(tmp_path).stage("train", {}, make) == stage
-    assert make.calls == 1
+    for left in ("events", "more"):
+        (stage.folder / "tensorboard" / left).write_text("other")
+
+    assert RunFolder(tmp_path).stage("train", {}, lambda _: pytest.fail("made anew")) == stage
+
+
+def test_a_stage_of_another_version_is_made_anew(tmp_path, monkeypatch):
+    make = Maker()
+    first = RunFolder(tmp_path).stage("train", {}, make)
+    monkeypatch.setattr("semiqc.work.stages.__version__", "0.0.1")
+
+    assert RunFolder(tmp_path).stage("train", {}, make).key != first.key
+    assert make.calls == 2
 
 
 def test_an_attempt_that_cannot_be_gone_on_from_is_put_aside(tmp_path):
