@@ -1,6 +1,7 @@
 """Kills a command again and again, and compares what it ends with to one that was left alone.
 
-    python tests/killing.py COMMAND FOLDER KILLS
+    python tests/killing.py FOLDER KILLS            every command, as a table
+    python tests/killing.py FOLDER KILLS COMMAND    one, as JSON
 
 A program of its own, whose copies (``fork``) do the work: so what all of them import is loaded
 once, and no thread or open file is copied. It prints how often it killed, and what went wrong.
@@ -10,6 +11,7 @@ import importlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -23,6 +25,7 @@ from semiqc.cli.app import main
 from semiqc.phantom import write_phantoms
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+COMMANDS = ("import", "fit", "predict", "run")
 CHAIN = 3
 """Kills of one command before it is let go on to its end."""
 GOLDEN = 0.618034
@@ -174,5 +177,25 @@ def work(command, folder, kills):
     return {"command": command, "kills": done, "chains": chain, "s": needed, "wrong": wrong}
 
 
+def table(folder, kills):
+    """Print a row for each command, each killed by a process of its own; what went wrong."""
+    print(f"{'command':10}{'kills':>8}{'ends':>8}{'s':>8}{'wrong':>8}")
+    wrong = []
+    for command in COMMANDS:
+        words = [sys.executable, __file__, str(folder / command), str(kills), command]
+        done = subprocess.run(words, check=True, capture_output=True, text=True)
+        found = json.loads(done.stdout.splitlines()[-1])
+        wrong += found["wrong"]
+        figures = found["kills"], found["chains"], round(found["s"], 1), len(found["wrong"])
+        print(f"{command:10}" + "".join(f"{figure:8}" for figure in figures), flush=True)
+    return wrong
+
+
 if __name__ == "__main__":
-    print(json.dumps(work(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))))
+    place, number, *asked = sys.argv[1:]
+    if asked:
+        print(json.dumps(work(asked[0], Path(place), int(number))))
+    else:
+        faults = table(Path(place), int(number))
+        print("\n".join(faults))
+        sys.exit(bool(faults))

@@ -7,16 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from killing import COMMANDS
 
 KILLS = 15
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["import", "fit", "predict", "run"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_that_is_killed_ends_with_the_same_bytes(command, tmp_path):
     killing = Path(__file__).parent / "killing.py"
     done = subprocess.run(
-        [sys.executable, str(killing), command, str(tmp_path / "work"), str(KILLS)],
+        [sys.executable, str(killing), str(tmp_path / "work"), str(KILLS), command],
         check=True, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
 
