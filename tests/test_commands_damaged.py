@@ -1,6 +1,7 @@
 """A hundred damages: each is noticed by the command that would use the file, and none used."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,4 +18,5 @@ def test_every_damage_is_noticed_by_the_command_that_would_use_it(tmp_path):
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "\n113 damages" in done.stdout
+    [total] = re.findall(r"^(\d+) damages$", done.stdout, re.MULTILINE)
+    assert int(total) >= 100

@@ -97,6 +97,15 @@ def test_what_a_killed_process_left_is_in_no_folder(tmp_path):
     assert not unfinished.exists()
 
 
+def test_what_was_put_aside_before_a_kill_is_put_back(tmp_path):
+    (tmp_path / ".data.old").mkdir()
+    (tmp_path / ".data.old" / "old").touch()
+    with pytest.raises(ValueError, match="x"):
+        fill_and_fail(whole_folder(tmp_path / "data"), ValueError("x"))
+
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["old"]
+
+
 def test_work_that_goes_on_finds_what_it_left(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fill_and_fail(whole_folder(tmp_path / "stage", goes_on=True), KeyboardInterrupt())

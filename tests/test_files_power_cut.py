@@ -4,8 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
-from semiqc.files.atomic import whole_folder, write_text
+from semiqc.files.atomic import move, sync_folder, whole_folder, write_text
+from semiqc.loop_state import LoopState
 from semiqc.work.publishing import publish
 from semiqc.work.stages import RunFolder
 
@@ -75,9 +78,16 @@ def publish_twice(root):
         publish(root / "run", lambda folder, text=text: fill(folder, text))
 
 
+def save_state(root):
+    module = nn.Linear(2, 3)
+    (root / "training.csv").write_text("1\n")
+    LoopState(root, "a", {"network": module}, torch.optim.AdamW(module.parameters())).save(1)
+
+
 @pytest.mark.parametrize(
     "write",
     [
+        save_state,
         lambda root: write_text(root / "deep" / "er" / "a.txt", "text"),
         write_folder,
         lambda root: RunFolder(root).stage("train", {}, fill),
@@ -92,6 +102,16 @@ def test_what_was_not_synced_is_nothing_that_is_missed(disk, tmp_path, write):
     assert {name: left.get(name) for name in standing(tmp_path)} == standing(tmp_path)
     # What was to be removed may still stand aside.
     assert all("/." in name for name in left.keys() - standing(tmp_path).keys())
+
+
+def test_what_was_moved_is_not_where_it_was(disk, tmp_path):
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        write_text(tmp_path / name / "a.txt", name)
+    sync_folder(tmp_path)
+    move(tmp_path / "here" / "a.txt", tmp_path / "there" / "b.txt")
+
+    assert disk.after_a_power_cut() == {"there/a.txt": b"there", "there/b.txt": b"here"}
 
 
 def test_a_write_without_syncs_would_be_noticed(disk, tmp_path):

@@ -112,6 +112,14 @@ def test_intensities_are_rescaled(folder):
     np.testing.assert_array_equal(study.image[0], expected() * 2.0 - 5)
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR DS")
+def test_a_trigger_time_that_is_no_number_orders_nothing(folder):
+    def changes(z, t):
+        return {"TriggerTime": "nan" if t == 1 else 40.0 * (3 - t), "InstanceNumber": 1 + t}
+
+    np.testing.assert_array_equal(only(series(folder, changes)).image[0], expected())
+
+
 def test_empty_elements_of_rescaling_say_nothing(folder):
     study = only(series(folder, lambda z, t: {"RescaleSlope": "", "RescaleIntercept": ""}))
 

@@ -102,10 +102,23 @@ def rates_of(settings: Settings, size: tuple[int, int, int]) -> Rates:
     weights = sum(one.numel() for one in segmenter.network_.parameters())
     each = frame / FRAMES, max(0.0, refined) / FRAMES
     sources = [name for name in settings.qc.sources if is_fitted and name != LADDER]
-    made = np.array([NOTHING[:3], *(_source(name, settings, studies) for name in sources)])
-    beside = made.sum(axis=0).tolist()
-    others = _measured(settings, studies[0]), _drawn(), phantom_frame
-    return Rates(step, *each, fit, graded, judged, weights, kept, *beside, *others)
+    told = np.array([NOTHING[:3], *(_source(name, settings, studies) for name in sources)])
+    source, made_frame, made = told.sum(axis=0).tolist()
+    return Rates(
+        step,
+        *each,
+        fit,
+        graded,
+        judged,
+        weights,
+        kept,
+        source,
+        made_frame,
+        made,
+        measured_frame=_measured(settings, studies[0]),
+        figure=_drawn(),
+        phantom_frame=phantom_frame,
+    )
 
 
 def _phantoms(size: tuple[int, int, int]) -> list[Study]:
@@ -148,23 +161,28 @@ def _estimator(
     arguments = settings.qc.arguments.get(name, {})
     parameters = parameters_of(kind, GIVEN)
 
-    def fitted(**changes: Any) -> Any:  # noqa: ANN401
-        return make_estimator(name, SHORT_AXIS, 1, **arguments | changes).fit(known)
+    def fitted(graded: Sequence[Graded], **changes: Any) -> Any:  # noqa: ANN401
+        return make_estimator(name, SHORT_AXIS, 1, **arguments | changes).fit(graded)
 
     steps = {STEPS: FEW} if STEPS in parameters else {}
+    # Far apart, for a clock is not exact.
+    some, many = known[:2], known * 2
     try:
-        estimator = fitted(**steps)
-        few = _seconds(lambda: fitted(**steps))
+        estimator = fitted(some, **steps)
+        less = _seconds(lambda: fitted(some, **steps))
+        much = _seconds(lambda: fitted(many, **steps))
     except ValueError:
         return NOTHING
     judged = _seconds(lambda: estimator.predict([_graded(new, SHIFT).prediction])) / FRAMES
-    frames = FRAMES * len(known)
+    # What is graded costs little beside what a fit takes whatever it is given.
+    each = max(0.0, much - less) / (FRAMES * (len(many) - len(some)))
     kept = float(sum(array.nbytes for array in estimator.arrays().values()))
+    always = max(0.0, less - each * FRAMES * len(some))
     if not steps:
-        return 0.0, few / frames, judged, kept
-    step = max(0.0, _seconds(lambda: fitted(**{STEPS: MORE})) - few) / (MORE - FEW)
+        return always, each, judged, kept
+    step = max(0.0, _seconds(lambda: fitted(some, **{STEPS: MORE})) - less) / (MORE - FEW)
     count = arguments.get(STEPS, parameters[STEPS].default)
-    return step * count, max(0.0, few - step * FEW) / frames, judged, kept
+    return max(0.0, always - step * FEW) + step * count, each, judged, kept
 
 
 def _source(name: str, settings: Settings, studies: Sequence[Study]) -> tuple[float, float, float]:

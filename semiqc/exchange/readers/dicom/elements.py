@@ -38,6 +38,12 @@ def slice_distance(dataset: pydicom.Dataset) -> float:
     return 0.0
 
 
+def finite(value: Any) -> float | None:  # noqa: ANN401
+    """A number of an element; None where it says nothing, or no number that one could order by."""
+    number = None if value in (None, "") else float(value)
+    return number if number is not None and np.isfinite(number) else None
+
+
 def numbers(values: Sequence[Any], count: int) -> tuple[float, ...]:
     """So many finite numbers of an element with several values."""
     numbers = tuple(float(value) for value in values)

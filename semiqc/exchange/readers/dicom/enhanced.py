@@ -16,7 +16,7 @@ from typing import Any
 
 import pydicom
 
-from semiqc.exchange.readers.dicom.elements import numbers, patient_of, slice_distance
+from semiqc.exchange.readers.dicom.elements import finite, numbers, patient_of, slice_distance
 from semiqc.exchange.readers.dicom.stack import Slice
 from semiqc.images.raw import UnusableError
 from semiqc.nifti.headers import MOST_VOXELS
@@ -83,7 +83,7 @@ def rescaling(dataset: pydicom.Dataset, frame: int | None) -> tuple[float, float
 def _of_file(dataset: pydicom.Dataset) -> tuple[float, float]:
     """Slope and intercept of a whole file; anonymisers leave both elements empty."""
     given = (dataset.get("RescaleSlope"), dataset.get("RescaleIntercept"))
-    slope, intercept = (None if one in (None, "") else float(one) for one in given)
+    slope, intercept = map(finite, given)
     return 1.0 if slope is None else slope, intercept or 0.0
 
 
@@ -124,11 +124,11 @@ class _Frame:
     def trigger_ms(self) -> float | None:
         """Time since the R wave, or since the first phase, where known."""
         for name in ("NominalCardiacTriggerDelayTime", "ActualCardiacTriggerDelayTime"):
-            found = self.first("CardiacSynchronizationSequence", name)
+            found = finite(self.first("CardiacSynchronizationSequence", name))
             if found is not None:
-                return float(found)
-        seconds = self.first("TemporalPositionSequence", "TemporalPositionTimeOffset")
-        return None if seconds is None else 1000 * float(seconds)
+                return found
+        seconds = finite(self.first("TemporalPositionSequence", "TemporalPositionTimeOffset"))
+        return None if seconds is None else 1000 * seconds
 
 
 def _as_slice(path: Path, frame: _Frame, size: tuple[int, int]) -> Slice:

@@ -22,7 +22,7 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.uid import DeflatedExplicitVRLittleEndian, SegmentationStorage
 
 from semiqc.doors.regular import open_regular, refusing
-from semiqc.exchange.readers.dicom.elements import numbers, patient_of, slice_distance
+from semiqc.exchange.readers.dicom.elements import finite, numbers, patient_of, slice_distance
 from semiqc.exchange.readers.dicom.enhanced import PLACE, frames_of, is_enhanced, rescaling
 from semiqc.exchange.readers.dicom.stack import Slice
 from semiqc.exchange.readers.formats import DICOM, format_of
@@ -202,7 +202,7 @@ def _as_slice(path: Path, dataset: pydicom.Dataset) -> Slice:
         spacing=numbers(dataset.PixelSpacing, 2),
         orientation=numbers(dataset.ImageOrientationPatient, 6),
         position=numbers(dataset.ImagePositionPatient, 3),
-        trigger_ms=None if trigger in (None, "") else float(trigger),
+        trigger_ms=finite(trigger),
         acquired=str(acquired or dataset.get("ContentTime") or ""),
         instance=int(dataset.get("InstanceNumber") or 0),
         thickness=slice_distance(dataset),
