@@ -11,7 +11,7 @@ from qc.base import Graded
 from qc.estimators.second_opinion.comparing import Others, OtherSegmentation
 from qc.estimators.second_opinion.estimator import SecondOpinion
 from qc.estimators.second_opinion.learning import folds_of, studies_of
-from qc.frames import Frame, graded_frames
+from qc.frames import Frame, frame_of, graded_frames
 from segmenters import PlainUNet
 from semiqc.measuring.masks import masks
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
@@ -179,6 +179,21 @@ def test_with_one_subject_alone_agreement_is_told_as_it_is():
     assert all(
         (curve(np.array([0.3, 0.8])) == [0.3, 0.8]).all() for curve in fitted.curves_.values()
     )
+
+
+def test_without_calibration_agreement_is_told_as_it_is():
+    fitted = SecondOpinion(SHORT_AXIS, **SMALL, calibrate=False).fit(graded_hearts(2))
+
+    (prediction,) = [one.prediction for one in graded_hearts(1, first=7)[:1]]
+    found = fitted.set_params(every=1).predict([prediction])[0]
+    agreement = [
+        OtherSegmentation.of(fitted.segmenter_, frame_of(prediction, number))
+        .compared_with(frame_of(prediction, number))
+        .dice()
+        for number in range(len(prediction.labels))
+    ]
+    expected = np.nan_to_num(np.mean(agreement, axis=(0, 2)))
+    np.testing.assert_allclose([found.dice[one.name] for one in SHORT_AXIS.structures], expected)
 
 
 def test_weights_are_taken_as_they_are_and_all_frames_teach_the_curves(tmp_path):

@@ -7,6 +7,7 @@ import nibabel
 import numpy as np
 import pytest
 
+from qc.base import Quality
 from qc.graded import GradedSet, SegGen, grade_held_out
 from qc.suites import shipped
 from qc.suites.card import suite_digest
@@ -61,6 +62,18 @@ def test_a_suite_and_its_card_are_left_and_nothing_else(made):
     assert card.suite["changes"] == ["seggen.times=2", "seggen.times=1"]
     assert card.patients.startswith("none")
     assert suite.training.directions == ()
+
+
+def test_without_phantoms_to_weigh_by_the_consensus_changes_nothing(tmp_path):
+    settings = TINY.model_copy(update={"calibrate": 0})
+    pretrain_suite(settings, tmp_path / "a", Silent(), command="semiqc qc pretrain")
+    blend = Suite.load(tmp_path / "a").blend
+    dice = {part.name: 0.3 + 0.2 * at for at, part in enumerate(blend.scheme.structures)}
+
+    told = blend.combine({"physiology": Quality("one", 0.5, dice=dice)}, absent=())
+
+    assert told.dice == pytest.approx(dice)
+    assert set(told.interval.values()) == {(0.0, 1.0)}
 
 
 def test_a_killed_command_goes_on_behind_its_phantoms(made, tmp_path, monkeypatch):

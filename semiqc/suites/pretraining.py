@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+from qc.base import Quality
+from qc.consensus.blend import Blend
 from qc.estimators.registry import ESTIMATORS
 from qc.graded import SOURCES
 from qc.suites.card import suite_digest
@@ -25,23 +27,29 @@ from semiqc.work.sections import OneOf
 from semiqc.work.stages import RunFolder
 
 PHANTOMS = "phantoms.h5"
-USUAL = ("seggen.times=2", "failures.kinds=[missing, eroded, dilated, leaked]")
-"""Arguments of sources where nothing else is said: many hearts teach more than many failures."""
+USUAL = (
+    "seggen.times=2",
+    "failures.kinds=[missing, eroded, dilated, leaked]",
+    "second_opinion.calibrate=false",
+)
+"""Arguments where nothing else is said. Many hearts teach more than many failures, and what spoilt
+references of phantoms teach of agreement does not hold for what networks make of patients."""
 
 
 class SuitePretraining(PhantomSettings):
-    """What ``semiqc qc pretrain`` makes; the defaults made the suite that is shipped."""
+    """What ``semiqc qc pretrain`` makes; the card of what is shipped tells how that was made."""
 
     phantoms: Count = 60
     """How many are drawn; those of the short axis are of no kind in particular."""
     seed: SeedNumber = 0
     """Of all that is drawn."""
-    estimators: Annotated[tuple[str, ...], OneOf(ESTIMATORS)] = ("svr", "physiology")
+    estimators: Annotated[tuple[str, ...], OneOf(ESTIMATORS)] = ("second_opinion",)
     """Who judges."""
     sources: Annotated[tuple[str, ...], OneOf(SOURCES)] = ("seggen", "failures")
     """Who makes the segmentations of known quality."""
-    calibrate: Number = 12
-    """Phantoms that the weights of the consensus are fitted to."""
+    calibrate: Number = 0
+    """Phantoms that the weights of the consensus are fitted to; without any, all judges count
+    alike."""
     folds: Folds = 2
     """Of the cross-fitting."""
     changes: tuple[str, ...] = ()
@@ -98,6 +106,9 @@ def _published(settings: SuitePretraining, made: Suite, folder: Path, command: s
     """Write suite and card into a folder."""
     shutil.rmtree(folder, ignore_errors=True)
     suite = _for_strangers(made, settings.seed)
+    if suite.blend is None:
+        nobody: dict[str, list[Quality | None]] = {name: [] for name in suite.estimators}
+        suite = replace(suite, blend=Blend(suite.scheme).fit(nobody, []))
     suite.save(folder)
     own = settings.model_dump(mode="json", exclude=set(PhantomSettings.model_fields))
     card = SuiteCard(

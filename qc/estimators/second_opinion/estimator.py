@@ -72,6 +72,8 @@ class SecondOpinion(FrameEstimator):
         batch_size: Slices in a step.
         patch: Rows and columns of a slice in training, each a multiple of 16.
         learning_rate: Of AdamW at the start.
+        calibrate: Learn curves from the graded frames. If not, or where these are of one subject
+            alone, the agreement is the estimate.
         folds: Networks that are trained for the curves, each without a part of the subjects.
         mirror: Segment mirror images, too, along the axes that the label scheme allows.
         seed: Of weights, batches and augmentation.
@@ -99,6 +101,7 @@ class SecondOpinion(FrameEstimator):
     batch_size: Size = 12
     patch: tuple[Size, Size] = (128, 128)
     learning_rate: Rate = 2e-3
+    calibrate: bool = True
     folds: Folds = 2
     mirror: bool = False
     seed: SeedNumber = 0
@@ -148,19 +151,26 @@ class SecondOpinion(FrameEstimator):
         )
 
     def _learn(self, frames: Sequence[GradedFrame], observe: ProgressCallback) -> None:
-        folds = folds_of([one.whose for one in frames], self.folds) if self.steps else []
+        folds = self._folds(frames)
         total = self.steps * (len(folds) + 1) + len(frames)
         self.segmenter_ = self._trained(frames, 0, partial(_moved, observe, 0, total))
-        if not self.steps:
-            pairs = [(self.segmenter_, list(frames))]
-        else:
-            pairs = []
-            for number, fold in enumerate(folds, start=1):
-                others = [one for at, one in enumerate(frames) if at not in fold]
-                told = partial(_moved, observe, number * self.steps, total)
-                network = self._trained(others, number, told)
-                pairs.append((network, [frames[at] for at in sorted(fold)]))
+        pairs = []
+        for number, fold in enumerate(folds, start=1):
+            learned, met = (
+                [one for at, one in enumerate(frames) if (at in fold) == is_met]
+                for is_met in (False, True)
+            )
+            told = partial(_moved, observe, number * self.steps, total)
+            pairs.append((self._trained(learned, number, told), met))
         self.curves_ = self._curves(pairs, partial(_moved, observe, total - len(frames), total))
+
+    def _folds(self, frames: Sequence[GradedFrame]) -> list[set[int]]:
+        """Numbers of the frames that meet one network each, for the curves."""
+        if not self.calibrate:
+            return []
+        if not self.steps:
+            return [set(range(len(frames)))]
+        return folds_of([one.whose for one in frames], self.folds)
 
     def _trained(
         self, frames: Sequence[GradedFrame], number: int, told: ProgressCallback
