@@ -120,6 +120,13 @@ def test_a_trigger_time_that_is_no_number_orders_nothing(folder):
     np.testing.assert_array_equal(only(series(folder, changes)).image[0], expected())
 
 
+def test_files_of_several_patients_in_one_series_are_told(folder):
+    study = only(series(folder, lambda z, t: {"PatientID": f"p{z}"}))
+
+    assert study.subject == ""
+    assert "its files name 3 patients (p0, p1, p2); is it one series?" in study.warnings
+
+
 def test_empty_elements_of_rescaling_say_nothing(folder):
     study = only(series(folder, lambda z, t: {"RescaleSlope": "", "RescaleIntercept": ""}))
 

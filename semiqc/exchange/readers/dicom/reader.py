@@ -41,6 +41,9 @@ from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError, 
 from semiqc.nifti.headers import MOST_VOXELS
 from semiqc.schemes import SHORT_AXIS, UNLABELLED, LabelScheme
 
+NAMED = 3
+"""Patients that a note lists."""
+
 
 def recognises(source: Path) -> bool:
     """Whether a folder holds a DICOM file, at any depth."""
@@ -135,7 +138,7 @@ def _read(
         source=str(group.folder),
         time_step=stack.time_step_ms,
         time_unit="msec" if stack.time_step_ms else "",
-        warnings=(*group.notes, *_oddities(stack)),
+        warnings=(*group.notes, *_of_several(group.slices), *_oddities(stack)),
         dicom=[[(piece.path, piece.frame) for piece in phases] for phases in stack.slices],
     )
 
@@ -144,6 +147,15 @@ def _subject(slices: Sequence[Slice]) -> str:
     """The one PatientID of all files; empty where there is none, or several."""
     patients = {piece.patient for piece in slices}
     return patients.pop() if len(patients) == 1 else ""
+
+
+def _of_several(slices: Sequence[Slice]) -> tuple[str, ...]:
+    """Says that files of one series name several patients."""
+    patients = sorted({piece.patient for piece in slices})
+    if len(patients) == 1:
+        return ()
+    named = ", ".join(one or "none" for one in patients[:NAMED])
+    return (f"its files name {len(patients)} patients ({named}); is it one series?",)
 
 
 def _image(stack: CineStack) -> NDArray[np.float32]:
