@@ -73,8 +73,11 @@ def channels_last_pays(asked: str, network: nn.Module) -> bool:
 
     Args:
         asked: ``contiguous``, ``channels_last``, or ``auto`` for what is faster.
-        network: Instance normalisation is slower with channels last than what is gained.
+        network: Instance normalisation is slower with channels last than what is gained, and
+            convolutions over volumes have another layout.
     """
+    if any(isinstance(part, nn.Conv3d) for part in network.modules()):
+        return False
     if asked != "auto":
         return asked == "channels_last"
     return not any(isinstance(part, nn.InstanceNorm2d) for part in network.modules())

@@ -41,6 +41,7 @@ class PlainUNetNetwork(nn.Module):
         channels: Filters of each level.
         dropout: Share of features dropped in training.
         norm: ``batch`` or ``instance``.
+        dimensions: 2, or 3 of volumes ``[B, M, Z, Y, X]``, whose slices are not stepped over.
     """
 
     def __init__(
@@ -50,6 +51,8 @@ class PlainUNetNetwork(nn.Module):
         channels: tuple[int, ...],
         dropout: float,
         norm: str,
+        *,
+        dimensions: int = 2,
     ) -> None:
         super().__init__()
         # Imported when it is needed: MONAI loads readers of images and plotting with it.
@@ -64,16 +67,17 @@ class PlainUNetNetwork(nn.Module):
             "norm_name": norm,
             "dropout": dropout or None,
         }
+        step = 2 if dimensions == 2 else (1, 2, 2)
         self.down = nn.ModuleList(
-            UnetBasicBlock(2, before, after, stride=1 if number == 0 else 2, **shared)
+            UnetBasicBlock(dimensions, before, after, stride=step if number else 1, **shared)
             for number, (before, after) in enumerate(pairwise((modalities, *channels)))
         )
         self.bottom: nn.Module = nn.Identity()
         self.up = nn.ModuleList(
-            UnetUpBlock(2, deep, fine, stride=1, upsample_kernel_size=2, **shared)
+            UnetUpBlock(dimensions, deep, fine, stride=1, upsample_kernel_size=step, **shared)
             for fine, deep in reversed(list(pairwise(channels)))
         )
-        self.out = UnetOutBlock(2, channels[0], classes)
+        self.out = UnetOutBlock(dimensions, channels[0], classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of a batch."""

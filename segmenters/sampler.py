@@ -38,7 +38,7 @@ class SliceBatch:
     weights: Tensor | None = None
 
 
-class _Drawn(NamedTuple):
+class Drawn(NamedTuple):
     """A slice, cut to the patch."""
 
     image: NDArray[np.float32]
@@ -128,9 +128,9 @@ class SliceSampler:
         wanted = self.batch_size * min(1.0, self.pseudo_ratio * mean_weight)
         return int(wanted) + (wanted > int(wanted) and rng.random() < wanted - int(wanted))
 
-    def _draw(self, studies: Sequence[Study], rng: np.random.Generator) -> _Drawn:
+    def _draw(self, studies: Sequence[Study], rng: np.random.Generator) -> Drawn:
         for _ in range(DRAWS):
-            study = _weighted_choice(studies, rng)
+            study = weighted_choice(studies, rng)
             frames = self._frames[id(study)]
             frame = frames[int(rng.integers(len(frames)))]
             z = int(rng.integers(study.image.shape[2]))
@@ -138,7 +138,7 @@ class SliceSampler:
             if (labels != UNLABELLED).any():
                 break
         start = self._corner(study, frame, rng)
-        return _Drawn(
+        return Drawn(
             fit_patch(study.image[:, frame, z], start, self.patch, 0.0),
             fit_patch(labels, start, self.patch, UNLABELLED),
             fit_patch(_weights_of(study, frame, z), start, self.patch, 0.0),
@@ -176,7 +176,8 @@ def _weights_of(study: Study, frame: int, z: int) -> NDArray[np.float32]:
     return np.asarray(study.voxel_weights[frame, z], np.float32)
 
 
-def _weighted_choice(studies: Sequence[Study], rng: np.random.Generator) -> Study:
+def weighted_choice(studies: Sequence[Study], rng: np.random.Generator) -> Study:
+    """One of the studies, drawn as often as its weight says."""
     weights = np.array([study.weight for study in studies])
     if (weights == weights[0]).all():
         return studies[int(rng.integers(len(studies)))]

@@ -46,6 +46,8 @@ class CnnLadder(Source):
         rungs: Number of networks.
         families: Names in ``segmenters.SEGMENTERS``, by turns, such as ``[unet, trans_unet]`` for
             a transformer beside the U-Net, as Qiu et al. have nnFormer beside nnU-Net.
+        strangers: Families that make a source of their own, ``stranger``, of the subjects held
+            out alone, as Qiu et al. have DeepMedic: no estimator has learned from what they make.
         channels: Filters of each resolution level at full width.
         widths: Smallest and largest share of the filters; at least two are kept.
         shares: Smallest and largest share of the training studies; at least one is kept.
@@ -66,6 +68,7 @@ class CnnLadder(Source):
     scheme: LabelScheme
     rungs: Count = 12
     families: tuple[str, ...] = ("unet",)
+    strangers: tuple[str, ...] = ()
     channels: tuple[Size, ...] = (16, 32, 64, 128, 256)
     widths: tuple[PositiveShare, PositiveShare] = (0.125, 1.0)
     shares: tuple[PositiveShare, PositiveShare] = (0.1, 1.0)
@@ -76,12 +79,7 @@ class CnnLadder(Source):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        unknown = sorted({*self.families} - {*SEGMENTERS})
-        if unknown or not self.families:
-            raise ValueError(
-                f"families must be some of {', '.join(SEGMENTERS)}, got"
-                f" {', '.join(self.families) or 'none'}"
-            )
+        self._check_families()
         if self.rungs < 1:
             raise ValueError(f"rungs must be at least 1, got {self.rungs}")
         for name in ("widths", "shares", "steps"):
@@ -91,6 +89,21 @@ class CnnLadder(Source):
         if self.shares[1] > 1:
             raise ValueError(f"shares must not exceed 1, got {self.shares[1]}")
         check_samples(self.samples, self.dropout)
+
+    def _check_families(self) -> None:
+        for name, given in (("families", self.families), ("strangers", self.strangers)):
+            unknown = {*given} - {*SEGMENTERS}
+            if unknown or (not given and name == "families"):
+                raise ValueError(
+                    f"{name} must be some of {', '.join(SEGMENTERS)}, got"
+                    f" {', '.join(given) or 'none'}"
+                )
+        if both := [name for name in self.strangers if name in self.families]:
+            raise ValueError(f"strangers must not be among the families, got {', '.join(both)}")
+
+    def of_strangers(self) -> Self | None:
+        """The ladder of the strangers; None where there are none."""
+        return replace(self, families=self.strangers, strangers=()) if self.strangers else None
 
     def rung(self, number: int) -> LadderRung:
         """What the network of a number, from 1, is given; the same in every fold."""

@@ -10,7 +10,7 @@ from typing import Any
 from qc.base import Graded, QualityEstimator
 from qc.consensus.blend import Blend
 from qc.estimators.registry import ESTIMATORS, make_estimator
-from qc.graded import GradedSet, grade, grade_held_out
+from qc.graded import GradedSet, Source, grade, grade_held_out
 from qc.saving import load_estimator, save_estimator
 from qc.suites.domain import TrainingDomain
 from qc.suites.suite import Suite, refuse_suite
@@ -71,7 +71,7 @@ class SuiteMaker:
         refuse_sealed(self.output)
         for name in self.settings.estimators:
             self._check(name)
-        self.settings.make_sources(self.store)
+        self.settings.make_test_sources(self.store)
         if self.settings.of_verdicts:
             self.cines.check()
         make_folder(self.output)
@@ -150,16 +150,24 @@ class SuiteMaker:
             ):
                 self._grade(unfinished / file, train, judged, tick)
 
-        depends = self._depends(train, judged)
+        depends = self._depends(file, train, judged)
         stage = self.folder.stage(file.removesuffix(".h5"), depends, make)
         with whole_file(self.output / file) as temporary:
             shutil.copyfile(stage.folder / file, temporary)
         return GradedSet(self.output / file, self.store), stage.key
 
-    def _depends(self, train: Sequence[str], judged: Sequence[str] | None) -> dict[str, Any]:
+    def _sources(self, file: str) -> Mapping[str, Source]:
+        """What makes the segmentations of a file; strangers only those that test."""
+        settings = self.settings
+        make = settings.make_test_sources if file == HELD_OUT else settings.make_sources
+        return make(self.store)
+
+    def _depends(
+        self, file: str, train: Sequence[str], judged: Sequence[str] | None
+    ) -> dict[str, Any]:
         """All that graded segmentations depend on; see ``_grade``."""
         settings = self.settings
-        sources = settings.make_sources(self.store)
+        sources = self._sources(file)
         return {
             "data": self.store.fingerprint(),
             "train": train,
@@ -184,7 +192,7 @@ class SuiteMaker:
             "overwrite": True,
             "observe": partial(percent_of, tick),
         }
-        sources = settings.make_sources(self.store)
+        sources = self._sources(path.name)
         if judged is not None:
             grade_held_out(self.store, path, sources, train, judged, **common)
         else:

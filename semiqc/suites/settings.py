@@ -10,6 +10,7 @@ from annotated_types import Interval
 from qc.estimators.registry import ESTIMATORS
 from qc.graded import SOURCES, CineLadder, GradedSet, Source
 from qc.graded.given import given_by
+from qc.graded.ladder import CnnLadder
 from qc.graded.registry import make_source
 from qc.verdicts import SimulatedReader
 from semiqc.files.checksums import sha256_of
@@ -31,6 +32,9 @@ DEFAULT_ESTIMATORS = tuple(
 )
 """All that learn from frames of anybody's segmentation."""
 
+
+STRANGER = "stranger"
+"""Name of the source that segments what is held out alone."""
 
 OF_CINES: dict[str, type] = {"cines": CineLadder, "reader": SimulatedReader}
 """What gives whole cines and verdicts to the estimators that learn from these."""
@@ -165,6 +169,24 @@ class SuiteSettings:
                 raise ValueError(f"{path}: source '{twice[0]}' stands elsewhere, too")
             found |= given
         return found
+
+    def make_test_sources(self, store: Store) -> dict[str, Source]:
+        """The sources of what is held out: those that estimators learn from, and strangers.
+
+        Raises:
+            ValueError: If two have the same name, a graded set is not of the store, or there are
+                strangers and nothing is held out.
+        """
+        found = self.make_sources(store)
+        ladder = found.get("ladder")
+        strangers = ladder.of_strangers() if isinstance(ladder, CnnLadder) else None
+        if strangers is None:
+            return found
+        if STRANGER in found:
+            raise ValueError(f"source '{STRANGER}' stands elsewhere, too")
+        if not self.test:
+            raise ValueError("ladder.strangers: they segment subjects held out; add --test")
+        return found | {STRANGER: strangers}
 
     def studies_to_learn_from(self, store: Store) -> list[Study]:
         """Studies with a reference; without ``sources`` only those that were segmented."""
