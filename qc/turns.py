@@ -58,7 +58,7 @@ class Course:
             every: How far apart frames may be that are judged.
         """
         frames = len(self.sizes)
-        if every == 1 or frames < SHORTEST:
+        if frames < SHORTEST:
             return np.arange(frames)
         even = np.linspace(0, frames - 1, -(-(frames - 1) // every) + 1).round().astype(np.intp)
         segmented = self.sizes[..., BACKGROUND + 1 :].sum(axis=(1, 2))

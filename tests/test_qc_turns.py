@@ -53,6 +53,53 @@ def test_where_a_segmentation_jumps_both_sides_are_judged():
     assert len(judged) == 6
 
 
+def steady(frames=FRAMES):
+    """The course of a segmentation that never changes."""
+    return Course(np.full((frames, 4, CLASSES), 50), np.full(frames - 1, 0.95))
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 6, 7, 8, 19, 20, 50])
+def test_judged_frames_are_never_further_apart_than_asked(every):
+    judged = steady().judged(every)
+
+    assert judged[[0, -1]].tolist() == [0, FRAMES - 1]
+    assert np.diff(judged).max() <= every
+    assert len(judged) <= -(-(FRAMES - 1) // every) + 1
+
+
+def test_the_largest_heart_is_judged_wherever_it_is():
+    uneven = steady()
+    uneven.sizes[7, 2, 3] += 1
+    uneven.sizes[13, 1, 1] -= 1
+    # Background is nothing that is segmented.
+    uneven.sizes[5, :, 0], uneven.sizes[16, :, 0] = 500, 0
+
+    assert uneven.judged(20).tolist() == [0, 7, 13, 20]
+
+
+def test_a_jump_is_a_tenth_less_alike_than_neighbours_are():
+    jumping = steady()
+    jumping.alike[4], jumping.alike[11] = 0.84, 0.86
+
+    # The fifth of the pairs is of frames 4 and 5.
+    assert jumping.judged(20).tolist() == [0, 4, 5, 20]
+
+
+def test_frames_are_alike_where_each_class_is():
+    labels = np.zeros((5, 1, 8, 8), np.int8)
+    labels[1:3, 0, :4, :4], labels[3, 0, :4, :4] = 1, 2
+    labels[2, 0, 2:4, :4] = 0
+    labels[4, 0, :4, :4] = 2
+    found = course(labels)
+
+    # All appears; half goes; none of it is of the same class; nothing changes.
+    assert found.alike == pytest.approx([0, 2 * 8 / (16 + 8), 0, 1])
+    assert course(np.zeros_like(labels)).alike == pytest.approx([1] * 4)
+    assert found.sizes[:, 0].tolist() == [
+        [64, 0, 0, 0], [48, 16, 0, 0], [56, 8, 0, 0], [48, 0, 16, 0], [48, 0, 16, 0],
+    ]  # fmt: skip
+
+
 def test_nothing_segmented_is_a_course_like_others():
     judged = course(np.zeros((FRAMES, 4, 8, 8), np.int8)).judged(10).tolist()
 
@@ -93,7 +140,8 @@ class BySize(FrameEstimator):
         of_slices = np.full((3, 4), number / 100)
         maps = np.full((3, *frame.labels.shape), number / 100, np.float16)
         dice = np.full(3, number / 100)
-        return Judged(dice, dice / 2, of_slices, maps, (f"frame {number}",), of_slices, dice[:2])
+        told = (dice, dice / 2, of_slices, maps, (f"frame {number}",), of_slices, dice[:2])
+        return Judged(*told, all_classes=np.array([number / 100, number / 200]))
 
     def _arrays(self):
         return {}
@@ -120,6 +168,8 @@ def test_a_cine_judged_by_turns_is_told_of_whole():
     assert quality.dice == pytest.approx(whole.dice)
     assert quality.nsd == pytest.approx(whole.nsd)
     assert quality.overall == pytest.approx(whole.overall)
+    assert quality.overall_nsd == pytest.approx(whole.overall_nsd)
+    assert set(quality.overall) == {"background", "foreground", "all classes"}
     assert quality.score == pytest.approx(whole.score)
     assert quality.slice_dice["LV"] == pytest.approx(whole.slice_dice["LV"])
     assert quality.slice_mvsf["LV"] == pytest.approx(whole.slice_mvsf["LV"])
@@ -141,6 +191,19 @@ def test_a_structure_that_a_frame_between_lacks_has_nothing_right_there():
     assert quality.dice["RV"] == pytest.approx(whole.mean())
 
 
+def test_of_a_frame_between_in_which_nothing_is_segmented_nothing_is_right():
+    labels = beating()
+    labels[3:6] = 0
+
+    asked, quality = judge(labels, every=20)
+
+    assert 4 not in asked
+    assert {2, 3, 5, 6} <= set(asked)
+    whole = np.arange(FRAMES) / 100
+    assert quality.overall["all classes"] == pytest.approx((whole.sum() - 0.04) / FRAMES)
+    assert quality.overall_nsd["all classes"] == pytest.approx((whole.sum() - 0.04) / FRAMES / 2)
+
+
 def test_a_slice_between_that_lacks_what_its_neighbours_have_was_missed():
     labels = beating()
     labels[:, 1:3] = 0
@@ -152,5 +215,7 @@ def test_a_slice_between_that_lacks_what_its_neighbours_have_was_missed():
     assert asked[:2] == [0, 8]
     assert quality.slice_dice["LV"][3, 1] == 0
     # From the base that a heart leaves, nothing may be missing.
-    assert np.isnan(quality.slice_dice["LV"][3, 2])
+    assert np.isnan(quality.slice_dice["LV"][[3, 6], 2]).all()
+    # What was said of a judged frame stays.
+    assert quality.slice_dice["LV"][0, 2] == 0
     assert quality.slice_dice["LV"][3, 0] == pytest.approx(0.03)
