@@ -14,6 +14,7 @@ from source_builders import heart, pixels, save
 from semiqc.cli.app import main
 from semiqc.experiment import Silent, read_settings
 from semiqc.experiment.data import open_data, training_frames
+from semiqc.experiment.explaining import read_explained
 from semiqc.experiment.finished import Finished
 from semiqc.experiment.learned import find_learned
 from semiqc.experiment.sections import FramesSettings
@@ -279,6 +280,14 @@ def test_what_the_estimators_learned_from_is_kept_with_their_estimates(judged_by
     assert {row["study"] for row in found} == studies
     assert all(0 <= float(row["dice"]) <= 1 for row in found)
     assert any(row["estimated_cnn"] for row in found)
+
+
+def test_where_networks_looked_is_kept(judged_by_several):
+    maps, paths = read_explained(judged_by_several / "results/explained.h5")
+
+    assert [one.estimator for one in maps] == ["cnn", "slicewise"]
+    assert all(one.heat.shape == one.image.shape for one in maps)
+    assert paths == []
 
 
 def test_the_gate_goes_by_the_estimator_it_is_told(judged_by_several):

@@ -11,6 +11,8 @@ from semiqc.doors.json_file import read_object
 from semiqc.doors.regular import UnusableError, in_short
 from semiqc.doors.text import read_text
 from semiqc.doors.yaml_file import read_yaml
+from semiqc.experiment.explaining import FILE as EXPLAINED
+from semiqc.experiment.explaining import read_explained
 from semiqc.experiment.overlays import read_overlays
 from semiqc.experiment.renamed import as_written_before
 from semiqc.experiment.results import CHECKPOINTS, FILES, GRADED, TABLES
@@ -182,6 +184,7 @@ class Finished:
             rows["checkpoints"] = read_rows(folder / CHECKPOINTS, CheckpointRow)
         if (folder / GRADED).exists():
             rows["graded"] = read_rows(folder / GRADED, GradedRow)
+        rows["explained"], rows["paths"] = read_explained(folder / EXPLAINED)
         return ReportData(
             title=self.settings.name,
             settings=read_text(self.folder / SETTINGS),

@@ -16,6 +16,8 @@ from typing import Any
 from qc import CONSENSUS, Blend, QualityEstimator
 from qc.saving import save_estimator
 from semiqc.experiment.data import Data, LabelRow
+from semiqc.experiment.explaining import FILE as EXPLAINED
+from semiqc.experiment.explaining import write_explained
 from semiqc.experiment.fitting import ESTIMATOR
 from semiqc.experiment.overlays import write_overlays
 from semiqc.experiment.trained import Trained
@@ -39,6 +41,7 @@ from semiqc.files.tables import (
     write_rows,
 )
 from semiqc.report import Overlay
+from semiqc.report.explained import Explained, SearchPath
 from semiqc.report.views import StudyViews
 from semiqc.review.run_queue import Queued
 from semiqc.work.stages import Stage
@@ -94,6 +97,7 @@ class Results:
     queue: list[Queued] = field(default_factory=list)
     checkpoints: list[CheckpointRow] = field(default_factory=list)
     graded: list[GradedRow] = field(default_factory=list)
+    explained: list[Explained | SearchPath] = field(default_factory=list)
     overlays: list[Overlay] = field(default_factory=list)
     views: dict[str, tuple[StudyViews, Window]] = field(default_factory=dict)
     views_of_pool: list[StudyViews] = field(default_factory=list)
@@ -140,6 +144,7 @@ def write_results(results: Results, run: Path) -> None:
     write_rows(folder / CHECKPOINTS, CheckpointRow, results.checkpoints)
     write_rows(folder / GRADED, GradedRow, results.graded)
     write_overlays(folder / "overlays.h5", results.overlays)
+    write_explained(folder / EXPLAINED, results.explained)
     shown = [views for views, _ in results.views.values()]
     write_views(folder / "views.h5", [*shown, *results.views_of_pool])
     for (scenario, seed), trained in results.models.items():

@@ -6,6 +6,7 @@ from functools import partial
 
 from semiqc.experiment.data import Data
 from semiqc.experiment.evaluator import Evaluator
+from semiqc.experiment.explaining import explained
 from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.own_panel import OwnPanel
 from semiqc.experiment.results import Results
@@ -74,6 +75,8 @@ class SeedRun:
         if self._is_gated:
             self._queue(first)
             self.results.graded += self.panel.graded_rows
+            if self.seed == self.settings.seeds[0]:
+                self._explain(first)
 
     def prepare(self) -> None:
         """Make the stages that ``work`` needs, in whatever order; see ``semiqc.work.sharing``."""
@@ -127,6 +130,12 @@ class SeedRun:
             )
             for p in self._candidates(first)
         ]
+
+    def _explain(self, first: TrainedEnsemble) -> None:
+        """Add what the estimators looked at in the first segmenter's results."""
+        rows = [row for row in self.results.judgements if row.seed == self.seed]
+        scores = scores_of(first, rows, ())
+        self.results.explained += explained(self.panel.fitted, self._candidates(first), scores)
 
     def _panel(self) -> RunPanel:
         """Who judges, not yet fitted."""

@@ -5,6 +5,7 @@ import math
 from semiqc.pages.table import Cell, Table
 from semiqc.report.bland_altman import agreement_of_studies
 from semiqc.report.data import ReportData
+from semiqc.report.explained import path_table
 from semiqc.report.figures import changes_of
 from semiqc.report.overlap import POOLED
 from semiqc.report.roc import roc_table
@@ -18,6 +19,7 @@ def figure_tables(data: ReportData) -> list[Table]:
         judged_studies(data),
         agreement_of_studies(data),
         roc_table(data),
+        path_table(data.paths),
     ]
 
 

@@ -29,6 +29,7 @@ from semiqc.measuring.means import mean_of_known
 from semiqc.measuring.statistics import Comparison, compare
 from semiqc.measuring.subjects import Subjects
 from semiqc.pages.drawing import scenario_colours
+from semiqc.report.explained import Explained, SearchPath
 from semiqc.report.views import StudyViews
 from semiqc.schemes import LabelScheme
 
@@ -91,6 +92,8 @@ class ReportData:
         judgements: What estimator and gate said of the unlabelled studies.
         checkpoints: How good each kind of weights is, where there are several.
         graded: How good that is which the run's own estimators learned from.
+        explained: Where networks looked in the study that each finds worst.
+        paths: Where the search on a manifold went, likewise.
         training: Loss terms and figures of the trainings.
         overlays: Best, median and worst test study of each scenario.
         views: Voxels of the test studies and of the unlabelled ones that are shown.
@@ -124,6 +127,8 @@ class ReportData:
     corrections: Sequence[CorrectionRow] = ()
     checkpoints: Sequence[CheckpointRow] = ()
     graded: Sequence[GradedRow] = ()
+    explained: Sequence[Explained] = ()
+    paths: Sequence[SearchPath] = ()
     training: Sequence[TrainingRow] = ()
     overlays: Sequence[Overlay] = ()
     views: Sequence[StudyViews] = ()

@@ -13,6 +13,7 @@ from semiqc.report.answer import answers
 from semiqc.report.behind import figure_tables
 from semiqc.report.bland_altman import bland_altman_plots
 from semiqc.report.data import RANKS, Overlay, ReportData
+from semiqc.report.explained import looked_at, path_plots
 from semiqc.report.figures import box_plots, change_plots, training_plots
 from semiqc.report.forest import forest
 from semiqc.report.graded import balance_plots, estimate_plots
@@ -122,6 +123,7 @@ def _figures_and_tables(data: ReportData) -> dict[str, Any]:
         "coverage": [*coverage_plots(data), *roc_plots(data)],
         "estimates": estimate_plots(data),
         "balance": balance_plots(data),
+        "looked": [*looked_at(data.explained), *path_plots(data.paths)],
         "admitted": admitted,
         "rejected": rejected,
         "trainings": training_plots(data),

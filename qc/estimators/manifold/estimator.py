@@ -231,6 +231,23 @@ class ManifoldSearch(FrameEstimator):
             start, _ = network.encode(given)
             return search.run(network.decode, start, given, passed)
 
+    def search_paths(self, prediction: Prediction, frame: int) -> list[NDArray[np.float64]]:
+        """Where the search for each slice of a frame goes, from its start: ``[S, latent]`` each.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: If called before ``fit``.
+        """
+        seen = frame_of(prediction, frame)
+        region = region_of(seen.image, seen.labels, self.size)
+        paths: list[list[NDArray[np.float64]]] = [[] for _ in region.labels]
+
+        def keep(items: Tensor, latents: Tensor) -> None:
+            for item, latent in zip(items.tolist(), latents.double().cpu().numpy(), strict=True):
+                paths[item].append(latent)
+
+        self.searched(pairs_of([region]), keep)
+        return [np.stack(path) for path in paths]
+
     def decoded(self, latents: Tensor) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
         """The pairs at ``[B, latent]``: images ``[B, M, Y, X]`` in [0, 1], labels ``[B, Y, X]``.
 
