@@ -1,6 +1,7 @@
 """Files of another format in a folder lose no study, and are told."""
 
 import shutil
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -9,7 +10,7 @@ from source_builders import pixels, save
 from test_readers_dicom import series
 
 from semiqc.exchange.readers.formats import LISTED
-from semiqc.exchange.readers.registry import find, find_images, layout_of
+from semiqc.exchange.readers.registry import find, find_images, layout_of, whole
 from semiqc.schemes import SHORT_AXIS
 
 MM = np.diag([1.5, 1.5, 8, 1])
@@ -64,6 +65,22 @@ def test_nifti_files_beside_more_series_of_dicom_are_told(images):
     assert sorted(names) == ["p", "q", "r"]
     assert set(left_out) == {"a.nii.gz", "b.nii.gz"}
     assert set(left_out) <= {one.name for one in find(images).refusals}
+
+
+def test_as_many_series_as_nifti_files_leave_the_files(images):
+    for name in ("p", "q"):
+        series(images / name)
+
+    assert listed(images)[0] == ["a", "b"]
+    assert find(images, "dicom").layout == find(images).layout == "dicom"
+
+
+def test_the_working_folder_has_a_name(images, monkeypatch):
+    (images.parent / "link").symlink_to(images)
+    monkeypatch.chdir(images)
+
+    assert whole(Path()) == images
+    assert whole(images.parent / "link") == images.parent / "link"
 
 
 def test_of_many_files_the_first_are_told(images):
