@@ -134,6 +134,17 @@ def test_an_impossible_volume_is_flagged_with_its_reason_on_the_page(tmp_path):
     assert "gone.nii: empty file" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+def test_an_estimator_is_named_once_before_its_reasons(tmp_path):
+    found, reasons = flagging(), ("walls too thin", "walls too long")
+    low = Quality("a", 0.4, dice={"LV": 0.4}, reasons=reasons)
+    found.keep(*found.flag(*judged(), {"told": low}, []))
+    found.write(tmp_path, [], whole=lambda one: one)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+
+    assert page.count("walls too long") == page.count("told: walls too thin") > 0
+    assert "told: walls too long" not in page
+
+
 def test_a_low_score_is_flagged_as_score_does_with_reasons_and_intervals(tmp_path):
     found = flagging()
     low = Quality(
