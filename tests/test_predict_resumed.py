@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import study_of
+from source_builders import AFFINE, pixels, save
 
 from qc import Quality
 from qc.consensus.panel import Panel
 from semiqc.doors.regular import UnusableError
+from semiqc.exchange.importing import import_data
 from semiqc.experiment import Silent, flagging, learned, predict_images, predicting, unfinished
 from semiqc.experiment.learned import Learned
+from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter
 from semiqc.schemes import SHORT_AXIS
 from semiqc.work.folder import locked
@@ -294,3 +297,16 @@ def test_the_key_of_a_run_is_that_of_its_models(finished_run):
 
     assert found["few"] != found["crf"]
     assert learned.of_run(run, "few").key == found["few"]
+
+
+def test_the_same_files_in_another_folder_are_the_same_study(tmp_path):
+    affines = {"here": AFFINE, "there": AFFINE, "turned": np.diag([1.5, 1.5, 8, 1])}
+    keys = {}
+    for place, affine in affines.items():
+        save(tmp_path / place / "x.nii", pixels(), affine)
+        (tmp_path / place / "m.csv").write_text("study,image\nx,x.nii\n")
+        import_data(tmp_path / place / "m.csv", tmp_path / f"{place}.h5", spacing=1.5)
+        [study] = Store(tmp_path / f"{place}.h5")
+        keys[place] = unfinished.key_of(study)
+
+    assert keys["here"] == keys["there"] != keys["turned"]
