@@ -72,8 +72,8 @@ def grade_files(
     store = Store(path)
     values = LabelValues(store.scheme, checked_meaning(meaning, store.scheme))
     found = GradedFiles()
-    files = _find(folders, store, found)
     writer = GradedWriter(output, store, tolerance_mm=tolerance_mm, overwrite=overwrite)
+    files = _find(folders, store, found)
     beside = _beside(members, values, files)
     with writer:
         _grade_all(writer, files, values, found, beside, on_progress)
