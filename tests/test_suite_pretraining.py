@@ -64,14 +64,17 @@ def test_a_suite_and_its_card_are_left_and_nothing_else(made):
     assert suite.training.directions == ()
 
 
-def test_without_phantoms_to_weigh_by_the_consensus_changes_nothing(tmp_path):
-    settings = TINY.model_copy(update={"calibrate": 0})
+def test_without_phantoms_to_weigh_by_the_first_decides_alone(tmp_path):
+    settings = TINY.model_copy(update={"calibrate": 0, "estimators": ("physiology", "svr")})
     pretrain_suite(settings, tmp_path / "a", Silent(), command="semiqc qc pretrain")
-    blend = Suite.load(tmp_path / "a").blend
+    suite = Suite.load(tmp_path / "a")
+    blend = suite.blend
     dice = {part.name: 0.3 + 0.2 * at for at, part in enumerate(blend.scheme.structures)}
 
-    told = blend.combine({"physiology": Quality("one", 0.5, dice=dice)}, absent=())
+    low = Quality("one", 0.1, dice=dict.fromkeys(dice, 0.1))
+    told = blend.combine({"svr": low, "physiology": Quality("one", 0.5, dice=dice)}, absent=())
 
+    assert suite.names == ["physiology", "svr", "consensus"]
     assert told.dice == pytest.approx(dice)
     assert set(told.interval.values()) == {(0.0, 1.0)}
 

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from qc.base import Quality
 from qc.consensus.blend import Blend
 from qc.estimators.registry import ESTIMATORS
 from qc.graded import SOURCES
@@ -43,13 +42,13 @@ class SuitePretraining(PhantomSettings):
     """How many are drawn; those of the short axis are of no kind in particular."""
     seed: SeedNumber = 0
     """Of all that is drawn."""
-    estimators: Annotated[tuple[str, ...], OneOf(ESTIMATORS)] = ("second_opinion",)
+    estimators: Annotated[tuple[str, ...], OneOf(ESTIMATORS)] = ("second_opinion", "physiology")
     """Who judges."""
     sources: Annotated[tuple[str, ...], OneOf(SOURCES)] = ("seggen", "failures")
     """Who makes the segmentations of known quality."""
     calibrate: Number = 0
-    """Phantoms that the weights of the consensus are fitted to; without any, all judges count
-    alike."""
+    """Phantoms that the weights of the consensus are fitted to; without any, the first of the
+    estimators decides alone."""
     folds: Folds = 2
     """Of the cross-fitting."""
     changes: tuple[str, ...] = ()
@@ -107,8 +106,7 @@ def _published(settings: SuitePretraining, made: Suite, folder: Path, command: s
     shutil.rmtree(folder, ignore_errors=True)
     suite = _for_strangers(made, settings.seed)
     if suite.blend is None:
-        nobody: dict[str, list[Quality | None]] = {name: [] for name in suite.estimators}
-        suite = replace(suite, blend=Blend(suite.scheme).fit(nobody, []))
+        suite = replace(suite, blend=Blend(suite.scheme).fit({settings.estimators[0]: []}, []))
     suite.save(folder)
     own = settings.model_dump(mode="json", exclude=set(PhantomSettings.model_fields))
     card = SuiteCard(
