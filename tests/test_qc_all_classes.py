@@ -22,6 +22,7 @@ from qc.frames import Frame, graded_frames
 from qc.graded import GradedSet
 from qc.qualities_file import quality_from_json, quality_to_json
 from qc.saving import load_estimator, save_estimator
+from semiqc.files.seal import seal
 from semiqc.images.crop import box_around
 from semiqc.measuring.multi_class import multi_class_dice, surface_agreement
 from semiqc.schemes import SHORT_AXIS, TUMOUR, UNLABELLED
@@ -216,6 +217,7 @@ def test_the_surface_dice_of_all_classes_is_kept_and_worked_out_of_older_files(s
     shutil.copy(path, before)
     with h5py.File(before, "r+") as file:
         del file["items/multi_class_nsd"]
+    seal(before)
     (older,) = graded_frames(GradedSet(before, store))
 
     # As the surface of the LV, which is the only structure.

@@ -21,13 +21,19 @@ from semiqc.work.stages import RunFolder
 class Diverging:
     training = SimpleNamespace(steps=3)
 
+    def suited_to(self, _):
+        return self
+
+    def starts_from(self):
+        return {}
+
     def fit(self, *_, **__):
         raise FloatingPointError("loss is not finite at iteration 2: {'dice': nan}")
 
 
 @pytest.fixture
 def trainer(tmp_path):
-    store = SimpleNamespace(scheme=None, modalities=("cine",))
+    store = SimpleNamespace(scheme=None, modalities=("cine",), names=())
     return SimpleNamespace(folder=RunFolder(tmp_path), seed=5, monitor=Silent(), store=store)
 
 
