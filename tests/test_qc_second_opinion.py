@@ -121,6 +121,25 @@ def test_what_is_kept_is_only_where_something_is_seen():
     np.testing.assert_array_equal(other.probabilities, masks(TRUTH[0], SHORT_AXIS))
 
 
+def test_a_reason_says_how_a_structure_differs_from_the_others():
+    names = [one.name for one in SHORT_AXIS.structures]
+    larger = np.where(TRUTH == 1, 1, 3)
+    bad, good = np.full(3, 0.3), np.full(3, 0.9)
+
+    assert compared(MOVED).reasons(bad, names) == tuple(
+        f"{name} lies elsewhere than a second segmenter finds it" for name in names
+    )
+    assert compared(larger).reasons(bad, names) == (
+        "LV is larger than a second segmenter finds it",
+        "RV lies elsewhere than a second segmenter finds it",
+    )
+    smaller = np.where(np.arange(TRUTH.shape[-1]) < 26, TRUTH, 0)
+    assert "LV is smaller than a second segmenter finds it" in compared(smaller).reasons(
+        bad, names
+    )
+    assert compared(MOVED).reasons(good, names) == ()
+
+
 def test_each_image_teaches_once_however_many_segmentations_of_it_are_graded():
     labels = heart("a", frames=2)
     graded = [

@@ -12,6 +12,7 @@ from semiqc.scoring.threshold import FLAG_BELOW
 
 if TYPE_CHECKING:
     from semiqc.scoring import ScoreReport
+    from semiqc.scoring.scores import StudyScore
 
 Explain = Annotated[
     bool, typer.Option("--explain", help="Show where networks looked in flagged studies.")
@@ -84,8 +85,8 @@ def _named(paths: list[Path], suite: Path | None) -> tuple[Path, Path, Path]:
 def _print_report(report: "ScoreReport") -> None:
     """Tables of the studies that were judged, and of what was left out.
 
-    Flagged studies come first, lowest score first; ``why`` lists warnings, then the estimators'
-    reasons.
+    Flagged studies come first, lowest score first. ``why`` lists the estimators' reasons first
+    where a study is flagged, and else warnings.
     """
     print_table(
         f"judged {len(report.studies)} studies, {len(report.flagged)} flagged",
@@ -95,10 +96,16 @@ def _print_report(report: "ScoreReport") -> None:
                 study.study,
                 "flagged" if study.flagged else "",
                 study.score,
-                "; ".join((*study.warnings, *study.reasons)),
+                "; ".join(_why(study)),
             )
             for study in report.studies
         ],
         listed="why",
     )
     print_left_out([(refusal.name, refusal.reason) for refusal in report.left_out])
+
+
+def _why(study: "StudyScore") -> tuple[str, ...]:
+    if study.flagged:
+        return (*study.reasons, *study.warnings)
+    return (*study.warnings, *study.reasons)

@@ -1,6 +1,7 @@
 """How a segmentation agrees with what another segmenter makes of the same image."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -24,6 +25,8 @@ SIGNALS = ("labels", "probabilities")
 
 MOST = 255
 """Of the numbers that probabilities are kept in."""
+LITTLE, UNLIKE = 0.7, 1.3
+"""Dice below which a reason is given, and how many times as large something must be to say so."""
 REMEMBERED = 256
 """Images; several segmentations of one are often judged, one source after the other."""
 
@@ -135,6 +138,21 @@ class Comparison:
     def slices(self) -> Array:
         """Dice of each slice with the other's labels, ``[S, Z]``; NaN where neither has it."""
         return slice_dice(self.judged, self.found)
+
+    def reasons(self, dice: Array, names: Sequence[str]) -> tuple[str, ...]:
+        """How structures whose Dice ``[S]`` is low differ from what the other finds."""
+        mine, others = (np.count_nonzero(one, axis=(1, 2, 3)) for one in (self.judged, self.found))
+        found = []
+        for name, told, own, other in zip(names, dice, mine, others, strict=True):
+            if told >= LITTLE or not own:
+                continue
+            how = "lies elsewhere than"
+            if own > UNLIKE * other:
+                how = "is larger than"
+            elif other > UNLIKE * own:
+                how = "is smaller than"
+            found.append(f"{name} {how} a second segmenter finds it")
+        return tuple(found)
 
     def errors(self) -> NDArray[np.float16]:
         """How likely each voxel is wrong by the other's probabilities, ``[S, Z, Y, X]``."""

@@ -230,9 +230,11 @@ class SecondOpinion(FrameEstimator):
         # What is not segmented has a Dice of 0 wherever it is defined.
         is_there = np.any(comparison.judged, axis=(1, 2, 3), keepdims=True)[:, 0, 0]
         told = np.where(is_there, np.nan_to_num(told.reshape(signals.shape)), 0)
+        dice = told[:, : len(SIGNALS)].mean(axis=1)
         return Judged(
-            told[:, : len(SIGNALS)].mean(axis=1),
+            dice,
             told[:, len(SIGNALS)],
+            reasons=comparison.reasons(dice, [one.name for one in self.scheme.structures]),
             slice_dice=comparison.slices(),
             error_maps=comparison.errors(),
         )
