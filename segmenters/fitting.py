@@ -11,6 +11,7 @@ from torch import nn
 
 from segmenters.base import StepObserver
 from segmenters.checkpoints import BestCheckpoint
+from segmenters.deep_supervision import DeepSupervision
 from segmenters.device import channels_last_pays, make_fabric
 from segmenters.held import held
 from segmenters.method import Method, Part, Setup, TrainingData, TrainingStep
@@ -30,6 +31,7 @@ class Trainable(Watched, Protocol):
     """The segmenter whose network is trained."""
 
     dropout: float
+    channels: tuple[int, ...]
 
     @property
     def multiple(self) -> int:
@@ -42,6 +44,14 @@ class Trainable(Watched, Protocol):
 
     def described(self) -> dict[str, Any]:
         """What the network is."""
+        ...
+
+    def coarse_filters(self, channels: tuple[int, ...]) -> tuple[int, ...]:
+        """Of the decoder's levels that may learn, too."""
+        ...
+
+    def coarse_levels(self, network: nn.Module) -> list[nn.Module]:
+        """These levels."""
         ...
 
 
@@ -111,14 +121,16 @@ def _start(
         network.load_state_dict(weights or {})
     if channels_last_pays(training.memory_format, networks):
         networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    deep = _deep(owner, networks[0])
+    learning = nn.ModuleList([networks, *([] if deep is None else [deep.to(fabric.device)])])
     optimizer = torch.optim.AdamW(
-        networks.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+        learning.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
     )
     wrapped = [
         divided(fabric.setup_module(with_pooled_norms(network).train())) for network in networks
     ]
     patch = tuple(-(-n // owner.multiple) * owner.multiple for n in training.patch)
-    setup = Setup(wrapped, training, owner.scheme.mirror_axes, fabric, (patch[0], patch[1]))
+    setup = Setup(wrapped, training, owner.scheme.mirror_axes, fabric, (patch[0], patch[1]), deep)
     return setup, cast(torch.optim.Optimizer, fabric.setup_optimizers(optimizer))
 
 
@@ -127,6 +139,25 @@ def _network(owner: Trainable, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return owner.make()
+
+
+def _deep(owner: Trainable, network: nn.Module) -> DeepSupervision | None:
+    """Heads with random weights, drawn by the seed; None where none are asked for.
+
+    Raises:
+        ValueError: If the network has no coarser levels that could learn.
+    """
+    if not owner.training.deep_supervision:
+        return None
+    filters = owner.coarse_filters(owner.channels)
+    if not filters:
+        raise ValueError(
+            "deep_supervision needs a plain_unet of at least four resolution levels,"
+            f" got {owner.described()}"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(owner.training.seed)
+        return DeepSupervision(owner.coarse_levels(network), filters, len(owner.scheme.classes))
 
 
 def _best(owner: Trainable, step: TrainingStep) -> BestCheckpoint:

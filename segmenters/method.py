@@ -9,6 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from segmenters.deep_supervision import DeepSupervision
 from segmenters.training import Checkpoint, TrainingSettings
 from semiqc.study import Study
 
@@ -103,6 +104,7 @@ class Setup:
         mirror_axes: Axes along which the anatomy may be mirrored.
         fabric: Moves batches to the device.
         patch: Rows and columns of a slice in training.
+        deep: Heads on coarser levels of the first network; None where these do not learn.
     """
 
     networks: Sequence[nn.Module]
@@ -110,6 +112,7 @@ class Setup:
     mirror_axes: tuple[str, ...]
     fabric: Fabric
     patch: tuple[int, int] = field(default=(128, 128))
+    deep: DeepSupervision | None = None
 
     @property
     def plain(self) -> list[nn.Module]:

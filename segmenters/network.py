@@ -90,6 +90,18 @@ class NetworkSegmenter(ABC):
     def deepest(self, network: nn.Module) -> nn.Module:
         """The part of a network that gives the features of its deepest level."""
 
+    @classmethod
+    def coarse_filters(cls, channels: tuple[int, ...]) -> tuple[int, ...]:
+        """Filters of the decoder's levels that deep supervision lets learn, too, finest first.
+
+        The first has half the resolution of the images. None where a network has no such levels.
+        """
+        return ()
+
+    def coarse_levels(self, network: nn.Module) -> list[nn.Module]:
+        """These levels, which give features ``[B, F, Y, X]``."""
+        raise NotImplementedError(f"{type(self).__name__} has no levels for deep supervision")
+
     @property
     def multiple(self) -> int:
         """What divides the rows and columns that the network takes."""

@@ -16,8 +16,8 @@ class PlainUNet(NetworkSegmenter):
         Isensee et al., "nnU-Net: a self-configuring method for deep learning-based biomedical
         image segmentation", Nature Methods 2021. https://doi.org/10.1038/s41592-020-01008-z
         Ours: 16 filters at full resolution instead of 32, and batch normalisation, with which
-        steps on a processor are faster; no deep supervision, from which networks of this size gain
-        little.
+        steps on a processor are faster; deep supervision only where ``training.deep_supervision``
+        asks for it, for networks of this size gain little from it.
     """
 
     def build(self) -> nn.Module:
@@ -28,6 +28,14 @@ class PlainUNet(NetworkSegmenter):
 
     def deepest(self, network: nn.Module) -> nn.Module:
         return cast(PlainUNetNetwork, network).down[-1]
+
+    @classmethod
+    def coarse_filters(cls, channels: tuple[int, ...]) -> tuple[int, ...]:
+        """Of all but the coarsest, as in nnU-Net."""
+        return channels[1:-2]
+
+    def coarse_levels(self, network: nn.Module) -> list[nn.Module]:
+        return list(cast(PlainUNetNetwork, network).up)[-2:0:-1]
 
 
 class PlainUNetNetwork(nn.Module):

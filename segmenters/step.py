@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from segmenters.augmentation import augment, labels_and_weights, with_weights
+from segmenters.deep_supervision import coarser, pooled
 from segmenters.losses import cross_entropy, dice_loss
 from segmenters.method import Setup, TrainingData, seeded
 from segmenters.sampler import SliceBatch, SliceSampler
@@ -86,12 +87,41 @@ class Student:
 
 
 class Supervised(Student):
-    """Dice and cross-entropy over augmented slices."""
+    """Dice and cross-entropy over augmented slices.
+
+    Args:
+        setup: Of its networks the first is the student.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self.deep = setup.deep
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """The network, the average, and the heads of coarser levels that learn."""
+        return super().modules | ({} if self.deep is None else {"deep": self.deep})
 
     def losses(self, batch: SliceBatch, iteration: int) -> dict[str, Tensor]:
         images, labels, weights = self._augmented(batch, iteration)
-        logits = self.network(images).float()
-        background = self.training.dice_background
+        if self.deep is None:
+            return self._compared(self.network(images), labels, weights)
+        with self.deep.heard() as of_levels:
+            logits = [self.network(images), *of_levels]
+        found = [
+            self._compared(
+                one, coarser(labels, level), None if weights is None else coarser(weights, level)
+            )
+            for level, one in enumerate(logits)
+        ]
+        return {
+            name: pooled([terms[name] for terms in found], self.deep.shares) for name in found[0]
+        }
+
+    def _compared(
+        self, logits: Tensor, labels: Tensor, weights: Tensor | None
+    ) -> dict[str, Tensor]:
+        logits, background = logits.float(), self.training.dice_background
         return {
             "dice_loss": dice_loss(logits, labels, weights, background=background),
             "cross_entropy": cross_entropy(logits, labels, weights),

@@ -65,6 +65,9 @@ class TrainingSettings:
     """Largest norm of the gradient."""
     dice_background: bool = False
     """Whether the background counts in the Dice loss."""
+    deep_supervision: bool = False
+    """Whether coarser levels of the decoder learn, too, as in nnU-Net; ``plain_unet`` alone has
+    such. In supervised trainings and self-training; online loops leave it out."""
     ema: float | None = 0.99
     """Share of the moving average of the weights that is kept at each step, less in the first
     steps. None keeps no average."""

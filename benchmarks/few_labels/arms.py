@@ -62,6 +62,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "background-in-dice": ("training.dice_background=true",),
     "foreground-0": ("training.foreground=0",),
     "foreground-100": ("training.foreground=1",),
+    "deep-supervision": ("training.deep_supervision=true",),
     "no-average": ("training.ema=null",),
     "all-components": ("segmenter.clean=false",),
 }

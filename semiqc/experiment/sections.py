@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from loops.online.own_frames import FRAME_DECAY
 from qc import QualityEstimator
-from segmenters import SEGMENTERS
+from segmenters import SEGMENTERS, TrainingSettings
 from semiqc.images.sizes import LARGEST_MM, SMALLEST_MM
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.phantom import PROFILES
@@ -165,12 +165,24 @@ class SegmenterSettings(Section):
         """Whether predictions carry the uncertainty of several segmenters, or of one's samples."""
         return self.members > 1 or self.samples > 0 or self.tta > 0
 
-    def check_uncertainty(self) -> None:
-        """Make sure that uncertainty comes from one source at most.
+    def check(self, training: TrainingSettings) -> None:
+        """Make sure that the network can do what is asked of it.
+
+        Args:
+            training: How it is trained.
 
         Raises:
             ValueError: If not.
         """
+        self._check_uncertainty()
+        if training.deep_supervision and not SEGMENTERS[self.kind].coarse_filters(self.channels):
+            raise ValueError(
+                "training.deep_supervision: needs segmenter.kind plain_unet and at least four"
+                f" segmenter.channels, got {self.kind} and {len(self.channels)}"
+            )
+
+    def _check_uncertainty(self) -> None:
+        """Make sure that uncertainty comes from one source at most."""
         if self.samples and (self.samples < 2 or not self.dropout):
             raise ValueError("segmenter.samples: needs at least 2, and segmenter.dropout above 0")
         several = (self.members > 1, self.samples > 0, self.tta > 0)

@@ -236,7 +236,7 @@ class Settings(Section):
     def _names_are_known(self) -> Self:
         if self.labels is not None and self.dirty.share:
             raise ValueError("labels: those of spoilt studies are not taken; set dirty.share to 0")
-        self.segmenter.check_uncertainty()
+        self.segmenter.check(self.training)
         self.qc.check_alone()
         if self.qc.suite is None:
             kinds = {name: ESTIMATORS[name] for name in self.estimators}

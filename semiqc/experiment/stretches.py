@@ -88,5 +88,7 @@ def _changes(trainer: StagedTrainer, first: Trained) -> dict[str, Any]:
         "steps": online.steps,
         "batch_size": online.batch_size,
         "start": str(first.path),
+        # Online methods have losses of their own, on whole slices.
+        "deep_supervision": False,
     }
     return changes | ({"learning_rate": online.learning_rate} if online.learning_rate else {})
