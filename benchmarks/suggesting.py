@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 
 from benchmarks.few_labels.split import read
 from benchmarks.few_labels.work import STANDARD
-from semiqc.experiment import Silent, read_settings, run
+from semiqc.experiment import read_settings, run
 from semiqc.experiment.suggesting.suggesting import TABLE, SuggestionRow, suggest
 from semiqc.files.atomic import whole_file
 from semiqc.files.tables import OverlapRow, read_rows
 from semiqc.measuring.bootstrap import bootstrap_difference
 from semiqc.measuring.means import mean_of_known
+from semiqc.work.monitor import Silent
 
 COMMON = (
     "scenarios=[few]",

@@ -16,12 +16,13 @@ from pathlib import Path
 
 from benchmarks.few_labels.split import read
 from benchmarks.few_labels.work import STANDARD
-from semiqc.experiment import Silent, read_settings, run
+from semiqc.experiment import read_settings, run
 from semiqc.experiment.pretraining import PretrainingSettings
 from semiqc.files.atomic import whole_file
 from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter
 from semiqc.files.tables import OverlapRow, read_rows
+from semiqc.work.monitor import Silent
 
 FROM_PHANTOMS = (
     "training.start=phantom",

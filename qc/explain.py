@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.visualize.class_activation_maps import GradCAM
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
@@ -52,6 +51,9 @@ def grad_cam(
     Raises:
         ValueError: If the network has no such layer.
     """
+    # With MONAI come plotting and tuning, which nobody else who explains needs.
+    from monai.visualize.class_activation_maps import GradCAM
+
     if layer not in dict(network.named_modules()):
         raise ValueError(f"{type(network).__name__} has no layer '{layer}'")
     # MONAI's hooks stay on the network they are given.

@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from segmenters.deep_supervision import DeepSupervision
 from segmenters.training import Checkpoint, TrainingSettings
 from semiqc.study import Study
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,7 @@ class Part:
 class TrainingStep(Protocol):
     """The step of a method, with the networks that it trains; see ``semiqc.optimise.Step``."""
 
-    fabric: Fabric
+    fabric: "Fabric"
 
     @property
     def networks(self) -> Mapping[Checkpoint, nn.Module]:
@@ -110,7 +112,7 @@ class Setup:
     networks: Sequence[nn.Module]
     training: TrainingSettings
     mirror_axes: tuple[str, ...]
-    fabric: Fabric
+    fabric: "Fabric"
     patch: tuple[int, int] = field(default=(128, 128))
     deep: DeepSupervision | None = None
 

@@ -5,11 +5,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
@@ -26,6 +25,9 @@ from semiqc.images.crop import CropBox
 from semiqc.images.frames import study_of_frame
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Normalisation = Literal["batch", "instance"]
 """Normalisation of a network's features."""
@@ -168,7 +170,7 @@ class NetworkSegmenter(ABC):
                     found.append(self.logits(network, slices).argmax(dim=1).cpu().numpy())
         return box_of(np.stack(found), self.scheme, patch, self.multiple)
 
-    def _probabilities(self, network: nn.Module, slices: Tensor, fabric: Fabric) -> Tensor:
+    def _probabilities(self, network: nn.Module, slices: Tensor, fabric: "Fabric") -> Tensor:
         """Class probabilities of slices, ``[Z, C, Y, X]``; the mean over their mirror images."""
         axes = self.scheme.mirror_axes if self.mirror else ()
         dims = [[{"y": -2, "x": -1}[axis] for axis in some] for some in subsets(axes)]
@@ -196,7 +198,7 @@ class NetworkSegmenter(ABC):
 
     def _read(
         self, study: Study, box: CropBox | None = None
-    ) -> Iterator[tuple[Tensor, nn.Module, Fabric]]:
+    ) -> Iterator[tuple[Tensor, nn.Module, "Fabric"]]:
         """Slices ``[Z, M, Y, X]`` of each frame, beside the network, on its device."""
         self._check_fitted()
         self._check([study])

@@ -1,10 +1,9 @@
 """Supervised training."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -14,6 +13,9 @@ from segmenters.losses import cross_entropy, dice_loss
 from segmenters.method import Setup, TrainingData, seeded
 from segmenters.sampler import SliceBatch, SliceSampler
 from segmenters.training import Checkpoint
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ class Supervised(Student):
 
 
 @torch.no_grad()
-def probabilities(network: nn.Module, images: Tensor, fabric: Fabric) -> Tensor:
+def probabilities(network: nn.Module, images: Tensor, fabric: "Fabric") -> Tensor:
     """What a network that is not trained says of images ``[B, M, Y, X]``, ``[B, C, Y, X]``."""
     with fabric.autocast():
         logits: Tensor = network(images)

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from segmenters.losses import cross_entropy, dice_loss
@@ -15,6 +14,9 @@ from semiqc.measuring.means import mean_of_known
 from semiqc.measuring.metrics import dice
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Segmenting(Protocol):
 
 @torch.no_grad()
 def validate(
-    owner: Segmenting, network: nn.Module, studies: Sequence[Study], fabric: Fabric
+    owner: Segmenting, network: nn.Module, studies: Sequence[Study], fabric: "Fabric"
 ) -> Validation:
     """Loss and Dice of a network over all labelled frames; at least one study has some."""
     was_training = network.training
@@ -84,7 +86,7 @@ def validate(
 
 
 def _logits(
-    owner: Segmenting, network: nn.Module, study: Study, frame: int, fabric: Fabric
+    owner: Segmenting, network: nn.Module, study: Study, frame: int, fabric: "Fabric"
 ) -> Tensor:
     image = np.ascontiguousarray(study.image[:, frame].swapaxes(0, 1))
     with fabric.autocast():

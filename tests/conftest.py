@@ -101,6 +101,7 @@ def undrawn() -> Iterator[None]:
 
 def run_into(folder: Path, changes: tuple[str, ...]) -> None:
     """Do a run with these settings, told nowhere."""
-    from semiqc.experiment import Silent, read_settings, run
+    from semiqc.experiment import read_settings, run
+    from semiqc.work.monitor import Silent
 
     run(read_settings(None, [*changes, f"output={folder}"]), Silent())

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from semiqc.experiment import Silent, run
+from semiqc.experiment import run
 from semiqc.experiment.enough import check_enough, check_phantoms, foreseen
 from semiqc.experiment.settings_file import read_settings
 from semiqc.files.tables import SplitRow
+from semiqc.work.monitor import Silent
 
 
 def split(**counts):

@@ -10,7 +10,7 @@ import pytest
 from run_settings import KEPT, TINY, nothing_drawn
 
 from semiqc.cli.app import main
-from semiqc.experiment import Silent, read_settings, run
+from semiqc.experiment import read_settings, run
 from semiqc.experiment.cohort import make_split
 from semiqc.experiment.data import open_data
 from semiqc.experiment.dirty import with_dirty_pool
@@ -18,6 +18,7 @@ from semiqc.experiment.split_studies import SplitStudies
 from semiqc.files.store.reader import Store
 from semiqc.phantom import write_phantoms
 from semiqc.review.sources import find_items
+from semiqc.work.monitor import Silent
 from semiqc.work.stages import RunFolder
 
 ROLES = ("labelled", "qc", "validation", "test")

@@ -15,7 +15,7 @@ from segmenters.fitting import _identity
 from segmenters.method import TrainingData
 from segmenters.step import SupervisedMethod
 from semiqc.cli.app import main
-from semiqc.experiment import Finished, RunError, Silent, read_settings
+from semiqc.experiment import Finished, RunError, read_settings
 from semiqc.experiment.data import Data, _files_of, open_data
 from semiqc.experiment.results import FILES, Results, write_results
 from semiqc.files.store.reader import Store
@@ -24,6 +24,7 @@ from semiqc.schemes import SHORT_AXIS
 from semiqc.suites.making import SuiteMaker
 from semiqc.suites.settings import SuiteSettings
 from semiqc.work.folder import locked
+from semiqc.work.monitor import Silent
 from semiqc.work.stages import RunFolder
 
 

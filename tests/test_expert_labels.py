@@ -9,7 +9,7 @@ from run_settings import KEPT, TINY
 
 from semiqc.cli.app import main
 from semiqc.exchange.segmented import SegmentedFile
-from semiqc.experiment import Finished, Silent, read_settings, run
+from semiqc.experiment import Finished, read_settings, run
 from semiqc.experiment.cohort import Cohort
 from semiqc.experiment.expert_labels import ExpertLabels
 from semiqc.experiment.finished_data import data_of
@@ -18,6 +18,7 @@ from semiqc.files.store.reader import Store
 from semiqc.files.tables import SplitRow
 from semiqc.nifti.frames import grid_affine, write_frame
 from semiqc.schemes import SHORT_AXIS, UNLABELLED
+from semiqc.work.monitor import Silent
 from semiqc.work.split import SPARE
 from semiqc.work.stages import RunFolder
 

@@ -13,11 +13,10 @@ from test_predict_resumed import Bright, Doubtful, page_in_short
 from qc.consensus.panel import Panel
 from semiqc.cli.app import main
 from semiqc.exchange.lineage import ExportCase
-from semiqc.experiment import elsewhere, flagging, predicting
+from semiqc.experiment import elsewhere, predicting
 from semiqc.experiment.learned import Learned
 from semiqc.files.store.reader import Store
 from semiqc.schemes import SHORT_AXIS
-from semiqc.scoring import scoring
 
 SHAPE = (9, 8, 3)
 CINES = ("oblique", "rotated", "sheared sform", "no codes")
@@ -77,7 +76,7 @@ def test_predict(images, tmp_path, monkeypatch):
         0, "model",
     )  # fmt: skip
     monkeypatch.setattr(predicting, "find_learned", lambda *_: found)
-    monkeypatch.setattr(flagging, "write_page", page_in_short)
+    monkeypatch.setattr("semiqc.scoring.page.write_page", page_in_short)
 
     assert main(["predict", "run", str(images / "in"), "-o", str(tmp_path / "out")]) == 0
     for image in of_images(images):
@@ -110,7 +109,7 @@ def test_export(images, store, tmp_path, monkeypatch):
 
 
 def test_score(images, fitted_suite, tmp_path, monkeypatch):
-    monkeypatch.setattr(scoring, "write_page", lambda *_: None)
+    monkeypatch.setattr("semiqc.scoring.page.write_page", lambda *_: None)
 
     words = ["score", str(fitted_suite), str(images / "in"), str(images / "seg")]
     assert main([*words, "-o", str(tmp_path / "out")]) == 0

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 import tomllib
@@ -54,14 +55,30 @@ def test_help_imports_nothing_heavy():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_a_segmenter_is_imported_without_readers_of_images_and_plotting():
-    code = (
-        "import sys; from segmenters import FCN, UNet;"
-        "print([m for m in ('monai', 'nibabel', 'pydicom', 'matplotlib') if m in sys.modules])"
+# From the lightest to the heaviest; one process imports one after another.
+PLOTTING = ("matplotlib", "jinja2", "monai", "optuna", "lightning_fabric")
+READING = ("nibabel", "pydicom", "PIL")
+LIGHT = {
+    "from segmenters import FCN, UNet": (*PLOTTING, *READING),
+    "from qc import Suite": (*PLOTTING, *READING, "h5py"),
+    "import semiqc.experiment.worker": (*PLOTTING, *READING),
+    "import semiqc.experiment.predicting, semiqc.scoring.scoring": PLOTTING,
+}
+
+
+@pytest.fixture(scope="module")
+def brought():
+    """The modules that are there after each statement of ``LIGHT``."""
+    code = "import json, sys\n" + "".join(
+        f"{statement}; print(json.dumps(sorted(sys.modules)))\n" for statement in LIGHT
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return dict(zip(LIGHT, map(json.loads, done.stdout.splitlines()), strict=True))
 
-    assert done.stdout.splitlines()[-1] == "[]"
+
+@pytest.mark.parametrize("statement", LIGHT)
+def test_nothing_is_imported_that_is_not_needed(brought, statement):
+    assert not set(LIGHT[statement]) & set(brought[statement])
 
 
 def test_no_module_imports_itself_by_way_of_others(imports):
@@ -89,11 +106,3 @@ def test_every_folder_of_an_estimator_is_independent(imports, contracts):
     shared = {"qc.estimators.network"}  # What several methods are made of, and no method.
 
     assert folders == set(independent) & folders | shared
-
-
-def test_judging_imports_nothing_that_reads_images_plots_or_trains():
-    unwanted = ("monai", "lightning_fabric", "matplotlib", "nibabel", "pydicom", "h5py")
-    code = f"import sys; from qc import Suite; print([m for m in {unwanted} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout.splitlines()[-1] == "[]"

@@ -14,12 +14,13 @@ from qc import Quality
 from qc.consensus.panel import Panel
 from semiqc.doors.regular import UnusableError
 from semiqc.exchange.importing import import_data
-from semiqc.experiment import Silent, flagging, learned, predict_images, predicting, unfinished
+from semiqc.experiment import learned, predict_images, predicting, unfinished
 from semiqc.experiment.learned import Learned
 from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter
 from semiqc.schemes import SHORT_AXIS
 from semiqc.work.folder import locked
+from semiqc.work.monitor import Silent
 
 NAMES = ("a", "b", "c", "d")
 STRUCTURES = [one.name for one in SHORT_AXIS.structures]
@@ -133,7 +134,7 @@ def page_in_short(report, worst, path):
 
 @pytest.fixture
 def command(tmp_path, monkeypatch):
-    monkeypatch.setattr(flagging, "write_page", page_in_short)
+    monkeypatch.setattr("semiqc.scoring.page.write_page", page_in_short)
     return Command(tmp_path, monkeypatch)
 
 

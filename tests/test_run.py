@@ -12,7 +12,7 @@ from run_settings import KEPT, TINY, nothing_drawn
 from source_builders import heart, pixels, save
 
 from semiqc.cli.app import main
-from semiqc.experiment import Silent, read_settings
+from semiqc.experiment import read_settings
 from semiqc.experiment.data import open_data, training_frames
 from semiqc.experiment.explaining import read_explained
 from semiqc.experiment.finished import Finished
@@ -22,6 +22,7 @@ from semiqc.files.checksums import entries_of, write_manifest
 from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter
 from semiqc.phantom import write_phantoms
+from semiqc.work.monitor import Silent
 from semiqc.work.stages import RunFolder
 
 SCENARIOS_OF_TINY = ("full", "few", "random", "crf", "semiqc")

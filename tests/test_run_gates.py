@@ -11,12 +11,13 @@ import pytest
 from run_settings import GATES, TINY
 
 from semiqc.cli.app import main
-from semiqc.experiment import Silent, read_settings, run
+from semiqc.experiment import read_settings, run
 from semiqc.files.hdf5 import open_h5
 from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter
 from semiqc.files.tables import OverlapRow, SplitRow, read_rows
 from semiqc.phantom import write_phantoms
+from semiqc.work.monitor import Silent
 
 
 @pytest.fixture(scope="module")

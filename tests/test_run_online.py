@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from run_settings import ONLINE, TINY, nothing_drawn
 
-from semiqc.experiment import Silent, read_settings, run
+from semiqc.experiment import read_settings, run
 from semiqc.experiment.settings_file import SettingsError
 from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter
+from semiqc.work.monitor import Silent
 
 NEW = "data=a.h5"
 BEST = "gate-bcp-squared-best-views-before-2rounds"

@@ -9,13 +9,14 @@ from run_settings import TINY
 
 from qc.graded import SOURCES
 from qc.graded.registry import make_source
-from semiqc.experiment import Silent, read_settings
+from semiqc.experiment import read_settings
 from semiqc.experiment.made import MadeBySources
 from semiqc.experiment.own_panel import OwnPanel
 from semiqc.experiment.settings_file import SettingsError
 from semiqc.experiment.staged_trainer import StagedTrainer
 from semiqc.files.store.reader import Store
 from semiqc.schemes import SHORT_AXIS
+from semiqc.work.monitor import Silent
 from semiqc.work.stages import RunFolder
 
 LEARNED = (

@@ -15,14 +15,15 @@ from qc import Blend, FeatureSVR, Graded, Physiology
 from qc.suites.domain import TrainingDomain
 from qc.suites.suite import Suite
 from semiqc.cli.app import main
-from semiqc.experiment import Silent, read_settings
+from semiqc.experiment import read_settings
 from semiqc.experiment.finished import Finished
 from semiqc.experiment.learned import load_panel
-from semiqc.experiment.run import run
+from semiqc.experiment.staged_run import run
 from semiqc.files.store.reader import Store
 from semiqc.phantom import write_phantoms
 from semiqc.schemes import SHORT_AXIS
 from semiqc.study import Prediction
+from semiqc.work.monitor import Silent
 from semiqc.work.stages import RunFolder
 
 pytestmark = pytest.mark.usefixtures("undrawn")

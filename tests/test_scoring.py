@@ -15,9 +15,9 @@ from qc.suites.domain import TrainingDomain
 from qc.suites.suite import Suite
 from semiqc.schemes import SHORT_AXIS
 from semiqc.scoring import score_images
-from semiqc.scoring.pictures import MOST_FILMED, WorstSlice, WorstSlices
 from semiqc.scoring.scores import mean_slice_dice
 from semiqc.scoring.scoring import mean_error_maps
+from semiqc.scoring.worst import MOST_FILMED, WorstSlice, WorstSlices
 from semiqc.study import Prediction
 
 TRAINING = TrainingDomain(
@@ -476,7 +476,7 @@ def test_an_empty_segmentation_is_shown_too(tmp_path):
 
 def test_of_many_flagged_studies_the_worst_are_shown(tmp_path, monkeypatch):
     monkeypatch.setattr("semiqc.scoring.page.MOST_LARGE", 2)
-    monkeypatch.setattr("semiqc.scoring.pictures.MOST_SHOWN", 3)
+    monkeypatch.setattr("semiqc.scoring.worst.MOST_SHOWN", 3)
     dice = {"a": 0.5, "b": 0.4, "c": 0.3, "d": 0.2}
     page = page_of(tmp_path, suite_of(told=Told(SHORT_AXIS, dice)), still(tmp_path, *dice))
     large, _, others = page.partition('id="others"')
@@ -488,7 +488,7 @@ def test_of_many_flagged_studies_the_worst_are_shown(tmp_path, monkeypatch):
 
 
 def test_the_worst_studies_move_and_what_is_flagged_comes_first(tmp_path, monkeypatch):
-    monkeypatch.setattr("semiqc.scoring.pictures.MOST_FILMED", 2)
+    monkeypatch.setattr("semiqc.scoring.worst.MOST_FILMED", 2)
     dice = {"a": 0.9, "b": 0.8, "c": 0.3}
     page = page_of(tmp_path, suite_of(told=Told(SHORT_AXIS, dice)), cine(tmp_path, *dice))
 

@@ -10,10 +10,10 @@ from semiqc.checking import check_folder
 from semiqc.doors.csv_table import read_table
 from semiqc.doors.regular import UnusableError
 from semiqc.exchange.importing import import_data
-from semiqc.experiment import Silent
 from semiqc.experiment.data import open_data
 from semiqc.experiment.settings_file import read_settings
 from semiqc.files import walking
+from semiqc.work.monitor import Silent
 from semiqc.work.stages import RunFolder
 
 

@@ -21,7 +21,7 @@ from semiqc.cli.fitting import as_text, fitted
 from semiqc.doors.regular import printable
 
 if TYPE_CHECKING:
-    from semiqc.report import Table as ReportTable
+    from semiqc.pages.table import Table as ReportTable
     from semiqc.work.terminal import Terminal
 
 MOST_PRINTED = 200

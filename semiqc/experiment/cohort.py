@@ -6,7 +6,6 @@ from typing import Self
 from semiqc.experiment.data import Data, open_data
 from semiqc.experiment.dirty import with_dirty_pool
 from semiqc.experiment.estimating.extents import split_of
-from semiqc.experiment.expert_labels import with_expert_labels
 from semiqc.experiment.settings import Settings
 from semiqc.files.tables import SplitRow
 from semiqc.work.monitor import Monitor
@@ -40,6 +39,9 @@ class Cohort:
             monitor.note(line)
         split = make_split(settings, data)
         if settings.labels is not None:
+            # Reads files of all formats, which no run without such labels needs.
+            from semiqc.experiment.expert_labels import with_expert_labels
+
             data, split = with_expert_labels(settings.labels, data, split, folder, monitor)
         return cls(with_dirty_pool(settings, data, split, folder, monitor), split)
 

@@ -11,9 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from semiqc.exchange.importing import import_data, read_scheme
-from semiqc.exchange.readers.manifest import named_files
-from semiqc.exchange.readers.registry import check_layout
 from semiqc.experiment.sections import FramesSettings, ImportSettings
 from semiqc.experiment.settings import Settings
 from semiqc.files.atomic import write_text
@@ -24,7 +21,7 @@ from semiqc.files.walking import files_within
 from semiqc.images.notes import summed_up
 from semiqc.measuring.measures import curve
 from semiqc.phantom import write_phantoms
-from semiqc.schemes import LabelScheme
+from semiqc.schemes import LabelScheme, read_scheme
 from semiqc.study import Study
 from semiqc.work.monitor import Monitor
 from semiqc.work.stages import RunFolder
@@ -111,6 +108,10 @@ def _phantoms(settings: Settings, folder: RunFolder, monitor: Monitor) -> Store:
 
 
 def _imported(settings: Settings, folder: RunFolder, monitor: Monitor) -> Data:
+    # Readers bring all formats with them, and most runs begin with a store or phantoms.
+    from semiqc.exchange.importing import import_data
+    from semiqc.exchange.readers.registry import check_layout
+
     source, importing = settings.data, settings.importing
     if source is None:
         raise ValueError("data: names nothing to import")
@@ -146,6 +147,8 @@ def _imported(settings: Settings, folder: RunFolder, monitor: Monitor) -> Data:
 
 def _files_of(source: Path, output: Path, monitor: Monitor) -> dict[str, str]:
     """SHA-256 by path of each file in a folder, or named by a manifest; those of the run not."""
+    from semiqc.exchange.readers.manifest import named_files
+
     named = named_files(source) if source.is_file() else [source]
     found = [file for one in named for file in ([one] if one.is_file() else files_within(one))]
     run = output.absolute()

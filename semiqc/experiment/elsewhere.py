@@ -16,7 +16,8 @@ from semiqc.files.atomic import require_empty, whole_folder
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import ClinicalRow, OverlapRow, SplitRow, read_rows, write_rows
 from semiqc.images.notes import summed_up
-from semiqc.report import MANUAL, Overlay, ReportData, Table, build_report, verdict
+from semiqc.pages.table import Table
+from semiqc.report import MANUAL, Overlay, ReportData, build_report, verdict
 from semiqc.report.choices import choices_table
 from semiqc.report.data import RANKS
 from semiqc.report.overlap import comparison_table, dice_table

@@ -29,7 +29,7 @@ from semiqc.files.checksums import (
 )
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import CheckpointRow, GradedRow, read_rows
-from semiqc.report import ReportData, build_report
+from semiqc.report import ReportData
 from semiqc.schemes import LabelScheme
 from semiqc.work.folder import RESULT, read_environment
 from semiqc.work.publishing import REPORT, SETTINGS, settle
@@ -281,6 +281,9 @@ def _tables(run: Path) -> list[Path]:
 
 def build_pages(finished: Finished) -> Path:
     """Write the report of a run and the tables in it into its folder; the report's path."""
+    # Pages are drawn, which who only reads a run needs not.
+    from semiqc.report import build_report
+
     path, data = finished.folder / REPORT, finished.report_data()
     folder = finished.folder / TABLES_FOLDER
     tables = build_report(data, path)

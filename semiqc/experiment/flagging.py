@@ -11,12 +11,11 @@ from semiqc.images.raw import Refusal
 from semiqc.measuring.measures import ClinicalMeasure
 from semiqc.measuring.misshapen import misshapen
 from semiqc.measuring.plausible import implausible
-from semiqc.scoring.page import write_page
-from semiqc.scoring.pictures import WorstSlice, WorstSlices, worst_slice
 from semiqc.scoring.scores import ScoreReport, StudyScore, in_order, is_flagged
 from semiqc.scoring.scoring import PAGE, mean_error_maps
 from semiqc.scoring.tables import write_tables
 from semiqc.scoring.threshold import FLAG_BELOW
+from semiqc.scoring.worst import WorstSlice, WorstSlices, worst_slice
 from semiqc.study import Prediction, Study
 
 
@@ -89,6 +88,9 @@ class Flagging:
             left_out: Name and reason of what could not be read.
             whole: Gives a score that was kept with what it said of slices.
         """
+        # The page is drawn by whoever writes it, not by who judges.
+        from semiqc.scoring.page import write_page
+
         report = self._report(left_out, whole)
         write_tables(report, output)
         write_page(report, self._worst, output / PAGE)

@@ -13,7 +13,8 @@ from semiqc.doors.regular import UnusableError
 from semiqc.experiment.finished import Finished, RunError
 from semiqc.experiment.summary import SHOWN, for_terminal
 from semiqc.files.store.reader import Store
-from semiqc.report import Table, answers, summary_tables, told_apart
+from semiqc.pages.table import Table
+from semiqc.report import answers, summary_tables, told_apart
 from semiqc.schemes import LabelScheme
 from semiqc.study import Study
 from semiqc.work.folder import read_environment

@@ -19,8 +19,8 @@ from semiqc.doors.regular import refusing
 from semiqc.doors.tensors import read_tensors
 from semiqc.files.atomic import whole_file
 from semiqc.files.tables import ClinicalRow, CorrectionRow, CurveRow, QualityRow
-from semiqc.scoring.pictures import WorstSlice
 from semiqc.scoring.scores import StudyScore
+from semiqc.scoring.worst import WorstSlice
 
 SAID, DIGEST = "semiqc-predicted", "sha256"
 """Keys in the metadata of a file."""

@@ -11,18 +11,14 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qc import CONSENSUS, Blend, QualityEstimator
 from qc.saving import save_estimator
 from semiqc.experiment.data import Data, LabelRow
-from semiqc.experiment.explaining import FILE as EXPLAINED
-from semiqc.experiment.explaining import write_explained
 from semiqc.experiment.fitting import ESTIMATOR
-from semiqc.experiment.overlays import write_overlays
 from semiqc.experiment.trained import Trained
 from semiqc.experiment.training_log import FILE, read_log
-from semiqc.experiment.views import Window, write_views
 from semiqc.files.atomic import whole_file, write_text
 from semiqc.files.names import as_file_name
 from semiqc.files.tables import (
@@ -40,11 +36,14 @@ from semiqc.files.tables import (
     VerdictRow,
     write_rows,
 )
-from semiqc.report import Overlay
-from semiqc.report.explained import Explained, SearchPath
-from semiqc.report.views import StudyViews
-from semiqc.review.run_queue import Queued
 from semiqc.work.stages import Stage
+
+if TYPE_CHECKING:
+    from semiqc.experiment.views import Window
+    from semiqc.report import Overlay
+    from semiqc.report.explained import Explained, SearchPath
+    from semiqc.report.views import StudyViews
+    from semiqc.review.run_queue import Queued
 
 TABLES: dict[str, type[Any]] = {
     "split": SplitRow,
@@ -94,13 +93,13 @@ class Results:
     judgements: list[JudgementRow] = field(default_factory=list)
     pseudo: list[PseudoRow] = field(default_factory=list)
     verdicts: list[VerdictRow] = field(default_factory=list)
-    queue: list[Queued] = field(default_factory=list)
+    queue: "list[Queued]" = field(default_factory=list)
     checkpoints: list[CheckpointRow] = field(default_factory=list)
     graded: list[GradedRow] = field(default_factory=list)
-    explained: list[Explained | SearchPath] = field(default_factory=list)
-    overlays: list[Overlay] = field(default_factory=list)
-    views: dict[str, tuple[StudyViews, Window]] = field(default_factory=dict)
-    views_of_pool: list[StudyViews] = field(default_factory=list)
+    explained: "list[Explained | SearchPath]" = field(default_factory=list)
+    overlays: "list[Overlay]" = field(default_factory=list)
+    views: "dict[str, tuple[StudyViews, Window]]" = field(default_factory=dict)
+    views_of_pool: "list[StudyViews]" = field(default_factory=list)
     models: dict[tuple[str, int], Trained] = field(default_factory=dict)
     estimators: dict[tuple[str, int], tuple[Stage, QualityEstimator]] = field(default_factory=dict)
     blends: dict[int, Blend] = field(default_factory=dict)
@@ -138,6 +137,12 @@ def estimator_file(run: Path, estimator: str, seed: int) -> Path:
 
 def write_results(results: Results, run: Path) -> None:
     """Leave tables, overlays, models and estimators in the folder ``run``."""
+    # What a report shows is nothing that makes stages needs.
+    from semiqc.experiment.explaining import FILE as EXPLAINED
+    from semiqc.experiment.explaining import write_explained
+    from semiqc.experiment.overlays import write_overlays
+    from semiqc.experiment.views import write_views
+
     folder = run / "results"
     for name, kind in TABLES.items():
         write_rows(folder / f"{name}.csv", kind, getattr(results, name))

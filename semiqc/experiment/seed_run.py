@@ -6,7 +6,6 @@ from functools import partial
 
 from semiqc.experiment.data import Data
 from semiqc.experiment.evaluator import Evaluator
-from semiqc.experiment.explaining import explained
 from semiqc.experiment.judging import RunPanel
 from semiqc.experiment.own_panel import OwnPanel
 from semiqc.experiment.results import Results
@@ -133,6 +132,8 @@ class SeedRun:
 
     def _explain(self, first: TrainedEnsemble) -> None:
         """Add what the estimators looked at in the first segmenter's results."""
+        from semiqc.experiment.explaining import explained
+
         rows = [row for row in self.results.judgements if row.seed == self.seed]
         scores = scores_of(first, rows, ())
         self.results.explained += explained(self.panel.fitted, self._candidates(first), scores)

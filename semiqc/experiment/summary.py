@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semiqc.experiment.finished import Finished
-from semiqc.report import Table, answers, findings, summary_tables, told_apart, trust
+from semiqc.pages.table import Table
+from semiqc.report import answers, findings, summary_tables, told_apart, trust
 from semiqc.report.answer import Answer
 from semiqc.report.next_steps import Step, next_steps
 

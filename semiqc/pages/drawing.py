@@ -8,13 +8,13 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import matplotlib
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from semiqc.schemes import LabelScheme
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SCENARIO_COLOURS = ("#4d4d4d", "#e69f00", "#56b4e9", "#0072b2", "#d55e00", "#cc79a7", "#009e73")
 """Okabe and Ito's palette, which readers of any colour vision tell apart.
@@ -54,8 +54,10 @@ def structure_colours(scheme: LabelScheme) -> dict[str, str]:
     return _colours([structure.name for structure in scheme.structures], STRUCTURE_COLOURS)
 
 
-def blank(width: float, height: float) -> tuple[Figure, Axes]:
+def blank(width: float, height: float) -> "tuple[Figure, Axes]":
     """A figure of that size in inches with one pair of axes, in the report's style."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
@@ -68,8 +70,10 @@ def blank(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def as_svg(figure: Figure) -> str:
+def as_svg(figure: "Figure") -> str:
     """A line drawing as a data URI."""
+    import matplotlib
+
     drawn = io.BytesIO()
     # Neither date nor random names within, so that the same results give the same file.
     with matplotlib.rc_context({"svg.hashsalt": "semiqc"}):
@@ -77,8 +81,10 @@ def as_svg(figure: Figure) -> str:
     return _data_uri("image/svg+xml", drawn.getvalue())
 
 
-def as_png(figure: Figure, dots_per_inch: int) -> str:
+def as_png(figure: "Figure", dots_per_inch: int) -> str:
     """A figure full of pixels as a data URI."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     drawn = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(drawn, format="png", dpi=dots_per_inch)

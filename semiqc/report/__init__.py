@@ -6,26 +6,7 @@ The page follows Tables 2 and 3 and Figures 2 and 3 of Ruijsink, Puyol-Antón et
 them.
 """
 
-from semiqc.pages.table import Column, Table
-from semiqc.report.answer import answers
-from semiqc.report.data import CANDIDATES, MANUAL, Overlay, ReportData
-from semiqc.report.page import build_report
-from semiqc.report.summary import findings, trust, verdict
-from semiqc.report.tables import summary_tables
-from semiqc.report.telling_apart import told_apart
+import lazy_loader
 
-__all__ = [
-    "CANDIDATES",
-    "MANUAL",
-    "Column",
-    "Overlay",
-    "ReportData",
-    "Table",
-    "answers",
-    "build_report",
-    "findings",
-    "summary_tables",
-    "told_apart",
-    "trust",
-    "verdict",
-]
+# The names are in the stub beside this file; each loads what it needs when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from semiqc.pages.drawing import INK, Picture, as_png, as_svg, blank
@@ -69,6 +68,8 @@ def looked_at(explained: Sequence[Explained]) -> list[Picture]:
 
 
 def _map(one: Explained) -> Picture:
+    from matplotlib.figure import Figure
+
     height, width = one.image.shape
     figure = Figure(figsize=(INCHES, INCHES * height / width))
     axes = figure.add_axes((0, 0, 1, 1))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from semiqc.pages.drawing import Picture
 from semiqc.pages.mosaic import film_of, row_of, tile
 from semiqc.schemes import LabelScheme
-from semiqc.scoring.pictures import WorstSlice
+from semiqc.scoring.worst import WorstSlice
 
 SIZE = 192
 """Pixels along the longer axis, about."""

@@ -14,15 +14,9 @@ from semiqc.pages.html import write_html
 from semiqc.pages.table import NOTHING, interval_text, number_text
 from semiqc.schemes import LabelScheme
 from semiqc.scoring.films import Film, film_picture, small_picture
-from semiqc.scoring.pictures import (
-    MOST_SHOWN,
-    WorstSlice,
-    WorstSlices,
-    frames_across,
-    slice_picture,
-    strip_picture,
-)
+from semiqc.scoring.pictures import frames_across, slice_picture, strip_picture
 from semiqc.scoring.scores import ScoreReport, StudyScore, mean_slice_dice
+from semiqc.scoring.worst import MOST_SHOWN, WorstSlice, WorstSlices
 
 MOST_TOLD = MOST_SHOWN
 """Studies whose structures and slices the page tells; tables have those of all."""

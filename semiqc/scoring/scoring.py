@@ -28,11 +28,10 @@ from semiqc.measuring.misshapen import misshapen
 from semiqc.measuring.plausible import implausible
 from semiqc.nifti.writing import write_map
 from semiqc.scoring.members import uncertainty_by, with_count
-from semiqc.scoring.page import write_page
-from semiqc.scoring.pictures import WorstSlices, worst_slice
 from semiqc.scoring.scores import ScoreReport, StudyScore, in_order, is_flagged, those_who_count
 from semiqc.scoring.tables import write_tables
 from semiqc.scoring.threshold import FLAG_BELOW, check_threshold
+from semiqc.scoring.worst import WorstSlices, worst_slice
 from semiqc.study import Study, UncertaintyMaps
 from semiqc.work.progress import Progress, untold
 
@@ -232,6 +231,8 @@ class _Scorer:
         Raises:
             ValueError: If none of the ``segmentations`` could be judged.
         """
+        from semiqc.scoring.page import write_page
+
         if not self.studies:
             reasons = "; ".join(f"{one.name}: {one.reason}" for one in self.left_out[:NAMED])
             raise ValueError(f"{segmentations}: nothing could be judged: {reasons}")

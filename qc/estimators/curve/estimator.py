@@ -7,7 +7,6 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils.validation import check_is_fitted
 
 from qc.base import Graded, ProgressCallback, Quality, QualityEstimator, unobserved
@@ -289,6 +288,8 @@ def held_out_folds(
 
     Every part to learn from has good and erroneous predictions.
     """
+    from sklearn.model_selection import StratifiedGroupKFold
+
     names = np.asarray(studies)
     most = min(most, len(set(names[is_good])), len(set(names[~is_good])))
     for count in range(most, 1, -1):

@@ -1,14 +1,6 @@
 """How long a run takes on this machine and how much disk it needs, told before it begins."""
 
-from semiqc.experiment.estimating.estimate import Estimate, estimate_run, expected_steps
-from semiqc.experiment.estimating.extents import extent_of, extent_of_settings
-from semiqc.experiment.estimating.work import Extent
+import lazy_loader
 
-__all__ = [
-    "Estimate",
-    "Extent",
-    "estimate_run",
-    "expected_steps",
-    "extent_of",
-    "extent_of_settings",
-]
+# The names are in the stub beside this file; each loads what it needs when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

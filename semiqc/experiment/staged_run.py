@@ -4,7 +4,6 @@ from pathlib import Path
 
 from qc.suites.suite import Suite
 from semiqc import together
-from semiqc.experiment.card import card_of_run
 from semiqc.experiment.cohort import Cohort
 from semiqc.experiment.enough import check_enough
 from semiqc.experiment.estimating import expected_steps, extent_of
@@ -75,6 +74,8 @@ def _lead(settings: Settings, monitor: Monitor, side: Side | None) -> Path:
 
 def _write(results: Results, settings: Settings, folder: Path) -> None:
     """Everything that a run leaves, and its report."""
+    from semiqc.experiment.card import card_of_run
+
     write_provenance(folder, settings.model_dump(mode="json"))
     write_results(results, folder)
     finished = Finished.in_folder(folder)

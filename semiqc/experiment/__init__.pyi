@@ -1,0 +1,17 @@
+from .comparing import compare_runs as compare_runs
+from .elsewhere import evaluate_elsewhere as evaluate_elsewhere
+from .export_run import export_run as export_run
+from .fan_out import Side as Side
+from .finished import Finished as Finished
+from .finished import RunError as RunError
+from .finished import write_report as write_report
+from .predicting import predict_images as predict_images
+from .pretraining import pretrain as pretrain
+from .pretraining import read_pretraining as read_pretraining
+from .settings import Settings as Settings
+from .settings_file import json_schema as json_schema
+from .settings_file import read_settings as read_settings
+from .staged_run import run as run
+from .summary import Summary as Summary
+from .summary import for_terminal as for_terminal
+from .summary import summary_of as summary_of

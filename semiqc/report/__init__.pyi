@@ -1,0 +1,11 @@
+from .answer import answers as answers
+from .data import CANDIDATES as CANDIDATES
+from .data import MANUAL as MANUAL
+from .data import Overlay as Overlay
+from .data import ReportData as ReportData
+from .page import build_report as build_report
+from .summary import findings as findings
+from .summary import trust as trust
+from .summary import verdict as verdict
+from .tables import summary_tables as summary_tables
+from .telling_apart import told_apart as told_apart
