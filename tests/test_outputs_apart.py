@@ -8,7 +8,7 @@ import pytest
 from source_builders import pixels, save
 
 from semiqc.cli.app import main
-from semiqc.files.atomic import require_apart
+from semiqc.files.places import require_apart
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from semiqc.cli import main
 from semiqc.experiment import predict_images, pretrain, read_pretraining
 from semiqc.experiment.learned import find_learned
 from semiqc.experiment.pretraining import PretrainingSettings
+from semiqc.files.checksums import sha256_of
 from semiqc.files.store.writer import StoreWriter
 from semiqc.schemes import SHORT_AXIS
 from semiqc.study import Study
@@ -80,6 +81,28 @@ def test_a_killed_command_goes_on_behind_its_phantoms(weights, tmp_path, monkeyp
     again, _ = made(tmp_path, monitor=Told())
     assert stages == [("phantoms-0", True), ("pretraining", False)]
     assert again.read_bytes() == weights.read_bytes()
+
+
+def test_weights_killed_beside_their_card_are_gone_on_with(weights, tmp_path, monkeypatch):
+    def killed(source, target):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("semiqc.experiment.pretraining.move", killed)
+        with pytest.raises(KeyboardInterrupt):
+            made(tmp_path)
+    again, card = made(tmp_path)
+
+    assert Card.read(card_file(again)).sha256 == card.sha256 == sha256_of(again)
+    assert again.read_bytes() == weights.read_bytes()
+
+
+def test_a_card_takes_the_place_of_no_other_file(tmp_path):
+    (tmp_path / "short-axis.json").write_text('{"mine": 1}')
+    with pytest.raises(FileExistsError, match=r"short-axis\.json: is no card"):
+        made(tmp_path, overwrite=True)
+
+    assert (tmp_path / "short-axis.json").read_text() == '{"mine": 1}'
 
 
 @pytest.mark.parametrize("scheme", ["aorta", "tumour"])

@@ -1,10 +1,13 @@
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from semiqc.cli.app import main
+from semiqc.files.atomic import move
+from semiqc.files.checksums import write_manifest
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import SpoiltRow, read_rows
 from semiqc.phantom import aorta_study, short_axis_study, write_phantoms
@@ -251,6 +254,52 @@ def test_a_store_is_spoilt_in_part_with_a_table(store, tmp_path):
         spoil_store(store, target)
     with pytest.raises(ValueError, match="is the store that is read"):
         spoil_store(store, store, overwrite=True)
+
+
+@pytest.mark.parametrize("changes", range(4))
+def test_a_kill_leaves_no_spoilt_store_without_its_table(store, tmp_path, monkeypatch, changes):
+    target, table = tmp_path / "dirty.h5", tmp_path / "dirty.csv"
+    old = spoil_store(store, target, share=0.2, kinds=["noise"])
+    before, done = target.read_bytes(), []
+
+    def counted(change):
+        def changed(path, *rest, **options):
+            if path.parent == tmp_path and path.suffix in (".h5", ".csv", ".part"):
+                if len(done) == changes:
+                    raise KeyboardInterrupt
+                done.append(path)
+            return change(path, *rest, **options)
+
+        return changed
+
+    with monkeypatch.context() as patched:
+        patched.setattr("semiqc.spoiling.pool.move", counted(move))
+        patched.setattr(Path, "unlink", counted(Path.unlink))
+        with pytest.raises(KeyboardInterrupt):
+            spoil_store(store, target, share=0.5, kinds=["ghosts"], overwrite=True)
+
+    if target.exists():
+        assert (target.read_bytes(), read_rows(table, SpoiltRow)) == (before, old)
+    spoil_store(store, target, share=0.5, kinds=["ghosts"], overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dirty.csv", "dirty.h5"]
+
+
+@pytest.mark.parametrize("name", ["dirty.csv", "dirty.CSV"])
+def test_store_and_table_have_two_names(store, tmp_path, name):
+    with pytest.raises(ValueError, match="its table would have this name"):
+        spoil_store(store, tmp_path / name)
+
+
+def test_the_table_takes_the_place_of_nothing_that_is_read_or_finished(store, tmp_path, capsys):
+    split = tmp_path / "a.csv"
+    split.write_text("study,role\nphantom-0001,unlabelled\n")
+    command = ["spoil", str(store), "--split", str(split), "--overwrite", "-o"]
+
+    assert main([*command, str(tmp_path / "a.h5")]) == 2
+    assert "is read from there" in capsys.readouterr().err
+    write_manifest(tmp_path)
+    with pytest.raises(FileExistsError, match=r"a\.csv: is part of what is finished"):
+        spoil_store(store, tmp_path / "a.h5", overwrite=True)
 
 
 def test_the_command_spoils_a_copy_and_says_what_was_done(store, tmp_path, capsys):

@@ -17,6 +17,7 @@ from segmenters.pretrained import card_of
 from semiqc.cli import main
 from semiqc.experiment.learned import find_learned
 from semiqc.experiment.settings_file import read_settings, with_whole_paths
+from semiqc.files import staying
 from semiqc.files.checksums import damages
 from semiqc.files.store.reader import Store
 from semiqc.phantom import write_phantoms
@@ -64,9 +65,15 @@ def test_a_suite_and_its_card_are_left_and_nothing_else(made):
     assert suite.training.directions == ()
 
 
-def test_without_phantoms_to_weigh_by_the_first_decides_alone(tmp_path):
+def test_without_phantoms_to_weigh_by_the_first_decides_alone(tmp_path, monkeypatch):
     settings = TINY.model_copy(update={"calibrate": 0, "estimators": ("physiology", "svr")})
+    # The folder is a volume, which is filled.
+    (tmp_path / "a").mkdir()
+    (tmp_path / "mounts").write_text(f"22 26 0:21 / {tmp_path}/a rw - tmpfs none rw")
+    monkeypatch.setattr(staying, "MOUNTS", tmp_path / "mounts")
     pretrain_suite(settings, tmp_path / "a", Silent(), command="semiqc qc pretrain")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "mounts"]
+    assert not list((tmp_path / "a").glob(".*"))
     suite = Suite.load(tmp_path / "a")
     blend = suite.blend
     dice = {part.name: 0.3 + 0.2 * at for at, part in enumerate(blend.scheme.structures)}

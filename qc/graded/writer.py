@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from qc.graded.source import Made
 from qc.graded.truth import mvsf
-from semiqc.files.atomic import require_space
 from semiqc.files.checksums import refuse_sealed
 from semiqc.files.hdf5 import is_own, new_file
+from semiqc.files.places import require_space
 from semiqc.files.store.reader import Store
 from semiqc.files.uncertainty import GROUP, MAPS, in_8_bits
 from semiqc.images.sizes import LARGEST_MM

@@ -176,13 +176,15 @@ def spoil(
     overwrite: Overwrite = False,
 ) -> None:
     """Spoil a share of a store's studies as an archive does; writes a CSV of what was done."""
+    from semiqc.files.places import require_apart
     from semiqc.files.store.reader import Store
     from semiqc.spoiling import spoil_store
     from semiqc.work.split import read_split
 
     chosen: dict[str, Any] = {} if share is None else {"share": share}
-    if kinds:
-        chosen["kinds"] = [name.strip() for name in kinds.split(",")]
+    chosen |= {"kinds": [name.strip() for name in kinds.split(",")]} if kinds else {}
+    if split and output.name:
+        require_apart(output.with_suffix(".csv"), split)
     rows = read_split(split, list(Store(store))) if split else None
     with bar("spoil") as tick:
         spoilt = spoil_store(

@@ -236,14 +236,16 @@ def _place(
         FileExistsError: If it holds something and ``overwrite`` is not set, or what is ``read``.
         OSError: If nothing can be written there.
     """
-    from semiqc.files.atomic import filled_folder, require_apart, require_folder
+    from semiqc.files.atomic import filled_folder
     from semiqc.files.checksums import refuse_sealed
+    from semiqc.files.places import require_apart, require_folder
+    from semiqc.files.staying import is_empty
 
     if output is None:
         yield None
         return
     require_folder(output)
-    if not overwrite and output.exists() and any(output.iterdir()):
+    if not overwrite and output.exists() and not is_empty(output):
         raise FileExistsError(f"{output}: not empty; name another folder or say --overwrite")
     require_apart(output, *read)
     refuse_sealed(output)

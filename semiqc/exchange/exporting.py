@@ -41,6 +41,7 @@ from semiqc.exchange.export_layouts import (
 from semiqc.exchange.lineage import EXPERT, ExportCase, LineageRow, lineage_row, summary_of
 from semiqc.files.atomic import whole_folder, write_text
 from semiqc.files.rows import write_rows
+from semiqc.files.staying import is_empty
 from semiqc.nifti.frames import write_frame
 from semiqc.schemes import UNLABELLED, LabelScheme
 
@@ -157,7 +158,7 @@ def check_folder(folder: Path, mark: str, overwrite: bool) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder}: is a file; name a folder")
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and not is_empty(folder):
         if not overwrite:
             raise FileExistsError(f"{folder}: is not empty; name another folder, or overwrite it")
         if not (folder / mark).is_file():

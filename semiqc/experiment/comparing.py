@@ -7,7 +7,8 @@ from typing import Any
 
 from semiqc.experiment.finished import Finished
 from semiqc.experiment.settings import Settings
-from semiqc.files.atomic import require_empty, whole_folder
+from semiqc.files.atomic import whole_folder
+from semiqc.files.places import require_empty
 from semiqc.pages.table import Table
 from semiqc.report.compared import ComparedRun, build_comparison
 

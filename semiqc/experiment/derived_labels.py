@@ -8,8 +8,8 @@ from typing import Self, TypeVar
 import numpy as np
 
 from semiqc.experiment.trained import PREDICTIONS
-from semiqc.files.atomic import require_space
 from semiqc.files.hdf5 import H5Voxels, new_file
+from semiqc.files.places import require_space
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.files.uncertainty import in_8_bits
 from semiqc.study import Study, Voxels

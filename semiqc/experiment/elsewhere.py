@@ -12,7 +12,8 @@ from semiqc.experiment.label_names import Matched, match_labels
 from semiqc.experiment.learned import load_segmenter
 from semiqc.experiment.overlays import overlays
 from semiqc.experiment.predicting import suited
-from semiqc.files.atomic import require_empty, whole_folder
+from semiqc.files.atomic import whole_folder
+from semiqc.files.places import require_empty
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import ClinicalRow, OverlapRow, SplitRow, read_rows, write_rows
 from semiqc.images.notes import summed_up

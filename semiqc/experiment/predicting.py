@@ -17,9 +17,10 @@ from semiqc.experiment.learned import Learned, find_learned
 from semiqc.experiment.predicted_dicom import PredictedDicom
 from semiqc.experiment.predicted_study import PredictedStudy, row_of
 from semiqc.experiment.unfinished import Unfinished, labels_file, remove_results
-from semiqc.files.atomic import make_folder, require_apart, require_folder
+from semiqc.files.atomic import make_folder
 from semiqc.files.checksums import refuse_sealed
 from semiqc.files.hdf5 import StoreError, close_h5, is_hdf5
+from semiqc.files.places import require_apart, require_folder
 from semiqc.files.predictions import PredictionWriter, predicted_labels
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import ClinicalRow, CorrectionRow, CurveRow, QualityRow, write_rows

@@ -17,7 +17,9 @@ from semiqc.experiment.sections import SegmenterSettings
 from semiqc.experiment.settings_file import checked_settings
 from semiqc.experiment.trained import TO_CHANGE, WEIGHTS
 from semiqc.experiment.training_log import TrainingLog
+from semiqc.files.atomic import move
 from semiqc.files.checksums import refuse_sealed, sha256_of
+from semiqc.files.places import refuse_mount
 from semiqc.files.store.reader import Store
 from semiqc.loop_state import empty_without_state
 from semiqc.phantom.dataset import CONTENTS
@@ -82,24 +84,46 @@ def pretrain(
         The card. It tells no figures: who measures the weights adds them.
 
     Raises:
-        FileExistsError: If the weights are there and may not be replaced.
+        FileExistsError: If the weights are there and may not be replaced, or another program's
+            file stands where their card belongs.
+        ValueError: If the name does not end in ``.safetensors``.
+    """
+    _check(weights, overwrite=overwrite)
+    folder = weights.with_suffix(".unfinished")
+    with claim(folder, settings.model_dump(mode="json")):
+        work = RunFolder(folder, monitor.stage, monitor.note)
+        trained = _trained(settings, _phantoms(settings, work, monitor), work, monitor)
+        segmenter = settings.blank().load(trained)
+        segmenter.save(folder / WEIGHTS)
+        card = _card(settings, segmenter, folder / WEIGHTS, command)
+        # Killed between the two, the same command goes on, for the weights are not there yet.
+        card.write(card_file(weights))
+        move(folder / WEIGHTS, weights)
+    shutil.rmtree(folder)
+    return card
+
+
+def _check(weights: Path, *, overwrite: bool) -> None:
+    """Make sure that weights and their card may be written, and replace nothing else.
+
+    Raises:
+        FileExistsError: If something else stands there.
         ValueError: If the name does not end in ``.safetensors``.
     """
     if weights.suffix != ".safetensors":
         raise ValueError(f"{weights}: weights are written to a file named *.safetensors")
     if weights.exists() and not overwrite:
         raise FileExistsError(f"{weights}: exists; say --overwrite to replace it")
-    refuse_sealed(weights)
-    folder = weights.with_suffix(".unfinished")
-    with claim(folder, settings.model_dump(mode="json")):
-        work = RunFolder(folder, monitor.stage, monitor.note)
-        trained = _trained(settings, _phantoms(settings, work, monitor), work, monitor)
-        segmenter = settings.blank().load(trained)
-        segmenter.save(weights)
-    card = _card(settings, segmenter, weights, command)
-    card.write(card_file(weights))
-    shutil.rmtree(folder)
-    return card
+    card = card_file(weights)
+    for path in (weights, card):
+        refuse_sealed(path)
+        refuse_mount(path)
+    if not card.exists():
+        return
+    try:
+        Card.read(card)
+    except ValueError:
+        raise FileExistsError(f"{card}: is no card of weights; name others to write") from None
 
 
 def _phantoms(settings: PretrainingSettings, work: RunFolder, monitor: Monitor) -> list[Study]:

@@ -11,7 +11,7 @@ from semiqc.doors.regular import check_regular
 from semiqc.experiment.enough import check_phantoms
 from semiqc.experiment.given_suite import given_suite
 from semiqc.experiment.settings import Settings
-from semiqc.files.atomic import require_folder
+from semiqc.files.places import require_folder
 from semiqc.schemes import read_scheme
 
 

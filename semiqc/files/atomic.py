@@ -4,15 +4,12 @@ import errno
 import glob
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-PART = ".part"
-
-SPARE = 2**22
-"""Bytes of an HDF5 file besides the voxels at hand: what it keeps back, and its tables."""
+from semiqc.files.places import refuse_mount
+from semiqc.files.staying import BEFORE, OWN, PART, is_empty, stays
 
 
 @contextmanager
@@ -22,15 +19,20 @@ def whole_file(path: Path) -> Iterator[Path]:
     Whoever reads ``path`` sees what stood there before or all of what was written, also after a
     crash. A block that fails leaves nothing behind; what a killed process left is removed by the
     next that writes ``path``.
+
+    Raises:
+        OSError: If no other file can take its place, since it is a mount point.
     """
+    refuse_mount(path)
     make_folder(path.parent)
     _remove_leftovers(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with _naming(path):
             yield temporary
-        # Some libraries write files that nobody else may read.
-        temporary.chmod(0o666 & ~_umask())
+        # Some libraries write files that nobody else may read; some disks know no rights.
+        with suppress(OSError):
+            temporary.chmod(0o666 & ~_umask())
         sync_file(temporary)
         temporary.replace(path)
         sync_file(path.parent)
@@ -89,6 +91,8 @@ def write_text(path: Path, text: str) -> None:
 
 def unfinished_folder(path: Path) -> Path:
     """Where ``whole_folder`` keeps what is to become ``path``."""
+    if stays(path):
+        return path / PART
     return path.with_name(f".{path.name}{PART}")
 
 
@@ -103,7 +107,8 @@ def whole_folder(path: Path, *, goes_on: bool = False) -> Iterator[Path]:
 
     A block that fails leaves nothing behind, and what a killed process left is removed first. A
     folder that stands at ``path`` is there until the new one is on disk; what a crash between the
-    two renames left aside is put back by the next attempt.
+    two renames left aside is put back by the next attempt. One that cannot be replaced is filled,
+    file by file; see ``semiqc.files.staying``.
 
     Args:
         path: Of the folder.
@@ -111,7 +116,7 @@ def whole_folder(path: Path, *, goes_on: bool = False) -> Iterator[Path]:
             so that work which can go on does.
     """
     path = path.resolve()
-    temporary, before = unfinished_folder(path), path.with_name(f".{path.name}.old")
+    temporary, before = unfinished_folder(path), _before(path)
     if before.exists() and not path.exists():
         move(before, path)
     if not goes_on and temporary.exists():
@@ -125,12 +130,44 @@ def whole_folder(path: Path, *, goes_on: bool = False) -> Iterator[Path]:
         if not goes_on:
             shutil.rmtree(temporary, ignore_errors=True)
         raise
-    if path.exists():
+    take_place(temporary, path)
+
+
+def take_place(new: Path, path: Path) -> None:
+    """Let a folder that is on disk become ``path``, in place of one that stands there."""
+    before = _before(path)
+    if path.exists() and not stays(path):
         shutil.rmtree(before, ignore_errors=True)
-        move(path, before)
-    move(temporary, path)
+        # Layers of containers, and folders of others in a shared one, refuse it.
+        with suppress(OSError):
+            move(path, before)
+    if path.exists():
+        _fill(path, new)
+    else:
+        move(new, path)
     if before.exists():
         shutil.rmtree(before)
+
+
+def _fill(folder: Path, new: Path) -> None:
+    """Let what is in ``new`` be all that is in ``folder``; files come last, for they describe.
+
+    A crash in between leaves what was in the folder in ``.old`` within it.
+    """
+    before = folder / BEFORE
+    shutil.rmtree(before, ignore_errors=True)
+    make_folder(before)
+    for path in [path for path in folder.iterdir() if path.name not in OWN]:
+        move(path, before / path.name)
+    for path in sorted(new.iterdir(), key=lambda path: (path.is_file(), path.name)):
+        move(path, folder / path.name)
+    new.rmdir()
+    shutil.rmtree(before)
+
+
+def _before(path: Path) -> Path:
+    """Where a folder is put aside for the one that takes its place."""
+    return path.with_name(f".{path.name}{BEFORE}")
 
 
 @contextmanager
@@ -140,7 +177,7 @@ def filled_folder(path: Path) -> Iterator[Path]:
     It is ``whole_folder`` where the folder is empty or is not there, else the folder itself: what
     a user asks to write beside other files must not replace them.
     """
-    if path.is_dir() and any(path.iterdir()):
+    if path.is_dir() and not is_empty(path):
         yield path
         return
     with whole_folder(path) as unfinished:
@@ -163,83 +200,30 @@ def sync_folder(path: Path) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Rename a file or folder on the same disk, so that its name outlives a power cut."""
-    source.replace(target)
+    """Rename a file or folder, so that its name outlives a power cut.
+
+    What cannot be renamed, since it lies on another disk or in a layer of a container, is copied.
+    """
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.move(source, target)
+        sync_folder(target)
     sync_file(target.parent)
     if source.parent != target.parent:
         sync_file(source.parent)
 
 
 def sync_file(path: Path) -> None:
-    """Wait until a file or folder is on disk."""
+    """Wait until a file is on disk, or a folder, as far as its file system can do that."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # Shares of Windows refuse it of folders.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF) or not path.is_dir():
+            raise
     finally:
         os.close(descriptor)
-
-
-def require_folder(path: Path) -> None:
-    """Make sure, before long work, that files can be written into a folder; it is not made.
-
-    Raises:
-        OSError: If it is a file, or nothing can be written there.
-    """
-    standing = next(one for one in (path, *path.absolute().parents) if one.exists())
-    if not standing.is_dir():
-        raise NotADirectoryError(f"{standing}: is no folder; name one to write into")
-    try:
-        with tempfile.TemporaryFile(dir=standing):
-            pass
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OSError(f"{path}: nothing can be written there ({reason})") from error
-
-
-def require_empty(folder: Path) -> None:
-    """Make sure, before long work, that a folder can be written and holds nothing.
-
-    Raises:
-        FileExistsError: If it holds something.
-        OSError: If nothing can be written there.
-    """
-    require_folder(folder)
-    if folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder}: not empty; name another folder")
-
-
-def require_apart(output: Path, *read: Path) -> None:
-    """Make sure that no result is written over what it is made of.
-
-    Args:
-        output: Folder or file that is to be written.
-        read: Files and folders that are read; what is not there does not count.
-
-    Raises:
-        FileExistsError: If the output is one of them, or the folder of one of the files.
-    """
-    place = output.resolve()
-    for one in (path for path in read if path.exists()):
-        there = one.resolve()
-        if place == there or (there.is_file() and place == there.parent):
-            raise FileExistsError(f"{output}: {one} is read from there; name another place")
-
-
-def require_space(path: Path, needed: int) -> None:
-    """Make sure that a file can grow, before HDF5 runs out of space: it cannot recover from that.
-
-    Args:
-        path: Of the file.
-        needed: Bytes, at most, that are about to be written.
-
-    Raises:
-        OSError: If fewer are free.
-    """
-    free = shutil.disk_usage(path.parent).free
-    if free < needed + SPARE:
-        raise OSError(
-            errno.ENOSPC,
-            f"no space left on device: {free >> 20} MiB free, up to {(needed + SPARE) >> 20} MiB"
-            " needed",
-            str(path),
-        )

@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.files.atomic import require_space
 from semiqc.files.hdf5 import H5Voxels, new_file, open_h5
+from semiqc.files.places import require_space
 from semiqc.files.uncertainty import GROUP, MAPS, TABLES, UncertaintyWriter
 from semiqc.study import Study, UncertaintyMaps, Voxels
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from qc.verdicts import read_verdicts
 from semiqc.doors.csv_table import read_table
 from semiqc.doors.regular import UnusableError
-from semiqc.files.atomic import require_empty, whole_folder
+from semiqc.files.atomic import whole_folder
 from semiqc.files.checksums import refuse_sealed
+from semiqc.files.places import require_empty
 from semiqc.pages.table import Table
 from semiqc.review.agreed import agreed
 from semiqc.review.agreement import Agreement, agreements

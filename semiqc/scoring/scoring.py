@@ -19,8 +19,10 @@ from semiqc.doors.regular import one_study
 from semiqc.exchange.readers.members import MemberFolders
 from semiqc.exchange.readers.nifti import LabelValues, checked_meaning
 from semiqc.exchange.readers.pairs import find_pairs
-from semiqc.files.atomic import filled_folder, require_apart, require_folder
+from semiqc.files.atomic import filled_folder
 from semiqc.files.checksums import refuse_sealed
+from semiqc.files.places import require_apart, require_folder
+from semiqc.files.staying import is_empty
 from semiqc.images.preparing import prepared
 from semiqc.images.raw import Entry, Listing, Refusal, UnusableError, safe_name
 from semiqc.measuring.measures import clinical
@@ -97,7 +99,7 @@ def _check_output(
     require_apart(output, *map(Path, read))
     refuse_sealed(output)
     require_folder(output)
-    if output.exists() and any(output.iterdir()) and not overwrite:
+    if output.exists() and not is_empty(output) and not overwrite:
         raise FileExistsError(f"{output}: not empty; say --overwrite to write into it")
 
 

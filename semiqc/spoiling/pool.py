@@ -1,12 +1,17 @@
 """A share of many studies spoilt, as an archive has them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from semiqc.files.atomic import move
+from semiqc.files.checksums import refuse_sealed
+from semiqc.files.places import refuse_mount
+from semiqc.files.staying import PART
 from semiqc.files.store.reader import Store
-from semiqc.files.store.writer import StoreWriter
+from semiqc.files.store.writer import StoreWriter, check_replaceable
 from semiqc.files.tables import SpoiltRow, write_rows
 from semiqc.spoiling.one_study import spoil
 from semiqc.spoiling.registry import SPOILINGS
@@ -127,25 +132,52 @@ def spoil_store(
         raise ValueError(f"{source}: holds no study to spoil")
     open_to = [n for n in store.names if roles is None or roles.get(n) == "unlabelled"]
     rows = deal((store.study(name) for name in open_to), share, kinds, seed)
-    write_spoilt(
-        store, target, rows, seed, others=store.names, overwrite=overwrite, on_progress=on_progress
-    )
-    write_rows(table, SpoiltRow, rows)
+    with _both(target, table) as (made, told):
+        write_spoilt(
+            store, made, rows, seed, others=store.names, overwrite=True, on_progress=on_progress
+        )
+        write_rows(told, SpoiltRow, rows)
     return rows
+
+
+@contextmanager
+def _both(target: Path, table: Path) -> Iterator[tuple[Path, Path]]:
+    """Temporary paths of a store and its table, which take their places together.
+
+    Whenever it is killed, no spoilt store stands without the table that is of it.
+    """
+    made, told = (path.with_name(f".{path.name}{PART}") for path in (target, table))
+    try:
+        yield made, told
+        target.unlink(missing_ok=True)
+        table.unlink(missing_ok=True)
+        if told.exists():
+            move(told, table)
+        move(made, target)
+    finally:
+        made.unlink(missing_ok=True)
+        told.unlink(missing_ok=True)
 
 
 def _free_table(source: Path, target: Path, *, overwrite: bool) -> Path:
     """The table that stands beside a store that shall be written.
 
     Raises:
-        FileExistsError: If it exists and may not be replaced.
-        ValueError: If the store is the one that is read, or has no name.
+        FileExistsError: If it exists and may not be replaced, or the store that stands there.
+        ValueError: If the store is the one that is read, or has no name or that of its table.
+        OSError: If one of them cannot be replaced.
     """
     if not target.name:
         raise ValueError(f"{target}: is a folder; name a file to write")
     table = target.with_suffix(".csv")
+    if table.name.casefold() == target.name.casefold():
+        raise ValueError(f"{target}: its table would have this name; name a file *.h5")
     if target.resolve() == source.resolve():
         raise ValueError(f"{target}: is the store that is read; choose another file to write")
     if table.exists() and not overwrite:
         raise FileExistsError(f"{table}: exists already; say --overwrite to replace it")
+    check_replaceable(target, overwrite=overwrite)
+    refuse_sealed(table)
+    for path in (target, table):
+        refuse_mount(path)
     return table

@@ -8,7 +8,8 @@ from qc.consensus.blend import Blend
 from qc.graded import GradedSet
 from qc.graded.store import store_of
 from qc.suites.suite import Suite, refuse_suite
-from semiqc.files.atomic import require_empty, whole_folder
+from semiqc.files.atomic import whole_folder
+from semiqc.files.places import require_empty
 from semiqc.files.store.reader import Store
 from semiqc.suites.evaluating import refuse_other_tolerance, unseen_by
 from semiqc.suites.suiting import refuse_other_data

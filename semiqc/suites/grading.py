@@ -9,7 +9,7 @@ from semiqc.doors.regular import UnusableError, one_study
 from semiqc.exchange.readers.members import MemberFolders
 from semiqc.exchange.readers.nifti import LabelValues, checked_meaning
 from semiqc.exchange.segmented import SegmentedFile, find_segmented, read_segmented
-from semiqc.files.atomic import require_apart
+from semiqc.files.places import require_apart
 from semiqc.files.store.reader import Store
 from semiqc.images.raw import Refusal, safe_name
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM

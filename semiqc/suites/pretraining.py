@@ -16,6 +16,8 @@ from qc.graded import SOURCES
 from qc.suites.card import suite_digest
 from qc.suites.shipped import CARD, SuiteCard
 from qc.suites.suite import SUITE, Suite
+from semiqc.files.atomic import take_place, unfinished_folder
+from semiqc.files.staying import is_empty, stays
 from semiqc.phantom.settings import PhantomSettings
 from semiqc.suites.making import SuiteMaker
 from semiqc.suites.settings import SuiteSettings
@@ -86,17 +88,18 @@ def pretrain_suite(
         FileExistsError: If the folder holds something.
         ValueError: If settings contradict each other.
     """
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+    if output.exists() and (not output.is_dir() or not is_empty(output)):
         raise FileExistsError(f"{output}: exists and is not empty; name another folder")
     making = settings.making()
-    folder = output.with_name(f"{output.name}.unfinished")
+    beside = output.with_name(f"{output.name}.unfinished")
+    folder = unfinished_folder(output) if stays(output) else beside
     with claim(folder, settings.model_dump(mode="json")):
         store = _phantoms(settings, RunFolder(folder, monitor.stage, monitor.note), monitor)
         made = folder / "suite"
         if not (made / SUITE).exists():
             SuiteMaker(store, made, making, monitor).make()
         card = _published(settings, Suite.load(made), folder / "finished", command)
-        (folder / "finished").rename(output)
+        take_place(folder / "finished", output)
     shutil.rmtree(folder)
     return card
 

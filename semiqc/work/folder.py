@@ -17,7 +17,8 @@ from semiqc import __version__
 from semiqc.doors.json_file import read_object
 from semiqc.files.atomic import write_text
 from semiqc.files.checksums import MANIFEST
-from semiqc.work.publishing import ENVIRONMENT, LOCK, SETTINGS, carry_on
+from semiqc.files.staying import is_empty, is_mount
+from semiqc.work.publishing import ENVIRONMENT, LOCK, PARTS, SETTINGS, carry_on
 
 RESULT = "results/data.json"
 """What a finished run has."""
@@ -67,13 +68,16 @@ def locked(output: Path) -> AbstractContextManager[object]:
 
 
 def _refuse_foreign(output: Path) -> None:
-    """Make sure that a path is free, or an empty folder, or a run folder."""
+    """Make sure that a path is free, or an empty folder, or a run folder that can be written."""
     if output.exists() and not output.is_dir():
         raise FileExistsError(f"{output}: is a file, expected a run folder")
     if (output / MANIFEST).exists() and not (output / SETTINGS).exists():
         raise FileExistsError(f"{output}: holds a suite and is not a run folder; choose another")
+    for name in PARTS:
+        if (output / name).exists() and is_mount(output / name):
+            raise FileExistsError(f"{output / name}: is a mount point; mount {output} itself")
     known = any((output / name).exists() for name in (SETTINGS, LOCK))
-    if not known and output.is_dir() and any(output.iterdir()):
+    if not known and output.is_dir() and not is_empty(output):
         raise FileExistsError(f"{output}: holds files and is not a run folder; choose another")
 
 

@@ -10,14 +10,30 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.files.atomic import require_folder, require_space
 from semiqc.files.checksums import refuse_sealed
 from semiqc.files.hdf5 import is_own, new_file
+from semiqc.files.places import require_folder, require_space
 from semiqc.files.store.format import FORMAT, VERSION, header_of
 from semiqc.schemes import UNLABELLED, LabelScheme
 from semiqc.study import Study
 
 FLOAT16_MAX = float(np.finfo(np.float16).max)
+
+
+def check_replaceable(path: Path, *, overwrite: bool) -> None:
+    """Make sure, before long work, that a store can be written.
+
+    Raises:
+        FileExistsError: If the file is there and ``overwrite`` is not set, it is no store, or part
+            of what is finished.
+        OSError: If nothing can be written there.
+    """
+    require_folder(path.absolute().parent)
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path}: exists already; say --overwrite to replace it")
+    if path.exists() and not is_own(path):
+        raise FileExistsError(f"{path}: stands there and is no store; name another file")
+    refuse_sealed(path)
 
 
 class StoreWriter:
@@ -41,12 +57,7 @@ class StoreWriter:
         overwrite: bool = False,
     ) -> None:
         self.path = Path(path)
-        require_folder(self.path.absolute().parent)
-        if self.path.exists() and not overwrite:
-            raise FileExistsError(f"{path}: exists already; say --overwrite to replace it")
-        if self.path.exists() and not is_own(self.path):
-            raise FileExistsError(f"{path}: stands there and is no store; name another file")
-        refuse_sealed(self.path)
+        check_replaceable(self.path, overwrite=overwrite)
         self.scheme = scheme
         self.modalities = modalities
         self._stack = ExitStack()
