@@ -11,14 +11,14 @@ import pytest
 from report_builders import SCENARIOS, empty_report, full_report, rings
 
 from semiqc.files.tables import SpoiltRow
-from semiqc.report import CANDIDATES, MANUAL, answers, build_report
+from semiqc.report import CANDIDATES, MANUAL, answers, build_report, study_pages
 from semiqc.report.answer import HELPED, HURT, NO, NOT_SHOWN, TOO_FEW, UNKNOWN, YES
 from semiqc.report.forest import forest
 from semiqc.report.hearts import chosen_studies
 from semiqc.report.next_steps import next_steps
 from semiqc.report.paired import LEAST_SUBJECTS, compare
 from semiqc.report.side_by_side import side_by_side
-from semiqc.report.study_pages import study_parts
+from semiqc.report.study_pages import how_chosen, study_parts
 from semiqc.report.telling_apart import told_apart
 from semiqc.report.views import StudyViews
 from semiqc.report.worth_looking import worth_looking
@@ -181,6 +181,25 @@ def test_every_study_has_a_part_that_links_lead_to(tmp_path):
         assert page.count(f'id="{part.anchor}"') == 1
     assert "prefers-reduced-motion" in page
     assert "The same slice under every scenario" in page
+
+
+@pytest.mark.parametrize("most", [5, 10])
+def test_of_many_studies_those_that_the_page_names_and_the_worst_have_a_part(monkeypatch, most):
+    monkeypatch.setattr(study_pages, "MOST_TEST", most)
+    data = full_report(studies=30)
+    test = [row.study for row in data.split if row.role == "test"]
+    data = replace(data, views=[views(name, MANUAL, "few", "semiqc") for name in test])
+    shown = {part.study for part in study_parts(data)}
+    dice = data.overlap_of("semiqc")
+    named = {one.study for one in worth_looking(data) if one.study in dice}
+    spanning = {one.study for one in side_by_side(data).rows}
+    ranked = sorted(dice, key=dice.get)
+
+    assert len(shown) == most
+    assert shown >= named | spanning
+    assert shown >= set(ranked[: most - len(named | spanning)])
+    assert f"{most} of 30 test studies" in how_chosen(data)
+    assert how_chosen(replace(data, views=data.views[:5])) == ""
 
 
 def test_the_policy_allows_the_one_script_of_the_page(tmp_path):

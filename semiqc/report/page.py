@@ -23,7 +23,7 @@ from semiqc.report.next_steps import next_steps
 from semiqc.report.overlaid import overlay_picture
 from semiqc.report.roc import roc_plots
 from semiqc.report.side_by_side import side_by_side
-from semiqc.report.study_pages import anchors, study_parts
+from semiqc.report.study_pages import anchors, how_chosen, study_parts
 from semiqc.report.summary import findings, trust
 from semiqc.report.tables import summary_tables
 from semiqc.report.telling_apart import told_apart
@@ -115,6 +115,7 @@ def _figures_and_tables(data: ReportData) -> dict[str, Any]:
     return {
         "tables": {table.name: table for table in summary_tables(data)},
         "studies": study_parts(data),
+        "how_chosen": how_chosen(data),
         "estimators": _estimators(data),
         "boxes": box_plots(data),
         "changes": change_plots(data),

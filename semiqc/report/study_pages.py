@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from semiqc.files.tables import CurveRow, JudgementRow
@@ -12,11 +12,12 @@ from semiqc.pages.lines import Line, line_chart
 from semiqc.pages.mosaic import row_of, tile
 from semiqc.pages.table import NOTHING, number_text
 from semiqc.report.data import CANDIDATES, MANUAL, ReportData
+from semiqc.report.hearts import chosen_studies
 from semiqc.report.views import StudyViews
 from semiqc.report.worth_looking import worth_looking
 
 MOST_TEST, MOST_POOL = 60, 24
-"""Studies with a part of their own; the most telling ones come first."""
+"""Studies with a part of their own, the most telling ones."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +44,44 @@ class StudyPart:
 
 
 def study_parts(data: ReportData) -> list[StudyPart]:
-    """The test studies by name, then those of the pool that tell most."""
-    test = [one for one in data.views if CANDIDATES not in one.labels]
+    """The test studies that tell most by name, then those of the pool."""
+    test = {one.study: one for one in data.views if CANDIDATES not in one.labels}
     pool = {one.study: one for one in data.views if CANDIDATES in one.labels}
-    first = [one.study for one in worth_looking(data) if one.study in pool]
+    first = [one.study for one in worth_looking(data)]
     judged = sorted(_judgements(data).values(), key=lambda row: (row.score, row.study))
     ends = [row.study for pair in zip(judged, reversed(judged), strict=True) for row in pair]
-    told = [pool[name] for name in dict.fromkeys([*first, *ends]) if name in pool][:MOST_POOL]
-    told = sorted(told, key=lambda one: one.study)
+    shown = [*chosen_studies(data, set(test)).values(), *_from_the_worst(data)]
     drawer = _Drawer(data)
-    return [drawer.part(one) for one in (*test[:MOST_TEST], *told)]
+    return [
+        drawer.part(one)
+        for one in (
+            *_told(test, [*first, *shown, *sorted(test)], MOST_TEST),
+            *_told(pool, [*first, *ends], MOST_POOL),
+        )
+    ]
+
+
+def how_chosen(data: ReportData) -> str:
+    """Which test studies have a part, where these are not all; empty where they are."""
+    count = sum(CANDIDATES not in one.labels for one in data.views)
+    if count <= MOST_TEST:
+        return ""
+    return (
+        f"{MOST_TEST} of {count} test studies: those that this page names, then those of the"
+        " lowest Dice. Figures of all: results/overlap.csv."
+    )
+
+
+def _told(views: Mapping[str, StudyViews], names: Iterable[str], most: int) -> list[StudyViews]:
+    """The first of the studies named, at most so many, by name."""
+    found = [views[name] for name in dict.fromkeys(names) if name in views][:most]
+    return sorted(found, key=lambda one: one.study)
+
+
+def _from_the_worst(data: ReportData) -> list[str]:
+    """The test studies by their Dice in the reference scenario; what failed comes first."""
+    dice = data.overlap_of(data.reference_scenario)
+    return sorted(dice, key=lambda study: (math.isfinite(dice[study]), dice[study], study))
 
 
 def anchors(parts: Sequence[StudyPart]) -> dict[str, str]:
