@@ -60,6 +60,10 @@ def test_another_programs_file_is_not_verified(tmp_path):
     [
         (["info", ""], "an empty argument after info; is a variable of the shell not set?"),
         (["run", "-o", " "], "an empty argument after -o"),
+        (
+            ["predict", "run", "images", "-o", "out\udcff"],
+            "out\\udcff: an argument that is not UTF-8",
+        ),
         (["run", "--set", "data="], "--set data=: no value; say data=null for none"),
         (["qc", "fit", "a.h5", "-o", "o", "--set", "svr.points= "], "no value"),
     ],

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from semiqc.cli.app import main
 from semiqc.doors.csv_table import as_meant, harmless
+from semiqc.doors.json_file import parse_json
 from semiqc.doors.regular import UnusableError
 from semiqc.doors.yaml_file import parse_yaml
 from semiqc.exchange.importing import import_data
@@ -106,6 +107,19 @@ def test_brackets_in_a_path_are_no_markup(tmp_path, capsys):
 def test_a_cell_that_would_be_computed_comes_back_as_it_was(text):
     assert as_meant(harmless(text)) == text
     assert not harmless(text).startswith(("=", "+", "-", "@"))
+
+
+@pytest.mark.parametrize("text", ['name: "\\ud800"', 'name: "a\\0b"', '"\\udcff": 1'])
+def test_yaml_of_what_no_file_can_hold_is_refused(text):
+    with pytest.raises(UnusableError, match=r"a\.yaml: .*: text that no file can hold"):
+        parse_yaml(text, "a.yaml")
+
+
+def test_json_of_half_a_letter_is_refused():
+    assert parse_json('["\\ud83e\\udde1", "\\\\ud800"]', "a.json") == ["\U0001f9e1", "\\ud800"]
+    for text in ('["\\ud800"]', b'{"\\uDCFF": 1}', '["\ud800"]'):
+        with pytest.raises(UnusableError, match=r"a\.json: not JSON \(.*surrogates not allowed"):
+            parse_json(text, "a.json")
 
 
 def _yaml_is_read_or_refused(text):

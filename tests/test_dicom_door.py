@@ -79,6 +79,7 @@ def test_deflated_data_that_was_changed_is_refused_in_words(tmp_path):
     [
         ({"PhotometricInterpretation": "MONOCHROME1"}, "expected grey values .*got MONOCHROME1"),
         ({"SamplesPerPixel": 3}, "expected grey values"),
+        ({"BitsAllocated": 1}, "expected grey values of 8, 16, 32, 64 bits, got 1"),
         ({"Rows": 0}, r"size must be positive, .* pixels at most, got \(0, 4\)"),
         ({"Rows": 65535, "Columns": 65535}, "size must be positive, .* at most, got"),
         ({"PixelSpacing": [1.5, 0]}, "spacing must be positive mm"),

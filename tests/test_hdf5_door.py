@@ -1,4 +1,6 @@
-"""HDF5 files that HDF5 itself would read for ever."""
+"""HDF5 files that HDF5 itself would read for ever, or beyond their end."""
+
+import os
 
 import h5py
 import numpy as np
@@ -77,3 +79,54 @@ def test_what_the_same_program_has_open_is_opened_again(tmp_path, locking):
 
     with h5py.File(path, "r", locking=locking), open_hdf5(path) as file:
         assert file.attrs["text"] == "of any length"
+
+
+def a_link(file, where):
+    file["deep/in"] = h5py.ExternalLink(str(where), "/x")
+
+
+def a_link_that_a_name_leads_to(file, where):
+    a_link(file, where)
+    file["image"] = h5py.SoftLink("/deep/in")
+
+
+def a_view(file, where):
+    layout = h5py.VirtualLayout((2,), "f4")
+    layout[:] = h5py.VirtualSource(str(where), "x", (2,))
+    file.create_virtual_dataset("deep/in", layout)
+
+
+def a_view_of_any_length(file, where):
+    layout = h5py.VirtualLayout((2,), "f4", maxshape=(None,))
+    source = h5py.VirtualSource(str(where), "x", (2,), maxshape=(None,))
+    unlimited = h5py.h5s.UNLIMITED
+    layout[:unlimited] = source[:unlimited]
+    file.create_virtual_dataset("deep/in", layout)
+
+
+def raw_numbers(file, where):
+    file.create_dataset("deep/in", (2,), "u1", external=[(str(where), 0, 2)])
+
+
+@pytest.mark.parametrize(
+    "lead", [a_link, a_link_that_a_name_leads_to, a_view, a_view_of_any_length, raw_numbers]
+)
+def test_a_file_does_not_make_another_be_opened(tmp_path, lead):
+    # Who opens a pipe that nobody writes to waits for ever.
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        lead(file, tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(UnusableError, match=r"a\.h5: 'in' lies in another file"):
+        open_hdf5(tmp_path / "a.h5")
+
+
+def test_groups_that_hold_each_other_are_walked_once(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        inner = file.create_group("one/two")
+        inner["back"] = file["one"]
+        inner["soft"] = h5py.SoftLink("/nowhere")
+        inner["array"] = [1, 2]
+
+    with open_hdf5(tmp_path / "a.h5") as file:
+        assert list(file["one/two/back/two/array"]) == [1, 2]

@@ -120,6 +120,7 @@ def test_a_table_that_is_no_text_is_refused(table, tmp_path):
     ("rows", "message"),
     [
         ("a,,,0,", "studies.csv line 2: names no image"),
+        ("a,cine.nii.gz,cine.nii.gz,,", "studies.csv line 2: image and labels are the same file"),
         ("a,cine.nii.gz,labels/heart.nii.gz,-1,", "frame must be a number from 0, got '-1'"),
         ("a,cine.nii.gz,,0,DCM\na,cine.nii.gz,,1,HCM", "line 3: group is 'HCM', in line 2 'DCM'"),
         ("a,cine.nii.gz,,1,\na,cine.nii.gz,,1,", "frames are doubled or missing"),

@@ -27,7 +27,7 @@ from semiqc.cli import (
     tune,
     verify,
 )
-from semiqc.cli.mistakes import can_be_mended, in_one_line, is_help, refuse_empty
+from semiqc.cli.mistakes import can_be_mended, in_one_line, is_help, refuse_odd
 from semiqc.cli.output import console, manner, speak
 from semiqc.cli.spoken import spoken
 from semiqc.work.waiting import WaitingError
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     speak()
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        refuse_empty(words)
+        refuse_odd(words)
         code = int(app(args=arguments, standalone_mode=False) or 0)
         if manner.is_json:
             print(manner.document.to_json(), flush=True)

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from semiqc.doors.regular import in_short
+from semiqc.doors.regular import in_short, is_text
 
 LONGEST = 2000
 """Characters of a message; some repeat what was given."""
@@ -29,13 +29,17 @@ def can_be_mended(error: Exception) -> bool:
     return isinstance(error, ValueError | FloatingPointError) and is_ours
 
 
-def refuse_empty(words: Sequence[str]) -> None:
-    """Refuse a word without a letter: as a path it would be the working folder.
+def refuse_odd(words: Sequence[str]) -> None:
+    """Refuse a word without a letter, and one that cannot be written down.
+
+    As a path the one would be the working folder; of the other no result could tell.
 
     Raises:
-        ValueError: With the word before it.
+        ValueError: With the word, or that before it.
     """
     for number, word in enumerate(words):
+        if not is_text(word):
+            raise ValueError(f"{in_short(word, 200)}: an argument that is not UTF-8; rename it")
         if not word.strip():
             before = f" after {in_short(words[number - 1], 60)}" if number else ""
             raise ValueError(f"an empty argument{before}; is a variable of the shell not set?")

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+from h5py import h5d, h5g, h5l, h5o
 
-from semiqc.doors.regular import UnusableError, check_regular, refusing
+from semiqc.doors.regular import UnusableError, check_regular, printable, refusing
 
 LARGEST_PART = 2**30
 """Bytes of one frame or modality of an array, and of a chunk."""
@@ -37,14 +38,71 @@ def open_hdf5(path: Path, called: str = "") -> h5py.File:
         called: How messages name it; by default its path.
 
     Raises:
-        UnusableError: If it is no regular file, not HDF5, or cut short.
+        UnusableError: If it is no regular file, not HDF5, or cut short, or a part of it lies in
+            another file.
     """
     called = called or str(path)
-    is_empty = not check_regular(path, called=called).st_size
+    state = check_regular(path, called=called)
     with refusing(called, EXPECTED):
-        if not is_empty:
+        if state.st_size:
             _refuse_endless(path, called)
-        return bounded(_opened(path))
+        file = bounded(_opened(path))
+        try:
+            _refuse_others(file, called, (state.st_dev, state.st_ino, state.st_ctime_ns))
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+
+_own: set[tuple[int, int, int]] = set()
+"""Files of which this process knows that all their parts lie in them."""
+
+
+def _refuse_others(file: h5py.File, called: str, identity: tuple[int, int, int]) -> None:
+    """Refuse a file of which a part lies in another one: HDF5 would open any, or wait for a pipe.
+
+    Raises:
+        UnusableError: Naming the part.
+    """
+    if identity in _own:
+        return
+    groups, entered = [h5g.open(file.id, b"/")], set[int]()
+    while groups:
+        group = groups.pop()
+        for name, kind in _links(group):
+            part = _part(group, name) if kind == h5l.TYPE_HARD else None
+            if kind == h5l.TYPE_EXTERNAL or (isinstance(part, h5d.DatasetID) and _is_far(part)):
+                shown = printable(name.decode("utf-8", "replace"))
+                raise UnusableError(f"{called}: '{shown}' lies in another file")
+            if isinstance(part, h5g.GroupID) and (at := h5o.get_info(part).addr) not in entered:
+                entered.add(at)
+                groups.append(part)
+    _own.add(identity)
+
+
+def _links(group: h5g.GroupID) -> list[tuple[bytes, int]]:
+    """Names in a group and kinds of their links; none of a damaged one, which nobody can read."""
+    found: list[tuple[bytes, int]] = []
+    try:
+        group.links.iterate(lambda name, info: found.append((name, info.type)), info=True)
+    except (OSError, RuntimeError, ValueError):
+        return []
+    return found
+
+
+def _part(group: h5g.GroupID, name: bytes) -> Any:  # noqa: ANN401
+    """What stands in a group; None of what is damaged."""
+    try:
+        return h5o.open(group, name)
+    except (OSError, RuntimeError, ValueError, KeyError):
+        return None
+
+
+def _is_far(array: h5d.DatasetID) -> bool:
+    """Whether the numbers of an array lie elsewhere."""
+    plan = array.get_create_plist()
+    return plan.get_layout() == h5d.VIRTUAL or bool(plan.get_external_count())
 
 
 def _opened(path: Path, locks: Sequence[bool | None] = (None, False, True)) -> h5py.File:
@@ -155,14 +213,14 @@ def sound_array(called: object, name: str, found: Any) -> h5py.Dataset:  # noqa:
     Raises:
         UnusableError: If it is something else.
     """
+    if isinstance(found, h5py.Dataset) and (found.is_virtual or found.external):
+        raise UnusableError(f"{called}: '{name}' lies in another file")
     if (
         not isinstance(found, h5py.Dataset)
         or found.dtype.kind not in "biuf"
         or found.shape is None  # HDF5 may give a type and no room for numbers.
     ):
         raise UnusableError(f"{called}: '{name}' is no array of numbers")
-    if found.is_virtual or found.external:
-        raise UnusableError(f"{called}: '{name}' lies in another file")
     frame = prod(found.shape[1:]) * found.dtype.itemsize
     chunk = prod(found.chunks or (1,)) * found.dtype.itemsize
     if max(frame, chunk) > LARGEST_PART:

@@ -25,12 +25,18 @@ def parse_json(text: object, called: str) -> Any:  # noqa: ANN401
     """What a text in JSON says.
 
     Raises:
-        UnusableError: If it is not JSON, or is nested too deeply.
+        UnusableError: If it is not JSON, is nested too deeply, or holds halves of letters, which
+            no file can hold.
     """
     if not isinstance(text, str | bytes):
         raise UnusableError(f"{called}: expected JSON, found {type(text).__name__}")
     with refusing(called, "JSON"):
-        return json.loads(text)
+        said = text if isinstance(text, str) else text.decode(errors="replace")
+        said.encode()
+        found = json.loads(text)
+        if "\\ud" in said or "\\uD" in said:
+            json.dumps(found, ensure_ascii=False).encode()
+        return found
 
 
 def read_object(path: Path, *, most: int = LONGEST_JSON, called: str = "") -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from semiqc.doors.regular import UnusableError, refusing
+from semiqc.doors.regular import UnusableError, in_short, is_text, refusing
 from semiqc.doors.text import read_text
 
 LONGEST_YAML = 2**18
@@ -109,7 +109,7 @@ def _check_depth(text: str, called: str) -> None:
 
 
 def _check_count(node: yaml.Node, called: str) -> None:
-    """Refuse aliases of aliases that would become far more than the file holds."""
+    """Refuse aliases of aliases that would become far more than the file holds, and no letters."""
     counts: dict[int, int] = {}
 
     def count(one: yaml.Node) -> int:
@@ -117,6 +117,8 @@ def _check_count(node: yaml.Node, called: str) -> None:
             # An alias of what is not finished yet is within itself.
             return counts[id(one)]
         counts[id(one)] = MOST_NODES + 1
+        if isinstance(one.value, str) and (not is_text(one.value) or "\0" in one.value):
+            raise UnusableError(f"{called}: {in_short(one.value, 60)}: text that no file can hold")
         parts = one.value if isinstance(one.value, list) else []
         inner = [part for item in parts for part in (item if isinstance(item, tuple) else (item,))]
         counts[id(one)] = 1 + sum(map(count, inner))

@@ -151,7 +151,8 @@ def _row(cells: dict[str, str], source: Path) -> Row:
     """One line, understood.
 
     Raises:
-        UnusableError: If it names no image, or its frame is not a number from 0.
+        UnusableError: If it names no image, or one file as image and labels, or its frame is not
+            a number from 0.
     """
     line = int(cells["line"])
     if REST in cells:
@@ -160,6 +161,8 @@ def _row(cells: dict[str, str], source: Path) -> Row:
         )
     if not cells["image"]:
         raise UnusableError(f"{source.name} line {line}: names no image")
+    if cells["labels"] == cells["image"]:
+        raise UnusableError(f"{source.name} line {line}: image and labels are the same file")
     frame = cells["frame"]
     if frame and not (frame.isascii() and frame.isdecimal() and len(frame) <= LONGEST_NUMBER):
         raise UnusableError(

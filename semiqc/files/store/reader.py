@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from semiqc.doors.json_file import parse_json
 from semiqc.doors.regular import in_short
 from semiqc.files.hdf5 import H5Voxels, StoreError, check_whole, file_version, open_h5
 from semiqc.files.store.format import FORMAT, VERSION, checked_header, geometry_of
@@ -36,13 +37,13 @@ class Store:
         file = open_h5(self.path, self._version)
         _check_format(path, file.attrs)
         try:
-            self._scheme_as_written: dict[str, Any] = json.loads(file.attrs["scheme"])
+            self._scheme_as_written: dict[str, Any] = parse_json(file.attrs["scheme"], "scheme")
             self.scheme = LabelScheme.from_json(self._scheme_as_written)
             self.modalities: tuple[str, ...] = tuple(
-                map(str, json.loads(file.attrs["modalities"]))
+                map(str, parse_json(file.attrs["modalities"], "modalities"))
             )
             self._headers: dict[str, dict[str, Any]] = {
-                name: checked_header(json.loads(group.attrs["header"]), name)
+                name: checked_header(parse_json(group.attrs["header"], name), name)
                 for name, group in file["studies"].items()
             }
         except Exception as error:

@@ -55,6 +55,9 @@ PIECE = 2**20
 GROUP_LENGTH = 12
 """Bytes of the element that tells the length of the file's meta information."""
 
+BITS = (8, 16, 32, 64)
+"""Of a grey value; single bits are those of a mask."""
+
 MOST_PIXELS = 2**26
 """Of a slice: 8192 x 8192."""
 
@@ -190,6 +193,11 @@ def _check_grey(path: Path, dataset: pydicom.Dataset, required: Sequence[str]) -
         raise UnusableError(
             f"{path.name}: expected grey values (MONOCHROME2),"
             f" got {dataset.PhotometricInterpretation}"
+        )
+    if dataset.get("BitsAllocated", 16) not in BITS:
+        raise UnusableError(
+            f"{path.name}: expected grey values of {', '.join(map(str, BITS))} bits, got"
+            f" {dataset.BitsAllocated}"
         )
 
 
