@@ -82,6 +82,16 @@ def test_trials_that_are_worse_at_a_step_are_stopped(tmp_path):
         assert one.value < max(others)
 
 
+def test_a_trial_that_came_to_its_last_step_is_complete_however_bad(tmp_path):
+    ends = {
+        last: search(how(tmp_path / str(last), first_rung=9), learn, 6, lambda _, last=last: last)
+        for last in (STEPS[-1], STEPS[-1] + 1)
+    }
+
+    assert {one.state for one in ends[9].trials} == {"complete"}
+    assert {one.state for one in ends[10].trials} == {"complete", "pruned"}
+
+
 def test_a_search_that_was_cut_short_goes_on_to_the_same_end(tmp_path):
     whole = search(how(tmp_path / "whole", first_rung=3), learn, 6)
     half, asked = how(tmp_path / "cut", first_rung=3), []

@@ -112,7 +112,7 @@ def tune(asked: Tuning, monitor: Monitor) -> Searched:
             objective.first_rung(base),
             asked.reduction,
         )
-        found = search(how, objective, asked.trials)
+        found = search(how, objective, asked.trials, objective.last_step)
     found.measure = objective.measure
     _write(asked, found)
     return found
@@ -145,6 +145,13 @@ class _Objective:
         if self.estimator is None:
             return settings.training.validate_every
         return self.estimator.steps(settings)[0]
+
+    def last_step(self, changes: Mapping[str, str]) -> int:
+        """Steps of a trial that is not stopped."""
+        settings = self.asked.settings(changes)
+        if self.estimator is None:
+            return settings.training.steps
+        return self.estimator.steps(settings)[-1]
 
     def checked(self, settings: Settings) -> Cohort:
         """The studies of the settings.

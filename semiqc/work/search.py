@@ -102,13 +102,24 @@ class Searched:
         return max(ended, key=lambda one: (one.value, -one.number), default=None)
 
 
-def search(how: Search, objective: Objective, count: int) -> Searched:
+def never(changes: Mapping[str, str]) -> float:
+    """The last step of what ends by itself."""
+    return math.inf
+
+
+def search(
+    how: Search,
+    objective: Objective,
+    count: int,
+    last_step: Callable[[Mapping[str, str]], float] = never,
+) -> Searched:
     """Try settings until there are so many trials; goes on where an earlier call stopped.
 
     Args:
         how: What is searched.
         objective: Given changes and whom to tell; it may raise ``FailedTrialError``.
         count: Trials, with those of earlier calls. One that failed counts.
+        last_step: Of a trial with such changes; who has come there is not stopped any more.
 
     Raises:
         ValueError: If the folder holds another search, or Optuna is not installed.
@@ -122,7 +133,7 @@ def search(how: Search, objective: Objective, count: int) -> Searched:
     study = _study(how)
     _repeat_what_was_cut_short(study)
     while len(_counted(study)) < count:
-        _try(how, study, objective)
+        _try(how, study, objective, last_step)
     return Searched([_tried(trial) for trial in _counted(study)])
 
 
@@ -187,7 +198,12 @@ def _counted(study: "optuna.Study") -> "list[optuna.trial.FrozenTrial]":
     return [t for t in study.trials if t.state in wanted or "why" in t.user_attrs]
 
 
-def _try(how: Search, study: "optuna.Study", objective: Objective) -> None:
+def _try(
+    how: Search,
+    study: "optuna.Study",
+    objective: Objective,
+    last_step: Callable[[Mapping[str, str]], float],
+) -> None:
     import optuna
     from optuna.trial import TrialState
 
@@ -199,13 +215,14 @@ def _try(how: Search, study: "optuna.Study", objective: Objective) -> None:
         trial = study.ask()
         changes = {one.key: one.suggested(trial) for one in how.dimensions}
     told: dict[int, float] = {}
+    last = last_step(changes)
 
     def tell(step: int, value: float) -> None:
         if step in told:
             return
         told[step] = value
         trial.report(value, step)
-        if trial.should_prune():
+        if step < last and trial.should_prune():
             raise optuna.TrialPruned
 
     for step, value in trial.user_attrs.get(TOLD, {}).items():
