@@ -14,7 +14,14 @@ from qc import Quality
 from qc.consensus.panel import Panel
 from semiqc.doors.regular import UnusableError
 from semiqc.exchange.importing import import_data
-from semiqc.experiment import learned, predict_images, predicting, unfinished
+from semiqc.experiment import (
+    learned,
+    new_studies,
+    predict_images,
+    predicting,
+    predictor,
+    unfinished,
+)
 from semiqc.experiment.learned import Learned
 from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter
@@ -168,9 +175,9 @@ def test_a_killed_command_segments_only_what_is_not_done(command, study):
 @pytest.mark.parametrize(
     ("where", "what"),
     [
-        (predicting, "write_labels"),
+        (predictor, "write_labels"),
         (unfinished.DoneStudy, "write"),
-        (predicting.Flagging, "write"),
+        (predictor.Flagging, "write"),
         (predicting, "write_rows"),
         (unfinished.Unfinished, "finish"),
         (unfinished.shutil, "rmtree"),
@@ -277,7 +284,7 @@ def test_a_finished_result_is_not_gone_on_with(command):
 
 def test_a_command_that_could_not_begin_is_in_nobodys_way(command):
     with command.patch.context() as patch:
-        patch.setattr(predicting, "suited", unsuited)
+        patch.setattr(new_studies, "suited", unsuited)
         with pytest.raises(ValueError, match="a: does not suit"):
             command()
     command.key = "other"

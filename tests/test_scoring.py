@@ -15,8 +15,8 @@ from qc.suites.domain import TrainingDomain
 from qc.suites.suite import Suite
 from semiqc.schemes import SHORT_AXIS
 from semiqc.scoring import score_images
+from semiqc.scoring.scorer import mean_error_maps
 from semiqc.scoring.scores import mean_slice_dice
-from semiqc.scoring.scoring import mean_error_maps
 from semiqc.scoring.worst import MOST_FILMED, WorstSlice, WorstSlices
 from semiqc.study import Prediction
 

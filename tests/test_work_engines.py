@@ -105,3 +105,24 @@ def test_a_ray_cluster_makes_everything_though_a_task_is_killed(tmp_path, monkey
     assert made == WHOLE
     assert said == []
     assert (slots, threads) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("count", "visible", "given"),
+    [(0, None, [None] * 3), (1, None, [None] * 3), (2, None, ["0", "1", "0"]),
+     (2, "5,7", ["5", "7", "5"])],
+)  # fmt: skip
+def test_each_worker_has_a_gpu_of_its_own(monkeypatch, count, visible, given):
+    begun = []
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: count)
+    monkeypatch.setattr(
+        "semiqc.work.engines.processes.start", lambda program, **more: begun.append(more)
+    )
+    engine = Processes()
+    for _ in given:
+        engine.begin(Program("m", (), "", 1, Path("said")))
+
+    assert [one.get("CUDA_VISIBLE_DEVICES") for one in begun] == given

@@ -28,6 +28,22 @@ Members = Annotated[
         " such as a fold's; give it for each of several."
     ),
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        envvar="SEMIQC_JOBS",
+        help="Processes side by side; default: as many as cores, or GPUs.",
+    ),
+]
+EngineName = Annotated[
+    str,
+    typer.Option("--engine", help="Where they run: processes, of this machine; ray, a cluster."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="Head of a Ray cluster, such as 10.0.0.1:6379; auto: on this machine."),
+]
 Names = Annotated[
     str | None, typer.Option(help="Names, parted by commas; default: see docs/qc.md.")
 ]

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semiqc.cli.options import Changes, FlagBelow, Output, Overwrite, RunFolder
+from semiqc.cli.options import (
+    Address,
+    Changes,
+    EngineName,
+    FlagBelow,
+    Jobs,
+    Output,
+    Overwrite,
+    RunFolder,
+)
 from semiqc.cli.output import (
     next_command,
     note,
@@ -34,22 +43,6 @@ PAGE = "report.html"
 Corrected = Annotated[
     Path | None,
     typer.Option(help="Folder of segmentations that an expert corrected; setting 'labels'."),
-]
-Jobs = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        envvar="SEMIQC_JOBS",
-        help="Processes side by side; default: as many as cores, or GPUs.",
-    ),
-]
-EngineName = Annotated[
-    str,
-    typer.Option("--engine", help="Where they run: processes, of this machine; ray, a cluster."),
-]
-Address = Annotated[
-    str | None,
-    typer.Option(help="Head of a Ray cluster, such as 10.0.0.1:6379; auto: on this machine."),
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done, how long and how much disk.")
@@ -75,8 +68,9 @@ def run(
     print_config: PrintConfig = False,
 ) -> None:
     """Train, judge, retrain, compare and report; goes on where an earlier call stopped."""
-    from semiqc.experiment import Side, read_settings
+    from semiqc.experiment import read_settings
     from semiqc.experiment import run as run_experiment
+    from semiqc.work.engines.side import Side
 
     given = {"output": output, "labels": labels}
     chosen = [*(changes or ()), *(f"{key}={path}" for key, path in given.items() if path)]
@@ -134,14 +128,19 @@ def predict(
         typer.Option("--dicom-seg", help="Write DICOM segmentations, too, of what is DICOM."),
     ] = False,
     overwrite: Overwrite = False,
+    jobs: Jobs = None,
+    engine: EngineName = PROCESSES,
+    address: Address = None,
 ) -> None:
     """Segment new studies, with curves, measures and a verdict on each."""
     from semiqc.experiment import predict_images
+    from semiqc.work.engines.side import Side
 
     _tell_if_unchecked(run)
     found = predict_images(
         run, images, output, scenario=scenario, layout=layout, flag_below=flag_below,
         dicom_seg=dicom_seg, overwrite=overwrite, monitor=terminal(),
+        side=Side(jobs, engine, address),
     )  # fmt: skip
     _print_predicted(found, output)
     if run.is_dir():

@@ -6,9 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semiqc.cli.options import FlagBelow, Labels, Members, Output, Overwrite, meaning_of
-from semiqc.cli.output import bar, next_command, print_left_out, print_table, say
+from semiqc.cli.options import (
+    Address,
+    EngineName,
+    FlagBelow,
+    Jobs,
+    Labels,
+    Members,
+    Output,
+    Overwrite,
+    meaning_of,
+)
+from semiqc.cli.output import bar, next_command, print_left_out, print_table, say, terminal
 from semiqc.scoring.threshold import FLAG_BELOW
+from semiqc.work.engines.base import PROCESSES
 
 if TYPE_CHECKING:
     from semiqc.scoring import ScoreReport
@@ -38,24 +49,22 @@ def score(
     flag_below: FlagBelow = FLAG_BELOW,
     explain: Explain = False,
     overwrite: Overwrite = False,
+    jobs: Jobs = None,
+    engine: EngineName = PROCESSES,
+    address: Address = None,
 ) -> None:
     """Judge segmentations that anybody made: tables, error maps and one page."""
     from semiqc.scoring import score_images
+    from semiqc.work.engines.side import Side
 
     suite, images, segmentations = _named(paths, suite)
     with bar("score") as tick:
         report = score_images(
-            suite,
-            images,
-            segmentations,
-            output,
-            members=member or (),
-            meaning=meaning_of(labels),
-            flag_below=flag_below,
-            explained=explain,
-            overwrite=overwrite,
-            on_progress=tick,
-        )
+            suite, images, segmentations, output, members=member or (),
+            meaning=meaning_of(labels), flag_below=flag_below, explained=explain,
+            overwrite=overwrite, on_progress=tick, side=Side(jobs, engine, address),
+            monitor=terminal(),
+        )  # fmt: skip
     _print_report(report)
     say("report", output / "report.html")
     _say_next(images, segmentations, output)

@@ -1,7 +1,10 @@
 """From a folder in any layout to a store, and from new images to studies a segmenter takes."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +31,16 @@ from semiqc.schemes import LabelScheme, read_scheme
 from semiqc.study import Study
 from semiqc.work.progress import Progress, untold
 
-__all__ = ["ImportReport", "Imported", "Refusal", "import_data", "read_images", "read_scheme"]
+__all__ = [
+    "ImportReport",
+    "Imported",
+    "NewImages",
+    "Refusal",
+    "import_data",
+    "list_images",
+    "read_images",
+    "read_scheme",
+]
 
 
 def import_data(
@@ -151,15 +163,51 @@ class _Intake:
         return ImportReport(tuple(self.imported), tuple(self.left_out), tuple(notes))
 
 
-def read_images(
+@dataclass(frozen=True)
+class NewImages:
+    """Images in files that were listed, and are read one at a time.
+
+    Args:
+        entries: The images.
+        left_out: What cannot be used, by its name.
+        origin: Where they are found.
+        subjects: Tells whom each is of.
+        spacing: In plane, in mm, that they are brought to.
+        modalities: Number that each must have.
+    """
+
+    entries: Sequence[Entry]
+    left_out: Sequence[Refusal]
+    origin: Origin
+    subjects: Subjects
+    spacing: float
+    modalities: int
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Of the studies, in their order."""
+        return [entry.name for entry in self.entries]
+
+    def read(self, number: int) -> Study | Refusal:
+        """A study without labels, prepared as ``import_data`` does, or why it cannot be used."""
+        entry = self.entries[number]
+        try:
+            with one_study(entry.name):
+                study = _unlabelled(entry, self.subjects, self.modalities, self.spacing)
+        except UnusableError as error:
+            return Refusal(entry.name, str(error))
+        return self.origin.noted(study)
+
+
+def list_images(
     source: Path,
     *,
     spacing: float,
     modalities: int,
     scheme: LabelScheme,
     layout: str = "auto",
-) -> Iterator[Study | Refusal]:
-    """New studies without labels, prepared as ``import_data`` does; one is read at a time.
+) -> NewImages:
+    """New studies, which are not read yet.
 
     Args:
         source: A NIfTI file, a folder of NIfTI files, or a source in any layout.
@@ -173,17 +221,24 @@ def read_images(
     """
     listing = find_images(Path(source), layout, scheme, modalities)
     entries, left_out = without_namesakes(listing)
-    yield from left_out
     subjects = find_subjects([entry.name for entry in entries], None)
     origin = Origin.of(source, listing)
-    for entry in entries:
-        try:
-            with one_study(entry.name):
-                study = _unlabelled(entry, subjects, modalities, spacing)
-        except UnusableError as error:
-            yield Refusal(entry.name, str(error))
-        else:
-            yield origin.noted(study)
+    return NewImages(entries, left_out, origin, subjects, spacing, modalities)
+
+
+def read_images(source: Path, **how: Any) -> Iterator[Study | Refusal]:  # noqa: ANN401
+    """The studies that ``list_images`` finds, one after the other; first what cannot be used.
+
+    Args:
+        source: As there.
+        how: As there.
+
+    Raises:
+        ValueError: As there.
+    """
+    found = list_images(source, **how)
+    yield from found.left_out
+    yield from map(found.read, range(len(found.entries)))
 
 
 def _unlabelled(entry: Entry, subjects: Subjects, modalities: int, spacing: float) -> Study:

@@ -1,7 +1,6 @@
 from .comparing import compare_runs as compare_runs
 from .elsewhere import evaluate_elsewhere as evaluate_elsewhere
 from .export_run import export_run as export_run
-from .fan_out import Side as Side
 from .finished import Finished as Finished
 from .finished import RunError as RunError
 from .finished import write_report as write_report

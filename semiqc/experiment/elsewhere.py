@@ -10,8 +10,8 @@ from semiqc.experiment.evaluation import clinical_rows, overlap_rows
 from semiqc.experiment.finished import Finished
 from semiqc.experiment.label_names import Matched, match_labels
 from semiqc.experiment.learned import load_segmenter
+from semiqc.experiment.new_studies import suited
 from semiqc.experiment.overlays import overlays
-from semiqc.experiment.predicting import suited
 from semiqc.files.atomic import whole_folder
 from semiqc.files.places import require_empty
 from semiqc.files.store.reader import Store

@@ -11,8 +11,9 @@ from semiqc.images.raw import Refusal
 from semiqc.measuring.measures import ClinicalMeasure
 from semiqc.measuring.misshapen import misshapen
 from semiqc.measuring.plausible import implausible
+from semiqc.scoring.scorer import mean_error_maps
 from semiqc.scoring.scores import ScoreReport, StudyScore, in_order, is_flagged
-from semiqc.scoring.scoring import PAGE, mean_error_maps
+from semiqc.scoring.scoring import PAGE
 from semiqc.scoring.tables import write_tables
 from semiqc.scoring.threshold import FLAG_BELOW
 from semiqc.scoring.worst import WorstSlice, WorstSlices, worst_slice
@@ -72,6 +73,10 @@ class Flagging:
         """Add what ``flag`` said of a study; what it said of slices is read again in ``write``."""
         short = {n: replace(q, slice_dice={}) for n, q in score.qualities.items()}
         self.scores.append(replace(score, qualities=short))
+        self.watch(score, worst)
+
+    def watch(self, score: StudyScore, worst: WorstSlice | None) -> None:
+        """Rank a study among the worst, which tells who needs a film."""
         if worst is not None:
             self._worst.add(score.study, score.score, worst, flagged=score.flagged)
 

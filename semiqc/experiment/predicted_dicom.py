@@ -8,6 +8,7 @@ They are made of the labels that were written as NIfTI, on the grid of the sourc
 """
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from semiqc.doors.regular import UnusableError, one_study
@@ -26,15 +27,20 @@ def segmentations_folder(output: Path, study: str) -> Path:
     return output / DICOM_SEG / study
 
 
+def told_of_misses(misses: Mapping[str, str]) -> list[str]:
+    """That some studies got none, and why the first did not; nothing where all got some."""
+    if not misses:
+        return []
+    name, reason = next(iter(misses.items()))
+    return [f"{len(misses)} studies got no DICOM segmentation, such as {name}: {reason}"]
+
+
 class PredictedDicom:
     """Writes segmentations of one study after another.
 
     Args:
         output: Folder that ``semiqc predict`` writes.
         learned: What segments.
-
-    Attributes:
-        misses: Why a study got none, by its name.
 
     Raises:
         ValueError: If highdicom is not installed.
@@ -44,33 +50,29 @@ class PredictedDicom:
         check_highdicom()
         self.output = output
         self.learned = learned
-        self.misses: dict[str, str] = {}
         self._origins = Origins(learned.scheme)
 
-    def write(self, study: Study, labels: Path, *, is_new: bool) -> None:
+    def write(self, study: Study, labels: Path, *, is_new: bool) -> str:
         """Write all frames of a study, together or not at all.
 
         Args:
             study: As it was segmented.
             labels: File of its labels in the geometry of its source.
             is_new: Whether they were written just now; segmentations of others may be there.
+
+        Returns:
+            Why there is none; empty where there is.
         """
         folder = segmentations_folder(self.output, study.name)
         if folder.exists() and not is_new:
-            return
+            return ""
         shutil.rmtree(folder, ignore_errors=True)
         try:
             with one_study(study.name):
                 self._write(folder, study, self._origins.read(study), labels)
         except UnusableError as error:
-            self.misses[study.name] = str(error)
-
-    def told(self) -> list[str]:
-        """That some studies got none, in one line; nothing where all did."""
-        if not self.misses:
-            return []
-        name, reason = next(iter(self.misses.items()))
-        return [f"{len(self.misses)} studies got no DICOM segmentation, such as {name}: {reason}"]
+            return str(error)
+        return ""
 
     def _write(self, folder: Path, study: Study, raw: RawStudy, labels: Path) -> None:
         """Write all frames of a study.

@@ -7,7 +7,7 @@ from semiqc import together
 from semiqc.experiment.cohort import Cohort
 from semiqc.experiment.enough import check_enough
 from semiqc.experiment.estimating import expected_steps, extent_of
-from semiqc.experiment.fan_out import Side, fan_out
+from semiqc.experiment.fan_out import fan_out
 from semiqc.experiment.finished import Finished, build_pages
 from semiqc.experiment.given_suite import described_suite, refuse_unfit
 from semiqc.experiment.joint_run import make_stages_together
@@ -19,6 +19,7 @@ from semiqc.experiment.settings_file import with_whole_paths
 from semiqc.experiment.steps import REPORT as REPORT_STEP
 from semiqc.files.atomic import write_text
 from semiqc.review.run_queue import remove_queue, write_queue
+from semiqc.work.engines.side import Side
 from semiqc.work.folder import claim, read_environment, write_provenance
 from semiqc.work.monitor import Monitor, step
 from semiqc.work.publishing import CARD, REPORT, publish

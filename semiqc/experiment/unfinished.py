@@ -23,7 +23,7 @@ from semiqc.study import Study
 from semiqc.work.publishing import LOCK
 
 UNFINISHED = ".unfinished"
-COMMAND, STUDIES, VOXELS = "command.json", "studies", "voxels.h5"
+COMMAND, STUDIES = "command.json", "studies"
 
 
 def labels_file(output: Path, study: str) -> Path:
@@ -59,19 +59,35 @@ class Unfinished:
         output: Folder that the command writes; its lock must be held.
         key: Of what segments and judges.
         note: Told of what was done and has to be done anew.
+        worker: Number of a worker, from 0, where the command has some; None for the command.
+
+    Attributes:
+        folder: That holds where it stands.
     """
 
-    def __init__(self, output: Path, key: str, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, output: Path, key: str, note: Callable[[str], None], worker: int | None = None
+    ) -> None:
         self.output = output
         self.key = key
         self.note = note
-        self._folder = output / UNFINISHED
+        self.worker = worker
+        self.folder = output / UNFINISHED
         self._used: set[str] = set()
 
     @property
     def voxels(self) -> Path:
         """Where the study at hand stands while it is worked on."""
-        return self._folder / VOXELS
+        return self.folder / ("voxels.h5" if self.worker is None else f"voxels-{self.worker}.h5")
+
+    def refuse_unless_ours(self) -> None:
+        """Make sure, in a worker, that the same model and scenario began it.
+
+        Raises:
+            UnusableError: If not.
+        """
+        if not self._is_ours():
+            raise UnusableError(f"{self.output}: another model or scenario is found here")
 
     def open(self, *, overwrite: bool) -> None:
         """Go on where the same command stood, or begin in a folder that is free.
@@ -85,19 +101,19 @@ class Unfinished:
         if self._is_ours():
             return
         stands = {path.name for path in self.output.iterdir()} - {LOCK, UNFINISHED}
-        if not overwrite and (self._folder / COMMAND).exists():
+        if not overwrite and (self.folder / COMMAND).exists():
             raise FileExistsError(
                 f"{self.output}: holds what another model, scenario, threshold or version of"
                 " semiqc left unfinished; say --overwrite to begin anew"
             )
         if not overwrite and stands:
             raise FileExistsError(f"{self.output}: not empty; say --overwrite to write into it")
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _is_ours(self) -> bool:
         """Whether the same model and scenario left it."""
         try:
-            return read_object(self._folder / COMMAND).get("key") == self.key
+            return read_object(self.folder / COMMAND).get("key") == self.key
         except (UnusableError, OSError):
             return False
 
@@ -121,11 +137,20 @@ class Unfinished:
             return None
         return done.predicted
 
+    def use(self, study: str) -> None:
+        """Count a study as one of the images, which a worker has found among them."""
+        self._used.add(study)
+
+    def forget(self, study: str) -> None:
+        """Leave nothing of a study that cannot be segmented or judged."""
+        remove_results(self.output, study)
+        self._file(study).unlink(missing_ok=True)
+
     def begin(self) -> None:
         """Tell what the output is of, before anything is written into it."""
-        if not (self._folder / COMMAND).exists():
-            make_folder(self._folder / STUDIES)
-            write_text(self._folder / COMMAND, json.dumps({"key": self.key}) + "\n")
+        if not (self.folder / COMMAND).exists():
+            make_folder(self.folder / STUDIES)
+            write_text(self.folder / COMMAND, json.dumps({"key": self.key}) + "\n")
 
     def keep(self, study: Study, predicted: PredictedStudy) -> PredictedStudy:
         """Count a study as done, whose labels are written; what is read again of it.
@@ -146,14 +171,14 @@ class Unfinished:
 
     def finish(self) -> None:
         """Forget everything, once the result is complete."""
-        for path in sorted((self._folder / STUDIES).glob("*.safetensors")):
+        for path in sorted((self.folder / STUDIES).glob("*.safetensors")):
             if path.stem not in self._used:
                 remove_results(self.output, path.stem)
                 self.note(f"{path.stem}: no longer among the images; its labels were removed")
         # What says whose it is goes last: until then the command can go on.
-        shutil.rmtree(self._folder / STUDIES, ignore_errors=True)
-        (self._folder / COMMAND).unlink(missing_ok=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder / STUDIES, ignore_errors=True)
+        (self.folder / COMMAND).unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _file(self, study: str) -> Path:
-        return self._folder / STUDIES / f"{study}.safetensors"
+        return self.folder / STUDIES / f"{study}.safetensors"

@@ -4,18 +4,14 @@ It reads the settings from the first line of its input, tells of its work on its
 when its input does: with the process that began it, however that ends.
 """
 
-import sys
 from contextlib import suppress
 from functools import partial
 
-import torch
-
-from semiqc.doors.regular import UnusableError
 from semiqc.experiment.cohort import Cohort
 from semiqc.experiment.results import Results
 from semiqc.experiment.seed_run import SeedRun
 from semiqc.experiment.settings import Settings
-from semiqc.work.engines.working import given_line
+from semiqc.work.engines.working import as_worker
 from semiqc.work.events import Events
 from semiqc.work.monitor import Monitor, Silent
 from semiqc.work.sharing import Worker, refuse_unless_held
@@ -54,15 +50,13 @@ def _prepare(
 
 def main() -> None:
     """Work as ``python -m semiqc.experiment.worker NUMBER THREADS``."""
-    number, threads = (int(one) for one in sys.argv[1:])
-    settings = Settings.model_validate_json(given_line())
-    torch.set_num_threads(threads)
     # Whoever began this process tells what it waits for.
     with suppress(WaitingError):
-        try:
-            make_stages(settings, Events(), number)
-        except UnusableError as error:
-            sys.exit(f"worker {number + 1}: {error}")
+        as_worker(lambda given, number: make_stages(_settings(given), Events(), number))
+
+
+def _settings(given: str) -> Settings:
+    return Settings.model_validate_json(given)
 
 
 if __name__ == "__main__":

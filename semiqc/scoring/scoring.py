@@ -5,42 +5,32 @@ The output folder gets ``studies.csv``, ``structures.csv``, ``slices.csv``, ``qu
 segmentation's own grid: that of the consensus, or without one the estimators' mean.
 """
 
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from qc.base import Quality
-from qc.estimators.network.estimator import NetworkEstimator
-from qc.suites.suite import Scored, Suite
-from semiqc.doors.regular import one_study
-from semiqc.exchange.readers.members import MemberFolders
-from semiqc.exchange.readers.nifti import LabelValues, checked_meaning
-from semiqc.exchange.readers.pairs import find_pairs
-from semiqc.files.atomic import filled_folder
+from qc.suites.suite import Suite
+from semiqc.files.atomic import filled_folder, make_folder
 from semiqc.files.checksums import refuse_sealed
 from semiqc.files.places import require_apart, require_folder
 from semiqc.files.staying import is_empty
-from semiqc.images.preparing import prepared
-from semiqc.images.raw import Entry, Listing, Refusal, UnusableError, safe_name
-from semiqc.measuring.measures import clinical
-from semiqc.measuring.misshapen import misshapen
-from semiqc.measuring.plausible import implausible
-from semiqc.nifti.writing import write_map
-from semiqc.scoring.members import uncertainty_by, with_count
-from semiqc.scoring.scores import ScoreReport, StudyScore, in_order, is_flagged, those_who_count
+from semiqc.images.raw import Refusal
+from semiqc.scoring.score_asked import Asked
+from semiqc.scoring.scorer import KEPT, Scorer
+from semiqc.scoring.scores import ScoreReport, StudyScore, in_order
 from semiqc.scoring.tables import write_tables
 from semiqc.scoring.threshold import FLAG_BELOW, check_threshold
-from semiqc.scoring.worst import WorstSlices, worst_slice
-from semiqc.study import Study, UncertaintyMaps
+from semiqc.work.engines.side import Side
+from semiqc.work.monitor import Monitor, Silent
 from semiqc.work.progress import Progress, untold
+from semiqc.work.shares import Outcome, dealt_with
 
-ERROR_MAPS = "error_maps"
 PAGE = "report.html"
 NAMED = 3
 """Reasons that a message lists."""
+WORKER = "semiqc.scoring.score_worker"
 
 
 def score_images(
@@ -55,6 +45,8 @@ def score_images(
     explained: bool = False,
     overwrite: bool = False,
     on_progress: Progress = untold,
+    side: Side | None = None,
+    monitor: Monitor | None = None,
 ) -> ScoreReport:
     """Judge segmentations that any program made, and write what was found.
 
@@ -69,178 +61,135 @@ def score_images(
         explained: Show on the page where the suite's networks looked in flagged studies.
         overwrite: Write into a folder that is not empty.
         on_progress: Told the number of studies dealt with, and of all, after each.
+        side: Processes that share the studies, if any; the report then tells no slices.
+        monitor: Told what the processes tell.
 
     Raises:
         FileExistsError: If the output folder holds something and ``overwrite`` is not set.
         OSError: If nothing can be written there.
         ValueError: If there is no suite or no segmentation, or none can be judged.
     """
-    output = Path(output)
-    named = () if isinstance(suite, Suite) else (suite,)
-    _check_output(output, flag_below, overwrite, (*named, images, segmentations, *members))
-    suite = suite if isinstance(suite, Suite) else Suite.load(suite)
-    scorer = _Scorer(suite, output, flag_below, _networks(suite) if explained else ())
-    scorer.members = _members(suite, members, meaning)
-    return scorer.judge(Path(images), Path(segmentations), meaning, on_progress)
+    paths = (Path(images), Path(segmentations), Path(output))
+    asked = Asked(*paths, tuple(map(Path, members)), meaning, flag_below, explained)
+    command = _Command(suite, asked, side, overwrite=overwrite)
+    return command.work(monitor or Silent(), on_progress)
 
 
-def _check_output(
-    output: Path, flag_below: float, overwrite: bool, read: Sequence[Path | str]
-) -> None:
+def _check_output(asked: Asked, overwrite: bool, named: Sequence[Path]) -> None:
     """Refuse a folder or threshold that does not do, before anything is judged.
 
     Raises:
         ValueError: If ``flag_below`` is not in [0, 1].
         FileExistsError: If the folder holds something and ``overwrite`` is not set, or holds what
-            is ``read``.
+            is read: the suite that is ``named``, images, segmentations or members.
         OSError: If nothing can be written there.
     """
-    check_threshold(flag_below)
-    require_apart(output, *map(Path, read))
+    output = asked.output
+    check_threshold(asked.flag_below)
+    require_apart(output, *named, asked.images, asked.segmentations, *asked.members)
     refuse_sealed(output)
     require_folder(output)
     if output.exists() and not is_empty(output) and not overwrite:
         raise FileExistsError(f"{output}: not empty; say --overwrite to write into it")
 
 
-def _members(
-    suite: Suite, members: Sequence[Path | str], meaning: Mapping[int, int] | None
-) -> MemberFolders | None:
-    """Where several segmentations lie side by side; None where none are named."""
-    values = LabelValues(suite.scheme, checked_meaning(meaning, suite.scheme))
-    return MemberFolders(tuple(map(Path, members)), values) if members else None
-
-
-def _networks(suite: Suite) -> list[NetworkEstimator]:
-    """Estimators of a suite that can show where they looked.
-
-    Raises:
-        ValueError: If there is none.
-    """
-    networks = [one for one in suite.estimators.values() if isinstance(one, NetworkEstimator)]
-    if not networks:
-        raise ValueError(
-            f"explanations are of networks on images, and the suite has {', '.join(suite.names)}"
-        )
-    return networks
-
-
-@dataclass
-class _Scorer:
-    """Judges one study after the other; of their voxels it keeps the worst slices alone.
+class _Command:
+    """Gathers what is said of all studies, and writes it.
 
     Args:
-        suite: That judges.
-        output: Folder to write.
-        flag_below: Score below which a study is flagged.
-        networks: Whose explanations the page shows.
-        members: Where several segmentations of each image lie side by side.
+        suite: Folder of a suite, or a suite.
+        asked: What it judges, and how.
+        side: Processes that judge; what is said of slices then stays in files until it is written.
+        overwrite: Write into a folder that is not empty.
+
+    Attributes:
+        scorer: Deals with the studies that no worker has dealt with.
+        studies: Gets what is said of each.
+        left_out: Gets what cannot be judged.
+
+    Raises:
+        OSError: If nothing can be written into the folder, or it must not.
+        ValueError: If the suite or an argument does not do.
     """
 
-    suite: Suite
-    output: Path
-    flag_below: float
-    networks: Sequence[NetworkEstimator]
-    members: MemberFolders | None = None
-    studies: list[StudyScore] = field(default_factory=list)
-    left_out: list[Refusal] = field(default_factory=list)
-    worst: WorstSlices = field(default_factory=WorstSlices)
-
-    def judge(
-        self,
-        images: Path,
-        segmentations: Path,
-        meaning: Mapping[int, int] | None,
-        on_progress: Progress,
-    ) -> ScoreReport:
-        """Judge all pairs but error maps that were written before, and write what was found.
-
-        Raises:
-            ValueError: If there is no segmentation, or none can be judged.
-        """
-        listing = find_pairs(
-            images,
-            segmentations,
-            self.suite.scheme,
-            self.suite.training.modalities,
-            meaning,
-            without=self.output / ERROR_MAPS,
-        )
-        with filled_folder(self.output) as self.output:
-            self.score(listing, on_progress)
-            return self.write(segmentations)
-
-    def score(self, listing: Listing, on_progress: Progress) -> None:
-        """Judge all studies of a listing; what cannot be judged is left out."""
-        self.left_out += listing.refusals
-        names = [entry.name for entry in listing.entries]
-        files = self.members.files(names) if self.members else {}
-        for number, entry in enumerate(listing.entries, start=1):
-            try:
-                with one_study(entry.name):
-                    self.studies.append(self._study(entry, files.get(entry.name, [])))
-            except UnusableError as error:
-                self.left_out.append(Refusal(entry.name, str(error)))
-            on_progress(number, len(listing.entries))
-
-    def _study(self, entry: Entry, files: Sequence[Path]) -> StudyScore:
-        """Judge one study and write its error maps.
-
-        Raises:
-            UnusableError: If it cannot be read or judged.
-        """
-        raw = entry.read(True)
-        study = prepared(raw, self.suite.training.spacing_mm)
-        if self.members:
-            study = with_count(study, len(files), len(self.members.folders))
-        scored = _scored(self.suite, study, uncertainty_by(self.members, files, raw, study))
-        error_maps = mean_error_maps(scored.qualities)
-        labels, scheme = scored.prediction.labels, self.suite.scheme
-        odd = [*implausible(clinical(labels, study.spacing, scheme)), *misshapen(labels, scheme)]
-        flagged = is_flagged(scored.score, scored.qualities, self.flag_below) or bool(odd)
-        self._keep(scored, error_maps, flagged=flagged)
-        return StudyScore(
-            study=study.name,
-            score=scored.score,
-            flagged=flagged,
-            qualities={n: replace(q, error_maps={}) for n, q in scored.qualities.items()},
-            warnings=(*odd, *scored.warnings),
-            error_maps=self._write_error_maps(study, error_maps),
-        )
-
-    def _keep(
-        self, scored: Scored, error_maps: Mapping[str, NDArray[np.floating]], *, flagged: bool
+    def __init__(
+        self, suite: Suite | Path | str, asked: Asked, side: Side | None, *, overwrite: bool
     ) -> None:
-        """Keep the worst slice of a study, where it is among the worst."""
-        filmed = self.worst.takes_film(scored.study, scored.score, flagged=flagged)
-        networks = self.networks if flagged else ()
-        found = worst_slice(scored, error_maps, networks, filmed=filmed)
-        self.worst.add(scored.study, scored.score, found, flagged=flagged)
+        self.named = () if isinstance(suite, Suite) else (Path(suite),)
+        if side is not None and not self.named:
+            raise ValueError("side: only the folder of a suite can be told to other processes")
+        _check_output(asked, overwrite, self.named)
+        self.asked = asked
+        self.side = side
+        loaded = suite if isinstance(suite, Suite) else Suite.load(suite)
+        self.scorer = Scorer(loaded, asked, asked.output)
+        self.studies: list[StudyScore] = []
+        self.left_out: list[Refusal] = list(self.scorer.listing.refusals)
 
-    def _write_error_maps(
-        self, study: Study, error_maps: Mapping[str, NDArray[np.floating]]
-    ) -> dict[str, str]:
-        """The file of each structure's error map, relative to the output folder."""
-        files = {}
-        for structure, error_map in error_maps.items():
-            files[structure] = f"{ERROR_MAPS}/{study.name}_{safe_name(structure)}.nii.gz"
-            write_map(self.output / files[structure], study, error_map)
-        return files
+    def work(self, monitor: Monitor, on_progress: Progress) -> ScoreReport:
+        """Judge all studies, and write what was found.
 
-    def write(self, segmentations: Path | str) -> ScoreReport:
+        Raises:
+            ValueError: If none can be judged.
+        """
+        with filled_folder(self.asked.output) as self.scorer.folder:
+            kept = self.scorer.folder / KEPT
+            shutil.rmtree(kept, ignore_errors=True)
+            make_folder(kept)
+            try:
+                self._judge_all(monitor, on_progress)
+                return self._write()
+            finally:
+                shutil.rmtree(kept, ignore_errors=True)
+
+    def _judge_all(self, monitor: Monitor, on_progress: Progress) -> None:
+        """Judge all studies, by workers or one after another; what cannot be is left out."""
+        scorer, counted = self.scorer, count(1)
+        names, folder = scorer.names, scorer.folder
+        with dealt_with(
+            names,
+            folder / KEPT,
+            self.side,
+            monitor,
+            lambda: on_progress(next(counted), len(names)),
+            module=WORKER,
+            given=self.asked.as_line(self.named[0] if self.named else "", folder),
+        ) as outcomes:
+            for number, known in enumerate(outcomes):
+                self._take(known or scorer.deal_with(number))
+                if known is None:
+                    on_progress(next(counted), len(names))
+
+    def _take(self, outcome: Outcome) -> None:
+        """Add what became of a study."""
+        if outcome.left_out:
+            self.left_out.append(Refusal(outcome.name, outcome.left_out))
+            return
+        kept = self.scorer.told(outcome.name)
+        score = kept.score
+        if self.side is not None:
+            short = {name: replace(q, slice_dice={}) for name, q in score.qualities.items()}
+            score = replace(score, qualities=short)
+        self.studies.append(score)
+        self.scorer.watch(kept)
+
+    def _write(self) -> ScoreReport:
         """Write the tables and the page of all that was judged.
 
         Raises:
-            ValueError: If none of the ``segmentations`` could be judged.
+            ValueError: If nothing could be judged.
         """
+        # The page is drawn by whoever writes it, not by who judges.
         from semiqc.scoring.page import write_page
 
         if not self.studies:
             reasons = "; ".join(f"{one.name}: {one.reason}" for one in self.left_out[:NAMED])
-            raise ValueError(f"{segmentations}: nothing could be judged: {reasons}")
+            raise ValueError(f"{self.asked.segmentations}: nothing could be judged: {reasons}")
         report = self._report()
-        write_tables(report, self.output)
-        write_page(report, self.worst, self.output / PAGE)
+        scorer, output = self.scorer, self.scorer.folder
+        whole = replace(report, whole=lambda one: scorer.told(one.study).score)
+        write_tables(whole, output)
+        write_page(whole, scorer.worst, output / PAGE)
         return report
 
     def _report(self) -> ScoreReport:
@@ -248,7 +197,7 @@ class _Scorer:
 
         An estimator of which no study has a quality is silent: it needs what files do not hold.
         """
-        suite = self.suite
+        suite = self.scorer.suite
         spoke = {name for one in self.studies for name in one.qualities}
         return ScoreReport(
             studies=in_order(self.studies),
@@ -257,36 +206,6 @@ class _Scorer:
             training=suite.training,
             estimators=[name for name in suite.names if name in spoke],
             silent=[name for name in suite.names if name not in spoke],
-            flag_below=self.flag_below,
+            flag_below=self.scorer.flag_below,
             interval_level=suite.blend.level if suite.blend else None,
         )
-
-
-def _scored(suite: Suite, study: Study, uncertainty: UncertaintyMaps | None) -> Scored:
-    """What the suite says of a study; a study that an estimator refuses is left out.
-
-    Raises:
-        UnusableError: In the place of an estimator's ``ValueError``, with the study's name.
-    """
-    try:
-        return suite.judge(study, uncertainty)
-    except UnusableError:
-        raise
-    except ValueError as error:
-        # What an estimator refuses in one study says nothing of the next.
-        raise UnusableError(f"{study.name}: cannot be judged ({error})") from error
-
-
-def mean_error_maps(qualities: Mapping[str, Quality]) -> dict[str, NDArray[np.floating]]:
-    """Error map of each structure, ``[T, Z, Y, X]``.
-
-    It is the consensus's, or the mean of the estimators that give it.
-    """
-    found: dict[str, list[NDArray[np.floating]]] = {}
-    for quality in those_who_count(qualities, "error_maps"):
-        for structure, error_map in quality.error_maps.items():
-            found.setdefault(structure, []).append(error_map[:])
-    return {
-        structure: maps[0] if len(maps) == 1 else np.mean(maps, axis=0, dtype=np.float32)
-        for structure, maps in found.items()
-    }

@@ -2,12 +2,12 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from semiqc.work.monitor import Monitor, Silent
 
-BEGIN, END, STAGE, NOTE = "begin", "end", "stage", "note"
+BEGIN, END, STAGE, NOTE, DONE = "begin", "end", "stage", "note", "done"
 
 
 class Events(Silent):
@@ -36,17 +36,24 @@ class Events(Silent):
     def note(self, message: str) -> None:
         self._write(NOTE, message)
 
+    def done(self, name: str) -> None:
+        """A piece of work is done, which whoever listens counts."""
+        self._write(DONE, name)
+
     def _write(self, event: str, name: str, **more: bool) -> None:
         print(json.dumps({"event": event, "name": name, **more}), file=self.out, flush=True)
 
 
-def tell(line: str, monitor: Monitor, who: str) -> None:
+def tell(
+    line: str, monitor: Monitor, who: str, on_done: Callable[[], None] = lambda: None
+) -> None:
     """Tell a monitor what ``Events`` wrote; what a library printed in between is passed over.
 
     Args:
         line: One line.
         monitor: That is told.
         who: The process that wrote it, in words.
+        on_done: Called where a piece of work is done.
     """
     try:
         event: Mapping[str, object] = json.loads(line)
@@ -61,3 +68,5 @@ def tell(line: str, monitor: Monitor, who: str) -> None:
         monitor.stage(f"{name} ({who})", False)
     elif kind == NOTE:
         monitor.note(name)
+    elif kind == DONE:
+        on_done()

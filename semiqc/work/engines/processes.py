@@ -16,8 +16,13 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def start(program: Program) -> subprocess.Popen[str]:
-    """Start a program with a line on its input, which stays open; it ends with this process."""
+def start(program: Program, **environment: str) -> subprocess.Popen[str]:
+    """Start a program with a line on its input, which stays open; it ends with this process.
+
+    Args:
+        program: To start.
+        environment: Variables beside those of this process.
+    """
     with program.said.open("ab") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", program.module, *program.arguments],
@@ -27,7 +32,7 @@ def start(program: Program) -> subprocess.Popen[str]:
             start_new_session=True,
             text=True,
             encoding="utf-8",
-            env=os.environ | {"OMP_NUM_THREADS": str(program.threads)},
+            env=os.environ | {"OMP_NUM_THREADS": str(program.threads)} | environment,
         )
     assert process.stdin
     process.stdin.write(program.given + "\n")
@@ -52,20 +57,32 @@ class Process:
                 self.process.stdin.close()
 
 
+def _gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count()
+
+
 class Processes:
     """This machine."""
 
+    def __init__(self) -> None:
+        self._begun = 0
+
     @property
     def slots(self) -> int:
-        import torch
-
-        return torch.cuda.device_count() or cores()
+        return _gpus() or cores()
 
     def threads(self, jobs: int) -> int:
         return max(1, cores() // jobs)
 
     def begin(self, program: Program) -> Process:
-        return Process(start(program))
+        gpus = _gpus()
+        named = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(gpus)))
+        # Left to itself, each worker would take the first of them.
+        own = {"CUDA_VISIBLE_DEVICES": named.split(",")[self._begun % gpus]} if gpus > 1 else {}
+        self._begun += 1
+        return Process(start(program, **own))
 
     def close(self) -> None:
         pass

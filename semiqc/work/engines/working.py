@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from semiqc.doors.regular import UnusableError
 from semiqc.work.engines.base import Begun, Engine, Program
 
 POLL = 0.1
@@ -81,6 +82,23 @@ class Tail:
         whole = found[: found.rfind(b"\n") + 1]
         self._place += len(whole)
         return whole.decode("utf-8", "replace").splitlines(keepends=True)
+
+
+def as_worker(work: Callable[[str, int], None]) -> None:
+    """Work as ``python -m MODULE NUMBER THREADS``, on what stands in the line that is given.
+
+    Args:
+        work: Called with the line and the number of the worker, from 0.
+    """
+    import torch
+
+    number, threads = (int(one) for one in sys.argv[1:])
+    given = given_line()
+    torch.set_num_threads(threads)
+    try:
+        work(given, number)
+    except UnusableError as error:
+        sys.exit(f"worker {number + 1}: {error}")
 
 
 def given_line() -> str:
