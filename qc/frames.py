@@ -14,7 +14,7 @@ from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.measuring.multi_class import multi_class_dice, surface_agreement
 from semiqc.measuring.surfaces import surface_dice
 from semiqc.schemes import UNLABELLED, LabelScheme
-from semiqc.study import Prediction, UncertaintyMaps
+from semiqc.study import Prediction, UncertaintyMaps, Voxels
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +27,8 @@ class Frame:
         labels: Predicted class of each voxel, ``[Z, Y, X]`` int8.
         spacing: In mm, ordered ``(z, y, x)``.
         uncertainty: Of the segmenters, for this frame alone: T is 1; None where there is none.
+        cine: What the image is a frame of, ``[M, T, Z, Y, X]``, to look at more than a frame;
+            None where it stands alone.
     """
 
     study: str
@@ -34,6 +36,7 @@ class Frame:
     labels: NDArray[np.int8]
     spacing: tuple[float, float, float]
     uncertainty: UncertaintyMaps | None = None
+    cine: Voxels | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +123,7 @@ def frame_of(prediction: Prediction, number: int) -> Frame:
         np.asarray(prediction.labels[number], dtype=np.int8),
         prediction.spacing,
         None if uncertainty is None else uncertainty_of_frame(uncertainty, number),
+        prediction.image,
     )
 
 

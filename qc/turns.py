@@ -1,6 +1,8 @@
 """Which frames of a cine are judged, and what is said of those that lie between them."""
 
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,18 +79,27 @@ def between(judged: NDArray[np.intp], said: Array, frames: int) -> Array:
     """
     if len(judged) == frames:
         return said
-    found = np.empty((frames, *said.shape[1:]), said.dtype)
-    for number in range(frames):
-        after = int(np.searchsorted(judged, number))
-        if judged[after] == number:
-            found[number] = said[after]
-            continue
-        share = (number - judged[after - 1]) / (judged[after] - judged[after - 1])
-        earlier, later = said[after - 1], said[after]
-        mean = (1 - share) * earlier + share * later
-        known = np.where(np.isnan(earlier), later, earlier)
-        found[number] = np.where(np.isnan(mean), known, mean)
+    found = np.zeros((frames, *said.shape[1:]), said.dtype)
+    # Where all that is said is zero, as almost everywhere in maps, nothing else lies between.
+    part = _filled(said)
+    exact = said[part].astype(np.result_type(said, np.float32), copy=False)
+    found[judged] = said
+    for place, (first, last) in enumerate(pairwise(judged.tolist())):
+        earlier, later = exact[place], exact[place + 1]
+        either = np.where(np.isnan(earlier), later, earlier)
+        change = np.where(np.isnan(later), 0, later - either)
+        for number in range(first + 1, last):
+            found[number][part] = either + (number - first) / (last - first) * change
     return found
+
+
+def _filled(said: Array) -> tuple[Any, ...]:
+    """What holds all of ``[N, ..., Y, X]`` that is not zero, of each ``[..., Y, X]``; an index."""
+    if said.ndim < 3:
+        return (...,)
+    there = (said != 0).reshape(-1, *said.shape[-2:]).any(axis=0)
+    edges = (np.flatnonzero(there.any(axis=axis)) for axis in (1, 0))
+    return (..., *(slice(one[0], one[-1] + 1) if len(one) else slice(0) for one in edges))
 
 
 def _sizes(labels: NDArray[np.int8], classes: int) -> NDArray[np.int64]:

@@ -8,11 +8,12 @@ from curve_builders import graded_hearts, heart, prediction_of
 from segmenter_builders import bright_square
 
 from qc.base import Graded
-from qc.estimators.second_opinion.comparing import Others, OtherSegmentation
+from qc.estimators.second_opinion.comparing import Others, OtherSegmentation, slices_by_turns
 from qc.estimators.second_opinion.estimator import SecondOpinion
 from qc.estimators.second_opinion.learning import folds_of, studies_of
 from qc.frames import Frame, frame_of, graded_frames
 from segmenters import PlainUNet
+from semiqc.images.crop import CropBox
 from semiqc.measuring.masks import masks
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.measuring.surfaces import surface_dice
@@ -33,7 +34,10 @@ class Certain:
     def __init__(self, sure=1.0):
         self.sure = sure
 
-    def predict_frames(self, study):
+    def where(self, study):
+        return None
+
+    def predict_within(self, study, box):
         classes = np.arange(len(SHORT_AXIS.classes))[:, None, None, None]
         shown = (TRUTH[0] == classes).astype(np.float32)
         for _ in range(study.frames):
@@ -46,7 +50,7 @@ def frame_with(labels):
 
 def compared(labels, sure=1.0):
     frame = frame_with(labels)
-    return OtherSegmentation.of(Certain(sure), frame).compared_with(frame)
+    return OtherSegmentation.of(Certain(sure), frame, None).compared_with(frame)
 
 
 def test_whoever_says_the_same_agrees_wholly():
@@ -86,7 +90,7 @@ def test_what_neither_has_is_unknown_and_what_one_has_is_0():
     assert right == "RV"
 
     assert (compared(bare).dice()[-1] == 0).all()
-    other = OtherSegmentation.of(Certain(), frame)
+    other = OtherSegmentation.of(Certain(), frame, None)
     empty = replace(other, labels=np.zeros_like(other.labels))
     found = empty.compared_with(frame_with(np.zeros_like(TRUTH)))
     assert np.isnan(found.dice()).all()
@@ -100,21 +104,56 @@ def test_what_was_made_of_an_image_is_remembered(monkeypatch):
     asked = []
 
     class Asked(Certain):
-        def predict_frames(self, study):
+        def predict_within(self, study, box):
             asked.append(float(np.max(study.image[:])))
-            return super().predict_frames(study)
+            return super().predict_within(study, box)
 
     others = Others(Asked())
-    first, again, *_ = [others.of(frame) for frame in frames]
+    first, again, *_ = [others.of(frame, None) for frame in frames]
 
     assert first is again
     assert asked == [0, 1, 2]
-    others.of(frames[0])
+    others.of(frames[0], None)
     assert asked == [0, 1, 2, 0]
+    elsewhere = CropBox(np.arange(4), (1, 1), (16, 16))
+    assert others.of(frames[0], elsewhere) is not others.of(frames[0], None)
+
+
+def test_each_slice_that_is_looked_at_whole_is_of_a_frame_by_turns():
+    image = np.zeros((2, 12, 4, 3, 3), np.float32)
+    image += np.arange(12)[:, None, None, None] + 100 * np.arange(2)[:, None, None, None, None]
+
+    still = slices_by_turns(image)
+
+    assert still.shape == (2, 1, 4, 3, 3)
+    assert still[:, 0, :, 1, 1].tolist() == [[0, 4, 8, 0], [100, 104, 108, 100]]
+    np.testing.assert_array_equal(slices_by_turns(image[:, 3:4]), image[:, 3:4])
+
+
+def test_a_heart_is_looked_for_once_in_a_cine_whichever_frames_are_judged():
+    labels = heart("other", frames=12)
+    image = np.zeros((1, *labels.shape), np.float32) + np.arange(12)[:, None, None, None]
+    cine = replace(prediction_of("other", labels), image=image)
+    asked = []
+
+    class Somewhere(Certain):
+        def where(self, study):
+            asked.append(study.image.shape)
+            return CropBox(np.arange(4), (1, 1), (32, 32))
+
+        def predict_within(self, study, box):
+            assert box.start == (1, 1)
+            return super().predict_within(study, box)
+
+    others = Others(Somewhere())
+    for number in (0, 7, 11):
+        others.of(frame_of(cine, number), others.place_in(frame_of(cine, number)))
+
+    assert asked == [(1, 1, *TRUTH.shape[1:])]
 
 
 def test_what_is_kept_is_only_where_something_is_seen():
-    other = OtherSegmentation.of(Certain(), frame_with(TRUTH))
+    other = OtherSegmentation.of(Certain(), frame_with(TRUTH), None)
 
     assert other.likely[0].size < TRUTH[0].size
     np.testing.assert_array_equal(other.found, masks(TRUTH[0], SHORT_AXIS))
@@ -173,12 +212,13 @@ def test_curves_are_learned_from_networks_that_saw_other_subjects(monkeypatch):
         self.number = len(learned) - 1
         return self
 
-    def of(segmenter, frame):
+    def of(segmenter, frame, place):
         asked.append((segmenter.number, frame.study))
-        return other(Certain(), frame)
+        return other(Certain(), frame, place)
 
     other = OtherSegmentation.of
     monkeypatch.setattr(PlainUNet, "fit", fit)
+    monkeypatch.setattr(PlainUNet, "where", Certain.where)
     monkeypatch.setattr(OtherSegmentation, "of", staticmethod(of))
     graded = graded_hearts(3)
     SecondOpinion(SHORT_AXIS, **SMALL).fit(graded)
@@ -205,12 +245,10 @@ def test_without_calibration_agreement_is_told_as_it_is():
 
     (prediction,) = [one.prediction for one in graded_hearts(1, first=7)[:1]]
     found = fitted.set_params(every=1).predict([prediction])[0]
-    agreement = [
-        OtherSegmentation.of(fitted.segmenter_, frame_of(prediction, number))
-        .compared_with(frame_of(prediction, number))
-        .dice()
-        for number in range(len(prediction.labels))
-    ]
+    frames = [frame_of(prediction, number) for number in range(len(prediction.labels))]
+    others = Others(fitted.segmenter_)
+    place = others.place_in(frames[0])
+    agreement = [others.of(frame, place).compared_with(frame).dice() for frame in frames]
     expected = np.nan_to_num(np.mean(agreement, axis=(0, 2)))
     np.testing.assert_allclose([found.dice[one.name] for one in SHORT_AXIS.structures], expected)
 

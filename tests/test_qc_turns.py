@@ -124,6 +124,20 @@ def test_what_lies_between_is_on_a_straight_line():
     assert np.isnan(found[[0, 6], 1]).all()
 
 
+def test_maps_between_are_on_straight_lines_wherever_one_of_them_says_something():
+    said = np.zeros((3, 2, 4, 5), np.float16)
+    said[0, 1, 3, 4], said[1, 0, 1, 2], said[2, 0, 3, 1] = 0.5, 1, 0.25
+
+    found = between(np.array([0, 4, 8]), said, 9)
+
+    share = np.linspace(0, 1, 5)[:, None, None, None]
+    expected = np.concatenate(
+        [(1 - share) * said[:1] + share * said[1:2], ((1 - share) * said[1] + share * said[2])[1:]]
+    )
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
 class BySize(FrameEstimator):
     """Says more of a heart the larger it is, and remembers which frames it was asked for."""

@@ -1,22 +1,27 @@
 """How a segmentation agrees with what another segmenter makes of the same image."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qc.frames import Frame, digest
-from segmenters import segment
-from segmenters.base import Segmenter
+from segmenters.components import largest_components
+from segmenters.focus import looked_at
+from semiqc.images.crop import CropBox
 from semiqc.measuring.masks import Mask, frame_dice, masks, slice_dice
 from semiqc.measuring.metrics import NSD_TOLERANCE_MM
 from semiqc.measuring.surfaces import surface_dice
 from semiqc.schemes import UNLABELLED, LabelScheme
-from semiqc.study import Study
+from semiqc.study import Study, Voxels
 
+if TYPE_CHECKING:
+    from segmenters.network import NetworkSegmenter
+
+Known = TypeVar("Known")
 Array = NDArray[np.float64]
 
 SIGNALS = ("labels", "probabilities")
@@ -50,13 +55,18 @@ class OtherSegmentation:
     scheme: LabelScheme
 
     @classmethod
-    def of(cls, segmenter: Segmenter, frame: Frame) -> Self:
-        """What a fitted segmenter makes of a frame's image; only largest components stay."""
-        image = frame.image[:, None]
-        unlabelled = np.full(image.shape[1:], UNLABELLED, np.int8)
-        study = Study(frame.study, image, unlabelled, frame.spacing)
-        ((labels, of_classes),) = segment(segmenter, study, clean=True)
+    def of(cls, segmenter: "NetworkSegmenter", frame: Frame, place: CropBox | None = None) -> Self:
+        """What a fitted segmenter makes of a frame's image; only largest components stay.
+
+        Args:
+            segmenter: Fitted.
+            frame: Its segmentation is not used.
+            place: Where the structures lie; None where whole slices are segmented.
+        """
+        study = _unlabelled(frame.study, frame.image[:, None], frame.spacing)
+        (of_classes,) = segmenter.predict_within(study, place)
         scheme = segmenter.scheme
+        labels = largest_components(of_classes.argmax(axis=0).astype(np.int8), scheme)
         of_structures = [of_classes[list(one.values)].sum(axis=0) for one in scheme.structures]
         likely = np.rint(MOST * np.clip(of_structures, 0, 1)).astype(np.uint8)
         box = box_of((likely > 0) | masks(labels, scheme))
@@ -89,19 +99,54 @@ class Others:
         segmenter: Fitted.
     """
 
-    def __init__(self, segmenter: Segmenter) -> None:
+    def __init__(self, segmenter: "NetworkSegmenter") -> None:
         self.segmenter = segmenter
         self._known: OrderedDict[str, OtherSegmentation] = OrderedDict()
+        self._places: OrderedDict[str, CropBox | None] = OrderedDict()
 
-    def of(self, frame: Frame) -> OtherSegmentation:
-        """What it makes of a frame's image."""
-        key = digest(frame.image)
-        if key not in self._known:
-            self._known[key] = OtherSegmentation.of(self.segmenter, frame)
-            if len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
-        self._known.move_to_end(key)
-        return self._known[key]
+    def place_in(self, frame: Frame) -> CropBox | None:
+        """Where the structures lie in all frames of a frame's cine; None where slices are small.
+
+        It is looked for on whole slices, each of one of a few frames by turns, so that a cine
+        costs no more than a frame; whichever frames are judged, it is the same.
+        """
+        image = slices_by_turns(frame.image[:, None] if frame.cine is None else frame.cine)
+        study = _unlabelled(frame.study, image, frame.spacing)
+        return _remembered(self._places, digest(image), lambda: self.segmenter.where(study))
+
+    def of(self, frame: Frame, place: CropBox | None) -> OtherSegmentation:
+        """What it makes of a frame's image in such a place."""
+        key = digest(frame.image) + ("" if place is None else f"{place.start}{place.size}")
+        return _remembered(
+            self._known, key, lambda: OtherSegmentation.of(self.segmenter, frame, place)
+        )
+
+
+def slices_by_turns(image: Voxels) -> NDArray[np.float32]:
+    """A still of a cine ``[M, T, Z, Y, X]``, ``[M, 1, Z, Y, X]``, each slice of another frame.
+
+    The frames are those that ``segmenters.focus`` looks at.
+    """
+    numbers = looked_at(image.shape[1])
+    still = np.array(image[:, numbers[0]], dtype=np.float32)
+    for turn, number in enumerate(numbers[1:], start=1):
+        still[:, turn :: len(numbers)] = np.asarray(image[:, number])[:, turn :: len(numbers)]
+    return still[:, None]
+
+
+def _unlabelled(
+    name: str, image: NDArray[np.float32], spacing: tuple[float, float, float]
+) -> Study:
+    return Study(name, image, np.full(image.shape[1:], UNLABELLED, np.int8), spacing)
+
+
+def _remembered(known: OrderedDict[str, Known], key: str, make: Callable[[], Known]) -> Known:
+    if key not in known:
+        known[key] = make()
+        if len(known) > REMEMBERED:
+            known.popitem(last=False)
+    known.move_to_end(key)
+    return known[key]
 
 
 @dataclass(frozen=True, eq=False)

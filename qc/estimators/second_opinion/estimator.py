@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qc.base import ProgressCallback
 from qc.estimators.frame_estimator import FrameEstimator, Judged, check_modalities
 from qc.estimators.network.weights import stored_weights, with_weights
-from qc.estimators.second_opinion.comparing import SIGNALS, Comparison, Others, OtherSegmentation
+from qc.estimators.second_opinion.comparing import SIGNALS, Comparison, Others
 from qc.estimators.second_opinion.learning import folds_of, studies_of
 from qc.frames import Frame, GradedFrame, by_image
 from qc.isotonic import MonotoneCurve, curves_from, stored_curves
@@ -20,6 +20,7 @@ from segmenters import TrainingSettings
 from segmenters.device import AnyPrecision, device_here
 from segmenters.starts import digest, start_of, suitable_start
 from segmenters.training import AUTO
+from semiqc.images.crop import CropBox
 from semiqc.study import Study
 from semiqc.work.bounds import Folds, Number, Rate, SeedNumber, Size
 
@@ -220,10 +221,11 @@ class SecondOpinion(FrameEstimator):
 
     def _judge(self, frames: Sequence[Frame]) -> list[Judged]:
         check_modalities(frames, self.modalities)
-        return [self._judged(frame) for frame in frames]
+        place = self._others.place_in(frames[0])
+        return [self._judged(frame, place) for frame in frames]
 
-    def _judged(self, frame: Frame) -> Judged:
-        comparison = self._others.of(frame).compared_with(frame)
+    def _judged(self, frame: Frame, place: CropBox | None) -> Judged:
+        comparison = self._others.of(frame, place).compared_with(frame)
         signals = np.column_stack([comparison.dice(), comparison.nsd()])
         pairs = zip(self._keys, signals.reshape(-1, 1), strict=True)
         told = np.concatenate([self.curves_[key](signal) for key, signal in pairs])
@@ -253,8 +255,10 @@ def _compared(
     segmenter: "NetworkSegmenter", frames: Sequence[GradedFrame]
 ) -> Iterator[tuple[GradedFrame, Comparison]]:
     """Each graded frame beside what a segmenter makes of its image, which it does once."""
+    others = Others(segmenter)
     for numbers in by_image(frames):
-        other = OtherSegmentation.of(segmenter, frames[numbers[0]].frame())
+        frame = frames[numbers[0]].frame()
+        other = others.of(frame, others.place_in(frame))
         for number in numbers:
             yield frames[number], other.compared_with(frames[number].frame())
 
