@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from qc.absence import absent_structures
-from qc.base import Graded, Quality
+from qc.base import ALL_CLASSES, Graded, Quality
 from qc.consensus.blend import Blend
 from qc.consensus.cross_fitting import Consensus
 from qc.consensus.error_maps import MeanVoxels
@@ -66,6 +66,58 @@ def test_the_better_an_estimator_the_more_it_weighs(blend):
 
     assert weights["sure"] > weights["fair"] > weights["wild"]
     np.testing.assert_allclose(blend.stack_.weights.sum(axis=0), 1)
+
+
+def judged_at_once(seed, told=("sure", "wild")):
+    """As ``judged``, and what some estimators say of all classes at once, with its truth."""
+    said, graded, _ = judged(seed=seed)
+    rng = np.random.default_rng(seed)
+    true = rng.uniform(0.3, 1, len(graded))
+    graded = [
+        replace(one, multi_class_dice=np.array([dice]))
+        for one, dice in zip(graded, true, strict=True)
+    ]
+    for member in told:
+        errors = rng.normal(0, {"sure": 0.05, "wild": 0.4}[member], len(true))
+        said[member] = [
+            replace(one, overall={ALL_CLASSES: dice}, overall_nsd={ALL_CLASSES: dice / 2})
+            for one, dice in zip(said[member], np.clip(true + errors, 0, 1), strict=True)
+        ]
+    return said, graded, true
+
+
+def test_all_classes_at_once_are_blended_by_those_who_tell_them(tmp_path):
+    said, graded, _ = judged_at_once(0)
+    fitted = Blend(SHORT_AXIS).fit(said, graded)
+    said, _, true = judged_at_once(1)
+    combined = [fitted.combine(of_row(said, row)) for row in range(len(true))]
+
+    found = np.array([one.overall[ALL_CLASSES] for one in combined])
+    of_member = {
+        name: np.array([one.overall[ALL_CLASSES] for one in said[name]])
+        for name in ("sure", "wild")
+    }
+    errors = {name: np.abs(told - true).mean() for name, told in of_member.items()}
+    assert np.abs(found - true).mean() < 1.05 * errors["sure"] < errors["wild"] / 2
+    weights = fitted.all_classes_.stack.weights[[1, 2], 0]
+    expected = (weights @ np.stack([of_member["sure"], of_member["wild"]])) / weights.sum() / 2
+    surfaces = [one.overall_nsd[ALL_CLASSES] for one in combined]
+    np.testing.assert_allclose(surfaces, expected, atol=1e-6)
+    save_estimator(fitted, tmp_path / "blend.safetensors")
+    kept = load_estimator(tmp_path / "blend.safetensors", {"consensus": Blend}, SHORT_AXIS)
+    assert kept.combine(of_row(said, 3)).overall == combined[3].overall
+    # One who tells it is enough, and without any nothing is told.
+    assert ALL_CLASSES in fitted.combine({"wild": said["wild"][0]}).overall
+    assert not fitted.combine({"fair": said["fair"][0]}).overall
+
+
+def test_where_nobody_tells_all_classes_at_once_the_blend_does_not(blend):
+    said, graded, _ = judged_at_once(0, told=())
+
+    for fitted in (blend, Blend(SHORT_AXIS).fit(said, graded)):
+        assert fitted.all_classes_.stack is None
+        quality = fitted.combine(of_row(said, 0))
+        assert (quality.overall, quality.overall_nsd) == ({}, {})
 
 
 def test_the_blend_errs_less_than_the_best_member_on_new_subjects(blend):

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from qc.absence import absent_structures, lacking, rightly_absent, score_of
 from qc.base import Graded, OfScheme, Quality
+from qc.consensus.all_classes import AllClasses
 from qc.consensus.calibration import dice_said, true_dice
 from qc.consensus.conformal import Conformal
 from qc.consensus.error_maps import mean_map_dice
@@ -73,6 +74,7 @@ class Blend(OfScheme):
         rightly_absent_: How often a structure was rightly not segmented; see ``qc.absence``.
         map_dice_: How well the error maps of each member agreed with the errors, ``[M]``; NaN of
             those that had none to learn from.
+        all_classes_: Weighs the Dice of all classes at once, where members tell it.
         usual_spread_: Disagreement of the members that is not unusual, in Dice.
     """
 
@@ -103,6 +105,7 @@ class Blend(OfScheme):
         self.map_dice_ = np.array(maps)
         tells_dice = np.array([self._tells_dice(qualities[name]) for name in self.members_])
         subjects = np.asarray([one.whose for one in graded], dtype=str)
+        self.all_classes_ = AllClasses.of(qualities, graded, self.scheme, self.folds)
         self._learn(np.moveaxis(said, 0, 1), true, subjects, tells_dice)
         return self
 
@@ -164,16 +167,16 @@ class Blend(OfScheme):
         """One quality of what estimators say of one prediction.
 
         It has what at least one of them has: Dice, surface Dice and Dice of slices are means of
-        those who tell them, weighed as for Dice; Dice of slices is read as that of the whole is,
-        by each estimator's calibration. Error maps are those of the member whose maps were best,
-        for a mean of maps shows fewer errors than each; the mean where none was compared.
-        Estimators the blend did not learn of are left out. Where none is left, nothing is known:
-        the score is 0.
+        those who tell them, weighed as for Dice, all classes at once by weights of their own; Dice
+        of slices is read by each estimator's calibration. Error maps are those of the member whose
+        maps were best, for a mean of maps shows fewer errors than each; the mean where none was
+        compared. Estimators the blend did not learn of are left out. Where none is left, nothing
+        is known: the score is 0.
 
         Args:
             qualities: By estimator's name; some may be missing or None.
             absent: Structures that the prediction does not have, see ``absent_structures``: their
-                Dice is 0 whenever it is defined, and counts as likely as they were missed.
+                Dice is 0 whenever defined, and counts as likely as they were missed.
 
         Raises:
             sklearn.exceptions.NotFittedError: If called before ``fit``.
@@ -186,7 +189,6 @@ class Blend(OfScheme):
         is_absent = np.array([name in absent for name in names])
         dice, intervals = self._estimates(meant, is_absent)
         means = WeightedMeans(self.scheme, self.members_, self.stack_, self.map_dice_)
-        reasons = means.reasons(known, meant, self.usual_spread_)
         return Quality(
             next((q.study for q in qualities.values() if q is not None), ""),
             score_of(dice, is_absent, self.rightly_absent_),
@@ -195,7 +197,9 @@ class Blend(OfScheme):
             slice_dice=means.slice_dice(known),
             error_maps=means.error_maps(known),
             interval={n: (float(a), float(b)) for n, (a, b) in zip(names, intervals, strict=True)},
-            reasons=tuple(dict.fromkeys(reasons)),
+            reasons=tuple(dict.fromkeys(means.reasons(known, meant, self.usual_spread_))),
+            overall=self.all_classes_.dice(known),
+            overall_nsd=self.all_classes_.nsd(known),
         )
 
     def _estimates(self, meant: Array, is_absent: NDArray[np.bool_]) -> tuple[Array, Array]:
@@ -216,8 +220,13 @@ class Blend(OfScheme):
             "map_dice": self.map_dice_,
             "usual_spread": np.array([self.usual_spread_]),
         }
-        for key, part in (("conformal", self.conformal_), ("stack", self.stack_)):
-            stored |= {f"{key}/{name}": array for name, array in part.arrays().items()}
+        parts = {
+            "conformal": self.conformal_.arrays(),
+            "stack": self.stack_.arrays(),
+            "all_classes": self.all_classes_.arrays(),
+        }
+        for key, arrays in parts.items():
+            stored |= {f"{key}/{name}": array for name, array in arrays.items()}
         return stored
 
     def with_arrays(self, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
@@ -233,6 +242,7 @@ class Blend(OfScheme):
         self.usual_spread_ = float(array("usual_spread")[0])
         self.conformal_ = Conformal.from_arrays(below("conformal", arrays))
         self.stack_ = StackedRegression.from_arrays(below("stack", arrays))
+        self.all_classes_ = AllClasses.from_arrays(self.members_, below("all_classes", arrays))
         return self
 
 
