@@ -29,6 +29,14 @@ def empty_slice(labels):
     labels[:, 3] = 0
 
 
+def empty_slices(labels):
+    labels[1, 3:5] = 0
+
+
+def segment_something_else(labels):
+    labels[1, 4, 2:16, 2:16] = 3
+
+
 def lose_the_wall(labels):
     labels[1, 3][labels[1, 3] == 2] = 0
 
@@ -48,6 +56,8 @@ def scatter(labels):
     ("how", "said"),
     [
         (empty_slice, "slice 3 is empty between segmented slices in frame 0, and in 2 more of 3"),
+        (empty_slices, "slice 3 is empty between segmented slices in frame 1"),
+        (segment_something_else, "a piece in slice 4 lies apart from the heart in frame 1"),
         (lose_the_wall, "MYO is missing in slice 3, between others, in frame 1"),
         (move_a_slice, "slice 3 does not fit between its neighbours in frame 2"),
         (scatter, "RV is in"),
@@ -63,6 +73,9 @@ def test_a_heart_is_not_broken_and_a_tumour_may_have_any_shape(good):
     assert misshapen(good, SHORT_AXIS) == []
     assert misshapen(np.zeros_like(good), SHORT_AXIS) == []
     assert misshapen(spoilt(good, empty_slice), TUMOUR) == []
+    speck = good.copy()
+    speck[0, 4, 2:5, 2:5] = 3
+    assert misshapen(speck, SHORT_AXIS) == []
 
 
 def test_the_example_writes_segmentations_of_which_three_are_wrong(tmp_path):

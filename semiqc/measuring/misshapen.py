@@ -1,6 +1,6 @@
 """What no segmentation of a heart looks like, whatever an estimator makes of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ MOST_PARTS = 20
 """Pieces of a structure; references have one, poor ones a handful."""
 
 MUCH = 0.1
-"""Share of a structure's largest slice that counts as being there."""
+"""Share of a structure's largest slice that counts as being there, or as a large piece."""
 
 APART = 0.2
 """By which slices on both sides are nearer to each other, in Dice, than the one between to either.
@@ -27,8 +27,9 @@ Mask = NDArray[np.bool_]
 def misshapen(labels: Voxels, scheme: LabelScheme) -> list[str]:
     """What is broken in the shapes, in words: the first frame of each kind, and in how many.
 
-    Slices that are empty or do not fit between their neighbours, and structures in many pieces;
-    of schemes whose structures touch each other, for a tumour may have any shape.
+    Slices that are empty or do not fit between their neighbours, large pieces apart from the
+    heart, and structures in many pieces; of schemes whose structures touch each other, for a
+    tumour may have any shape.
 
     Args:
         labels: Classes, ``[T, Z, Y, X]``.
@@ -55,29 +56,49 @@ def _of_frame(labels: NDArray[np.integer], scheme: LabelScheme) -> Iterator[tupl
     labels = labels[box[0]]
     bottom = box[0][0].start
     masks = {one.name: np.isin(labels, one.values) for one in scheme.structures}
-    empty = _first(labels > 0, _is_gap)
+    empty = _first_gap(labels > 0)
     if empty is not None:
         yield "empty", f"slice {bottom + empty} is empty between segmented slices"
     for name, mask in masks.items():
-        if empty is None and (z := _first(mask, _is_gap)) is not None:
+        if empty is None and (z := _first_gap(mask)) is not None:
             yield f"gap {name}", f"{name} is missing in slice {bottom + z}, between others,"
         parts = label(mask)[1]
         if parts > MOST_PARTS:
             yield f"parts {name}", f"{name} is in {parts} pieces"
-    if (z := _first(labels > 0, _is_moved)) is not None:
+    if (z := _first_moved(labels > 0)) is not None:
         yield "moved", f"slice {bottom + z} does not fit between its neighbours"
+    if (z := _first_apart(labels > 0)) is not None:
+        yield "apart", f"a piece in slice {bottom + z} lies apart from the heart"
 
 
-def _first(mask: Mask, is_broken: Callable[[Mask, float], bool]) -> int | None:
-    """The first inner slice that is broken, of three at a time; None where none is."""
+def _first_gap(mask: Mask) -> int | None:
+    """The first slice that is empty though the next ones with something have much."""
+    sizes = mask.sum((1, 2))
+    there = np.flatnonzero(sizes)
+    much = sizes[there] >= MUCH * sizes.max(initial=0)
+    gaps = (np.diff(there) > 1) & much[:-1] & much[1:]
+    return int(there[:-1][gaps][0]) + 1 if gaps.any() else None
+
+
+def _first_apart(mask: Mask) -> int | None:
+    """The first slice of a large piece that is over or under no part of the largest piece."""
+    pieces, count = label(mask)
+    if count < 2:
+        return None
+    sizes = np.bincount(pieces.ravel())[1:]
+    largest = (pieces == sizes.argmax() + 1).any(axis=0)
+    least = MUCH * mask.sum((1, 2)).max()
+    for number, (size, box) in enumerate(zip(sizes, find_objects(pieces), strict=True), start=1):
+        if size >= least and not (largest[box[1:]] & (pieces[box] == number).any(axis=0)).any():
+            return int(box[0].start)
+    return None
+
+
+def _first_moved(mask: Mask) -> int | None:
+    """The first slice that does not fit between its neighbours."""
     most = float(mask.sum((1, 2)).max(initial=0))
     inner = range(1, len(mask) - 1)
-    return next((z for z in inner if most and is_broken(mask[z - 1 : z + 2], most)), None)
-
-
-def _is_gap(three: Mask, most: float) -> bool:
-    before, here, after = three.sum((1, 2))
-    return bool(not here and min(before, after) >= MUCH * most)
+    return next((z for z in inner if _is_moved(mask[z - 1 : z + 2], most)), None)
 
 
 def _is_moved(three: Mask, most: float) -> bool:
