@@ -145,17 +145,18 @@ def test_a_folder_that_holds_something_is_written_into(tmp_path):
 
 @pytest.mark.parametrize("whole", [whole_file, whole_folder])
 @pytest.mark.parametrize(
-    "error",
+    ("error", "number"),
     [
-        OSError(errno.ENOSPC, "No space left on device"),
-        SafetensorError("I/O error: No space left on device (os error 28)"),
+        (OSError(errno.ENOSPC, "No space left on device"), errno.ENOSPC),
+        (SafetensorError("I/O error: No space left on device (os error 28)"), errno.ENOSPC),
+        (SafetensorError(f"I/O error: Quota (os error {errno.EDQUOT})"), errno.EDQUOT),
     ],
 )
-def test_a_full_disk_is_told_with_what_was_to_be_written(tmp_path, whole, error):
-    with pytest.raises(OSError, match="No space left") as raised, whole(tmp_path / "a"):
+def test_a_full_disk_is_told_with_what_was_to_be_written(tmp_path, whole, error, number):
+    with pytest.raises(OSError, match=os.strerror(number)) as raised, whole(tmp_path / "a"):
         raise error
 
-    assert raised.value.errno == errno.ENOSPC
+    assert raised.value.errno == number
     assert raised.value.filename == str(tmp_path / "a")
 
 

@@ -21,6 +21,7 @@ from qc.graded.truth import mvsf
 from semiqc.files.checksums import refuse_sealed
 from semiqc.files.hdf5 import is_own, new_file
 from semiqc.files.places import require_space
+from semiqc.files.sink import check_written
 from semiqc.files.store.reader import Store
 from semiqc.files.uncertainty import GROUP, MAPS, in_8_bits
 from semiqc.images.sizes import LARGEST_MM
@@ -158,6 +159,7 @@ class GradedWriter:
                 name, (0, *voxels.shape), voxels.dtype, maxshape=(None, *voxels.shape),
                 chunks=(1, *voxels.shape), compression="gzip", compression_opts=1,
             )  # fmt: skip
+        check_written(self._file)
         require_space(self.path, voxels.nbytes)
         dataset = self._file[name]
         row = int(dataset.shape[0])

@@ -11,6 +11,7 @@ from semiqc.experiment.trained import PREDICTIONS
 from semiqc.files.hdf5 import H5Voxels, new_file
 from semiqc.files.places import require_space
 from semiqc.files.predictions import PredictionWriter, predicted_labels
+from semiqc.files.sink import check_written
 from semiqc.files.uncertainty import in_8_bits
 from semiqc.study import Study, Voxels
 from semiqc.work.monitor import Monitor
@@ -82,6 +83,7 @@ class WeightWriter:
         )  # fmt: skip
         for frame in range(shape[0]):
             of_frame = in_8_bits(weights[frame])
+            check_written(self._file)
             require_space(self.path, of_frame.nbytes)
             found[frame] = of_frame
 

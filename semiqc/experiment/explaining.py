@@ -17,6 +17,7 @@ from qc.explain import explain
 from semiqc.doors.hdf5_file import reading_hdf5
 from semiqc.experiment.fitting import FittedEstimator
 from semiqc.files.atomic import whole_file
+from semiqc.files.sink import hdf5_written
 from semiqc.report.explained import Explained, SearchPath
 from semiqc.study import Prediction
 
@@ -96,7 +97,7 @@ def write_explained(path: Path, found: Sequence[Explained | SearchPath]) -> None
     if not found:
         path.unlink(missing_ok=True)
         return
-    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+    with whole_file(path) as temporary, hdf5_written(temporary) as file:
         for number, one in enumerate(found):
             kind = MAPS if isinstance(one, Explained) else PATHS
             group = file.create_group(f"{kind}/{number:04d}")

@@ -7,11 +7,11 @@ without the data.
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from semiqc.doors.hdf5_file import reading_hdf5
 from semiqc.files.atomic import whole_file
+from semiqc.files.sink import hdf5_written
 from semiqc.files.tables import OverlapRow
 from semiqc.measuring.means import mean_of_known
 from semiqc.report import Overlay
@@ -81,7 +81,7 @@ def _overlay(
 
 def write_overlays(path: Path, overlays: Sequence[Overlay]) -> None:
     """Keep overlays in an HDF5 file, whole or not at all."""
-    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+    with whole_file(path) as temporary, hdf5_written(temporary) as file:
         for number, overlay in enumerate(overlays):
             group = file.create_group(f"{number:04d}")
             for name in ("image", "predicted", "reference"):

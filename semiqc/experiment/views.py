@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from semiqc.doors.hdf5_file import reading_hdf5
 from semiqc.files.atomic import whole_file
+from semiqc.files.sink import hdf5_written
 from semiqc.report import CANDIDATES, MANUAL
 from semiqc.report.views import StudyViews
 from semiqc.schemes import BACKGROUND, UNLABELLED
@@ -116,7 +117,7 @@ def _window(mask: NDArray[np.bool_]) -> Window:
 
 def write_views(path: Path, views: Sequence[StudyViews]) -> None:
     """Keep views in an HDF5 file, whole or not at all."""
-    with whole_file(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+    with whole_file(path) as temporary, hdf5_written(temporary, track_order=True) as file:
         for number, one in enumerate(views):
             group = file.create_group(f"{number:04d}")
             group.attrs["study"] = one.study

@@ -3,6 +3,7 @@
 import errno
 import glob
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -43,7 +44,6 @@ def whole_file(path: Path) -> Iterator[Path]:
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
     """Let what the system refuses name a path where it names none, as with a full disk."""
-    full = os.strerror(errno.ENOSPC)
     try:
         yield
     except OSError as error:
@@ -52,9 +52,10 @@ def _naming(path: Path) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, str(path)) from error
     except Exception as error:
         # Safetensors has an error of its own.
-        if full not in str(error):
+        said = re.search(r"\(os error (\d+)\)", str(error))
+        if said is None:
             raise
-        raise OSError(errno.ENOSPC, full, str(path)) from error
+        raise OSError(int(said[1]), os.strerror(int(said[1])), str(path)) from error
 
 
 def _umask() -> int:

@@ -15,6 +15,7 @@ from semiqc.doors.hdf5_file import SIGNATURE, bounded, open_hdf5, sound_array
 from semiqc.doors.regular import UnusableError, check_regular, in_short, open_regular
 from semiqc.files.atomic import whole_file
 from semiqc.files.seal import BLOCK, MARK, broken_seal, seal
+from semiqc.files.sink import hdf5_written
 
 
 class StoreError(UnusableError):
@@ -201,7 +202,7 @@ def new_file(stack: ExitStack, path: Path) -> h5py.File:
     with ExitStack() as entered:
         temporary = entered.enter_context(whole_file(path))
         entered.enter_context(_sealed(temporary))
-        file = bounded(entered.enter_context(h5py.File(temporary, "w", userblock_size=BLOCK)))
+        file = bounded(entered.enter_context(hdf5_written(temporary, userblock_size=BLOCK)))
         stack.push(entered.pop_all())
     return file
 

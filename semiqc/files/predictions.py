@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from semiqc.files.hdf5 import H5Voxels, new_file, open_h5
 from semiqc.files.places import require_space
+from semiqc.files.sink import check_written
 from semiqc.files.uncertainty import GROUP, MAPS, TABLES, UncertaintyWriter
 from semiqc.study import Study, UncertaintyMaps, Voxels
 
@@ -61,6 +62,7 @@ class PredictionWriter:
         for frame, (labels, _, *uncertainty) in enumerate(frames):
             if frame >= shape[0]:
                 raise ValueError(f"{study.name}: more frames were predicted than {shape[0]}")
+            check_written(self._file)
             require_space(self.path, labels.size * (1 + len(MAPS) * len(uncertainty)))
             group["labels"][frame] = labels
             for one in uncertainty:

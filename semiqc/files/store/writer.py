@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from semiqc.files.checksums import refuse_sealed
 from semiqc.files.hdf5 import is_own, new_file
 from semiqc.files.places import require_folder, require_space
+from semiqc.files.sink import check_written
 from semiqc.files.store.format import FORMAT, VERSION, header_of
 from semiqc.schemes import UNLABELLED, LabelScheme
 from semiqc.study import Study
@@ -95,6 +96,7 @@ class StoreWriter:
         labelled = []
         for frame in range(study.image.shape[1]):
             pixels = _as_float16(study, frame)
+            check_written(self._file)
             require_space(self.path, pixels.nbytes + pixels[0].size)
             image[:, frame] = pixels
             digest.update(pixels.tobytes())
