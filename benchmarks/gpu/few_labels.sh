@@ -29,7 +29,7 @@
 # Environment, with defaults:
 #     MINUTES=7.5     of all, the short trainings included that tell how many steps fit
 #     STEPS=40000     of an arm at most: an online loop's first training has a quarter of them
-#     BEST=fixmatch   loop that is run beside supervised and bcp
+#     BEST=cps        loop that is run beside supervised and bcp
 #     ARMS=...        in place of supervised, bcp and BEST, each with 3 and 7 labels
 #     JOBS=6          trainings side by side
 #     START=phantom   scratch, phantom or a file with weights
@@ -48,7 +48,7 @@ MINUTES=${MINUTES:-7.5}
 STEPS=${STEPS:-40000}
 JOBS=${JOBS:-6}
 START=${START:-phantom}
-BEST=${BEST:-fixmatch}
+BEST=${BEST:-cps}
 WORK=${WORK:-$(mktemp -d)}
 if [ -z "${ARMS:-}" ]; then
     for labelled in 3 7; do
