@@ -1,6 +1,7 @@
 import io
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from source_builders import AFFINE, acdc, heart, nnunet, pixels, save
 from test_readers_dicom import series
 from test_readers_formats import h5, ukbb
 
+from qc.suites.shipped import shipped_mm
 from semiqc.checking import check_folder
 from semiqc.checking.drafting import draft
 from semiqc.checking.survey import UNKNOWN_MM, Found, Survey
@@ -21,7 +23,7 @@ from semiqc.exchange.importing import import_data
 from semiqc.experiment import estimating
 from semiqc.experiment.estimating import Estimate
 from semiqc.experiment.settings_file import read_settings
-from semiqc.schemes import SHORT_AXIS
+from semiqc.schemes import AORTA, SHORT_AXIS
 
 
 def plain(folder):
@@ -140,6 +142,53 @@ def test_the_draft_follows_the_data():
     assert drafted.patch == (96, 128)
     assert (drafted.frames, drafted.labelled_frames, drafted.size) == (10, 1, (8, 200, 240))
     assert drafted.store_bytes == 40 * 10 * 8 * 200 * 240 * 1.75
+
+
+@pytest.mark.parametrize(
+    ("pixel", "judges", "spacing", "labelled", "qc"),
+    [(1.5, None, 1.5, 5, 2), (1.3, 1.5, 1.5, 7, 0), (0.5, 1.5, 0.5, 5, 2), (2.5, 1.5, 2.5, 5, 2)],
+)
+def test_no_label_is_spared_where_shipped_judges_fit(pixel, judges, spacing, labelled, qc):
+    studies = [study(n, n < 10, spacing=(8.0, pixel, pixel)) for n in range(40)]
+    drafted = draft(studies, judges)
+
+    assert drafted.is_judged == (qc == 0)
+    assert drafted.spacing_mm == pytest.approx(spacing)
+    assert (drafted.labelled, drafted.qc, drafted.test) == (labelled, qc, 3)
+
+
+def test_drafted_settings_name_the_shipped_judges_where_they_fit(tmp_path):
+    acdc(tmp_path / "heart" / "data")
+    brain = nnunet(tmp_path / "brain" / "data" / "Dataset001_X", ["a_1"])
+    text = (brain / "dataset.json").read_text()
+    (brain / "dataset.json").write_text(text.replace("MYO", "edema"))
+    for name in ("heart", "brain"):
+        check_folder(tmp_path / name / "data", tmp_path / name / "out")
+    heart, brain = (
+        read_settings(tmp_path / name / "out" / "settings.yaml") for name in ("heart", "brain")
+    )
+
+    assert (str(heart.qc.suite), heart.importing.spacing) == ("phantom", 1.5)
+    assert brain.qc.suite is None
+
+
+LEFT, MUSCLE, RIGHT = SHORT_AXIS.structures
+SWAPPED = (replace(LEFT, values=RIGHT.values), MUSCLE, replace(RIGHT, values=LEFT.values))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "modalities", "mm"),
+    [
+        (SHORT_AXIS, 1, 1.5),
+        (replace(SHORT_AXIS, name="hearts"), 1, 1.5),
+        (SHORT_AXIS, 2, None),
+        (replace(SHORT_AXIS, structures=SHORT_AXIS.structures[::-1]), 1, None),
+        (replace(SHORT_AXIS, structures=SWAPPED), 1, None),
+        (AORTA, 1, None),
+    ],
+)
+def test_shipped_judges_fit_labels_images_and_the_order_of_structures(scheme, modalities, mm):
+    assert shipped_mm(scheme, modalities) == mm
 
 
 def test_drafts_are_not_replaced_unasked(tmp_path):

@@ -11,8 +11,8 @@ from qc.base import Quality
 from qc.graded import GradedSet, SegGen, grade_held_out
 from qc.suites import shipped
 from qc.suites.card import suite_digest
-from qc.suites.shipped import CARD, SuiteCard, suite_folder
-from qc.suites.suite import SUITE, Suite
+from qc.suites.shipped import CARD, SUITE, SuiteCard, suite_folder
+from qc.suites.suite import Suite
 from segmenters.pretrained import card_of
 from semiqc.cli import main
 from semiqc.experiment.learned import find_learned

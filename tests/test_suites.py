@@ -12,7 +12,8 @@ from run_settings import SUITE_OPTIONS
 
 from qc.graded import GradedSet, SegGen, grade_held_out
 from qc.suites.domain import TrainingDomain
-from qc.suites.suite import SUITE, Suite
+from qc.suites.shipped import SUITE
+from qc.suites.suite import Suite
 from semiqc.cli.app import main
 from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter

@@ -4,8 +4,8 @@ import hashlib
 from pathlib import Path
 
 from qc.base import CONSENSUS
-from qc.suites.shipped import suite_folder
-from qc.suites.suite import SUITE, Suite, suite_file
+from qc.suites.shipped import SUITE, suite_folder
+from qc.suites.suite import Suite, suite_file
 from semiqc.files.checksums import sha256_of
 
 

@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from segmenters.pretrained import PhantomCard
+from semiqc.doors.json_file import read_object
+from semiqc.schemes import LabelScheme
 
 PHANTOM = "phantom"
 """In place of a folder: the suite that is shipped."""
 USUAL = "short-axis"
 """Label scheme where none is named."""
 FOLDER = Path(__file__).parent / "pretrained"
-CARD = "card.json"
+CARD, SUITE = "card.json", "suite.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,25 @@ class SuiteCard(PhantomCard):
 def is_shipped(scheme: str) -> bool:
     """Whether there is a suite for a label scheme."""
     return (FOLDER / scheme / CARD).exists()
+
+
+def shipped_mm(scheme: LabelScheme, modalities: int) -> float | None:
+    """In plane, pixels in mm of the images that ``phantom`` judges.
+
+    Args:
+        scheme: Of the labels.
+        modalities: Of the images.
+
+    Returns:
+        None where it is not for such labels and images.
+    """
+    stored = read_object(suite_folder(PHANTOM) / SUITE)
+    known, training = LabelScheme.from_json(stored["scheme"]), stored["training"]
+    if training["modalities"] != modalities or scheme.mismatch(known):
+        return None
+    # Estimators know structures by their place.
+    ours, theirs = ([one.name for one in of.structures] for of in (scheme, known))
+    return float(training["spacing_mm"]) if ours == theirs else None
 
 
 def suite_folder(named: Path | str) -> Path:

@@ -17,7 +17,7 @@ from qc.estimators.registry import ESTIMATORS
 from qc.saving import load_estimator, save_estimator
 from qc.suites.arrays import check_axes, check_numbers
 from qc.suites.domain import TrainingDomain
-from qc.suites.shipped import suite_folder
+from qc.suites.shipped import SUITE, suite_folder
 from semiqc.doors.json_file import read_object
 from semiqc.doors.regular import refusing
 from semiqc.files.atomic import make_folder, write_text
@@ -30,7 +30,6 @@ from semiqc.study import Prediction, Study, UncertaintyMaps
 if TYPE_CHECKING:
     import pandas as pd
 
-SUITE = "suite.json"
 VERSION = 1
 LISTED = (".safetensors", ".csv", ".h5")
 """Suffixes of files that a suite's manifest lists, beside its description."""

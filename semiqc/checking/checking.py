@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from qc.suites.shipped import shipped_mm
 from semiqc.checking.drafting import Draft, draft, settings_text
 from semiqc.checking.plain import draft_manifest
 from semiqc.checking.survey import Survey, survey
@@ -70,7 +71,8 @@ def check_folder(
     with _removed_on_failure(written):
         found = survey(source, layout, scheme, meaning, subjects, on_progress)
         found.notes += [*_splits(found), *_classes(found)]
-        drafted = draft(found.studies) if found.studies else None
+        judges_mm = shipped_mm(found.scheme, found.modalities)
+        drafted = draft(found.studies, judges_mm) if found.studies else None
         if drafted:
             found.notes += found.refused_at(drafted.spacing_mm)
             text = settings_text(drafted, os.path.relpath(source, output), layout)

@@ -17,6 +17,16 @@ LEAST_PATCH, MOST_PATCH, MULTIPLE = 32, 192, 16
 SHARE_OF_CANDIDATES = 3
 """The gate takes one of so many unlabelled subjects."""
 
+NEAR = 1.6
+"""Factor, at most, by which pixels may be coarser or finer than what the shipped judges see."""
+
+JUDGES = """\
+qc:
+  suite: phantom         # judges that only phantoms taught. To fit your own instead, set split.qc
+                         # and name some in qc.estimators: all take hours on a processor
+"""
+"""Of a settings file, where judges are shipped that fit the data."""
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -24,7 +34,7 @@ class Draft:
 
     Args:
         labelled: Subjects to train on.
-        qc: To fit the estimators to.
+        qc: To fit the estimators to; none where judges are shipped that fit the data.
         test: To test on.
         unlabelled: That are left.
         k: Of the gate.
@@ -35,6 +45,8 @@ class Draft:
         labelled_frames: Of a study with labels, the mean.
         size: Slices, rows and columns in the store, the median.
         store_bytes: Size of the store.
+        median_mm: In plane, of the data.
+        is_judged: Whether shipped judges fit the data.
     """
 
     labelled: int
@@ -49,15 +61,24 @@ class Draft:
     labelled_frames: float
     size: tuple[int, int, int]
     store_bytes: float
+    median_mm: float
+    is_judged: bool
 
 
-def draft(studies: Sequence[Found]) -> Draft:
-    """Roles, patch and size that suit the studies."""
+def draft(studies: Sequence[Found], judges_mm: float | None = None) -> Draft:
+    """Roles, patch and size that suit the studies.
+
+    Args:
+        studies: That can be used.
+        judges_mm: In plane, what shipped judges of such labels see; None where there are none.
+    """
     labelled = {one.subject for one in studies if one.labelled}
     bare = {one.subject for one in studies} - labelled
-    train, qc, test = _roles(len(labelled), len(bare))
+    median = float(np.median([np.mean(one.spacing[1:]) for one in studies]))
+    is_judged = judges_mm is not None and judges_mm / NEAR <= median <= judges_mm * NEAR
+    train, qc, test = _roles(len(labelled), len(bare), spares=not is_judged)
     unlabelled = max(0, len(labelled) - train - qc - test) + len(bare)
-    mm = float(np.median([np.mean(one.spacing[1:]) for one in studies]))
+    mm = judges_mm if judges_mm is not None and is_judged else median
     sizes = np.array([_size(one, mm) for one in studies])
     frames = np.array([one.shape[0] for one in studies])
     known = [one.labelled for one in studies if one.labelled]
@@ -75,6 +96,8 @@ def draft(studies: Sequence[Found]) -> Draft:
         labelled_frames=float(np.mean(known)) if known else 0.0,
         size=(slices, rows, columns),
         store_bytes=float((sizes.prod(axis=1) * frames).sum()) * BYTES_OF_VOXEL,
+        median_mm=median,
+        is_judged=is_judged,
     )
 
 
@@ -84,12 +107,12 @@ def _size(study: Found, mm: float) -> tuple[float, float, float]:
     return slices, rows * of_row / mm, columns * of_column / mm
 
 
-def _roles(labelled: int, bare: int) -> tuple[int, int, int]:
-    """Labelled subjects to train on, to fit estimators to, and to test on."""
+def _roles(labelled: int, bare: int, *, spares: bool) -> tuple[int, int, int]:
+    """Labelled subjects to train on, to fit estimators to if such are spared, and to test on."""
     if labelled < 4:
         return max(1, labelled - 1), 0, 1
     test = max(1, round(labelled * 0.3))
-    qc = max(1, round(labelled * 0.2))
+    qc = max(1, round(labelled * 0.2)) if spares else 0
     rest = labelled - test - qc
     return (rest if bare else max(1, min(rest - 1, round(labelled * 0.1)))), qc, test
 
@@ -112,21 +135,30 @@ def settings_text(drafted: Draft, data: str, layout: str) -> str:
         layout: Of it.
     """
     rows, columns = drafted.patch
+    mm, fitted, judges = (
+        "the median of the data",
+        "whose labels the quality estimators are fitted to",
+        "",
+    )
+    if drafted.is_judged:
+        mm = f"what the judges below see; the median of the data is {drafted.median_mm:.3g}"
+        fitted = "none, since the judges below learned from phantoms"
+        judges = JUDGES
     return f"""\
 # Drafted by `semiqc check`; see docs/run.md for all settings.
 data: {data!r}
 output: run
 importing:
   layout: {layout}
-  spacing: {drafted.spacing_mm:.4g}          # in plane, mm: the median of the data
+  spacing: {drafted.spacing_mm:.4g}          # in plane, mm: {mm}
 split:                   # subjects, drawn at random; or a file, see docs/run.md
   labelled: {drafted.labelled}            # whose labels train the segmenter
-  qc: {drafted.qc}                  # whose labels the quality estimators are fitted to
+  qc: {drafted.qc}                  # {fitted}
   test: {drafted.test}                # sealed until the end
                          # the other {drafted.unlabelled} are treated as unlabelled
 training:
   steps: {drafted.steps}
   patch: [{rows}, {columns}]      # holds the structures of nine in ten studies, with a margin
-gate:
+{judges}gate:
   k: {drafted.k}                   # a third of the {drafted.unlabelled} unlabelled subjects
 """

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from qc.suites.suite import SUITE, Suite
+from qc.suites.shipped import SUITE
+from qc.suites.suite import Suite
 from semiqc.doors.regular import UnusableError
 from semiqc.experiment.finished import Finished, RunError
 from semiqc.experiment.summary import SHOWN, for_terminal

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qc.graded.writer import FORMAT as GRADED
-from qc.suites.suite import SUITE
+from qc.suites.shipped import SUITE
 from semiqc.doors.hdf5_file import reading_hdf5
 from semiqc.doors.json_file import read_object
 from semiqc.doors.regular import UnusableError

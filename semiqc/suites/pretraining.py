@@ -14,8 +14,8 @@ from qc.consensus.blend import Blend
 from qc.estimators.registry import ESTIMATORS
 from qc.graded import SOURCES
 from qc.suites.card import suite_digest
-from qc.suites.shipped import CARD, SuiteCard
-from qc.suites.suite import SUITE, Suite
+from qc.suites.shipped import CARD, SUITE, SuiteCard
+from qc.suites.suite import Suite
 from semiqc.files.atomic import take_place, unfinished_folder
 from semiqc.files.staying import is_empty, stays
 from semiqc.phantom.settings import PhantomSettings
