@@ -13,7 +13,11 @@ MOST_PARTS = 20
 """Pieces of a structure; references have one, poor ones a handful."""
 
 MUCH = 0.1
-"""Share of a structure's largest slice that counts as being there, or as a large piece."""
+"""Share of a structure's largest slice that counts as being there."""
+
+STRAY = 0.05
+"""Share of the heart's largest slice from which on a piece apart counts; no reference of ACDC has
+one of any size."""
 
 APART = 0.2
 """By which slices on both sides are nearer to each other, in Dice, than the one between to either.
@@ -87,7 +91,7 @@ def _first_apart(mask: Mask) -> int | None:
         return None
     sizes = np.bincount(pieces.ravel())[1:]
     largest = (pieces == sizes.argmax() + 1).any(axis=0)
-    least = MUCH * mask.sum((1, 2)).max()
+    least = STRAY * mask.sum((1, 2)).max()
     for number, (size, box) in enumerate(zip(sizes, find_objects(pieces), strict=True), start=1):
         if size >= least and not (largest[box[1:]] & (pieces[box] == number).any(axis=0)).any():
             return int(box[0].start)
