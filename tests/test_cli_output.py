@@ -5,9 +5,12 @@ import re
 import pytest
 from rich.console import Console
 
+from qc.base import Quality
 from semiqc.cli import output
 from semiqc.cli.app import COMMANDS, main
 from semiqc.cli.fitting import fitted
+from semiqc.cli.score import why
+from semiqc.scoring.scores import StudyScore
 
 WIDTH = 80
 
@@ -198,3 +201,14 @@ def test_a_mistake_gives_a_terminal_no_orders(capsys):
     assert main(["info", "no\x1b[31m\udcffthing"]) == 2
 
     assert "no\\x1b[31m\\udcffthing: no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("score", "first"), [(0.69, "svr: small"), (0.7, "slice 3 is empty")])
+def test_what_flags_a_study_is_told_first(score, first):
+    qualities = {"svr": Quality("a", score, reasons=("small",))}
+    study = StudyScore("a", score, True, qualities, ("slice 3 is empty", "odd spacing"))
+
+    told = why(study, flag_below=0.7)
+
+    assert told[0] == first
+    assert sorted(told) == ["odd spacing", "slice 3 is empty", "svr: small"]

@@ -95,7 +95,7 @@ def _print_report(report: "ScoreReport") -> None:
     """Tables of the studies that were judged, and of what was left out.
 
     Flagged studies come first, lowest score first. ``why`` lists the estimators' reasons first
-    where a study is flagged, and else warnings.
+    where their score or verdict flags a study, and else warnings, of which one may flag it.
     """
     print_table(
         f"judged {len(report.studies)} studies, {len(report.flagged)} flagged",
@@ -105,7 +105,7 @@ def _print_report(report: "ScoreReport") -> None:
                 study.study,
                 "flagged" if study.flagged else "",
                 study.score,
-                "; ".join(_why(study)),
+                "; ".join(why(study, report.flag_below)),
             )
             for study in report.studies
         ],
@@ -114,7 +114,10 @@ def _print_report(report: "ScoreReport") -> None:
     print_left_out([(refusal.name, refusal.reason) for refusal in report.left_out])
 
 
-def _why(study: "StudyScore") -> tuple[str, ...]:
-    if study.flagged:
+def why(study: "StudyScore", flag_below: float) -> tuple[str, ...]:
+    """Reasons and warnings, first those by which a study is flagged."""
+    from semiqc.scoring.scores import is_flagged
+
+    if is_flagged(study.score, study.qualities, flag_below):
         return (*study.reasons, *study.warnings)
     return (*study.warnings, *study.reasons)
