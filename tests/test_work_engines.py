@@ -12,8 +12,10 @@ from engine_work import COUNT, MADE
 from semiqc.work.engines.base import Program
 from semiqc.work.engines.processes import Processes
 from semiqc.work.engines.registry import engine_of
+from semiqc.work.engines.side import Side, side_by_side
 from semiqc.work.engines.working import work_side_by_side
-from semiqc.work.sharing import held_for_all, refuse_unless_held
+from semiqc.work.monitor import Silent
+from semiqc.work.sharing import LOCKS, held_for_all, refuse_unless_held
 
 WORKER, TASK = 1, 2
 """Columns of the log: process of a worker, and what began it."""
@@ -126,3 +128,27 @@ def test_each_worker_has_a_gpu_of_its_own(monkeypatch, count, visible, given):
         engine.begin(Program("m", (), "", 1, Path("said")))
 
     assert [one.get("CUDA_VISIBLE_DEVICES") for one in begun] == given
+
+
+@pytest.mark.parametrize(("gigabytes", "slots"), [(1, 1), (7, 3), (64, 8)])
+def test_there_are_as_many_workers_as_cores_where_there_is_memory(monkeypatch, gigabytes, slots):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    monkeypatch.setattr("semiqc.work.engines.processes.cores", lambda: 8)
+    monkeypatch.setattr(
+        os, "sysconf", {"SC_PAGE_SIZE": 2**20, "SC_PHYS_PAGES": gigabytes << 10}.get
+    )
+
+    assert Processes().slots == slots
+
+
+def test_where_there_are_no_locks_no_worker_begins(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise NotImplementedError("does not appear to support flock")
+
+    told = Silent()
+    told.note = said = [].append
+    monkeypatch.setattr("semiqc.work.sharing.FileLock.acquire", refuse)
+    side_by_side("nothing", "", tmp_path, Side(2), most=2, monitor=told)
+
+    assert "no locks (flock) there" in said.__self__[-1]
+    assert not (tmp_path / LOCKS).exists()

@@ -56,7 +56,7 @@ class Engine(Protocol):
 
     @property
     def slots(self) -> int:
-        """Workers that can run at the same time: one a GPU, else one a core."""
+        """Workers that can run at the same time: one a GPU, else one a core that has memory."""
         ...
 
     def threads(self, jobs: int) -> int:

@@ -1,7 +1,7 @@
 """How many workers there are side by side, where, and how they are begun."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -54,8 +54,8 @@ def side_by_side(
 ) -> None:
     """Let workers do their work in a folder until all have ended.
 
-    What a worker leaves undone, because it failed or was killed, is left to the others and to who
-    called this. One process on this machine is left to who called this, too.
+    What a worker leaves undone is left to the others and to who called this; so is all where
+    there would be one process on this machine, or no locks.
 
     Args:
         module: What they run; see ``as_worker``.
@@ -64,7 +64,7 @@ def side_by_side(
         side: How many processes, and where.
         most: Workers that there is work for.
         monitor: Told what they tell, and of those that ended early.
-        on_done: Called after each piece of work that they count.
+        on_done: Called after each piece of work.
 
     Raises:
         ValueError: If the place cannot be had.
@@ -73,15 +73,28 @@ def side_by_side(
         jobs = side.jobs or max(1, min(engine.slots, most))
         if jobs == 1 and side.engine == PROCESSES:
             return
-        threads = engine.threads(jobs)
+        threads, said = engine.threads(jobs), folder.absolute() / LOCKS
         monitor.note(_described(jobs, threads))
-        with held_for_all(folder):
-            said = folder.absolute() / LOCKS
-            programs = [
-                Program(module, (str(n), str(threads)), given, threads, said / f"worker-{n}.jsonl")
-                for n in range(jobs)
-            ]
-            work_side_by_side(engine, programs, monitor.note, partial(_heard, monitor, on_done))
+        crew = [
+            Program(module, (str(n), str(threads)), given, threads, said / f"worker-{n}.jsonl")
+            for n in range(jobs)
+        ]
+        with _held(folder, monitor) as is_held:
+            if is_held:
+                work_side_by_side(engine, crew, monitor.note, partial(_heard, monitor, on_done))
+
+
+@contextmanager
+def _held(folder: Path, monitor: Monitor) -> Iterator[bool]:
+    """Hold the lock of a folder for its workers; whether it can be had."""
+    with ExitStack() as block:
+        try:
+            block.enter_context(held_for_all(folder))
+        except NotImplementedError:
+            monitor.note(f"{folder}: no locks (flock) there, so one process does everything")
+            yield False
+            return
+        yield True
 
 
 def _described(jobs: int, threads: int) -> str:
