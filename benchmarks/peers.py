@@ -255,7 +255,7 @@ def start(_: Path) -> None:
         "import qc": run("-c", "import qc"),
         "semiqc --help": run("-m", "semiqc", "--help"),
         "semiqc verify": run("-m", "semiqc", "verify", "--help"),
-        "all that a run needs": run("-c", "import semiqc.experiment"),
+        "all that a run needs": run("-c", "import semiqc.experiment.staged_run"),
     }
     table("start-up", "s", rows, 1, 3)
 
