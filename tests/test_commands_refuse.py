@@ -1,5 +1,8 @@
 """What commands that nobody thinks of are given: refused in one line before work."""
 
+import errno
+import io
+
 import h5py
 import nibabel as nib
 import numpy as np
@@ -74,6 +77,38 @@ def test_an_unset_variable_of_the_shell_is_no_path(tmp_path, monkeypatch, capsys
     assert main(words) == 2
     assert message in " ".join(capsys.readouterr().err.split())
     assert not list(tmp_path.iterdir())
+
+
+def test_a_working_folder_that_is_gone_is_told_before_work(tmp_path, monkeypatch, capsys):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    assert main(["phantom", str(tmp_path / "a.h5")]) == 2
+    assert capsys.readouterr().err == (
+        "semiqc: the working folder was removed; change into another\n"
+    )
+
+
+class Full(io.RawIOBase):
+    """A disk that takes no more."""
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_an_output_that_takes_no_more_is_named(monkeypatch, capsys):
+    raw = Full()
+    full = io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8")
+    monkeypatch.setattr("sys.stdout", full)
+
+    assert main(["schema"]) == 2
+    assert "semiqc: standard output: No space left on device" in capsys.readouterr().err
+    raw.write = len
+    full.close()
 
 
 def test_a_calibrated_suite_is_written_into_a_folder_of_its_own(

@@ -27,7 +27,14 @@ from semiqc.cli import (
     tune,
     verify,
 )
-from semiqc.cli.mistakes import can_be_mended, in_one_line, is_help, refuse_odd
+from semiqc.cli.mistakes import (
+    can_be_mended,
+    in_one_line,
+    is_help,
+    of_output,
+    refuse_lost,
+    refuse_odd,
+)
 from semiqc.cli.output import console, manner, speak
 from semiqc.cli.spoken import spoken
 from semiqc.work.waiting import WaitingError
@@ -104,6 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     try:
         refuse_odd(words)
+        refuse_lost()
         code = int(app(args=arguments, standalone_mode=False) or 0)
         if manner.is_json:
             print(manner.document.to_json(), flush=True)
@@ -117,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if is_help(error):
             print(error.format_message())  # type: ignore[attr-defined]
             return 0
-        return _failed(error)
+        return _failed(of_output(error))
     if code == INTERRUPTED:
         print(_interrupted(words), file=sys.stderr)
     return code

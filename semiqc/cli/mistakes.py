@@ -3,6 +3,8 @@
 The first kind ends in one line and exit code 2, every other in a traceback.
 """
 
+import io
+import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +29,31 @@ def can_be_mended(error: Exception) -> bool:
     ours = Path(__file__).resolve().parents[2]
     is_ours = any(raised_in.is_relative_to(ours / package) for package in PACKAGES)
     return isinstance(error, ValueError | FloatingPointError) and is_ours
+
+
+def of_output(error: Exception) -> Exception:
+    """The same error; one that names the standard output, if that is what takes no more."""
+    is_unnamed = isinstance(error, OSError) and error.filename is None
+    try:
+        # What was refused at once waits in no buffer.
+        print(end="\n" if is_unnamed else "", flush=True)
+    except OSError as refused:
+        # What is left in its buffer would fail again as Python ends.
+        sys.stdout = io.StringIO()
+        return OSError(refused.errno, refused.strerror, "standard output")
+    return error
+
+
+def refuse_lost() -> None:
+    """Make sure that there is a working folder, which libraries ask for in the midst of work.
+
+    Raises:
+        FileNotFoundError: If it was removed.
+    """
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise FileNotFoundError("the working folder was removed; change into another") from None
 
 
 def refuse_odd(words: Sequence[str]) -> None:
