@@ -61,6 +61,19 @@ def refuse_shared_subjects(learned: GradedSet, judged: GradedSet) -> None:
         raise SystemExit(f"subjects in both sets: {', '.join(both[:5])}")
 
 
+def told_of(given: argparse.Namespace, learned: GradedSet, judged: GradedSet) -> str:
+    """What teaches and is judged, with which arguments and seed, in a line above the table."""
+    sets = [
+        f"{len(one)} segmentations of {len(set(one.studies.tolist()))} studies ({path})"
+        for one, path in ((learned, given.graded), (judged, given.test))
+    ]
+    drawn = ", as many of each tenth of the Dice" if given.balanced else ""
+    changed = " ".join([*([given.preset] if given.preset else []), *given.set]) or "as usual"
+    return (
+        f"learned from {sets[0]}\njudged {sets[1]}{drawn}\narguments: {changed}; seed {given.seed}"
+    )
+
+
 def variants(whole: dict[str, Any], names: list[str]) -> dict[str, dict[str, Any]]:
     """Arguments of each that differs from the whole."""
     usual = ESTIMATORS["qcresunet"]
@@ -94,6 +107,7 @@ def main() -> None:
         judged = judged.subset(balanced_subset(judged.mean_dice, rng))
     scheme, modalities = learned.store.scheme, len(learned.store.modalities)
     console, fitted, sizes = Console(), {}, {}
+    console.print(told_of(given, learned, judged), highlight=False)
     for name, arguments in variants(arguments_of(given), given.only).items():
         console.print(f"fit {name}", highlight=False)
         one: Any = make_estimator("qcresunet", scheme, modalities, given.seed, **arguments)
