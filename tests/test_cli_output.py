@@ -198,9 +198,11 @@ def test_names_give_a_terminal_no_orders(capsys):
 
 
 def test_a_mistake_gives_a_terminal_no_orders(capsys):
-    assert main(["info", "no\x1b[31m\udcffthing"]) == 2
+    assert main(["info", "no\x1b[31mthing"]) == 2
+    assert "no\\x1b[31mthing: no such file" in capsys.readouterr().err
 
-    assert "no\\x1b[31m\\udcffthing: no such file" in capsys.readouterr().err
+    assert main(["info", "no\x1b[31m\udcffthing"]) == 2
+    assert "no\\x1b[31m\\udcffthing: an argument that is not UTF-8" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("score", "first"), [(0.69, "svr: small"), (0.7, "slice 3 is empty")])

@@ -18,7 +18,6 @@ from semiqc.schemes import (
     SHORT_AXIS,
     TUMOUR,
     UNLABELLED,
-    Structure,
 )
 from semiqc.study import Geometry
 
@@ -83,7 +82,7 @@ def test_what_was_exported_is_read_back_as_it_was(tmp_path):
         assert raw.spacing == SPACING
         assert find_subjects(sorted(found), None).assigned(raw).subject == "a"
         assert raw.warnings == ()
-    assert find(tmp_path).scheme.structures[-1] == Structure("LV", (3,), "volume")
+    assert find(tmp_path).scheme == SHORT_AXIS
     assert find(tmp_path).modalities == ("cine",)
 
 

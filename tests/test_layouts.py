@@ -189,7 +189,7 @@ def test_pixels_of_unknown_size_are_not_taken_for_coarse_ones(finished_run, tmp_
 RUN = (
     "scenarios=[few, random]", "gates=[]", "online={}", "dirty.share=0", "gate.k=1",
     "split.labelled=2", "split.unlabelled=1", "split.qc=0", "split.test=2", "split.validation=0",
-    "qc.estimators=[physiology]", "gate.by=physiology", "segmenter.kind=unet",
+    "qc.suite=null", "qc.estimators=[physiology]", "gate.by=physiology", "segmenter.kind=unet",
     "segmenter.channels=[4, 8]", "segmenter.mirror=false", "segmenter.members=1",
     "training.steps=4", "training.batch_size=2", "training.patch=[32, 32]",
 )  # fmt: skip

@@ -5,6 +5,7 @@ import pytest
 from source_builders import SHAPE, heart, pixels, save
 
 from semiqc.exchange.readers import READERS, find
+from semiqc.exchange.readers.nnunet import read_description
 from semiqc.images.raw import UnusableError
 from semiqc.schemes import SHORT_AXIS, UNLABELLED, Measure, Structure
 
@@ -77,6 +78,30 @@ def test_the_scheme_is_that_of_the_description(tmp_path):
         Structure("edema", (1,), Measure.VOLUME),
         Structure("core", (2,), Measure.VOLUME),
     )
+
+
+@pytest.mark.parametrize(
+    ("labels", "meaning"),
+    [
+        ({"RV": 1, "MLV": 2, "LVC": 3}, {0: 0, 1: 1, 2: 2, 3: 3}),
+        ({"LV": 1, "Myo": 2, "RV": 3, "ignore": 4}, {0: 0, 1: 3, 2: 2, 3: 1, 4: UNLABELLED}),
+        ({"left ventricle": 2, "Right_Ventricle": 5, "Myocardium": 1}, {0: 0, 2: 3, 5: 1, 1: 2}),
+        ({"RV": 1, "MYO": 2, "LV": 3, "LA": 4}, None),
+        ({"RV": 1, "MYO": 2}, None),
+        ({"RV": [1, 2], "MYO": 2, "LV": 3}, None),
+        ({"LV": 1, "LVC": 2, "MYO": 3}, None),
+        ({"LV": 1, "MYO": 1, "RV": 2}, None),
+    ],
+)
+def test_labels_of_a_heart_are_those_of_the_short_axis(tmp_path, labels, meaning):
+    content = {"channel_names": {"0": "cine"}, "labels": {"background": 0} | labels}
+    path = tmp_path / "Dataset027_ACDC" / "dataset.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(content))
+    found = read_description(path)
+
+    assert (found.scheme == SHORT_AXIS) == (meaning is not None)
+    assert meaning is None or found.meaning == meaning
 
 
 def test_the_order_of_labels_in_the_description_does_not_count(tmp_path):

@@ -119,7 +119,7 @@ class QcSettings(Section):
             if getattr(self, name) != getattr(usual, name):
                 raise ValueError(
                     f"qc.{name}: has no effect with qc.suite, which is fitted already; leave it"
-                    " out"
+                    " out, or set qc.suite to null"
                 )
 
     def check_sources(self, kinds: Mapping[str, type[QualityEstimator]]) -> None:

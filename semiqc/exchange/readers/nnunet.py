@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from semiqc.doors.json_file import read_json, whole_number
+from semiqc.exchange.readers.hearts import short_axis_meaning
 from semiqc.exchange.readers.listing import listing_of
 from semiqc.exchange.readers.nifti import (
     LabelValues,
@@ -37,7 +38,7 @@ from semiqc.exchange.readers.nifti import (
 from semiqc.files.walking import children
 from semiqc.images.raw import Entry, Listing, RawStudy, UnusableError, safe_name
 from semiqc.nifti.files import ENDINGS
-from semiqc.schemes import MOST_CLASSES, UNLABELLED, LabelScheme, Measure, Structure
+from semiqc.schemes import MOST_CLASSES, SHORT_AXIS, UNLABELLED, LabelScheme, Measure, Structure
 
 DESCRIPTION = "dataset.json"
 IGNORE = "ignore"
@@ -230,10 +231,16 @@ def _scheme(
 ) -> tuple[LabelScheme, dict[int, int]]:
     """The scheme, and the meaning of each value of a file.
 
+    Labels of a heart in the short axis are those of ``SHORT_AXIS``, whatever their values, so that
+    what is shipped for it fits.
+
     Raises:
         ValueError: If there is no label besides the background, or too many.
     """
     ignored = labels.get(IGNORE, ())
+    heart = short_axis_meaning({one: given for one, given in labels.items() if one != IGNORE})
+    if heart:
+        return SHORT_AXIS, heart | dict.fromkeys(ignored, UNLABELLED)
     values = {value for given in labels.values() for value in given} - set(ignored)
     last = max(values, default=0)
     if not 1 <= last < MOST_CLASSES or min(values) < 0:
