@@ -134,9 +134,7 @@ def test_each_worker_has_a_gpu_of_its_own(monkeypatch, count, visible, given):
 def test_there_are_as_many_workers_as_cores_where_there_is_memory(monkeypatch, gigabytes, slots):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     monkeypatch.setattr("semiqc.work.engines.processes.cores", lambda: 8)
-    monkeypatch.setattr(
-        os, "sysconf", {"SC_PAGE_SIZE": 2**20, "SC_PHYS_PAGES": gigabytes << 10}.get
-    )
+    monkeypatch.setattr("semiqc.work.engines.processes.memory", lambda: gigabytes << 30)
 
     assert Processes().slots == slots
 

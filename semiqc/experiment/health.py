@@ -21,6 +21,7 @@ from segmenters.pretrained import card_of, shipped_cards, shipped_file
 from semiqc import __version__
 from semiqc.files.checksums import sha256_of
 from semiqc.work.folder import PACKAGES
+from semiqc.work.machine import cores, memory
 
 GIGABYTE = 1e9
 LITTLE_DISK, LITTLE_MEMORY = 10, 4
@@ -86,30 +87,28 @@ def _package(name: str) -> Finding:
 
 
 def _compute() -> Iterator[Finding]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield Finding(
-        "processor", f"{platform.machine()}, {cores} cores, {torch.get_num_threads()} threads"
+        "processor", f"{platform.machine()}, {cores()} cores, {torch.get_num_threads()} threads"
     )
     if not torch.cuda.is_available():
         yield Finding("GPU", "none; networks are trained on the processor")
         return
     name, (free, total) = torch.cuda.get_device_name(), torch.cuda.mem_get_info()
-    memory = f"{free / GIGABYTE:.0f} of {total / GIGABYTE:.0f} GB free"
+    held = f"{free / GIGABYTE:.0f} of {total / GIGABYTE:.0f} GB free"
     try:
         float((torch.ones(8, device="cuda") * 2).sum())
     except RuntimeError as error:
         yield Finding("GPU", f"{name} does not compute: {str(error).splitlines()[0]}", "fails")
         return
-    yield Finding("GPU", f"{name}, {memory}")
+    yield Finding("GPU", f"{name}, {held}")
 
 
 def _memory() -> Finding:
-    try:
-        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIGABYTE
-    except (AttributeError, ValueError, OSError):
+    size = memory()
+    if size is None:
         return Finding("memory", "not known here")
-    said = f"{size:.0f} GB"
-    if size < LITTLE_MEMORY:
+    said = f"{size / GIGABYTE:.0f} GB"
+    if size / GIGABYTE < LITTLE_MEMORY:
         return Finding("memory", f"{said}; large studies may not fit", "note")
     return Finding("memory", said)
 

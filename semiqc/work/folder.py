@@ -1,7 +1,6 @@
 """A run folder as a whole: claimed by one process, and telling how it was made."""
 
 import json
-import os
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -18,6 +17,7 @@ from semiqc.doors.json_file import read_object
 from semiqc.files.atomic import write_text
 from semiqc.files.checksums import MANIFEST
 from semiqc.files.staying import is_empty, is_mount
+from semiqc.work.machine import cores
 from semiqc.work.publishing import ENVIRONMENT, LOCK, PARTS, SETTINGS, carry_on
 
 RESULT = "results/data.json"
@@ -90,7 +90,7 @@ def environment() -> dict[str, str]:
         **{name: version(name) for name in PACKAGES},
         "system": platform.platform(),
         "processor": platform.machine(),
-        "cores": str(os.cpu_count()),
+        "cores": str(cores()),
         "threads": str(torch.get_num_threads()),
         "device": device,
     }

@@ -7,21 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from semiqc.work.engines.base import MEMORY, Program
-
-
-def cores() -> int:
-    """That this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def memory() -> int:
-    """Bytes of memory of this machine; without end where it does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return sys.maxsize
+from semiqc.work.machine import cores, memory
 
 
 def start(program: Program, **environment: str) -> subprocess.Popen[str]:
@@ -79,7 +65,7 @@ class Processes:
 
     @property
     def slots(self) -> int:
-        return _gpus() or max(1, min(cores(), memory() // MEMORY))
+        return _gpus() or max(1, min(cores(), (memory() or sys.maxsize) // MEMORY))
 
     def threads(self, jobs: int) -> int:
         return max(1, cores() // jobs)
