@@ -11,6 +11,7 @@ import pytest
 from semiqc.cli.app import main
 from semiqc.experiment.verifying import verify
 from semiqc.files.store.writer import StoreWriter
+from semiqc.images.raw import LONGEST_REASON, Refusal
 from semiqc.schemes import SHORT_AXIS
 from semiqc.study import Study
 
@@ -185,3 +186,24 @@ def test_a_file_of_another_kind_is_not_called_damaged(tmp_path, name):
 
 def test_graded_segmentations_are_known_as_such(fitted_suite):
     assert verify(fitted_suite / "test.h5").kind == "graded segmentations"
+
+
+def test_a_reason_is_one_line_whatever_it_cites():
+    reason = Refusal("a", "a.dcm: got MONO\nCHROME" + "x" * 5_000).reason
+
+    assert reason.startswith("a.dcm: got MONO CHROMExx")
+    assert len(reason) <= LONGEST_REASON
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["qc fit images -o s", "qc grade images segmentations -o g.h5", "spoil images -o s.h5"],
+)
+def test_a_folder_is_no_store(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    for name in ("images", "segmentations"):
+        (tmp_path / name).mkdir()
+
+    assert main(words.split()) == 2
+    said = capsys.readouterr().err
+    assert "images: a folder, expected a store; `semiqc import` makes one" in said

@@ -1,5 +1,6 @@
 """Every layout goes all the way: checked, imported, read again, learned from and segmented."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -170,13 +171,18 @@ def test_a_layout_is_checked_imported_and_found_again(layout, tmp_path):
 
 
 @pytest.mark.parametrize("layout", measured("decathlon", "enhanced"))
-def test_new_studies_of_a_layout_are_segmented(layout, finished_run, tmp_path):
+def test_new_studies_of_a_layout_are_segmented_and_judged(layout, finished_run, tmp_path):
     source, out = written(layout, tmp_path / "in"), tmp_path / "out"
 
     assert said("predict", finished_run, source, "-o", out, "--scenario", "few") == 0
     found = list(out.glob("*.nii.gz"))
     assert found
     assert all(set(np.unique(nibabel.load(p).dataobj)) <= {0, RV, MYO, LV} for p in found)
+    assert said("score", "phantom", source, out, "-o", tmp_path / "scores") == 0
+    with (tmp_path / "scores" / "studies.csv").open() as table:
+        assert {row["study"] for row in csv.DictReader(table)} == {
+            path.name.removesuffix(".nii.gz") for path in found
+        }
 
 
 def test_pixels_of_unknown_size_are_not_taken_for_coarse_ones(finished_run, tmp_path, capsys):

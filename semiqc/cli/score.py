@@ -35,8 +35,8 @@ def score(
         list[Path],
         typer.Argument(
             metavar="[SUITE] IMAGES SEGMENTATIONS",
-            help="NIfTI images and segmentations, each a file or a folder; first the suite, where"
-            " --suite does not name it.",
+            help="Images: a file, a folder, or a source in any layout that predict takes."
+            " Segmentations: a file or a folder. First the suite, where --suite does not name it.",
         ),
     ],
     output: Output,

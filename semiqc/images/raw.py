@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semiqc.doors.regular import UnusableError as UnusableError
-from semiqc.doors.regular import in_short, printable
+from semiqc.doors.regular import in_short
 from semiqc.schemes import LabelScheme
 
 LONGEST_NAME = 100
 """So that a name with a prefix and a suffix still names a file everywhere."""
+
+LONGEST_REASON = 2_000
+"""Characters of a reason, which is one line whatever values it cites."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Refusal:
     def __post_init__(self) -> None:
         # Tables and pages name what was left out, whatever its file is called.
         object.__setattr__(self, "name", in_short(self.name))
-        object.__setattr__(self, "reason", printable(self.reason))
+        object.__setattr__(self, "reason", in_short(self.reason, LONGEST_REASON))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +88,7 @@ class Entry:
         source: File or folder, to be named where two studies share a name.
         in_plane_mm: Reads headers only and gives the spacing ``(y, x)``.
         read: Reads the study; without its labels where called with False.
+        segmentation: File of the labels, where it is one that stands beside the image.
 
     Both callables raise ``UnusableError``.
     """
@@ -93,6 +97,7 @@ class Entry:
     source: Path
     in_plane_mm: Callable[[], tuple[float, float]]
     read: Callable[[bool], RawStudy]
+    segmentation: Path | None = None
 
 
 @dataclass(frozen=True)

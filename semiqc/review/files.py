@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from semiqc.doors.json_file import read_object
 from semiqc.doors.regular import UnusableError, refusing
-from semiqc.exchange.readers.pairs import cases_of, find_pairs
+from semiqc.exchange.readers.pairs import find_pairs
 from semiqc.files.checksums import sha256_of
 from semiqc.images.axes import axes_of, turned
-from semiqc.images.raw import Entry, Refusal, safe_name
+from semiqc.images.raw import Entry, Refusal
 from semiqc.nifti.files import read_header, read_voxels
 from semiqc.review.items import Item, Material
 from semiqc.schemes import LabelScheme
@@ -114,17 +114,14 @@ def of_files(
     if not listing.entries:
         told = "; ".join(f"{one.name}: {one.reason}" for one in listing.refusals[:3])
         raise ValueError(f"{segmentations}: nothing to review: {told}")
-    cases = cases_of(images, segmentations, modalities)
-    files = {safe_name(text): case.segmentations for text, case in cases.items()}
     said = scored.studies if scored else {}
-    items = [
-        _item(entry, files[entry.name][0], scheme, said.get(entry.name, Scored()))
-        for entry in listing.entries
-    ]
+    items = [_item(entry, scheme, said.get(entry.name, Scored())) for entry in listing.entries]
     return items, listing.refusals
 
 
-def _item(entry: Entry, segmentation: Path, scheme: LabelScheme, scored: Scored) -> Item:
+def _item(entry: Entry, scheme: LabelScheme, scored: Scored) -> Item:
+    segmentation = entry.segmentation
+    assert segmentation is not None
     read = partial(_read, entry, scheme, scored)
     return Item(entry.name, sha256_of(segmentation), read, scored.scores)
 

@@ -85,18 +85,21 @@ def matched(
     return cases
 
 
-def segmentations_by_name(source: Path, known: Collection[str]) -> dict[str, list[Path]]:
+def segmentations_by_name(
+    source: Path, known: Collection[str], without: Path | None = None
+) -> dict[str, list[Path]]:
     """Segmentations in a file or folder by the name of their image, as ``find_pairs`` matches.
 
     Args:
         source: A NIfTI file, or a folder of them; images in it are told by lacking the ending that
             a segmentation of the same name has.
         known: Names that images have.
+        without: Folder that is not searched.
 
     Raises:
         ValueError: If there is no such file or folder, or it holds no NIfTI file.
     """
-    files = _files(source, None)
+    files = _files(source, without)
     named = _named(files, known)
     ambiguous = _in_several_folders(named)
     found: dict[str, list[Path]] = {}

@@ -9,6 +9,9 @@ name::
         b_0000.nii.gz            b.nii.gz          or b_seg.nii.gz
         ward/c.nii.gz            ward/c_pred.nii.gz
 
+Images may also be of any layout that ``semiqc predict`` takes, with a segmentation of each study
+named after it, as it writes them: see ``laid_out``.
+
 Folders are searched with all folders within. Where a name stands in several of them, that of the
 folder counts too. Two single files belong together whatever they are called. In a folder that
 holds both, segmentations are told by the ending of their name. A study may lack modalities, but
@@ -24,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.exchange.readers.laid_out import find_laid_out
 from semiqc.exchange.readers.listing import listing_of
 from semiqc.exchange.readers.matching import Case, matched, parted, stem_of
 from semiqc.exchange.readers.nifti import (
@@ -53,8 +57,8 @@ def find_pairs(
     """Studies of an image, 3-D or 4-D, and a segmentation on the same grid.
 
     Args:
-        images: A NIfTI file, or a folder of them.
-        segmentations: Likewise.
+        images: A NIfTI file, a folder of them, or a source in a layout.
+        segmentations: A NIfTI file, or a folder of them.
         scheme: Of the labels.
         modalities: Files ``_0000``, ``_0001`` ... that make up an image.
         meaning: Value of the scheme of each label value in the files, where they are not the
@@ -66,20 +70,28 @@ def find_pairs(
             has a value that the scheme does not have.
     """
     values = LabelValues(scheme, checked_meaning(meaning, scheme))
-    cases = cases_of(images, segmentations, modalities, without)
+    cases, fault = _cases(images, segmentations, modalities, without)
+    if not any(case.images and case.segmentations for case in cases.values()):
+        if found := find_laid_out(images, segmentations, values, modalities, without):
+            return found
+        if fault:
+            raise fault
     names = tuple(f"modality {number}" for number in range(modalities))
     entry = _Namer(modalities, values).entry
     return listing_of(sorted(cases.items()), entry, scheme, modalities=names)
 
 
-def cases_of(
-    images: Path, segmentations: Path, modalities: int = 1, without: Path | None = None
-) -> dict[str, Case]:
-    """Files that belong together by their names; arguments and errors as of ``find_pairs``."""
-    of_images, of_segmentations = parted(Path(images), Path(segmentations), without)
+def _cases(
+    images: Path, segmentations: Path, modalities: int, without: Path | None
+) -> tuple[dict[str, Case], ValueError | None]:
+    """Files that belong together by their names, or why there can be none."""
+    try:
+        of_images, of_segmentations = parted(Path(images), Path(segmentations), without)
+    except ValueError as error:
+        return {}, error
     if images.is_file() and segmentations.is_file():
-        return {stem_of(images).removesuffix(FIRST): Case([images], [segmentations])}
-    return matched(of_images, of_segmentations, modalities)
+        return {stem_of(images).removesuffix(FIRST): Case([images], [segmentations])}, None
+    return matched(of_images, of_segmentations, modalities), None
 
 
 class _Namer:
@@ -119,7 +131,8 @@ def _entry(text: str, case: Case, modalities: int, values: LabelValues) -> Entry
     name, paths = safe_name(text), sorted(case.images, key=stem_of)
     channels = _Channels(paths, _places(Path(text).name, paths, modalities), modalities)
     read = partial(_read, name, channels, case.segmentations[0], values)
-    return Entry(name, paths[0], partial(in_plane_mm, paths[0]), read)
+    spacing = partial(in_plane_mm, paths[0])
+    return Entry(name, paths[0], spacing, read, case.segmentations[0])
 
 
 def _check_case(case: Case) -> None:

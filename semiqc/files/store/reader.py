@@ -30,6 +30,10 @@ class Store:
 
     def __init__(self, path: Path, *, is_checked: bool = True) -> None:
         self.path = Path(path)
+        if self.path.is_dir():
+            raise StoreError(
+                f"{path}: a folder, expected a store; `semiqc import` makes one of a folder"
+            )
         self._version = file_version(self.path)
         # A damaged file may make HDF5 hang; so its seal is looked at before.
         if is_checked:

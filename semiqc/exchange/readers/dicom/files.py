@@ -21,7 +21,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import DeflatedExplicitVRLittleEndian, SegmentationStorage
 
-from semiqc.doors.regular import open_regular, refusing
+from semiqc.doors.regular import in_short, open_regular, refusing
 from semiqc.exchange.readers.dicom.elements import finite, numbers, patient_of, slice_distance
 from semiqc.exchange.readers.dicom.enhanced import PLACE, frames_of, is_enhanced, rescaling
 from semiqc.exchange.readers.dicom.stack import Slice
@@ -54,6 +54,9 @@ PIECE = 2**20
 
 GROUP_LENGTH = 12
 """Bytes of the element that tells the length of the file's meta information."""
+
+LONGEST_VALUE = 40
+"""Characters of a value that a message cites; in a damaged file it may hold all that follows."""
 
 BITS = (8, 16, 32, 64)
 """Of a grey value; single bits are those of a mask."""
@@ -192,12 +195,12 @@ def _check_grey(path: Path, dataset: pydicom.Dataset, required: Sequence[str]) -
     if dataset.SamplesPerPixel != 1 or dataset.PhotometricInterpretation != "MONOCHROME2":
         raise UnusableError(
             f"{path.name}: expected grey values (MONOCHROME2),"
-            f" got {dataset.PhotometricInterpretation}"
+            f" got {in_short(dataset.PhotometricInterpretation, LONGEST_VALUE)}"
         )
     if dataset.get("BitsAllocated", 16) not in BITS:
         raise UnusableError(
             f"{path.name}: expected grey values of {', '.join(map(str, BITS))} bits, got"
-            f" {dataset.BitsAllocated}"
+            f" {in_short(dataset.BitsAllocated, LONGEST_VALUE)}"
         )
 
 
