@@ -177,3 +177,12 @@ def test_a_disk_that_loses_files_is_not_trusted(tmp_path, monkeypatch, error):
     if error == errno.EIO:
         with pytest.raises(OSError, match="x"):
             sync_file(tmp_path)
+
+
+def test_a_lock_that_a_refused_command_left_is_no_result(tmp_path):
+    (tmp_path / ".lock").touch()
+    require_empty(tmp_path)
+
+    (tmp_path / "result.csv").touch()
+    with pytest.raises(FileExistsError):
+        require_empty(tmp_path)

@@ -4,11 +4,13 @@ import shutil
 from pathlib import Path
 
 import h5py
+import nibabel as nib
 import numpy as np
 import pytest
 from source_builders import pixels, save
 from test_readers_dicom import series
 
+from semiqc.cli.app import main
 from semiqc.exchange.readers.formats import LISTED
 from semiqc.exchange.readers.registry import find, find_images, layout_of, whole
 from semiqc.schemes import SHORT_AXIS
@@ -108,3 +110,35 @@ def test_a_layout_of_folders_is_none_of_a_file(tmp_path, name, layout, of):
 
     with pytest.raises(ValueError, match=f"layout {layout} is of {of}"):
         find(tmp_path / name, layout)
+
+
+@pytest.fixture
+def in_two_files(tmp_path):
+    """A folder with an image in two files."""
+    (tmp_path / "in").mkdir()
+    nib.save(nib.Nifti1Pair(np.ones((8, 8, 2), np.float32), np.eye(4)), tmp_path / "in" / "a.hdr")
+    return tmp_path / "in"
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["import in x.h5", "import in/a.img x.h5", "import in/a.hdr x.h5", "check in -o out",
+     "predict phantom in -o out", "score phantom in in -o out"],
+)  # fmt: skip
+def test_images_in_two_files_are_told_with_what_to_do(in_two_files, monkeypatch, capsys, words):
+    monkeypatch.chdir(in_two_files.parent)
+
+    assert main(words.split()) == 2
+    assert "save it as .nii.gz" in capsys.readouterr().err
+    assert not (in_two_files.parent / "out").exists()
+
+
+def test_an_image_in_two_files_is_told_beside_others(in_two_files):
+    save(in_two_files / "b.nii.gz", np.ones((8, 8, 2), np.float32))
+    for name in ("header_alone.hdr", "voxels_alone.img", "a.dcm"):
+        (in_two_files / name).touch()
+
+    found = find_images(in_two_files, "auto", SHORT_AXIS, 1)
+
+    assert [entry.name for entry in found.entries] == ["b"]
+    assert [one.name for one in found.refusals] == ["a.dcm", "a.img"]

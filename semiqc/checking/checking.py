@@ -12,10 +12,12 @@ from semiqc.checking.drafting import Draft, draft, settings_text
 from semiqc.checking.plain import draft_manifest
 from semiqc.checking.survey import Survey, survey
 from semiqc.exchange.import_report import missing_classes, odd_splits
+from semiqc.exchange.readers.formats import in_two_files
 from semiqc.exchange.readers.nifti import Meaning
 from semiqc.exchange.readers.registry import READERS, layout_of
-from semiqc.files.atomic import write_text
+from semiqc.files.atomic import make_folder, write_text
 from semiqc.files.checksums import refuse_sealed
+from semiqc.files.places import require_folder
 from semiqc.schemes import LabelScheme
 from semiqc.work.progress import Progress, untold
 
@@ -76,6 +78,7 @@ def check_folder(
         if drafted:
             found.notes += found.refused_at(drafted.spacing_mm)
             text = settings_text(drafted, os.path.relpath(source, output), layout)
+            make_folder(output)
             write_text(output / SETTINGS, text)
             written.append(output / SETTINGS)
     return Checked(words, found, drafted, tuple(written))
@@ -103,21 +106,23 @@ def _recognised(source: Path, output: Path) -> tuple[Path, str, str, list[Path]]
         return source, layout, f"{layout}: {READERS[layout].evidence}", []
     text = draft_manifest(source, output) if source.is_dir() else ""
     if not text:
-        raise ValueError(f"{source}: no known layout, and no image file")
+        raise ValueError(f"{source}: no known layout, and no image file{in_two_files(source)}")
     manifest = output / MANIFEST
+    make_folder(output)
     write_text(manifest, text)
     words = f"a plain folder of images; {MANIFEST} is drafted from their names"
     return manifest, "manifest", words, [manifest]
 
 
 def _check_free(source: Path, output: Path, overwrite: bool) -> None:
-    """Refuse to replace drafts, and make the folder.
+    """Refuse to replace drafts, or a folder that takes none.
 
     Raises:
         FileExistsError: Naming the draft, or where it would replace what is checked.
+        OSError: If nothing can be written there.
     """
     refuse_sealed(output)
-    output.mkdir(parents=True, exist_ok=True)
+    require_folder(output)
     if source == Path(os.path.abspath(output / MANIFEST)):
         raise FileExistsError(f"{source}: is what is checked; name another folder than {output}")
     for name in (MANIFEST, SETTINGS):

@@ -82,10 +82,10 @@ def predict_images(
     learned = find_learned(run, scenario)
     done = Unfinished(output, asked.key(learned), monitor.note)
     predictor = predictor_of(asked, learned, done)
+    command = _Command(predictor, new_studies(learned, images, layout))
     make_folder(output)
     with locked(output):
         done.open(overwrite=overwrite)
-        command = _Command(predictor, new_studies(learned, images, layout))
         command.predict_all(asked, side, monitor)
         command.refuse_nothing(images)
         command.write(output)

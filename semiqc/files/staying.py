@@ -11,7 +11,10 @@ from pathlib import Path
 PART, BEFORE = ".part", ".old"
 """Folders within one that stays: what is to fill it, and what was in it before."""
 
-OWN = frozenset({PART, BEFORE, "lost+found"})
+LOCK = ".lock"
+"""File that keeps other processes out of a folder; it stays where a command was refused."""
+
+OWN = frozenset({PART, BEFORE, LOCK, "lost+found"})
 """Names that are no result: what a killed process left, and what a file system itself has."""
 
 MOUNTS = Path("/proc/self/mountinfo")

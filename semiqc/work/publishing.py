@@ -14,8 +14,8 @@ from filelock import FileLock, Timeout
 
 from semiqc.files.atomic import make_folder, move, sync_folder
 from semiqc.files.checksums import MANIFEST, entries_of, write_manifest
+from semiqc.files.staying import LOCK as LOCK
 
-LOCK = ".lock"
 SETTINGS = "settings.yaml"
 ENVIRONMENT = "environment.json"
 REPORT = "report.html"

@@ -10,6 +10,11 @@ from semiqc.nifti.files import is_image
 NIFTI, DICOM, HDF5 = "NIfTI, NRRD or MetaImage", "DICOM", "HDF5"
 ENDINGS = {".dcm": DICOM, ".ima": DICOM, ".dicom": DICOM, ".h5": HDF5, ".hdf5": HDF5}
 
+IN_TWO_FILES = "NIfTI or Analyze in two files (.hdr, .img)"
+"""Which no reader takes."""
+
+TO_ONE_FILE = "save it as .nii.gz, such as with nibabel"
+
 LISTED = 20
 """Files that are told one by one."""
 
@@ -28,9 +33,38 @@ def unread(source: Path, read: str) -> Iterator[Refusal]:
         source: The folder.
         read: Format that the layout is of.
     """
-    others = [path for path in files_within(source) if format_of(path) not in ("", HDF5, read)]
-    for path in others[:LISTED]:
-        reason = f"{path.name}: {format_of(path)}, where files of {read} are read"
-        yield Refusal(path.name, f"{reason}; name its own folder to read it")
-    if others[LISTED:]:
+    others = {
+        path: f"{kind}, where files of {read} are read; {advice}"
+        for path in files_within(source)
+        for kind, advice in [_other(path)]
+        if kind not in ("", HDF5, read)
+    }
+    for path, reason in list(others.items())[:LISTED]:
+        yield Refusal(path.name, f"{path.name}: {reason}")
+    if len(others) > LISTED:
         yield Refusal(f"{len(others) - LISTED} more", f"{source.name}: likewise")
+
+
+def _other(path: Path) -> tuple[str, str]:
+    """Format of a file, and what to do where it is not the one that is read."""
+    if _is_half(path):
+        return (IN_TWO_FILES, TO_ONE_FILE) if path.suffix.lower() == ".img" else ("", "")
+    return format_of(path), "name its own folder to read it"
+
+
+def _is_half(path: Path) -> bool:
+    """Whether a file is the header or the voxels of an image of two files."""
+    if path.suffix.lower() not in (".hdr", ".img"):
+        return False
+    lower = path.suffix.islower()
+    return all(
+        path.with_suffix(end if lower else end.upper()).exists() for end in (".hdr", ".img")
+    )
+
+
+def in_two_files(source: Path) -> str:
+    """Words for a message, where nothing was recognised in a source of such images."""
+    files = files_within(source) if source.is_dir() else [source]
+    if any(_is_half(path) for path in files):
+        return f"; {IN_TWO_FILES} is not read, {TO_ONE_FILE}"
+    return ""

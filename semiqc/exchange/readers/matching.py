@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unicodedata import normalize
 
+from semiqc.exchange.readers.formats import in_two_files
 from semiqc.exchange.readers.plain_nifti import CHANNEL
 from semiqc.files.walking import files_within
 from semiqc.nifti.files import is_image, stem
@@ -60,7 +61,7 @@ def _files(source: Path, without: Path | None) -> dict[Path, Path]:
         left_out = without.resolve()
         found = {path: file for path, file in found.items() if left_out not in path.parents}
     if not found:
-        raise ValueError(f"{source}: no NIfTI, NRRD or MetaImage file")
+        raise ValueError(f"{source}: no NIfTI, NRRD or MetaImage file{in_two_files(source)}")
     return found
 
 

@@ -21,7 +21,7 @@ from semiqc.exchange.readers import (
     ssl4mis,
     ukbb,
 )
-from semiqc.exchange.readers.formats import DICOM, HDF5, NIFTI, unread
+from semiqc.exchange.readers.formats import DICOM, HDF5, NIFTI, in_two_files, unread
 from semiqc.exchange.readers.nifti import Meaning, checked_meaning
 from semiqc.files.walking import children, say_if_large
 from semiqc.images.raw import Listing
@@ -172,6 +172,7 @@ def _not_known(source: Path) -> str:
         f"{source}: {'an empty folder' if is_empty else 'no known layout'},"
         f" expected one of {', '.join(READERS)};"
         " `semiqc check` drafts a manifest of a plain folder of images"
+        f"{in_two_files(source)}"
     )
 
 
