@@ -33,6 +33,7 @@ WRITING = {
     "qc grade": ("{store} {here}/graded -o {out}/a.h5", "a.h5"),
     "qc evaluate": ("{suite} {suite}/test.h5 -o {out}", ""),
     "qc calibrate": ("{suite} {suite}/test.h5 -o {out}", "suite.json"),
+    "qc finetune": ("phantom {here}/fine.h5 -o {out} --steps 1", "suite.json"),
     "qc pretrain": ("-o {out} --phantoms 6", ""),
 }
 """Words of each command, and of which file it is ended, which is on disk and not in its place."""
@@ -56,6 +57,8 @@ def here(suite_store, tmp_path_factory):
     write_labels(here / "graded" / "phantom-0001.nii.gz", study, np.maximum(study.labels[:], 0))
     with StoreWriter(here / "others.h5", SHORT_AXIS) as writer:
         writer.add(replace(study, name="other", subject="other"))
+    with StoreWriter(here / "fine.h5", SHORT_AXIS) as writer:
+        writer.add(replace(study, spacing=(8.0, 1.5, 1.5)))
     words = ["review", str(suite_store), "--verdicts", str(here / "said")]
     assert main([*words, "--import", str(here / "said.csv")]) == 0
     return here

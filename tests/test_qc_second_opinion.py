@@ -12,6 +12,7 @@ from qc.estimators.second_opinion.comparing import Others, OtherSegmentation, sl
 from qc.estimators.second_opinion.estimator import SecondOpinion
 from qc.estimators.second_opinion.learning import folds_of, studies_of
 from qc.frames import Frame, frame_of, graded_frames
+from qc.saving import load_estimator, save_estimator
 from segmenters import PlainUNet
 from semiqc.images.crop import CropBox
 from semiqc.measuring.masks import masks
@@ -312,3 +313,58 @@ def test_other_weights_to_start_from_are_another_fit(tmp_path):
 def test_a_network_without_levels_is_refused():
     with pytest.raises(ValueError, match=r"channels must be of two levels at least, got \(8,\)"):
         SecondOpinion(SHORT_AXIS, channels=(8,)).check()
+
+
+def weights_of(estimator):
+    network = estimator.segmenter_.network_
+    return {name: one.detach().clone() for name, one in network.named_parameters()}
+
+
+def apart(first, second):
+    """Largest difference of two networks' weights."""
+    other = weights_of(second)
+    return max(float((one - other[name]).abs().max()) for name, one in weights_of(first).items())
+
+
+@pytest.fixture
+def judge():
+    return SecondOpinion(SHORT_AXIS, **SMALL, learning_rate=1e-9, calibrate=False).fit(
+        graded_hearts(2)
+    )
+
+
+def test_finetuning_goes_on_from_the_weights_and_leaves_them(judge):
+    studies = studies_of(graded_frames(graded_hearts(1, first=5)))
+    before = weights_of(judge)
+
+    still = judge.finetuned(studies, steps=1, seed=1)
+    moved = judge.set_params(learning_rate=1e-2).finetuned(studies, steps=3)
+
+    assert apart(judge, still) < 1e-3 < apart(judge, moved)
+    assert all((one == before[name]).all() for name, one in weights_of(judge).items())
+    assert (moved.steps, moved.start) == (3, judge.start)
+    assert moved.curves_ is judge.curves_
+
+
+def test_finetuning_is_repeated_by_its_seed_and_told(judge):
+    studies, told = studies_of(graded_frames(graded_hearts(1, first=5))), []
+    judge.set_params(learning_rate=1e-2)
+
+    first = judge.finetuned(studies, steps=2, seed=3, observe=lambda *parts: told.append(parts))
+
+    assert apart(first, judge.finetuned(studies, steps=2, seed=3)) == 0
+    assert apart(first, judge.finetuned(studies, steps=2, seed=4)) > 0
+    assert told[-1] == (2, 2)
+
+
+def test_a_finetuned_judge_judges_the_same_once_it_is_loaded(judge, tmp_path):
+    studies = studies_of(graded_frames(graded_hearts(1, first=5)))
+    tuned = judge.set_params(learning_rate=1e-2).finetuned(studies, steps=2)
+
+    save_estimator(tuned, tmp_path / "a.safetensors")
+    loaded = load_estimator(
+        tmp_path / "a.safetensors", {"second_opinion": SecondOpinion}, SHORT_AXIS
+    )
+
+    asked = [graded_hearts(1, first=7)[0].prediction]
+    assert loaded.predict(asked)[0].dice == tuned.predict(asked)[0].dice

@@ -74,6 +74,23 @@ class TrainingDomain:
             subjects=tuple(sorted({*self.subjects, *(one.subject for one in found)})),
         )
 
+    def learned_from(self, studies: Iterable[Study]) -> Self:
+        """The same with more studies whose references an estimator learned."""
+        found = list(studies)
+        bright = [b for one in found if (b := brightness_of(_reference_of(one))) is not None]
+        return replace(
+            self,
+            names=tuple(sorted({*self.names, *(one.name for one in found)})),
+            subjects=tuple(sorted({*self.subjects, *(one.subject for one in found)})),
+            slice_mm=_range_of([*self.slice_mm, *(one.spacing[0] for one in found)]),
+            brightness=_range_of([*self.brightness, *bright]),
+            acquired_mm=_range_of([*(self.acquired_mm or ()), *map(acquired_mm, found)]),
+            directions=tuple(
+                sorted({*self.directions, *(d for one in found if (d := directions_of(one)))})
+            ),
+            slices=_range_of([*(self.slices or ()), *(one.labels.shape[1] for one in found)]),
+        )
+
     def has_seen(self, study: Study) -> bool:
         """Whether estimators or weights were fitted to the study or another of its subject."""
         known = {*self.names, *self.weighing}
@@ -240,6 +257,12 @@ def brightness_of(prediction: Prediction) -> float | None:
         if segmented.any():
             return float(np.median(np.asarray(prediction.image[0, frame])[segmented]))
     return None
+
+
+def _reference_of(study: Study) -> Prediction:
+    """A study's labels as if they were predicted."""
+    labels = np.maximum(np.asarray(study.labels[:]), BACKGROUND)
+    return Prediction(study.name, study.image, labels, study.spacing)
 
 
 def _range_of(values: Sequence[float]) -> Range:

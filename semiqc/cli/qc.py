@@ -34,7 +34,7 @@ from semiqc.cli.options import (
 )
 from semiqc.cli.output import bar, next_command, note, print_left_out, print_table, say, terminal
 from semiqc.cli.spoken import spoken
-from semiqc.cli.suites import calibrate, pretrain
+from semiqc.cli.suites import calibrate, finetune, pretrain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Fit and evaluate suites of quality estimators.", no_args_is_help=True)
 app.command()(spoken(pretrain))
+app.command()(spoken(finetune))
 app.command()(spoken(calibrate))
 
 Tolerance = Annotated[

@@ -1,4 +1,4 @@
-"""``semiqc qc pretrain`` and ``calibrate``: suites of phantoms, suites for a user's images."""
+"""``semiqc qc pretrain``, ``finetune``, ``calibrate``: suites of phantoms, and for own images."""
 
 import shlex
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from semiqc.cli.options import Arguments, Names, Output, names_of
-from semiqc.cli.output import bar, say, terminal
+from semiqc.cli.options import Arguments, Names, Output, Seed, names_of
+from semiqc.cli.output import bar, next_command, say, terminal
 
 
 def pretrain(
@@ -67,3 +67,27 @@ def calibrate(
         found = calibrate_suite(suite, graded, output, store=store, observe=tick)
     weighing = len(found.training.weighing)
     say("suite", output, f"{output}; {', '.join(found.names)}, weighed by {weighing} studies")
+
+
+def finetune(
+    suite: Annotated[Path, typer.Argument(help="Folder of a suite, or phantom.")],
+    store: Annotated[Path, typer.Argument(help="Store with labelled frames of few subjects.")],
+    output: Output,
+    split: Annotated[
+        Path | None, typer.Option(help="Table of roles; only labelled studies are learned from.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Of the training.")] = 400,
+    seed: Seed = 0,
+) -> None:
+    """Let the judge of a suite learn your labels; no segmentation of them is needed."""
+    from semiqc.suites.finetuning import finetune_suite
+
+    with bar("finetune") as tick:
+        found = finetune_suite(
+            suite, store, output, split=split, steps=steps, seed=seed, observe=tick
+        )
+    say("suite", output, f"{output}; {', '.join(found.names)}")
+    next_command(
+        shlex.join(["semiqc", "score", str(output), "IMAGES", "SEGMENTATIONS", "-o", "scores"]),
+        "judge segmentations",
+    )

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qc.base import ProgressCallback
+from qc.base import ProgressCallback, unobserved
 from qc.estimators.frame_estimator import FrameEstimator, Judged, check_modalities
 from qc.estimators.network.weights import stored_weights, with_weights
 from qc.estimators.second_opinion.comparing import SIGNALS, Comparison, Others
@@ -20,6 +22,7 @@ from segmenters import TrainingSettings
 from segmenters.device import AnyPrecision, device_here
 from segmenters.starts import digest, start_of, suitable_start
 from segmenters.training import AUTO
+from segmenters.weights import write_weights
 from semiqc.images.crop import CropBox
 from semiqc.study import Study
 from semiqc.work.bounds import Folds, Number, Rate, SeedNumber, Size
@@ -164,6 +167,30 @@ class SecondOpinion(FrameEstimator):
             told = partial(_moved, observe, number * self.steps, total)
             pairs.append((self._trained(learned, number, told), met))
         self.curves_ = self._curves(pairs, partial(_moved, observe, total - len(frames), total))
+
+    def finetuned(
+        self, studies: Sequence[Study], *, steps: int = 400, seed: int = 0,
+        observe: ProgressCallback = unobserved,
+    ) -> Self:  # fmt: skip
+        """The same whose segmenter went on learning, from more references; the curves stay.
+
+        Args:
+            studies: With labels, on the spacing that it learned.
+            steps: Of the optimizer.
+            seed: Of batches and augmentation.
+            observe: Told the number of steps done, and of all.
+        """
+        settings = self.get_params(deep=False) | {"steps": steps, "seed": seed}
+        found = type(self)(**settings)
+        with TemporaryDirectory() as folder:
+            start = Path(folder) / "start.safetensors"
+            write_weights(self.segmenter_.network_, start, self.segmenter_.described())
+            blank = type(self)(**settings | {"start": str(start)})._blank()
+            blank.fit(studies, observe=lambda step, _: observe(step, steps))
+        found.segmenter_ = found._blank()
+        found.segmenter_.network_ = blank.network_
+        found.curves_, found.rightly_absent_ = self.curves_, self.rightly_absent_
+        return found
 
     def _folds(self, frames: Sequence[GradedFrame]) -> list[set[int]]:
         """Numbers of the frames that meet one network each, for the curves."""
