@@ -16,6 +16,7 @@ from qc.base import Graded, ProgressCallback, unobserved
 from qc.graded.ladder import CnnLadder
 from qc.verdicts import MIN_SHARE, VERDICTS, SimulatedReader, balanced
 from segmenters import segment
+from semiqc.doors.hdf5_file import Attributes
 from semiqc.doors.regular import UnusableError
 from semiqc.files.hdf5 import open_h5
 from semiqc.files.predictions import PredictedFrame, PredictionWriter, predicted_labels
@@ -168,7 +169,7 @@ def store_of_cines(table: Path) -> Path:
 
 
 def _attribute(table: Path, name: str) -> str:
-    value: Any = open_h5(_voxels(table)).attrs.get(name, b"")
+    value: Any = Attributes(open_h5(_voxels(table))).get(name, b"")
     return value.decode() if isinstance(value, bytes) else str(value)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from qc.base import Graded
 from qc.graded.writer import FORMAT, VERSION, GradedWriter
+from semiqc.doors.hdf5_file import Attributes
 from semiqc.doors.regular import refusing
 from semiqc.files.hdf5 import H5Voxels, StoreError, check_whole, file_version, open_h5
 from semiqc.files.store.reader import Store
@@ -35,7 +36,7 @@ def store_of(path: Path) -> Path:
     Raises:
         ValueError: If the file is not such a set.
     """
-    attributes = open_h5(Path(path)).attrs
+    attributes = Attributes(open_h5(Path(path)))
     with refusing(path, "graded segmentations"):
         kind, store = (_text(attributes, name) for name in ("format", "store"))
     if kind != FORMAT:
@@ -78,7 +79,7 @@ class GradedSet(Sequence[Graded]):
         check_whole(self.path)
         file = open_h5(self.path, self._version)
         try:
-            self._check(file.attrs)
+            self._check(Attributes(file))
             self._read_tables(file)
         except StoreError:
             raise
@@ -96,7 +97,7 @@ class GradedSet(Sequence[Graded]):
         self._maps: dict[str, H5Voxels] = {}
 
     def _read_tables(self, file: Any) -> None:  # noqa: ANN401
-        self.tolerance_mm = float(file.attrs["tolerance_mm"])
+        self.tolerance_mm = float(Attributes(file)["tolerance_mm"])
         self._names = {key: np.char.decode(file["names"][key][:], "utf-8") for key in _NAMES}
         self._columns = {key: np.asarray(file["items"][key]) for key in _COLUMNS}
         later = (key for key in _SINCE if key in file["items"])

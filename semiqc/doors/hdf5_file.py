@@ -1,14 +1,14 @@
 """The door of HDF5 files: regular ones only, and arrays of numbers that lie in the file itself."""
 
 import mmap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import h5py
-from h5py import h5d, h5g, h5l, h5o
+from h5py import h5d, h5g, h5l, h5o, h5t
 
 from semiqc.doors.regular import UnusableError, check_regular, printable, refusing
 
@@ -28,6 +28,9 @@ HEAP = b"GCOL"
 """Begins a global heap, in which HDF5 keeps texts of any length."""
 
 SMALLEST_HEAP = 4096
+
+SAFE = (h5t.TypeStringID, h5t.TypeIntegerID, h5t.TypeFloatID)
+"""Types of attributes that are read."""
 
 
 def open_hdf5(path: Path, called: str = "") -> h5py.File:
@@ -188,6 +191,30 @@ def bounded(file: h5py.File) -> h5py.File:
     config.max_size = MOST_CACHED
     file.id.set_mdc_config(config)
     return file
+
+
+class Attributes(Mapping[str, Any]):
+    """Texts and numbers beside a group or array; those of any other type are not there.
+
+    HDF5 ends the process where a damaged attribute claims to hold values of any length.
+
+    Args:
+        owner: A file, group or array.
+    """
+
+    def __init__(self, owner: h5py.HLObject) -> None:
+        self._stored: Any = owner.attrs
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401
+        if not isinstance(self._stored.get_id(name).get_type(), SAFE):
+            raise KeyError(name)
+        return self._stored[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from qc.estimators.manifold.estimator import ManifoldSearch
 from qc.estimators.network.estimator import NetworkEstimator
 from qc.explain import explain
-from semiqc.doors.hdf5_file import reading_hdf5
+from semiqc.doors.hdf5_file import Attributes, reading_hdf5
 from semiqc.experiment.fitting import FittedEstimator
 from semiqc.files.atomic import whole_file
 from semiqc.files.sink import hdf5_written
@@ -120,5 +120,5 @@ def read_explained(path: Path) -> tuple[list[Explained], list[SearchPath]]:
 
 def _fields(group: h5py.Group) -> dict[str, Any]:
     arrays = {name: one[:] for name, one in group.items()}
-    plain = {n: v if isinstance(v, str) else v.item() for n, v in group.attrs.items()}
+    plain = {n: v if isinstance(v, str) else v.item() for n, v in Attributes(group).items()}
     return arrays | plain

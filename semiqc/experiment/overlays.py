@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semiqc.doors.hdf5_file import reading_hdf5
+from semiqc.doors.hdf5_file import Attributes, reading_hdf5
 from semiqc.files.atomic import whole_file
 from semiqc.files.sink import hdf5_written
 from semiqc.files.tables import OverlapRow
@@ -95,15 +95,15 @@ def read_overlays(path: Path) -> list[Overlay]:
     with reading_hdf5(path) as file:
         return [
             Overlay(
-                scenario=str(group.attrs["scenario"]),
-                rank=str(group.attrs["rank"]),
-                study=str(group.attrs["study"]),
-                frame=int(group.attrs["frame"]),
-                slice=int(group.attrs["slice"]),
+                scenario=str(Attributes(group)["scenario"]),
+                rank=str(Attributes(group)["rank"]),
+                study=str(Attributes(group)["study"]),
+                frame=int(Attributes(group)["frame"]),
+                slice=int(Attributes(group)["slice"]),
                 image=group["image"][:],
                 predicted=group["predicted"][:],
                 reference=group["reference"][:],
-                dice=float(group.attrs["dice"]),
+                dice=float(Attributes(group)["dice"]),
             )
             for group in file.values()
         ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qc.graded.writer import FORMAT as GRADED
 from qc.suites.shipped import SUITE
-from semiqc.doors.hdf5_file import reading_hdf5
+from semiqc.doors.hdf5_file import Attributes, reading_hdf5
 from semiqc.doors.json_file import read_object
 from semiqc.doors.regular import UnusableError
 from semiqc.files.checksums import MANIFEST, Damage, DamagedError, damages, entries_of
@@ -80,7 +80,7 @@ def _verify_file(path: Path) -> Verified:
 
 def _is_ours(path: Path) -> bool:
     with reading_hdf5(path) as file:
-        return file.attrs.get("format") in (GRADED, GRADED.encode())
+        return Attributes(file).get("format") in (GRADED, GRADED.encode())
 
 
 def _is_store(path: Path) -> bool:

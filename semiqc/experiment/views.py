@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.doors.hdf5_file import reading_hdf5
+from semiqc.doors.hdf5_file import Attributes, reading_hdf5
 from semiqc.files.atomic import whole_file
 from semiqc.files.sink import hdf5_written
 from semiqc.report import CANDIDATES, MANUAL
@@ -141,12 +141,12 @@ def read_views(path: Path) -> list[StudyViews]:
     with reading_hdf5(path) as file:
         return [
             StudyViews(
-                study=str(group.attrs["study"]),
-                frames=tuple(int(t) for t in group.attrs["frames"]),
-                slices=tuple(int(z) for z in group.attrs["slices"]),
+                study=str(Attributes(group)["study"]),
+                frames=tuple(int(t) for t in Attributes(group)["frames"]),
+                slices=tuple(int(z) for z in Attributes(group)["slices"]),
                 image=group["image"][:],
                 labels=_labels(group.get("labels")),
-                film_slice=int(group.attrs["film_slice"]),
+                film_slice=int(Attributes(group)["film_slice"]),
                 film=group["film"][:],
                 film_labels=_labels(group.get("film_labels")),
             )
@@ -155,4 +155,4 @@ def read_views(path: Path) -> list[StudyViews]:
 
 
 def _labels(group: h5py.Group | None) -> dict[str, NDArray[np.int8]]:
-    return {str(one.attrs["scenario"]): one[:] for one in group.values()} if group else {}
+    return {str(Attributes(one)["scenario"]): one[:] for one in group.values()} if group else {}

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.doors.hdf5_file import SIGNATURE, bounded, open_hdf5, sound_array
+from semiqc.doors.hdf5_file import SIGNATURE, Attributes, bounded, open_hdf5, sound_array
 from semiqc.doors.regular import UnusableError, check_regular, in_short, open_regular
 from semiqc.files.atomic import whole_file
 from semiqc.files.seal import BLOCK, MARK, broken_seal, seal
@@ -79,7 +79,7 @@ def is_own(path: Path) -> bool:
             if file.read(len(MARK)) == MARK:
                 return True
         with open_hdf5(path) as found:
-            return OWN in str(found.attrs.get("format", ""))
+            return OWN in str(Attributes(found).get("format", ""))
     except (UnusableError, OSError):
         return False
 

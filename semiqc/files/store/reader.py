@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from semiqc.doors.hdf5_file import Attributes
 from semiqc.doors.json_file import parse_json
 from semiqc.doors.regular import in_short
 from semiqc.files.hdf5 import H5Voxels, StoreError, check_whole, file_version, open_h5
@@ -39,15 +40,16 @@ class Store:
         if is_checked:
             check_whole(self.path)
         file = open_h5(self.path, self._version)
-        _check_format(path, file.attrs)
+        attributes = Attributes(file)
+        _check_format(path, attributes)
         try:
-            self._scheme_as_written: dict[str, Any] = parse_json(file.attrs["scheme"], "scheme")
+            self._scheme_as_written: dict[str, Any] = parse_json(attributes["scheme"], "scheme")
             self.scheme = LabelScheme.from_json(self._scheme_as_written)
             self.modalities: tuple[str, ...] = tuple(
-                map(str, parse_json(file.attrs["modalities"], "modalities"))
+                map(str, parse_json(attributes["modalities"], "modalities"))
             )
             self._headers: dict[str, dict[str, Any]] = {
-                name: checked_header(parse_json(group.attrs["header"], name), name)
+                name: checked_header(parse_json(Attributes(group)["header"], name), name)
                 for name, group in file["studies"].items()
             }
         except Exception as error:
