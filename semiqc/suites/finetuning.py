@@ -36,39 +36,41 @@ def finetune_suite(
         folder: Of the suite, or ``phantom``.
         store: With labelled frames of few subjects.
         output: Folder to write.
-        split: Table of roles, of which only ``labelled`` studies are learned from; without one
-            all that have labels are.
+        split: Table of roles, of which ``labelled`` are learned from; else all with labels.
         steps: Of the optimizer.
         seed: Of batches and augmentation.
         observe: Told the number of steps done, and of all.
 
     Raises:
         FileExistsError: If ``output`` holds something.
-        ValueError: If the suite has no such judge or was made for other data, or nothing is
-            labelled.
+        ValueError: If the suite has no such judge or is for other data, or nothing is labelled.
     """
     refuse_suite(output)
     require_empty(output)
-    suite = Suite.load(folder)
-    judges = {n: one for n, one in suite.estimators.items() if isinstance(one, SecondOpinion)}
-    if not judges:
-        raise ValueError(
-            f"{folder}: has no second_opinion to learn from labels, only"
-            f" {', '.join(suite.estimators)}"
-        )
-    given = Store(store)
+    suite, given = Suite.load(folder), Store(store)
+    name, judge = _judge_of(suite, folder)
     refuse_other_data(suite, given, "anew")
     studies = _labelled(given, split)
-    [(name, judge)] = judges.items()
     learned = judge.finetuned(studies, steps=steps, seed=seed, observe=observe)
-    found = replace(
-        suite,
-        estimators={**suite.estimators, name: learned},
-        training=suite.training.learned_from(studies),
-    )
+    known = suite.training.learned_from(studies)
+    found = replace(suite, estimators={**suite.estimators, name: learned}, training=known)
     with whole_folder(output) as unfinished:
         found.save(unfinished)
     return found
+
+
+def _judge_of(suite: Suite, folder: Path) -> tuple[str, SecondOpinion]:
+    """Name and estimator of the one that learns from labels alone.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    for name, one in suite.estimators.items():
+        if isinstance(one, SecondOpinion):
+            return name, one
+    raise ValueError(
+        f"{folder}: has no second_opinion to learn from labels, only {', '.join(suite.estimators)}"
+    )
 
 
 def _labelled(store: Store, split: Path | None) -> Sequence[Study]:
