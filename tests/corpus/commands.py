@@ -50,8 +50,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
                     "SUITE SUITE/test.h5 --grades {}"),
     "qc calibrate": ("{} SUITE/test.h5 -o OUT", "SUITE {} -o OUT",
                      "SUITE SUITE/test.h5 -o OUT --store {}"),
-    "qc finetune": ("{} STORE -o OUT --steps 1", "SUITE {} -o OUT --steps 1",
-                    "SUITE STORE -o OUT --split {} --steps 1"),
+    "qc finetune": ("{} STORE -o OUT --steps 1", "phantom {} -o OUT --steps 1",
+                    "phantom STORE -o OUT --split {} --steps 1"),
     "qc pretrain": (),
     "schema": (),
 }  # fmt: skip
