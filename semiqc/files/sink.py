@@ -6,7 +6,8 @@ closes the file, which is thrown away.
 """
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,30 @@ class _Written(h5py.File):  # type: ignore[misc]
         super().__init__(sink, "w", **how)
 
 
+_ignored = 0
+
+
+def _ignored_so_far() -> int:
+    """How many exceptions were ignored where h5py cleans up; they are counted from now on."""
+    if getattr(sys.unraisablehook, "counts", None) is None:
+        sys.unraisablehook = _counting(sys.unraisablehook)
+    return _ignored
+
+
+def _counting(told: Callable[[Any], object]) -> Callable[[Any], object]:
+    """A hook that counts what is ignored within h5py, and tells of all else as before."""
+
+    def hook(unraisable: Any) -> None:  # noqa: ANN401
+        global _ignored
+        if "h5py" in str(unraisable.object):
+            _ignored += 1
+        else:
+            told(unraisable)
+
+    hook.counts = True  # type: ignore[attr-defined]
+    return hook
+
+
 @contextmanager
 def hdf5_written(path: Path, **how: Any) -> Iterator[h5py.File]:  # noqa: ANN401
     """A new HDF5 file.
@@ -124,14 +149,19 @@ def hdf5_written(path: Path, **how: Any) -> Iterator[h5py.File]:  # noqa: ANN401
 
     Raises:
         OSError: Of the system, if the disk does not take it.
+        KeyboardInterrupt: If one fell where h5py cleans up: Python ignores it there, and HDF5 may
+            have lost what it was writing.
     """
     sink = Sink(path)
+    before = _ignored_so_far()
     try:
         with _Written(sink, **how) as file:
             yield file
         sink.check()
     finally:
         sink.close()
+    if _ignored_so_far() > before:
+        raise KeyboardInterrupt
 
 
 def check_written(file: h5py.File) -> None:
