@@ -6,17 +6,18 @@ import h5py
 import numpy as np
 import pytest
 
-from semiqc.doors.hdf5_file import HEAP, open_hdf5
+from semiqc.doors.hdf5_bytes import HEAP, TEXT
+from semiqc.doors.hdf5_file import open_hdf5
 from semiqc.doors.regular import UnusableError
 from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter
 from semiqc.schemes import SHORT_AXIS
 
 
-def written(path, **how):
+def written(path, name="more", **how):
     with h5py.File(path, "w", **how) as file:
         file.attrs["text"] = "of any length"
-        file.attrs["more"] = "of another"
+        file.attrs[name] = "of another"
     return path.read_bytes()
 
 
@@ -59,12 +60,29 @@ def test_a_store_without_a_seal_is_refused_so_too(tmp_path):
         Store(path)
 
 
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"name": "länge"}, {"userblock_size": 512}, {"libver": "latest"}],
+)
+def test_a_text_that_claims_to_be_longer_than_the_file_is_refused(tmp_path, how):
+    path = tmp_path / "a.h5"
+    content = bytearray(written(path, **how))
+    heap = content.index(HEAP) - how.get("userblock_size", 0)
+    reference = len("of another").to_bytes(4, "little") + heap.to_bytes(8, "little")
+    at = content.index(reference, content.rindex(TEXT))
+    content[at + 3] = 0xFF
+    path.write_bytes(content)
+
+    with pytest.raises(UnusableError, match=r"a.h5: not a readable HDF5 file \(damaged at byte"):
+        open_hdf5(path)
+
+
 def test_sound_texts_and_what_only_looks_like_a_heap_are_read(tmp_path):
     path = tmp_path / "a.h5"
     with h5py.File(path, "w", libver="latest") as file:
         file.attrs["text"] = "of any length" * 100
         file["voxels"] = np.frombuffer(
-            HEAP + b"\1\0\0\0" + (2**40).to_bytes(8, "little"), np.uint8
+            HEAP + b"\1\0\0\0" + (2**40).to_bytes(8, "little") + TEXT + b"\2\1\0\0", np.uint8
         )
         file["rest"] = np.full(64, 255, np.uint8)
 

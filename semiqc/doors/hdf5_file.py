@@ -1,6 +1,5 @@
 """The door of HDF5 files: regular ones only, and arrays of numbers that lie in the file itself."""
 
-import mmap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
@@ -10,6 +9,7 @@ from typing import Any
 import h5py
 from h5py import h5d, h5g, h5l, h5o, h5t
 
+from semiqc.doors.hdf5_bytes import EXPECTED, refuse_damaged_texts
 from semiqc.doors.regular import UnusableError, check_regular, printable, refusing
 
 LARGEST_PART = 2**30
@@ -18,16 +18,6 @@ LARGEST_PART = 2**30
 MOST_CACHED = 2**20
 """Bytes of headers and indices that HDF5 keeps of a file; by itself it keeps 32 MiB of each file,
 in five times as much memory, where a file has thousands of arrays."""
-
-EXPECTED = "a readable HDF5 file"
-
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
-"""Begins a superblock."""
-
-HEAP = b"GCOL"
-"""Begins a global heap, in which HDF5 keeps texts of any length."""
-
-SMALLEST_HEAP = 4096
 
 SAFE = (h5t.TypeStringID, h5t.TypeIntegerID, h5t.TypeFloatID)
 """Types of attributes that are read."""
@@ -48,7 +38,7 @@ def open_hdf5(path: Path, called: str = "") -> h5py.File:
     state = check_regular(path, called=called)
     with refusing(called, EXPECTED):
         if state.st_size:
-            _refuse_endless(path, called)
+            refuse_damaged_texts(path, called)
         file = bounded(_opened(path))
         try:
             _refuse_others(file, called, (state.st_dev, state.st_ino, state.st_ctime_ns))
@@ -121,66 +111,6 @@ def _opened(path: Path, locks: Sequence[bool | None] = (None, False, True)) -> h
         if not others or " lock" not in str(error):
             raise
         return _opened(path, others)
-
-
-def _refuse_endless(path: Path, called: str) -> None:
-    """Refuse a file of which a global heap has an object of no size: HDF5 would never pass it.
-
-    Raises:
-        UnusableError: Where that is so.
-    """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        length = _length_size(content)
-        start = content.find(HEAP)
-        while start >= 0:
-            if _is_endless(content, start, length):
-                raise UnusableError(f"{called}: not {EXPECTED} (damaged at byte {start})")
-            start = content.find(HEAP, start + len(HEAP))
-
-
-def _length_size(content: mmap.mmap) -> int:
-    """Bytes that a file takes to write a length, by its superblock; 8 where that says nothing."""
-    start = next((at for at in _superblocks(len(content)) if content[at : at + 8] == SIGNATURE), 0)
-    found = content[start + 8 : start + 15]
-    place = 6 if found[:1] in (b"\0", b"\1") else 2
-    return found[place] if len(found) == 7 and found[place] in (2, 4, 8, 16, 32) else 8
-
-
-def _superblocks(size: int) -> Iterator[int]:
-    """Where a superblock may begin."""
-    yield 0
-    at = 512
-    while at < size:
-        yield at
-        at *= 2
-
-
-def _is_endless(content: mmap.mmap, start: int, length: int) -> bool:
-    """Walk a global heap as HDF5's format specification has it, section III.E.
-
-    Args:
-        content: Of the file.
-        start: Of the heap.
-        length: Bytes of a length.
-    """
-
-    def number(at: int, size: int) -> int:
-        return int.from_bytes(content[at : at + size], "little")
-
-    head = 8 + (length + 7) // 8 * 8
-    size = number(start + 8, length)
-    # What HDF5 refuses itself, and what by chance looks like a heap, such as a voxel.
-    if content[start + 4] != 1 or not SMALLEST_HEAP <= size <= len(content) - start:
-        return False
-    at, end = start + head, start + size
-    while at + head <= end:
-        index, size = number(at, 2), number(at + 8, length)
-        # Of free room the size holds its head, of an object that of its content, in eights.
-        step = (size if index == 0 else head + (size + 7) // 8 * 8) % 2**64
-        if step == 0:
-            return True
-        at += step
-    return False
 
 
 def bounded(file: h5py.File) -> h5py.File:

@@ -11,7 +11,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from semiqc.doors.hdf5_file import SIGNATURE, Attributes, bounded, open_hdf5, sound_array
+from semiqc.doors.hdf5_bytes import SIGNATURE
+from semiqc.doors.hdf5_file import Attributes, bounded, open_hdf5, sound_array
 from semiqc.doors.regular import UnusableError, check_regular, in_short, open_regular
 from semiqc.files.atomic import whole_file
 from semiqc.files.seal import BLOCK, MARK, broken_seal, seal
