@@ -97,6 +97,26 @@ def test_weights_killed_beside_their_card_are_gone_on_with(weights, tmp_path, mo
     assert again.read_bytes() == weights.read_bytes()
 
 
+def test_a_command_killed_while_it_tidied_up_ends_as_done(weights, tmp_path, monkeypatch):
+    def killed(folder):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("semiqc.experiment.pretraining.shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            made(tmp_path)
+    with pytest.raises(FileExistsError, match="--overwrite"):
+        pretrain(
+            read_pretraining([*TINY, "seed=1"]), tmp_path / weights.name, Silent(), command="other"
+        )
+    _, card = made(tmp_path)
+
+    assert card == Card.read(card_file(weights))
+    assert {path.name for path in tmp_path.iterdir()} == {weights.name, "short-axis.json"}
+    with pytest.raises(FileExistsError, match="--overwrite"):
+        made(tmp_path)
+
+
 def test_a_card_takes_the_place_of_no_other_file(tmp_path):
     (tmp_path / "short-axis.json").write_text('{"mine": 1}')
     with pytest.raises(FileExistsError, match=r"short-axis\.json: is no card"):

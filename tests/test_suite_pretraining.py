@@ -1,6 +1,7 @@
 """Suites that only phantoms teach: made, shipped, found by name, and asked."""
 
 import json
+import shutil
 from pathlib import Path
 
 import nibabel
@@ -103,6 +104,20 @@ def test_a_killed_command_goes_on_behind_its_phantoms(made, tmp_path, monkeypatc
     again = pretrain_suite(TINY, tmp_path / "a", Told(), command="")
     assert stages[:2] == [("phantoms", True), ("graded", True)]
     assert again.sha256 == SuiteCard.read(made / "short-axis" / CARD).sha256
+
+
+def test_a_command_killed_while_it_tidied_up_ends_as_done(made, tmp_path):
+    suite = tmp_path / "short-axis"
+    shutil.copytree(made / "short-axis", suite)
+    (tmp_path / "short-axis.unfinished" / "stages").mkdir(parents=True)
+    command = SuiteCard.read(suite / CARD).command
+
+    with pytest.raises(FileExistsError, match="not empty"):
+        pretrain_suite(TINY, suite, Silent(), command="another")
+    card = pretrain_suite(TINY, suite, Silent(), command=command)
+
+    assert card.sha256 == suite_digest(Suite.load(suite), suite)
+    assert [path.name for path in tmp_path.iterdir()] == ["short-axis"]
 
 
 def test_what_is_there_is_kept(tmp_path):

@@ -88,8 +88,10 @@ def pretrain(
             file stands where their card belongs.
         ValueError: If the name does not end in ``.safetensors``.
     """
-    _check(weights, overwrite=overwrite)
     folder = weights.with_suffix(".unfinished")
+    if not overwrite and (made := _tidied_up(command, weights, folder)):
+        return made
+    _check(weights, overwrite=overwrite)
     with claim(folder, settings.model_dump(mode="json")):
         work = RunFolder(folder, monitor.stage, monitor.note)
         trained = _trained(settings, _phantoms(settings, work, monitor), work, monitor)
@@ -99,6 +101,20 @@ def pretrain(
         # Killed between the two, the same command goes on, for the weights are not there yet.
         card.write(card_file(weights))
         move(folder / WEIGHTS, weights)
+    shutil.rmtree(folder)
+    return card
+
+
+def _tidied_up(command: str, weights: Path, folder: Path) -> Card | None:
+    """The card of weights whose command was killed when it had but to remove its ``folder``."""
+    try:
+        card = Card.read(card_file(weights)) if folder.exists() else None
+    except ValueError:
+        return None
+    if not card or card.command != command or not weights.exists():
+        return None
+    if card.sha256 != sha256_of(weights):
+        return None
     shutil.rmtree(folder)
     return card
 

@@ -88,11 +88,13 @@ def pretrain_suite(
         FileExistsError: If the folder holds something.
         ValueError: If settings contradict each other.
     """
+    beside = output.with_name(f"{output.name}.unfinished")
+    folder = unfinished_folder(output) if stays(output) else beside
+    if known := _tidied_up(command, output, folder):
+        return known
     if output.exists() and (not output.is_dir() or not is_empty(output)):
         raise FileExistsError(f"{output}: exists and is not empty; name another folder")
     making = settings.making()
-    beside = output.with_name(f"{output.name}.unfinished")
-    folder = unfinished_folder(output) if stays(output) else beside
     with claim(folder, settings.model_dump(mode="json")):
         store = _phantoms(settings, RunFolder(folder, monitor.stage, monitor.note), monitor)
         made = folder / "suite"
@@ -100,6 +102,20 @@ def pretrain_suite(
             SuiteMaker(store, made, making, monitor).make()
         card = _published(settings, Suite.load(made), folder / "finished", command)
         take_place(folder / "finished", output)
+    shutil.rmtree(folder)
+    return card
+
+
+def _tidied_up(command: str, output: Path, folder: Path) -> SuiteCard | None:
+    """The card of a suite whose command was killed when it had but to remove its ``folder``."""
+    try:
+        card = SuiteCard.read(output / CARD) if folder.exists() else None
+        if not card or card.command != command:
+            return None
+        if card.sha256 != suite_digest(Suite.load(output), output):
+            return None
+    except ValueError:
+        return None
     shutil.rmtree(folder)
     return card
 
