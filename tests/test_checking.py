@@ -195,8 +195,23 @@ def test_drafts_are_not_replaced_unasked(tmp_path):
     plain(tmp_path / "data")
     check_folder(tmp_path / "data", tmp_path / "out")
 
+    with pytest.raises(FileExistsError, match=r"settings\.yaml: is there"):
+        check_folder(tmp_path / "data", tmp_path / "out")
+
+
+def test_the_manifest_of_a_killed_check_is_no_obstacle_but_a_corrected_one_is(tmp_path):
+    manifest, settings = tmp_path / "out" / "manifest.csv", tmp_path / "out" / "settings.yaml"
+    plain(tmp_path / "data")
+    check_folder(tmp_path / "data", tmp_path / "out")
+    drafted = manifest.read_text()
+    settings.unlink()
+    check_folder(tmp_path / "data", tmp_path / "out")
+
+    settings.unlink()
+    manifest.write_text(drafted + "\n")
     with pytest.raises(FileExistsError, match=r"manifest\.csv: is there"):
         check_folder(tmp_path / "data", tmp_path / "out")
+    assert manifest.read_text() == drafted + "\n"
 
 
 def test_the_command_says_what_there_is(tmp_path, capsys):

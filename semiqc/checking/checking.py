@@ -69,7 +69,7 @@ def check_folder(
     """
     source, output = Path(os.path.abspath(source)), Path(output)
     _check_free(source, output, overwrite)
-    source, layout, words, written = _recognised(source, output)
+    source, layout, words, written = _recognised(source, output, overwrite)
     with _removed_on_failure(written):
         found = survey(source, layout, scheme, meaning, subjects, on_progress)
         found.notes += [*_splits(found), *_classes(found)]
@@ -95,10 +95,11 @@ def _removed_on_failure(written: Sequence[Path]) -> Iterator[None]:
         raise
 
 
-def _recognised(source: Path, output: Path) -> tuple[Path, str, str, list[Path]]:
+def _recognised(source: Path, output: Path, overwrite: bool) -> tuple[Path, str, str, list[Path]]:
     """What is read, its layout, by what that is known, and the manifest if one was drafted.
 
     Raises:
+        FileExistsError: If another manifest is there and may not be replaced.
         ValueError: If it is of no known layout and holds no image.
     """
     layout = layout_of(source)
@@ -108,6 +109,9 @@ def _recognised(source: Path, output: Path) -> tuple[Path, str, str, list[Path]]
     if not text:
         raise ValueError(f"{source}: no known layout, and no image file{in_two_files(source)}")
     manifest = output / MANIFEST
+    # The same is there where a check was killed before it had drafted settings.
+    if not overwrite and manifest.exists() and manifest.read_bytes() != text.encode():
+        raise _is_there(manifest)
     make_folder(output)
     write_text(manifest, text)
     words = f"a plain folder of images; {MANIFEST} is drafted from their names"
@@ -125,9 +129,13 @@ def _check_free(source: Path, output: Path, overwrite: bool) -> None:
     require_folder(output)
     if source == Path(os.path.abspath(output / MANIFEST)):
         raise FileExistsError(f"{source}: is what is checked; name another folder than {output}")
-    for name in (MANIFEST, SETTINGS):
-        if (output / name).exists() and not overwrite:
-            raise FileExistsError(f"{output / name}: is there; say --overwrite to replace it")
+    if (output / SETTINGS).exists() and not overwrite:
+        raise _is_there(output / SETTINGS)
+
+
+def _is_there(path: Path) -> FileExistsError:
+    """The refusal of a draft that is there."""
+    return FileExistsError(f"{path}: is there; say --overwrite to replace it")
 
 
 def _splits(found: Survey) -> list[str]:
