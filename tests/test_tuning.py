@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import time
 
 import numpy as np
 import pytest
@@ -110,6 +111,19 @@ def test_a_search_that_was_cut_short_goes_on_to_the_same_end(tmp_path):
     assert [one.changes for one in went_on.trials] == [one.changes for one in whole.trials]
     assert went_on.best.values[1] == quality(went_on.best.changes, 1)
     assert len({json.dumps(one) for one in asked}) == 3
+
+
+def test_the_lock_of_a_killed_search_is_not_waited_for(tmp_path):
+    search(how(tmp_path), learn, 1)
+    expected = {path.name for path in tmp_path.iterdir()}
+    for left in (f"{JOURNAL}.lock", f"{JOURNAL}.lock8250a188.rename"):
+        (tmp_path / left).touch()
+    start = time.monotonic()
+
+    search(how(tmp_path), learn, 2)
+
+    assert time.monotonic() - start < 15
+    assert {path.name for path in tmp_path.iterdir()} == expected
 
 
 def test_more_trials_may_be_asked_for_later(tmp_path):

@@ -115,6 +115,8 @@ def search(
 ) -> Searched:
     """Try settings until there are so many trials; goes on where an earlier call stopped.
 
+    No other process may search in the folder meanwhile.
+
     Args:
         how: What is searched.
         objective: Given changes and whom to tell; it may raise ``FailedTrialError``.
@@ -165,6 +167,9 @@ def _study(how: Search) -> "optuna.Study":
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
     path = how.folder / JOURNAL
+    # Optuna would wait half a minute for a process that was killed.
+    for left in how.folder.glob(f"{JOURNAL}.lock*"):
+        left.unlink()
     lock = JournalFileOpenLock(str(path))
     try:
         return optuna.create_study(
