@@ -5,7 +5,14 @@ import os
 
 import pytest
 
-from semiqc.files.checksums import DamagedError, damages, refuse_damaged, sha256_of, write_manifest
+from semiqc.files.checksums import (
+    DamagedError,
+    damages,
+    entries_of,
+    refuse_damaged,
+    sha256_of,
+    write_manifest,
+)
 from semiqc.files.names import as_file_name
 
 
@@ -113,3 +120,12 @@ def test_a_name_stays_in_its_folder(tmp_path, name):
 
     path.touch()
     assert path.resolve().parent == tmp_path
+
+
+def test_what_another_process_writes_is_in_no_manifest(tmp_path):
+    (tmp_path / "a").touch()
+    (tmp_path / ".b.1.tmp").touch()
+
+    write_manifest(tmp_path)
+
+    assert set(entries_of(tmp_path)) == {"a"}

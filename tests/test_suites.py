@@ -2,12 +2,14 @@
 
 import csv
 import json
+import shutil
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from killing import content
 from run_settings import SUITE_OPTIONS
 
 from qc.graded import GradedSet, SegGen, grade_held_out
@@ -46,6 +48,18 @@ def test_a_suite_knows_what_it_learned_from_and_what_was_held_out(suite, store):
     assert set(training.names) == {name for name, role in split.items() if role == "labelled"}
     assert set(training.sources) == {"seggen", "failures"}
     assert training.spacing_mm == pytest.approx(Store(store).study("phantom-0001").spacing[1])
+
+
+@pytest.mark.parametrize("missing", [[SUITE], [SUITE, "CARD.md"], [SUITE, "manifest.json"]])
+def test_a_making_that_was_killed_while_it_saved_goes_on(suite, store, tmp_path, missing):
+    cut = tmp_path / "suite"
+    shutil.copytree(suite, cut)
+    for name in missing:
+        (cut / name).unlink()
+
+    assert main(["qc", "fit", str(store), "--output", str(cut), *SUITE_OPTIONS]) == 0
+
+    assert content(cut) == content(suite)
 
 
 def test_plain_arrays_are_scored_by_every_estimator(suite, store):

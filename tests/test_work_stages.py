@@ -1,5 +1,10 @@
+import os
+
 import pytest
 
+from semiqc.files import atomic
+from semiqc.files.atomic import unfinished_folder
+from semiqc.files.checksums import damages, entries_of
 from semiqc.work.stages import RunFolder
 
 
@@ -132,3 +137,56 @@ def test_a_stage_stays_in_its_run_folder_whatever_it_is_called(tmp_path, name):
 
     assert stage.folder.resolve().parent == tmp_path / "run" / "stages"
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_stage_that_was_killed_before_it_had_its_name_is_not_made_again(tmp_path, monkeypatch):
+    folder, made = RunFolder(tmp_path), []
+
+    def make(unfinished):
+        made.append(1)
+        (unfinished / "weights").write_text("done")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, "take_place", killed)
+        with pytest.raises(KeyboardInterrupt):
+            folder.stage("train", {}, make)
+    stage = folder.stage("train", {}, make)
+
+    assert made == [1]
+    assert damages(stage.folder) == []
+
+
+def test_a_stage_whose_name_is_missing_and_that_is_damaged_is_made_again(tmp_path):
+    folder, made = RunFolder(tmp_path), []
+
+    def make(unfinished):
+        made.append(sorted(path.name for path in unfinished.iterdir()))
+        (unfinished / "weights").write_text("done")
+
+    stage = folder.stage("train", {}, make)
+    left = unfinished_folder(stage.folder)
+    stage.folder.rename(left)
+    (left / "weights").write_text("cut")
+
+    folder.stage("train", {}, make)
+
+    assert made == [[], ["weights"]]
+    assert damages(stage.folder) == []
+
+
+def test_what_a_killed_process_half_wrote_is_no_part_of_a_stage(tmp_path):
+    folder = RunFolder(tmp_path)
+
+    def killed(unfinished):
+        (unfinished / f".weights.{os.getpid()}.tmp").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        folder.stage("train", {}, killed)
+    stage = folder.stage("train", {}, lambda unfinished: (unfinished / "weights").touch())
+
+    assert set(entries_of(stage.folder)) == {"weights"}
+    assert sorted(path.name for path in stage.folder.iterdir()) == ["manifest.json", "weights"]

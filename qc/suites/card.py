@@ -4,8 +4,9 @@ import hashlib
 from pathlib import Path
 
 from qc.base import CONSENSUS
+from qc.suites.places import suite_file
 from qc.suites.shipped import SUITE, suite_folder
-from qc.suites.suite import Suite, suite_file
+from qc.suites.suite import Suite
 from semiqc.files.checksums import sha256_of
 
 

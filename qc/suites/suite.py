@@ -17,6 +17,7 @@ from qc.estimators.registry import ESTIMATORS
 from qc.saving import load_estimator, save_estimator
 from qc.suites.arrays import check_axes, check_numbers
 from qc.suites.domain import TrainingDomain
+from qc.suites.places import refuse_suite, suite_file
 from qc.suites.shipped import SUITE, suite_folder
 from semiqc.doors.json_file import read_object
 from semiqc.doors.regular import refusing
@@ -259,16 +260,6 @@ class Suite:
             )
 
 
-def refuse_suite(folder: Path) -> None:
-    """Make sure that nothing is overwritten.
-
-    Raises:
-        FileExistsError: If the folder holds a suite.
-    """
-    if (folder / SUITE).exists():
-        raise FileExistsError(f"{folder}: holds a suite already; name another folder")
-
-
 def _refuse_damaged(folder: Path, names: Sequence[str]) -> None:
     """Refuse a suite of which one of these files is not what was saved.
 
@@ -277,11 +268,6 @@ def _refuse_damaged(folder: Path, names: Sequence[str]) -> None:
     """
     if found := damages(folder, only=names):
         raise DamagedError(f"{found[0]}; fit the suite anew")
-
-
-def suite_file(folder: Path, name: str) -> Path:
-    """Where a suite keeps an estimator, or the blend under the name of the consensus."""
-    return folder / f"{name}.safetensors"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from semiqc.cli.mistakes import (
 )
 from semiqc.cli.output import console, manner, speak
 from semiqc.cli.spoken import spoken
+from semiqc.files.interrupts import heard, was_interrupted
 from semiqc.work.waiting import WaitingError
 
 app = typer.Typer(
@@ -110,24 +111,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     speak()
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        refuse_odd(words)
-        refuse_lost()
-        code = int(app(args=arguments, standalone_mode=False) or 0)
-        if manner.is_json:
-            print(manner.document.to_json(), flush=True)
-    except (KeyboardInterrupt, typer.Abort):
+        with heard():
+            code = _done(words)
+    except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:
         # Who reads the output has read enough, such as `head`.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
         return INTERRUPTED
+    if code == INTERRUPTED:
+        print(_interrupted(words), file=sys.stderr)
+    return code
+
+
+def _done(words: Sequence[str]) -> int:
+    """Exit code of a command, once it is done.
+
+    Raises:
+        KeyboardInterrupt: If it was interrupted.
+        BrokenPipeError: If nobody reads its output.
+        Exception: If there is a bug.
+    """
+    try:
+        refuse_odd(words)
+        refuse_lost()
+        code = int(app(args=words, standalone_mode=False) or 0)
+        if manner.is_json:
+            print(manner.document.to_json(), flush=True)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except BrokenPipeError:
+        raise
     except Exception as error:
+        # A library may have made an error of its own of it.
+        if was_interrupted():
+            raise KeyboardInterrupt from None
         if is_help(error):
             print(error.format_message())  # type: ignore[attr-defined]
             return 0
         return _failed(of_output(error))
-    if code == INTERRUPTED:
-        print(_interrupted(words), file=sys.stderr)
     return code
 
 

@@ -8,8 +8,9 @@ from qc import CONSENSUS, ESTIMATORS, Blend, Graded
 from qc.consensus.panel import Panel
 from qc.gates import Calibration
 from qc.saving import load_estimator
+from qc.suites.places import suite_file
 from qc.suites.shipped import suite_folder
-from qc.suites.suite import Suite, suite_file
+from qc.suites.suite import Suite
 from semiqc.experiment.fitting import ESTIMATOR, FittedEstimator
 from semiqc.experiment.held_out import calibration_of
 from semiqc.experiment.judging import RunPanel

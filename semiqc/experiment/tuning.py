@@ -31,6 +31,7 @@ from semiqc.experiment.training_log import FILE, read_log
 from semiqc.experiment.tuning_estimator import EstimatorTrial, estimator_of
 from semiqc.files.atomic import whole_file, write_text
 from semiqc.files.checksums import refuse_sealed
+from semiqc.files.interrupts import stop_if_interrupted
 from semiqc.pages.drawing import INK, blank
 from semiqc.pages.table import Cell, Table
 from semiqc.work.dimensions import Dimension
@@ -183,6 +184,7 @@ class _Objective:
             trained = trainer.train("trial", WHOLE, studies.experts)
         except Exception as error:
             # One that is interrupted stays, to be gone on with.
+            stop_if_interrupted()
             for left in (self.folder.path / "stages").glob(".train-trial-*.part"):
                 shutil.rmtree(left)
             if isinstance(error, FloatingPointError):

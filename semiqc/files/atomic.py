@@ -5,10 +5,11 @@ import glob
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from semiqc.files.interrupts import stop_if_interrupted
 from semiqc.files.places import refuse_mount
 from semiqc.files.staying import BEFORE, OWN, PART, is_empty, stays
 
@@ -26,7 +27,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     refuse_mount(path)
     make_folder(path.parent)
-    _remove_leftovers(path)
+    _remove_those(path.parent.glob(f".{glob.escape(path.name)}.*.tmp"))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with _naming(path):
@@ -35,6 +36,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             temporary.chmod(0o666 & ~_umask())
         sync_file(temporary)
+        stop_if_interrupted()
         temporary.replace(path)
         sync_file(path.parent)
     finally:
@@ -65,16 +67,29 @@ def _umask() -> int:
     return mask
 
 
-def _remove_leftovers(path: Path) -> None:
-    """Remove temporary files of ``path`` whose process runs no more."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+def is_temporary(path: Path) -> bool:
+    """Whether a path is one that ``whole_file`` gives."""
+    return path.name.startswith(".") and path.suffix == ".tmp"
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left of files that they wrote by ``whole_file``."""
+    _remove_those(folder.rglob(".*.tmp"))
+
+
+def _remove_those(temporary: Iterable[Path]) -> None:
+    """Remove temporary files whose process runs no more, or had the number of this one."""
+    for leftover in list(temporary):
         process = leftover.name.removesuffix(".tmp").rpartition(".")[2]
-        if process.isdecimal() and not _is_running(int(process)):
+        if process.isdecimal() and not _is_another(int(process)):
             leftover.unlink(missing_ok=True)
 
 
-def _is_running(process: int) -> bool:
-    """Whether there is a process of that number, whoever owns it."""
+def _is_another(process: int) -> bool:
+    """Whether another process of that number runs, whoever owns it."""
+    if process == os.getpid():
+        # In a container each process has the number that the one before it had.
+        return False
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -127,6 +142,7 @@ def whole_folder(path: Path, *, goes_on: bool = False) -> Iterator[Path]:
         with _naming(path):
             yield temporary
         sync_folder(temporary)
+        stop_if_interrupted()
     except BaseException:
         if not goes_on:
             shutil.rmtree(temporary, ignore_errors=True)

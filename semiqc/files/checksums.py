@@ -15,7 +15,7 @@ from typing import Any
 
 from semiqc.doors.json_file import read_object
 from semiqc.doors.regular import UnusableError, in_short
-from semiqc.files.atomic import write_text
+from semiqc.files.atomic import is_temporary, write_text
 
 MANIFEST = "manifest.json"
 VERSION = 2
@@ -106,8 +106,9 @@ def entry_of(content: Path | bytes) -> dict[str, Any]:
 
 
 def _files_in(folder: Path) -> list[str]:
-    """All files of a folder but its manifest, as a manifest names them."""
-    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    """All files of a folder but its manifest and half-written ones, as a manifest names them."""
+    whole = (path for path in folder.rglob("*") if path.is_file() and not is_temporary(path))
+    found = (path.relative_to(folder).as_posix() for path in whole)
     return sorted(name for name in found if name != MANIFEST)
 
 

@@ -6,17 +6,20 @@ closes the file, which is thrown away.
 """
 
 import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
 
+from semiqc.files.interrupts import heard, stop_if_interrupted, undisturbed
+
 
 class Sink:
     """A file for ``h5py`` to write, whose writes do not fail.
+
+    Nor do interrupts end its methods: HDF5 would take them for failures.
 
     Args:
         path: Of the file, which is made empty.
@@ -32,16 +35,19 @@ class Sink:
         self._kept: list[tuple[int, bytes]] = []
         self.failure: OSError | None = None
 
+    @undisturbed
     def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
         """Go to a place."""
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
         self._at = start + place
         return self._at
 
+    @undisturbed
     def tell(self) -> int:
         """The place."""
         return self._at
 
+    @undisturbed
     def write(self, data: Any) -> int:  # noqa: ANN401
         """Write all of the data, or keep it."""
         content, place = bytes(data), self._at
@@ -62,12 +68,14 @@ class Sink:
         while done < len(content):
             done += os.pwrite(self._descriptor, content[done:], place + done)
 
+    @undisturbed
     def read(self, size: int) -> bytes:
         """Read from the place on; what lies beyond the end is zero."""
         found = bytearray(size)
         self.readinto(found)
         return bytes(found)
 
+    @undisturbed
     def readinto(self, target: Any) -> int:  # noqa: ANN401
         """Fill a buffer from the place on, from the disk and from what was kept."""
         view = memoryview(target).cast("B")
@@ -80,6 +88,7 @@ class Sink:
         self._at += len(view)
         return len(view)
 
+    @undisturbed
     def truncate(self, size: int | None = None) -> int:
         """Set the size."""
         self._size = self._at if size is None else size
@@ -90,6 +99,7 @@ class Sink:
                 self.failure = error
         return self._size
 
+    @undisturbed
     def flush(self) -> None:
         """Nothing waits in memory."""
 
@@ -115,30 +125,6 @@ class _Written(h5py.File):  # type: ignore[misc]
         super().__init__(sink, "w", **how)
 
 
-_ignored = 0
-
-
-def _ignored_so_far() -> int:
-    """How many exceptions were ignored where h5py cleans up; they are counted from now on."""
-    if getattr(sys.unraisablehook, "counts", None) is None:
-        sys.unraisablehook = _counting(sys.unraisablehook)
-    return _ignored
-
-
-def _counting(told: Callable[[Any], object]) -> Callable[[Any], object]:
-    """A hook that counts what is ignored within h5py, and tells of all else as before."""
-
-    def hook(unraisable: Any) -> None:  # noqa: ANN401
-        global _ignored
-        if "h5py" in str(unraisable.object):
-            _ignored += 1
-        else:
-            told(unraisable)
-
-    hook.counts = True  # type: ignore[attr-defined]
-    return hook
-
-
 @contextmanager
 def hdf5_written(path: Path, **how: Any) -> Iterator[h5py.File]:  # noqa: ANN401
     """A new HDF5 file.
@@ -149,19 +135,18 @@ def hdf5_written(path: Path, **how: Any) -> Iterator[h5py.File]:  # noqa: ANN401
 
     Raises:
         OSError: Of the system, if the disk does not take it.
-        KeyboardInterrupt: If one fell where h5py cleans up: Python ignores it there, and HDF5 may
-            have lost what it was writing.
+        KeyboardInterrupt: Also of one that fell where h5py cleans up: Python ignores it there, and
+            HDF5 may have lost what it was writing.
     """
-    sink = Sink(path)
-    before = _ignored_so_far()
-    try:
-        with _Written(sink, **how) as file:
-            yield file
-        sink.check()
-    finally:
-        sink.close()
-    if _ignored_so_far() > before:
-        raise KeyboardInterrupt
+    with heard():
+        sink = Sink(path)
+        try:
+            with _Written(sink, **how) as file:
+                yield file
+            sink.check()
+        finally:
+            sink.close()
+        stop_if_interrupted()
 
 
 def check_written(file: h5py.File) -> None:

@@ -7,7 +7,8 @@ from qc.base import ProgressCallback, unobserved
 from qc.consensus.blend import Blend
 from qc.graded import GradedSet
 from qc.graded.store import store_of
-from qc.suites.suite import Suite, refuse_suite
+from qc.suites.places import refuse_suite
+from qc.suites.suite import Suite
 from semiqc.files.atomic import whole_folder
 from semiqc.files.places import require_empty
 from semiqc.files.store.reader import Store

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from qc.base import ProgressCallback, unobserved
 from qc.estimators.second_opinion.estimator import SecondOpinion
-from qc.suites.suite import Suite, refuse_suite
+from qc.suites.places import refuse_suite
+from qc.suites.suite import Suite
 from semiqc.files.atomic import whole_folder
 from semiqc.files.places import require_empty
 from semiqc.files.store.reader import Store

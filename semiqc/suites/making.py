@@ -13,9 +13,10 @@ from qc.estimators.registry import ESTIMATORS, make_estimator
 from qc.graded import GradedSet, Source, grade, grade_held_out
 from qc.saving import load_estimator, save_estimator
 from qc.suites.domain import TrainingDomain
-from qc.suites.suite import Suite, refuse_suite
+from qc.suites.places import is_half_saved, refuse_suite
+from qc.suites.suite import Suite
 from semiqc.files.atomic import make_folder, whole_file
-from semiqc.files.checksums import refuse_sealed
+from semiqc.files.checksums import MANIFEST, refuse_sealed
 from semiqc.files.store.reader import Store
 from semiqc.files.tables import SplitRow, write_rows
 from semiqc.suites.cines import CineMaker
@@ -68,7 +69,8 @@ class SuiteMaker:
             ValueError: If the store has too few labelled subjects.
         """
         refuse_suite(self.output)
-        refuse_sealed(self.output)
+        if not is_half_saved(self.output):
+            refuse_sealed(self.output)
         for name in self.settings.estimators:
             self._check(name)
         self.settings.make_test_sources(self.store)
@@ -78,6 +80,8 @@ class SuiteMaker:
         with locked(self.output):
             # Who waited at the door may find one that was made meanwhile.
             refuse_suite(self.output)
+            if is_half_saved(self.output):
+                (self.output / MANIFEST).unlink()
             return self._made()
 
     def _made(self) -> Suite:
@@ -95,8 +99,8 @@ class SuiteMaker:
         fitted |= self._of_verdicts(train)
         blend = self._blend(fitted, train, calibrate) if calibrate else None
         suite = Suite(self.store.scheme, fitted, self._domain(graded, train, calibrate), blend)
-        suite.save(self.output)
         write_card(suite, self.output)
+        suite.save(self.output)
         return suite
 
     def _split(self) -> tuple[list[str], list[str], list[str]]:

@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from semiqc import __version__
-from semiqc.files.atomic import make_folder, move, unfinished_folder, whole_folder
-from semiqc.files.checksums import AIDS, damages, write_manifest
+from semiqc.files.atomic import (
+    make_folder,
+    move,
+    remove_leftovers,
+    unfinished_folder,
+    whole_folder,
+)
+from semiqc.files.checksums import AIDS, MANIFEST, damages, write_manifest
+from semiqc.files.interrupts import stop_if_interrupted
 from semiqc.files.names import as_file_name
 from semiqc.loop_state import damage_of_state
 from semiqc.work.sharing import Alone, Sharing
@@ -113,8 +120,12 @@ class RunFolder:
         if reason := damage_of_state(left):
             self._put_aside(left, reason)
         with whole_folder(folder, goes_on=True) as unfinished:
-            make(unfinished)
-            write_manifest(unfinished)
+            remove_leftovers(unfinished)
+            if damages(unfinished):
+                # An attempt that was killed between its manifest and its name may be half on disk.
+                (unfinished / MANIFEST).unlink(missing_ok=True)
+                make(unfinished)
+                write_manifest(unfinished)
 
     def _keep_sound(self, folder: Path) -> None:
         """Put a finished stage aside if any of its files is not what was written."""
@@ -123,6 +134,8 @@ class RunFolder:
 
     def _put_aside(self, folder: Path, reason: str) -> None:
         """Move a damaged folder to where no stage is looked for, and say so."""
+        # Of an interrupt a library may have made an error that looks like damage.
+        stop_if_interrupted()
         aside = self.path / DAMAGED
         make_folder(aside)
         name = folder.name.lstrip(".")

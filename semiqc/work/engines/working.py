@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from semiqc.doors.regular import UnusableError
+from semiqc.files.interrupts import heard
 from semiqc.work.engines.base import Begun, Engine, Program
 
 POLL = 0.1
@@ -96,7 +97,8 @@ def as_worker(work: Callable[[str, int], None]) -> None:
     given = given_line()
     torch.set_num_threads(threads)
     try:
-        work(given, number)
+        with heard():
+            work(given, number)
     except UnusableError as error:
         sys.exit(f"worker {number + 1}: {error}")
 
