@@ -190,6 +190,33 @@ OFFLINE = """() => {
   window.online = window.fetch;
   window.fetch = async () => { throw new TypeError("offline"); };
 }"""
+SLOW = """() => {
+  const fetch = window.fetch;
+  window.fetch = async (path, ...more) => {
+    if (!path.includes("grades")) return fetch(path, ...more);
+    await new Promise((done) => { window.failed = done; });
+    throw new TypeError("offline");
+  };
+}"""
+
+
+FAIL = """async () => {
+  window.failed();
+  await new Promise((done) => setTimeout(done, 50));
+}"""
+
+
+def test_what_was_not_asked_for_hides_no_verdict_that_was_not_saved(browser, tmp_path):
+    with sitting(browser, desk(tmp_path, "a", "b")) as page:
+        is_seen(page, 1, 2)
+        page.evaluate(SLOW)
+        press(page, "g")
+        is_seen(page, 2, 2)
+        page.evaluate(OFFLINE)
+        press(page, "g")
+        shows(page, "#said", "Not saved")
+        page.evaluate(FAIL)
+        shows(page, "#said", "Not saved")
 
 
 def test_a_verdict_that_cannot_be_saved_is_told_and_the_study_stays(browser, tmp_path):

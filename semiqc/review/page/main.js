@@ -8,8 +8,11 @@ import { Player } from "./player.js";
 import { Studies } from "./studies.js";
 
 const AHEAD = 2;
+const UNSAVED = "Not saved";
 const at = (id) => document.getElementById(id);
 const say = (text) => { at("said").textContent = text; };
+// What was not asked for must not hide that a verdict was not saved.
+const mention = ({ message }) => { if (!at("said").textContent.startsWith(UNSAVED)) say(message); };
 const send = (path, content) => post(path, content, () => say("Saving …"));
 
 class Sitting {
@@ -89,8 +92,8 @@ class Sitting {
 
   // What the film need not wait for.
   async loadMore(study, place) {
-    if (!this.blind) this.reveal(study).catch((error) => say(error.message));
-    this.loadGrades(place.item).catch((error) => say(error.message));
+    if (!this.blind) this.reveal(study).catch(mention);
+    this.loadGrades(place.item).catch(mention);
     const ahead = this.ahead(this.index);
     const kept = [...new Set([...ahead, this.places[this.before]?.item])];
     this.studies.keep(kept.filter((item) => item !== undefined));
@@ -160,7 +163,7 @@ class Sitting {
     try {
       await what();
     } catch (error) {
-      say(`Not saved: ${error.message}`);
+      say(`${UNSAVED}: ${error.message}`);
     } finally {
       this.occupied(false);
     }
