@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from semiqc.doors.json_file import parse_json
 from semiqc.doors.regular import refusing
 from semiqc.doors.tensors import read_tensors
-from semiqc.files.atomic import whole_file
+from semiqc.files.atomic import write_bytes
 from semiqc.schemes import LabelScheme
 
 HEADER = "semiqc-estimator"
@@ -60,8 +60,7 @@ def save_estimator(estimator: Fitted, path: Path) -> None:
         "scheme": scheme.to_json(),
         "settings": settings,
     }
-    with whole_file(path) as temporary:
-        save_file(arrays, temporary, metadata={HEADER: json.dumps(header)})
+    write_bytes(path, save(arrays, {HEADER: json.dumps(header)}))
 
 
 def load_estimator(

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from semiqc.doors.json_file import parse_json
 from semiqc.doors.regular import in_short
 from semiqc.doors.tensors import read_tensors
-from semiqc.files.atomic import whole_file
+from semiqc.files.atomic import write_bytes
 
 HEADER = "semiqc-segmenter"
 
@@ -20,8 +20,7 @@ def write_weights(network: nn.Module, path: Path, described: Mapping[str, Any]) 
     """Write a network's weights and what it is, whole or not at all."""
     state = network.state_dict()
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in state.items()}
-    with whole_file(path) as temporary:
-        save_file(tensors, temporary, metadata={HEADER: json.dumps(described)})
+    write_bytes(path, save(tensors, {HEADER: json.dumps(described)}))
 
 
 def read_weights(path: Path, described: Mapping[str, Any]) -> dict[str, Tensor]:

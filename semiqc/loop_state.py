@@ -16,10 +16,10 @@ from typing import Any, Generic, TypeVar
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
-from semiqc.files.atomic import is_unfinished, sync_file, whole_file
+from semiqc.files.atomic import is_unfinished, sync_file, write_bytes
 from semiqc.files.checksums import DamagedError
 
 log = logging.getLogger(__name__)
@@ -59,8 +59,7 @@ class Kept:
     def write(self, path: Path) -> None:
         """Write it, whole or not at all."""
         described = json.dumps([self.identity, self.iteration, self.beside, self.digest])
-        with whole_file(path) as temporary:
-            save_file(dict(self.tensors), temporary, metadata={IDENTITY: described})
+        write_bytes(path, save(dict(self.tensors), {IDENTITY: described}))
 
     @classmethod
     def read(cls, path: Path) -> "Kept":

@@ -3,8 +3,9 @@ import os
 from pathlib import Path
 
 import pytest
-from safetensors import SafetensorError
+import torch
 
+from segmenters.weights import write_weights
 from semiqc.files.atomic import (
     filled_folder,
     unfinished_folder,
@@ -148,8 +149,7 @@ def test_a_folder_that_holds_something_is_written_into(tmp_path):
     ("error", "number"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), errno.ENOSPC),
-        (SafetensorError("I/O error: No space left on device (os error 28)"), errno.ENOSPC),
-        (SafetensorError(f"I/O error: Quota (os error {errno.EDQUOT})"), errno.EDQUOT),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), errno.EDQUOT),
     ],
 )
 def test_a_full_disk_is_told_with_what_was_to_be_written(tmp_path, whole, error, number):
@@ -165,3 +165,30 @@ def test_another_error_stays_what_it_is(tmp_path):
         with pytest.raises(type(error)) as raised, whole_file(tmp_path / "a"):
             raise error
         assert raised.value is error
+
+
+def test_weights_that_cannot_be_written_leave_no_file_of_another_name(tmp_path, monkeypatch):
+    names = []
+
+    def full(path, content):
+        names.extend(one.name for one in path.parent.iterdir())
+        path.touch()
+        names.extend(one.name for one in path.parent.iterdir())
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space") as raised:
+        write_weights(torch.nn.Linear(2, 2), tmp_path / "a.safetensors", {})
+
+    assert raised.value.filename == str(tmp_path / "a.safetensors")
+    assert names == [f".a.safetensors.{os.getpid()}.tmp"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("package", ["semiqc", "segmenters", "qc", "loops"])
+def test_nothing_is_written_by_safetensors_itself(package):
+    """It would write into a file of another name first; see ``write_bytes``."""
+    texts = [path.read_text() for path in (Path(__file__).parents[1] / package).rglob("*.py")]
+
+    assert texts
+    assert not [text for text in texts if "save_file" in text]

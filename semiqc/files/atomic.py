@@ -3,7 +3,6 @@
 import errno
 import glob
 import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -52,12 +51,6 @@ def _naming(path: Path) -> Iterator[None]:
         if error.errno is None or error.filename is not None:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
-    except Exception as error:
-        # Safetensors has an error of its own.
-        said = re.search(r"\(os error (\d+)\)", str(error))
-        if said is None:
-            raise
-        raise OSError(int(said[1]), os.strerror(int(said[1])), str(path)) from error
 
 
 def _umask() -> int:
@@ -103,6 +96,16 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all.
+
+    What safetensors writes into a file itself it writes into another first, whose name nobody
+    knows, so that a killed process would leave it.
+    """
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def unfinished_folder(path: Path) -> Path:

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from qc.qualities_file import quality_from_json, quality_to_json
 from semiqc.doors.json_file import parse_json
 from semiqc.doors.regular import refusing
 from semiqc.doors.tensors import read_tensors
-from semiqc.files.atomic import whole_file
+from semiqc.files.atomic import write_bytes
 from semiqc.scoring.scores import StudyScore
 from semiqc.scoring.worst import WorstSlice
 
@@ -48,8 +48,7 @@ class Kept:
         arrays = _arrays(self.worst)
         text = json.dumps({**_described(self), **beside}, default=_plain)
         metadata = {called: text, DIGEST: _digest(text, arrays)}
-        with whole_file(path) as temporary:
-            save_file(arrays, temporary, metadata=metadata)
+        write_bytes(path, save(arrays, metadata))
 
     @classmethod
     def read(cls, path: Path, called: str) -> "tuple[Kept, dict[str, Any]]":
