@@ -67,6 +67,22 @@ def test_a_start_is_a_known_name_or_a_file_beside_the_settings(file):
         assert read_settings(file(f"training: {{start: {name}}}")).training.start == name
 
 
+def test_settings_whose_section_is_lost_are_told_once(file):
+    lost = "segmenter:\n  members: 1\n  xyz: 1\n" + "".join(
+        f"  {name}: 1\n"
+        for name in ("steps", "batch_size", "clip", "learning_rate", "ema", "patch", "schedule")
+    )
+    with pytest.raises(SettingsError) as told:
+        read_settings(file(lost))
+
+    said = str(told.value).partition("s.yaml: ")[2] or str(told.value)
+    assert (
+        "segmenter: unknown 'steps', 'batch_size', 'clip', 'learning_rate', 'ema' and 2 more; did"
+        " you mean them under 'training'?; segmenter.xyz: unknown 'xyz'; known: channels, clean,"
+    ) in said
+    assert said.count("known: ") == 1
+
+
 def test_changes_reach_into_sections_and_are_read_as_yaml(file):
     changes = ["gate.k=5", "seeds=[0, 1]", "training.ema=null", "qc.reader.min_dice=0.6"]
     settings = read_settings(file("gate: {k: 7, rule: best}"), changes)
@@ -86,6 +102,9 @@ def test_changes_reach_into_sections_and_are_read_as_yaml(file):
             "qc: {ladder: [{name: a, widht: 1}]}",
             "qc.ladder.0.widht: unknown 'widht'; did you mean 'width'?",
         ),
+        ("steps: 3", "steps: unknown 'steps'; did you mean 'training.steps' or 'online.steps'?"),
+        ("gate: {estimators: [a]}", "gate.estimators: unknown 'estimators'; did you mean 'qc.est"),
+        ("xyz: 3\nuvw: 4", "unknown 'xyz', 'uvw'; known: data, dirty"),
         ("gate: {k: 0}", "gate.k: input should be greater than or equal to 1, got 0"),
         ("gate: {rule: bset}", "gate.rule: unknown 'bset'; did you mean 'best'?"),
         ("scenarios: [semiqcc]", "scenarios: unknown 'semiqcc'; did you mean 'semiqc'?"),

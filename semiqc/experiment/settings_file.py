@@ -11,11 +11,10 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from segmenters.training import STARTS
-from semiqc.doors.regular import in_short
+from semiqc.experiment.mistakes import told
 from semiqc.experiment.renamed import current_key, with_current_names
 from semiqc.experiment.settings import Settings
 from semiqc.schemes import SCHEMES
-from semiqc.work.arguments import unknown
 from semiqc.work.changes import SettingsError, apply_change, load_yaml
 from semiqc.work.descriptions import descriptions
 from semiqc.work.sections import Section
@@ -35,12 +34,6 @@ PATHS = (
 )
 """Settings that name a file; in a settings file they are relative to it."""
 
-
-MOST_MISTAKES = 20
-"""That a message names."""
-
-LONGEST_VALUE = 80
-"""Characters of a value that a message shows."""
 
 DEMO = Path(__file__).with_name("demo.yaml")
 """Settings where neither a file nor data is named."""
@@ -100,10 +93,7 @@ def validated(model: type[Model], table: Mapping[str, Any], source: str = "") ->
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        found = error.errors()
-        mistakes = "; ".join(_explain(mistake, model) for mistake in found[:MOST_MISTAKES])
-        more = f"; and {len(found) - MOST_MISTAKES} more" if found[MOST_MISTAKES:] else ""
-        raise SettingsError(f"{source}{mistakes}{more}") from None
+        raise SettingsError(f"{source}{told(error.errors(), _schema(model))}") from None
 
 
 class _Once:
@@ -137,33 +127,6 @@ def _anchor(table: dict[str, Any], keys: Sequence[str], folder: Path) -> None:
     path = table.get(last)
     if isinstance(path, str) and path not in {*SCHEMES, *STARTS}:
         table[last] = str(folder / Path(path).expanduser())
-
-
-def _explain(error: Mapping[str, Any], model: type[Section]) -> str:
-    """One mistake that pydantic found, as setting, what was expected and what came."""
-    where = [str(part) for part in error["loc"]]
-    setting = ".".join(where)
-    if error["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-        known = _keys(_schema(model), where[:-1])
-        return f"{setting}: {unknown(where[-1], known)}"
-    message = in_short(str(error["msg"]).removeprefix("Value error, "))
-    if error["type"] == "value_error":
-        return f"{setting}: {message}" if setting else message
-    given = error["input"]
-    shown = in_short(repr(given) if isinstance(given, str) else given, LONGEST_VALUE)
-    return f"{setting}: {message[0].lower()}{message[1:]}, got {shown}"
-
-
-def _keys(schema: dict[str, Any], where: Sequence[str]) -> list[str]:
-    """Keys that the section at ``where`` has in a JSON schema."""
-    node = schema
-    for part in where:
-        node = (
-            node.get("items", {}) if part.isdigit() else node.get("properties", {}).get(part, {})
-        )
-        if "$ref" in node:
-            node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
-    return list(node.get("properties", {}))
 
 
 class _Described(GenerateJsonSchema):

@@ -76,11 +76,16 @@ def checked_arguments(
     return {name: getattr(checked, name) for name in checked.model_fields_set}
 
 
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """The known name that is likeliest meant, if one resembles the name."""
+    # Looking for the nearest takes long for long names.
+    return next(iter(get_close_matches(name[:LONGEST_NAME], known, n=1)), None)
+
+
 def unknown(name: str, known: Sequence[str]) -> str:
     """Message for a name that is not among the known ones, with the likeliest meant."""
-    # Looking for the nearest takes long for long names.
-    near = get_close_matches(name[:LONGEST_NAME], known, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
+    near = nearest(name, known)
+    hint = f"did you mean '{near}'?" if near else f"known: {', '.join(sorted(known))}"
     return f"unknown '{in_short(name, 80)}'; {hint}"
 
 
