@@ -56,6 +56,14 @@ def test_frames_nobody_labelled_are_unlabelled_without_being_written(tmp_path):
         assert file["studies/a/labels"].id.get_num_chunks() == 2  # Two slices of one frame.
 
 
+def test_a_study_of_more_slices_than_readers_take_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("semiqc.files.store.writer.MOST_CHUNKS", 5)
+    study = study_of("a")  # Three frames of two slices.
+
+    with pytest.raises(ValueError, match="a: 3 frames of 2 slices, expected 5 slices at most"):
+        write(tmp_path / "s.h5", study)
+
+
 def test_one_slice_is_one_chunk(tmp_path):
     with h5py.File(write(tmp_path / "s.h5", study_of("a"))) as file:
         assert file["studies/a/image"].chunks == (1, 1, 1, 5, 6)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from semiqc.doors.hdf5_bytes import HEAP, TEXT
-from semiqc.doors.hdf5_file import open_hdf5
+from semiqc.doors.hdf5_file import MOST_CHUNKS, open_hdf5, sound_array
 from semiqc.doors.regular import UnusableError
 from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter
@@ -148,3 +148,14 @@ def test_groups_that_hold_each_other_are_walked_once(tmp_path):
 
     with open_hdf5(tmp_path / "a.h5") as file:
         assert list(file["one/two/back/two/array"]) == [1, 2]
+
+
+def test_an_array_of_too_many_chunks_is_refused_before_it_is_read(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("most", (2, MOST_CHUNKS // 2, 8), "u1", chunks=(1, 1, 8))
+        file.create_dataset("more", (2, MOST_CHUNKS // 2, 9), "u1", chunks=(1, 1, 8))
+
+    with open_hdf5(tmp_path / "a.h5") as file:
+        assert sound_array("a.h5", "most", file["most"]) == file["most"]
+        with pytest.raises(UnusableError, match=r"a\.h5: 'more' claims shape .* 131072 chunks at"):
+            sound_array("a.h5", "more", file["more"])

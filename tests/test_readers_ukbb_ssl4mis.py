@@ -112,6 +112,35 @@ def test_slices_are_put_in_the_order_of_their_numbers(tmp_path):
     assert (np.diff(only(tmp_path).image[0, 0].mean(axis=(1, 2))) > 0).all()
 
 
+def test_a_volume_larger_than_its_file_can_hold_is_refused(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("image", (9, 1024, 1024), "f4", chunks=(1, 512, 512))
+
+    with pytest.raises(
+        ValueError, match=r"a\.h5: image claims shape \(9, 1024, 1024\), more than"
+    ):
+        only(tmp_path)
+
+
+def test_slices_that_together_are_too_many_voxels_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("semiqc.exchange.readers.ssl4mis.MOST_VOXELS", 3 * SLICE.size - 1)
+    for number in (1, 2, 3):
+        h5(tmp_path / f"p_slice_{number}.h5", image=SLICE, label=LABEL)
+
+    with pytest.raises(
+        ValueError, match=r"p_slice_1\.h5: image claims shape \(8, 7\), more than 55"
+    ):
+        only(tmp_path)
+
+
+def test_images_of_the_ends_that_together_are_too_many_voxels_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("semiqc.exchange.readers.nifti.MOST_VOXELS", 2 * CINE[..., 0].size - 1)
+    ends(tmp_path / "7")
+
+    with pytest.raises(ValueError, match=r"sa_ED\.nii\.gz: 2 files of \d+ voxels together"):
+        only(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("second", "message"),
     [

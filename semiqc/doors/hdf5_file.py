@@ -15,6 +15,9 @@ from semiqc.doors.regular import UnusableError, check_regular, printable, refusi
 LARGEST_PART = 2**30
 """Bytes of one frame or modality of an array, and of a chunk."""
 
+MOST_CHUNKS = 2**17
+"""Of an array: HDF5 takes 7 KiB and 10 µs for each of those that are read at once."""
+
 MOST_CACHED = 2**20
 """Bytes of headers and indices that HDF5 keeps of a file; by itself it keeps 32 MiB of each file,
 in five times as much memory, where a file has thousands of arrays."""
@@ -178,11 +181,32 @@ def sound_array(called: object, name: str, found: Any) -> h5py.Dataset:  # noqa:
         or found.shape is None  # HDF5 may give a type and no room for numbers.
     ):
         raise UnusableError(f"{called}: '{name}' is no array of numbers")
+    _check_claim(called, name, found)
+    return found
+
+
+def _check_claim(called: object, name: str, found: h5py.Dataset) -> None:
+    """Refuse an array of which a part, or what HDF5 needs to find its parts, is too large.
+
+    Raises:
+        UnusableError: With what it claims, and the limit.
+    """
+    claims = f"{called}: '{name}' claims shape {found.shape} in chunks of {found.chunks}"
     frame = prod(found.shape[1:]) * found.dtype.itemsize
     chunk = prod(found.chunks or (1,)) * found.dtype.itemsize
     if max(frame, chunk) > LARGEST_PART:
         raise UnusableError(
-            f"{called}: '{name}' claims shape {found.shape} in chunks of {found.chunks}, expected"
-            f" {LARGEST_PART >> 20} MiB at most for each of the first axis"
+            f"{claims}, expected {LARGEST_PART >> 20} MiB at most for each of the first axis"
         )
-    return found
+    if found.chunks and chunks_of(found.shape, found.chunks) > MOST_CHUNKS:
+        raise UnusableError(f"{claims}, expected {MOST_CHUNKS} chunks at most")
+
+
+def chunks_of(shape: Sequence[int], chunk: Sequence[int]) -> int:
+    """How many chunks an array is kept in.
+
+    Args:
+        shape: Of the array.
+        chunk: Of each.
+    """
+    return prod(-(-length // step) for length, step in zip(shape, chunk, strict=True))

@@ -7,6 +7,7 @@ name of the file.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,7 +18,7 @@ from semiqc.images.axes import axes_of
 from semiqc.images.notes import OF_FILE
 from semiqc.images.raw import RawStudy, UnusableError
 from semiqc.nifti.files import difference, read_header, read_voxels
-from semiqc.nifti.headers import Header
+from semiqc.nifti.headers import MOST_VOXELS, Header
 from semiqc.schemes import BACKGROUND, UNLABELLED, LabelScheme
 
 Meaning: TypeAlias = Mapping[int, int]
@@ -168,9 +169,16 @@ def read_channels(
     """Images of one study in several modalities, ``[T, Z, Y, X]`` each, and the first's header.
 
     Raises:
-        UnusableError: If one has other axes than ``axes``, or lies on another grid.
+        UnusableError: If one has other axes than ``axes``, or lies on another grid, or all
+            together have too many voxels.
     """
     headers = [read_image(path, axes=axes) for path in paths]
+    voxels = sum(prod(header.shape) for header in headers)
+    if voxels > MOST_VOXELS:
+        raise UnusableError(
+            f"{headers[0].path.name}: {len(headers)} files of {voxels} voxels together, expected"
+            f" {MOST_VOXELS} at most"
+        )
     for header in headers[1:]:
         differs = difference(headers[0], header)
         if differs:

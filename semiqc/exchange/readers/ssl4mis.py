@@ -34,7 +34,7 @@ from semiqc.exchange.readers.listing import listing_of
 from semiqc.exchange.readers.nifti import LabelValues, Meaning
 from semiqc.files.walking import children, files_within
 from semiqc.images.raw import Entry, Listing, RawStudy, Refusal, UnusableError, safe_name
-from semiqc.nifti.headers import MOST_VOXELS
+from semiqc.nifti.headers import MOST_DEFLATED, MOST_VOXELS
 from semiqc.schemes import SHORT_AXIS, UNLABELLED, LabelScheme
 
 ENDINGS = (".h5", ".hdf5")
@@ -134,7 +134,8 @@ def _read(
     name: str, paths: Sequence[Path], values: LabelValues, split: str, with_labels: bool
 ) -> RawStudy:
     """A volume of one frame."""
-    parts = [_arrays(path, with_labels) for path in paths]
+    most = MOST_VOXELS // len(paths)
+    parts = [_arrays(path, with_labels, most) for path in paths]
     if len({image.shape for image, _ in parts}) > 1:
         raise UnusableError(f"{name}: its slices are of different size")
     image = _stacked([image for image, _ in parts])
@@ -162,25 +163,31 @@ def _stacked(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _arrays(path: Path, with_labels: bool) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Image and labels of a file, ``[Z, Y, X]``.
+def _arrays(path: Path, with_labels: bool, most: int) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Image and labels of a file, ``[Z, Y, X]``, of ``most`` voxels at most.
 
     Raises:
         UnusableError: If it cannot be read, or they are no slice or volume of numbers.
     """
     with reading_hdf5(path, path.name) as file:
-        image = _array(path, file, IMAGE)
-        labels = _array(path, file, LABEL) if with_labels and LABEL in file else None
+        image = _array(path, file, IMAGE, most)
+        labels = _array(path, file, LABEL, most) if with_labels and LABEL in file else None
     if labels is not None and labels.shape != image.shape:
         raise UnusableError(f"{path.name}: {LABEL} {labels.shape}, {IMAGE} {image.shape}")
     return image, labels
 
 
-def _array(path: Path, file: h5py.File, key: str) -> NDArray[Any]:
+def _array(path: Path, file: h5py.File, key: str, most: int) -> NDArray[Any]:
     """One data set, ``[Z, Y, X]``; bounded before it is read."""
     found = sound_array(path.name, key, file.get(key))
-    if found.ndim not in (2, 3) or not 0 < prod(found.shape) <= MOST_VOXELS:
+    if found.ndim not in (2, 3) or not prod(found.shape):
         raise UnusableError(f"{path.name}: {key} of shape {found.shape}, expected 2-D or 3-D")
+    held = path.stat().st_size
+    if prod(found.shape) > min(most, held * MOST_DEFLATED // found.dtype.itemsize):
+        raise UnusableError(
+            f"{path.name}: {key} claims shape {found.shape}, more than {most} voxels or than a"
+            f" file of {held} bytes can hold"
+        )
     array: NDArray[np.float32] = found.astype(np.float32)[()]
     if not np.isfinite(array).all():
         raise UnusableError(f"{path.name}: {key} holds values that are NaN or infinite")

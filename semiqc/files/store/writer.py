@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from semiqc.doors.hdf5_file import MOST_CHUNKS
 from semiqc.files.checksums import refuse_sealed
 from semiqc.files.hdf5 import is_own, new_file
 from semiqc.files.places import require_folder, require_space
@@ -114,7 +115,8 @@ class StoreWriter:
         """Refuse a study that does not suit the store.
 
         Raises:
-            ValueError: If its name is taken or unfit, or its modalities are others.
+            ValueError: If its name is taken or unfit, its modalities are others, or it has so
+                many slices in all its frames that no reader would take it.
         """
         if not study.name or "/" in study.name or study.name in {".", ".."}:
             raise ValueError(f"study name {study.name!r} cannot name a file")
@@ -124,6 +126,12 @@ class StoreWriter:
             raise ValueError(
                 f"{study.name}: {study.image.shape[0]} modalities, the store has"
                 f" {len(self.modalities)}: {', '.join(self.modalities)}"
+            )
+        _, frames, slices, _, _ = study.image.shape
+        if frames * slices > MOST_CHUNKS:
+            raise ValueError(
+                f"{study.name}: {frames} frames of {slices} slices, expected {MOST_CHUNKS} slices"
+                " at most"
             )
 
 
