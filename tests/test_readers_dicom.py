@@ -239,6 +239,20 @@ def test_a_file_that_cannot_be_used_is_left_out_and_the_gap_is_told(folder, chan
         listing.entries[0].read(True)
 
 
+def test_files_that_are_wrong_alike_are_told_together_in_each_folder(folder):
+    series(folder)
+    for number, of in ((50, "x"), (51, "x"), (52, "y"), (53, "x")):
+        write(folder / of, number, 0, 0, PixelSpacing=None)
+    write(folder / "x", 54, 0, 0, Rows=0)
+
+    lacking = "not an image of a series, lacks PixelSpacing"
+    assert [(one.name, one.reason) for one in find(folder).refusals] == [
+        ("x", f"50.dcm and 2 more: {lacking}"),
+        ("x", "54.dcm: size must be positive, 67108864 pixels at most, got (0, 8)"),
+        ("y", f"52.dcm: {lacking}"),
+    ]
+
+
 def test_files_that_were_cut_short_are_refused_but_never_a_traceback(folder):
     series(folder)
     path = folder / "7.dcm"

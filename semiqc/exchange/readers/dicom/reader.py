@@ -16,7 +16,7 @@ are one stack, see ``semiqc.exchange.readers.dicom.grouping``. The subject is th
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -78,8 +78,23 @@ def find(
         )
         for group in groups
     ]
-    refusals = [Refusal(path.parent.name, reason) for path, reason in broken.items()]
-    return listing_of(named, partial(_entry, scheme, list(broken)), scheme, refusals=refusals)
+    return listing_of(
+        named, partial(_entry, scheme, list(broken)), scheme, refusals=list(_alike(broken))
+    )
+
+
+def _alike(broken: Mapping[Path, str]) -> Iterator[Refusal]:
+    """Files that were left out; those of a folder that are wrong alike are told together.
+
+    Args:
+        broken: Reason of each, which begins with its name.
+    """
+    alike: dict[tuple[Path, str], list[str]] = defaultdict(list)
+    for path, reason in broken.items():
+        alike[path.parent, reason.removeprefix(path.name)].append(path.name)
+    for (folder, reason), names in alike.items():
+        more = f" and {len(names) - 1} more" if names[1:] else ""
+        yield Refusal(folder.name, f"{names[0]}{more}{reason}")
 
 
 def _entry(scheme: LabelScheme, broken: Sequence[Path], text: str, group: Group) -> Entry:
