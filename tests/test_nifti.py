@@ -136,6 +136,21 @@ def test_an_unsound_header_is_refused_in_words(tmp_path, offset, content, messag
         read_header(path)
 
 
+def test_an_axis_longer_than_nifti_1_can_name_is_refused(tmp_path):
+    path = tmp_path / "a.nii.gz"
+    for frames in (32767, 32768):
+        nib.save(nib.Nifti2Image(np.zeros((2, 2, 1, frames), np.int8), AFFINE), path)
+        with (
+            contextlib.nullcontext()
+            if frames == 32767
+            else pytest.raises(
+                UnusableError,
+                match=r"claims shape \(2, 2, 1, 32768\), expected 32767 on each axis",
+            )
+        ):
+            assert read_header(path).frames == frames
+
+
 def test_a_small_packed_file_cannot_claim_much_memory(tmp_path):
     path = save(tmp_path / "a.nii", pixels())
     overwrite(path, 40, np.array([4, 500, 500, 100, 10], "<i2").tobytes())

@@ -11,6 +11,7 @@ from source_builders import AFFINE, acdc, pixels, save
 
 from qc import Quality
 from qc.consensus.panel import Panel
+from semiqc.doors.hdf5_file import MOST_CHUNKS
 from semiqc.exchange.importing import import_data, read_images
 from semiqc.experiment.data import Data
 from semiqc.experiment.flagging import Flagging
@@ -20,6 +21,7 @@ from semiqc.images.notes import summed_up
 from semiqc.images.plausible import oddities
 from semiqc.images.preparing import check_size
 from semiqc.images.raw import RawStudy, UnusableError
+from semiqc.images.sizes import MOST_SLICES
 from semiqc.measuring.measures import ClinicalMeasure
 from semiqc.measuring.plausible import implausible
 from semiqc.schemes import SHORT_AXIS
@@ -182,3 +184,12 @@ def test_an_image_wider_than_a_person_is_refused_before_memory_is_taken():
     with pytest.raises(UnusableError, match="60 pixels of 90 mm measure 5400 mm, expected 3000"):
         check_size("a", (1, 1, 60, 60, 60), (90, 90, 90), 6.0)
     check_size("a", (1, 1, 60, 300, 300), (90, 9, 9), 6.0)
+
+
+def test_an_image_of_more_slices_than_a_store_takes_is_refused():
+    assert MOST_SLICES == MOST_CHUNKS
+    with pytest.raises(
+        UnusableError, match="a: 1000 frames of 132 slices, expected 131072 slices"
+    ):
+        check_size("a", (1, 1000, 132, 20, 20), (8, 2, 2), 2.0)
+    check_size("a", (1, 1000, 131, 20, 20), (8, 2, 2), 2.0)

@@ -37,7 +37,7 @@ from semiqc.cli.mistakes import (
 )
 from semiqc.cli.output import console, manner, speak
 from semiqc.cli.spoken import spoken
-from semiqc.files.interrupts import heard, was_interrupted
+from semiqc.files.interrupts import INTERRUPTED, heard, was_interrupted
 from semiqc.work.waiting import WaitingError
 
 app = typer.Typer(
@@ -79,9 +79,6 @@ MISTAKE = 2
 WAITING = 3
 """Exit code where the work waits for a person."""
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it; some versions of Typer return it, others raise."""
-
 GOING_ON = ("run", "predict", "pretrain", "tune", "qc fit", "qc pretrain")
 """Commands that go on where they stood; all others leave nothing and begin anew."""
 
@@ -114,6 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with heard():
             code = _done(words)
     except KeyboardInterrupt:
+        # Some versions of Typer return it, others raise.
         code = INTERRUPTED
     except BrokenPipeError:
         # Who reads the output has read enough, such as `head`.

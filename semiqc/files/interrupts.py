@@ -15,6 +15,9 @@ from contextlib import contextmanager, suppress
 from types import CodeType, FrameType
 from typing import Any, TypeVar
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 SOON_S = 0.01
 """After which an interrupt is sent again; by then the clean-up is over."""
 

@@ -11,7 +11,7 @@ from semiqc.images.axes import AS_IT_LIES, axes_of, turned
 from semiqc.images.plausible import oddities
 from semiqc.images.raw import RawStudy, UnusableError
 from semiqc.images.resampling import length_at, resample_image, resample_labels
-from semiqc.images.sizes import MOST_VOXELS, WIDEST_MM, check_spacing
+from semiqc.images.sizes import MOST_SLICES, MOST_VOXELS, WIDEST_MM, check_spacing
 from semiqc.study import Geometry, Study
 
 PERCENTILES = (1.0, 99.0)
@@ -116,6 +116,11 @@ def check_size(
                 f"{called}: {length} pixels of {mm:g} mm measure {length * mm:.6g} mm, expected"
                 f" {WIDEST_MM:g} at most; is the spacing in mm?"
             )
+    *_, frames, slices = others
+    if frames * slices > MOST_SLICES:
+        raise UnusableError(
+            f"{called}: {frames} frames of {slices} slices, expected {MOST_SLICES} slices at most"
+        )
     voxels = prod(others) * prod(pixels)
     if voxels > MOST_VOXELS:
         raise UnusableError(

@@ -19,6 +19,9 @@ FARTHEST_MM = 1e6
 MOST_VOXELS = 2**28
 """Of an image once it is resampled: 1 GiB of numbers."""
 
+MOST_SLICES = 2**17
+"""Of all frames of an image: chunks that a store's readers take, ``hdf5_file.MOST_CHUNKS``."""
+
 
 def check_spacing(spacing: Sequence[float], called: str) -> None:
     """Refuse distances between voxels that no scanner has.

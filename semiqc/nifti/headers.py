@@ -27,6 +27,9 @@ LONGEST = 540
 MOST_VOXELS = 2**28
 """Of one file: a cine of 50 frames, 20 slices and 512 x 512 pixels."""
 
+LONGEST_AXIS = 2**15 - 1
+"""Voxels or frames: NIfTI-1 cannot name more, and a cine of more would take a command hours."""
+
 MOST_BYTES = 2**30
 """Of the voxels of one file as they are stored."""
 
@@ -195,6 +198,10 @@ def _check_claim(path: Path, shape: tuple[int, ...], claimed: int, most: int) ->
     """Refuse a header that claims what the file cannot hold, before memory is reserved."""
     if prod(shape) > MOST_VOXELS:
         raise UnusableError(f"{path.name}: claims shape {shape}, more than {MOST_VOXELS} voxels")
+    if max(shape) > LONGEST_AXIS:
+        raise UnusableError(
+            f"{path.name}: claims shape {shape}, expected {LONGEST_AXIS} on each axis at most"
+        )
     if claimed > MOST_BYTES:
         raise UnusableError(
             f"{path.name}: claims shape {shape}, {claimed >> 20} MiB, expected"

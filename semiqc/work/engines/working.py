@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from semiqc.doors.regular import UnusableError
-from semiqc.files.interrupts import heard
+from semiqc.files.interrupts import INTERRUPTED, heard
 from semiqc.work.engines.base import Begun, Engine, Program
 
 POLL = 0.1
@@ -101,6 +101,8 @@ def as_worker(work: Callable[[str, int], None]) -> None:
             work(given, number)
     except UnusableError as error:
         sys.exit(f"worker {number + 1}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def given_line() -> str:
