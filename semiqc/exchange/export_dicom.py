@@ -77,7 +77,7 @@ def export_dicom_seg(
     """
     check_highdicom()
     check_folder(folder, LINEAGE, overwrite)
-    with whole_folder(folder) as unfinished:
+    with whole_folder(folder, replaces=overwrite) as unfinished:
         rows = [row for case in cases for row in _write_case(unfinished, case, scheme)]
         if not rows:
             raise ValueError(f"{folder}: no labelled study comes from DICOM files that are there")

@@ -82,7 +82,7 @@ def export_cases(
     chosen, names = layout_named(layout, folder.name), class_names(scheme)
     _check_name(folder, chosen)
     check_folder(folder, DESCRIPTION, overwrite)
-    with whole_folder(folder) as unfinished:
+    with whole_folder(folder, replaces=overwrite) as unfinished:
         found = _write_cases(unfinished, cases, chosen, modalities, len(scheme.classes))
         if not found:
             raise ValueError(f"{folder}: no frame to export has a label")

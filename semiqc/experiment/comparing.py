@@ -36,7 +36,7 @@ def compare_runs(runs: Sequence[Path], output: Path) -> list[Table]:
             raise ValueError(f"{run}: given twice; name each run once")
     require_empty(output)
     found = _read(runs)
-    with whole_folder(output) as unfinished:
+    with whole_folder(output, replaces=False) as unfinished:
         tables = build_comparison(found, unfinished / PAGE)
         for table in tables:
             table.write(unfinished / "tables")

@@ -202,7 +202,7 @@ class _Evaluation:
         data = self._report_data(own)
         tables = [dice_table(data), comparison_table(data), choices_table(data)]
         said = verdict(data, own)
-        with whole_folder(output) as unfinished:
+        with whole_folder(output, replaces=False) as unfinished:
             write_rows(unfinished / "overlap.csv", OverlapRow, self.overlap)
             write_rows(unfinished / "clinical.csv", ClinicalRow, self.clinical)
             for table in tables:

@@ -5,23 +5,31 @@ import glob
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
+from semiqc.files.alone import alone, empty
 from semiqc.files.interrupts import stop_if_interrupted
 from semiqc.files.places import refuse_mount
 from semiqc.files.staying import BEFORE, OWN, PART, is_empty, stays
 
+CAME = "another command wrote it meanwhile; name another place or say --overwrite"
+
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, *, replaces: bool = True) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its place once the block ends well.
 
     Whoever reads ``path`` sees what stood there before or all of what was written, also after a
     crash. A block that fails leaves nothing behind; what a killed process left is removed by the
     next that writes ``path``.
 
+    Args:
+        path: Of the file.
+        replaces: Whether it may take the place of one that stands there by then.
+
     Raises:
+        FileExistsError: If one came to stand there that it may not replace.
         OSError: If no other file can take its place, since it is a mount point.
     """
     refuse_mount(path)
@@ -36,6 +44,8 @@ def whole_file(path: Path) -> Iterator[Path]:
             temporary.chmod(0o666 & ~_umask())
         sync_file(temporary)
         stop_if_interrupted()
+        if path.exists() and not replaces:
+            raise FileExistsError(f"{path}: {CAME}")
         temporary.replace(path)
         sync_file(path.parent)
     finally:
@@ -121,7 +131,7 @@ def is_unfinished(name: str) -> bool:
 
 
 @contextmanager
-def whole_folder(path: Path, *, goes_on: bool = False) -> Iterator[Path]:
+def whole_folder(path: Path, *, goes_on: bool = False, replaces: bool = True) -> Iterator[Path]:
     """A temporary folder that becomes ``path`` once the block ends well.
 
     A block that fails leaves nothing behind, and what a killed process left is removed first. A
@@ -132,25 +142,43 @@ def whole_folder(path: Path, *, goes_on: bool = False) -> Iterator[Path]:
     Args:
         path: Of the folder.
         goes_on: Keep what an attempt left that failed or was killed, and give it to the next one,
-            so that work which can go on does.
+            so that work which can go on does. Who asks for it keeps other processes from it.
+        replaces: Whether it may take the place of a folder that is not empty by then.
+
+    Raises:
+        BlockingIOError: If another process writes the folder.
+        FileExistsError: If one came to stand there that it may not replace.
     """
     path = path.resolve()
     temporary, before = unfinished_folder(path), _before(path)
-    if before.exists() and not path.exists():
-        move(before, path)
-    if not goes_on and temporary.exists():
-        shutil.rmtree(temporary)
     make_folder(temporary)
-    try:
-        with _naming(path):
-            yield temporary
-        sync_folder(temporary)
-        stop_if_interrupted()
-    except BaseException:
+    with nullcontext() if goes_on else alone(temporary, path):
+        if before.exists() and not path.exists():
+            move(before, path)
         if not goes_on:
-            shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    take_place(temporary, path)
+            empty(temporary)
+        try:
+            _require(path, replaces=replaces)
+            with _naming(path):
+                yield temporary
+            sync_folder(temporary)
+            stop_if_interrupted()
+            _require(path, replaces=replaces)
+        except BaseException:
+            if not goes_on:
+                shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        take_place(temporary, path)
+
+
+def _require(path: Path, *, replaces: bool) -> None:
+    """Refuse a folder that is full and must not be replaced.
+
+    Raises:
+        FileExistsError: If it is.
+    """
+    if not replaces and path.is_dir() and not is_empty(path):
+        raise FileExistsError(f"{path}: {CAME}")
 
 
 def take_place(new: Path, path: Path) -> None:
@@ -196,11 +224,16 @@ def filled_folder(path: Path) -> Iterator[Path]:
 
     It is ``whole_folder`` where the folder is empty or is not there, else the folder itself: what
     a user asks to write beside other files must not replace them.
+
+    Raises:
+        BlockingIOError: If another process writes the folder.
+        FileExistsError: If it is empty no longer at the end of the block.
     """
     if path.is_dir() and not is_empty(path):
-        yield path
+        with alone(path, path):
+            yield path
         return
-    with whole_folder(path) as unfinished:
+    with whole_folder(path, replaces=False) as unfinished:
         yield unfinished
 
 

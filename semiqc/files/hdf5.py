@@ -198,10 +198,16 @@ class H5Voxels:
         return found if self.scale == 1 else found * self.dtype.type(self.scale)
 
 
-def new_file(stack: ExitStack, path: Path) -> h5py.File:
-    """A sealed file that takes its place at ``path`` once ``stack`` is left without a failure."""
+def new_file(stack: ExitStack, path: Path, *, replaces: bool = True) -> h5py.File:
+    """A sealed file that takes its place at ``path`` once ``stack`` is left without a failure.
+
+    Args:
+        stack: That is left when all is written.
+        path: Of the file.
+        replaces: Whether it may take the place of one that stands there by then.
+    """
     with ExitStack() as entered:
-        temporary = entered.enter_context(whole_file(path))
+        temporary = entered.enter_context(whole_file(path, replaces=replaces))
         entered.enter_context(_sealed(temporary))
         file = bounded(entered.enter_context(hdf5_written(temporary, userblock_size=BLOCK)))
         stack.push(entered.pop_all())

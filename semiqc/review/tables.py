@@ -43,7 +43,7 @@ def write_tables(
     known = {(one.study, one.of) for one in items}
     readings = [one for one in records.readings() if (one.place.study, one.place.of) in known]
     found = agreements(readings)
-    with whole_folder(folder) as unfinished:
+    with whole_folder(folder, replaces=overwrite) as unfinished:
         for name, rows in _tables(records, readings, found, known).items():
             Table(name, "", rows, ()).write(unfinished)
     return found

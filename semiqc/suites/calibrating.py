@@ -60,6 +60,6 @@ def calibrate_suite(
 
 def _saved(suite: Suite, output: Path) -> Suite:
     """The suite, once it is in its place, whole."""
-    with whole_folder(output) as unfinished:
+    with whole_folder(output, replaces=False) as unfinished:
         suite.save(unfinished)
     return suite

@@ -55,7 +55,7 @@ def finetune_suite(
     learned = judge.finetuned(studies, steps=steps, seed=seed, observe=observe)
     known = suite.training.learned_from(studies)
     found = replace(suite, estimators={**suite.estimators, name: learned}, training=known)
-    with whole_folder(output) as unfinished:
+    with whole_folder(output, replaces=False) as unfinished:
         found.save(unfinished)
     return found
 

@@ -65,7 +65,10 @@ def suggest(
     chosen = suggestions(pool.studies, count, seed)
     data = data_of(finished, monitor)
     grids = Grids(data.store.scheme, SOURCE_GRID)
-    with whole_folder(folder) as unfinished, monitor.progress("prelabels", len(chosen)) as tick:
+    with (
+        whole_folder(folder, replaces=False) as unfinished,
+        monitor.progress("prelabels", len(chosen)) as tick,
+    ):
         rows = []
         for rank, one in enumerate(chosen, 1):
             rows.append(_written(unfinished, rank, one, pool, data, grids))

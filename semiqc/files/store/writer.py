@@ -60,12 +60,13 @@ class StoreWriter:
     ) -> None:
         self.path = Path(path)
         check_replaceable(self.path, overwrite=overwrite)
+        self.overwrite = overwrite
         self.scheme = scheme
         self.modalities = modalities
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self._file = new_file(self._stack, self.path)
+        self._file = new_file(self._stack, self.path, replaces=self.overwrite)
         self._file.attrs["format"] = FORMAT
         self._file.attrs["version"] = VERSION
         self._file.attrs["scheme"] = json.dumps(self.scheme.to_json())
