@@ -43,12 +43,15 @@ def test_a_folder_beside_whose_files_others_are_written_is_written_by_one_at_a_t
     out.mkdir()
     (out / "own").touch()
     with (
-        filled_folder(out),
+        filled_folder(out, overwrite=True),
         pytest.raises(BlockingIOError, match="out: another process writes it"),
     ):
-        filled_folder(out).__enter__()
-    with filled_folder(out) as found:
+        filled_folder(out, overwrite=True).__enter__()
+    with filled_folder(out, overwrite=True) as found:
         assert found == out
+    with pytest.raises(FileExistsError, match=MEANWHILE):
+        filled_folder(out, overwrite=False).__enter__()
+    assert names(out) == ["own"]
 
 
 def test_what_came_meanwhile_is_not_replaced_unasked(out):

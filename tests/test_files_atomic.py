@@ -136,10 +136,10 @@ def test_the_working_folder_can_be_filled(tmp_path, monkeypatch):
 
 def test_a_folder_that_holds_something_is_written_into(tmp_path):
     (tmp_path / "kept").touch()
-    with filled_folder(tmp_path) as place:
+    with filled_folder(tmp_path, overwrite=True) as place:
         assert place == tmp_path
     with pytest.raises(OSError, match="full"):
-        fill_and_fail(filled_folder(tmp_path / "new"), OSError("full"))
+        fill_and_fail(filled_folder(tmp_path / "new", overwrite=False), OSError("full"))
 
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 

@@ -96,7 +96,7 @@ def test_an_attempt_that_was_killed_in_a_volume_is_in_nobodys_way(tmp_path, moun
     (path / "lost+found").mkdir()
 
     require_empty(path)
-    with filled_folder(path) as place:
+    with filled_folder(path, overwrite=True) as place:
         (place / "new").touch()
 
     assert standing(path) == ["lost+found", "new"]

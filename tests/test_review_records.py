@@ -1,8 +1,11 @@
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
 from semiqc.doors.regular import UnusableError
+from semiqc.review import records as records_module
 from semiqc.review.records import Grade, Place, Reading, Records
 
 A, B, C = (Place(name, "x") for name in "abc")
@@ -49,6 +52,42 @@ def test_undo_takes_back_the_readers_own_last_verdict(path):
 
     assert verdicts(records) == {"a": "good", "c": "good"}
     assert records.undo("cleo") is None
+
+
+def test_processes_that_make_the_file_at_the_same_time_share_it(tmp_path):
+    for number in range(20):
+        begin = Barrier(4)
+
+        def opened(reader, path=tmp_path / f"{number}.sqlite", begin=begin):
+            begin.wait()
+            Records(path).give(Reading(reader, A, "good"))
+            return path
+
+        with ThreadPoolExecutor(4) as pool:
+            path, *_ = pool.map(opened, "abcd")
+        assert {one.reader for one in Records(path).readings()} == set("abcd")
+
+
+def test_what_is_killed_while_it_makes_the_file_leaves_nothing_in_it(path, monkeypatch):
+    monkeypatch.setattr(records_module, "_TABLES", (*records_module._TABLES, "CREATE KILLED"))
+    with pytest.raises(UnusableError, match="verdicts: near"):
+        Records(path)
+    monkeypatch.undo()
+
+    Records(path).give(Reading("ann", A, "good"))
+    assert verdicts(Records(path)) == {"a": "good"}
+
+
+def test_a_file_of_another_program_stays_as_it_is(path):
+    path.parent.mkdir()
+    with sqlite3.connect(path) as file:
+        file.execute("CREATE TABLE theirs (a)")
+    file.close()
+    before = path.read_bytes()
+
+    with pytest.raises(UnusableError, match="not verdicts of `semiqc review`"):
+        Records(path)
+    assert path.read_bytes() == before
 
 
 def test_two_windows_on_one_study_lose_no_verdict(path):

@@ -250,7 +250,7 @@ def _place(
         raise FileExistsError(f"{output}: not empty; name another folder or say --overwrite")
     require_apart(output, *read)
     refuse_sealed(output)
-    with filled_folder(output) as place:
+    with filled_folder(output, overwrite=overwrite) as place:
         yield place
 
 

@@ -13,7 +13,7 @@ from semiqc.files.interrupts import stop_if_interrupted
 from semiqc.files.places import refuse_mount
 from semiqc.files.staying import BEFORE, OWN, PART, is_empty, stays
 
-CAME = "another command wrote it meanwhile; name another place or say --overwrite"
+CAME = "another command wrote it meanwhile; name another place"
 
 
 @contextmanager
@@ -219,17 +219,22 @@ def _before(path: Path) -> Path:
 
 
 @contextmanager
-def filled_folder(path: Path) -> Iterator[Path]:
+def filled_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """Where to write what shall lie in a folder.
 
     It is ``whole_folder`` where the folder is empty or is not there, else the folder itself: what
     a user asks to write beside other files must not replace them.
 
+    Args:
+        path: Of the folder.
+        overwrite: Whether to write beside what is there.
+
     Raises:
         BlockingIOError: If another process writes the folder.
-        FileExistsError: If it is empty no longer at the end of the block.
+        FileExistsError: If it holds something that must not be written beside, or is empty no
+            longer at the end of the block.
     """
-    if path.is_dir() and not is_empty(path):
+    if overwrite and path.is_dir() and not is_empty(path):
         with alone(path, path):
             yield path
         return

@@ -7,7 +7,7 @@ windows on one study lose nothing. Each is on disk before the call returns.
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,22 +23,22 @@ APPLICATION = 0x73657169
 VERSION = 1
 PATIENCE_S = 10.0
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS places (
+_TABLES = (
+    """CREATE TABLE places (
     reader TEXT NOT NULL, study TEXT NOT NULL, of TEXT NOT NULL, showing INTEGER NOT NULL,
     position INTEGER NOT NULL, put_off INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (reader, study, of, showing)) STRICT;
-CREATE TABLE IF NOT EXISTS verdicts (
+    PRIMARY KEY (reader, study, of, showing)) STRICT""",
+    """CREATE TABLE verdicts (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     reader TEXT NOT NULL, study TEXT NOT NULL, of TEXT NOT NULL, showing INTEGER NOT NULL,
     verdict TEXT NOT NULL, reasons TEXT NOT NULL, note TEXT NOT NULL, seconds REAL NOT NULL,
-    at TEXT NOT NULL, undone INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE TABLE IF NOT EXISTS grades (
+    at TEXT NOT NULL, undone INTEGER NOT NULL DEFAULT 0) STRICT""",
+    """CREATE TABLE grades (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     reader TEXT NOT NULL, study TEXT NOT NULL, of TEXT NOT NULL, frame INTEGER NOT NULL,
     slice INTEGER NOT NULL, structure TEXT NOT NULL, grade INTEGER NOT NULL, at TEXT NOT NULL
-    ) STRICT;
-"""
+    ) STRICT""",
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -122,20 +122,34 @@ class Records:
         Raises:
             UnusableError: If the file is of another program, or a later version.
         """
+        # Who opens the file next finds all or nothing, also after a kill.
+        self._file.execute("BEGIN IMMEDIATE")
+        try:
+            self._check_or_make()
+        except BaseException:
+            self._file.execute("ROLLBACK")
+            raise
+        self._file.execute("COMMIT")
+        # Who opens the file at the same time may keep us from it, and does it; some shares can't.
+        with suppress(sqlite3.OperationalError):
+            self._file.execute("PRAGMA journal_mode=WAL")
+        # A verdict is on disk before the next study is shown.
+        self._file.execute("PRAGMA synchronous=FULL")
+
+    def _check_or_make(self) -> None:
+        """Make the tables in a new file, and refuse another one."""
         ours, version = (
             self._file.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("application_id", "user_version")
         )
-        is_new = not self._file.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if not is_new and (ours, version) != (APPLICATION, VERSION):
-            raise UnusableError(f"{self.path}: not verdicts of `semiqc review`")
-        self._file.execute("PRAGMA journal_mode=WAL")
-        # A verdict is on disk before the next study is shown.
-        self._file.execute("PRAGMA synchronous=FULL")
-        if is_new:
-            self._file.executescript(_TABLES)
-            self._file.execute(f"PRAGMA application_id={APPLICATION}")
-            self._file.execute(f"PRAGMA user_version={VERSION}")
+        if self._file.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            if (ours, version) != (APPLICATION, VERSION):
+                raise UnusableError(f"{self.path}: not verdicts of `semiqc review`")
+            return
+        for table in _TABLES:
+            self._file.execute(table)
+        self._file.execute(f"PRAGMA application_id={APPLICATION}")
+        self._file.execute(f"PRAGMA user_version={VERSION}")
 
     def __enter__(self) -> Self:
         return self

@@ -120,6 +120,7 @@ class _Command:
             raise ValueError("side: only the folder of a suite can be told to other processes")
         _check_output(asked, overwrite, self.named)
         self.asked = asked
+        self.overwrite = overwrite
         self.side = side
         loaded = suite if isinstance(suite, Suite) else Suite.load(suite)
         self.scorer = Scorer(loaded, asked, asked.output)
@@ -132,7 +133,7 @@ class _Command:
         Raises:
             ValueError: If none can be judged.
         """
-        with filled_folder(self.asked.output) as self.scorer.folder:
+        with filled_folder(self.asked.output, overwrite=self.overwrite) as self.scorer.folder:
             kept = self.scorer.folder / KEPT
             shutil.rmtree(kept, ignore_errors=True)
             make_folder(kept)
