@@ -95,6 +95,7 @@ def test_changes_reach_into_sections_and_are_read_as_yaml(file):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("data: ~nobody at all/a.h5", r"s.yaml: data: no such user as in ~nobody at all/a.h5"),
         ("gatse: {k: 3}", "gatse: unknown 'gatse'; did you mean 'gate"),
         ("gate: {kk: 3}", "gate.kk: unknown 'kk'"),
         ("training: {stepps: 3}", "training.stepps: unknown 'stepps'; did you mean 'steps'?"),

@@ -11,7 +11,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from segmenters.training import STARTS
-from semiqc.experiment.mistakes import told
+from semiqc.doors.regular import in_short
+from semiqc.experiment.mistakes import LONGEST_VALUE, told
 from semiqc.experiment.renamed import current_key, with_current_names
 from semiqc.experiment.settings import Settings
 from semiqc.schemes import SCHEMES
@@ -52,8 +53,7 @@ def read_settings(path: Path | None, changes: Sequence[str] = ()) -> Settings:
     makes_phantoms = not any(change.partition("=")[0].strip() == "data" for change in changes)
     table = load_yaml(path or DEMO) if path or makes_phantoms else {}
     if path:
-        for keys in PATHS:
-            _anchor(table, keys, path.parent)
+        _anchor_all(table, path)
     notice = _Once()
     table = _renamed(table, path, notice)
     for change in changes:
@@ -118,15 +118,32 @@ def _renamed(
         raise SettingsError(f"{path}: {error}" if path else str(error)) from None
 
 
+def _anchor_all(table: dict[str, Any], path: Path) -> None:
+    """Make the paths in the settings of a file relative to it, in place."""
+    for keys in PATHS:
+        try:
+            _anchor(table, keys, path.parent)
+        except SettingsError as error:
+            raise SettingsError(f"{path}: {error}") from None
+
+
 def _anchor(table: dict[str, Any], keys: Sequence[str], folder: Path) -> None:
-    """Make the path under ``keys`` relative to a folder, in place; names stay as they are."""
+    """Make the path under ``keys`` relative to a folder, in place; names stay as they are.
+
+    Raises:
+        SettingsError: If it begins with the home folder of a user whom there is not.
+    """
     *sections, last = keys
     for section in sections:
         inner = table.get(section)
         table = inner if isinstance(inner, dict) else {}
     path = table.get(last)
     if isinstance(path, str) and path not in {*SCHEMES, *STARTS}:
-        table[last] = str(folder / Path(path).expanduser())
+        try:
+            table[last] = str(folder / Path(path).expanduser())
+        except RuntimeError:
+            shown = in_short(path, LONGEST_VALUE)
+            raise SettingsError(f"{'.'.join(keys)}: no such user as in {shown}") from None
 
 
 class _Described(GenerateJsonSchema):
