@@ -163,9 +163,7 @@ class Steps:
         count = self.count()
         if count == self.last:
             self.folder = ""
-            if self.how == "interrupt":
-                raise KeyboardInterrupt
-            os.kill(os.getpid(), signal.SIGKILL)
+            signal.raise_signal(signal.SIGINT if self.how == "interrupt" else signal.SIGKILL)
         self.done[:] = (count + 1).to_bytes(8, "little")
 
     def in_folder(self, path):

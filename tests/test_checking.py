@@ -291,3 +291,18 @@ def test_a_file_whose_name_is_no_text_is_left_out_alone(tmp_path):
     assert [one.name for one in found.survey.studies] == ["case1_frame01", "case2_frame01"]
     with pytest.raises(UnusableError, match=r"\\udcff\.nii\.gz: its name is not UTF-8"):
         check_regular(Path(os.fsdecode(odd)))
+
+
+def test_two_checks_do_not_mix_their_drafts(tmp_path):
+    for folder, count in (("first", 2), ("second", 3)):
+        for number in range(count):
+            save(tmp_path / folder / f"p{number}.nii.gz", pixels(number))
+    out = tmp_path / "out"
+
+    def check_too(done, of):
+        with pytest.raises(BlockingIOError, match="out: another process writes it"):
+            check_folder(tmp_path / "second", out)
+
+    check_folder(tmp_path / "first", out, on_progress=check_too)
+    assert {path.name for path in out.iterdir()} == {"manifest.csv", "settings.yaml"}
+    assert "first/" in (out / "manifest.csv").read_text()

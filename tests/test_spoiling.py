@@ -264,7 +264,7 @@ def test_a_kill_leaves_no_spoilt_store_without_its_table(store, tmp_path, monkey
 
     def counted(change):
         def changed(path, *rest, **options):
-            if path.parent == tmp_path and path.suffix in (".h5", ".csv", ".part"):
+            if path.name in ("dirty.h5", "dirty.csv"):
                 if len(done) == changes:
                     raise KeyboardInterrupt
                 done.append(path)
@@ -282,6 +282,23 @@ def test_a_kill_leaves_no_spoilt_store_without_its_table(store, tmp_path, monkey
         assert (target.read_bytes(), read_rows(table, SpoiltRow)) == (before, old)
     spoil_store(store, target, share=0.5, kinds=["ghosts"], overwrite=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dirty.csv", "dirty.h5"]
+
+
+def test_two_commands_do_not_mix_what_they_spoil(store, tmp_path, monkeypatch):
+    target, said = tmp_path / "dirty.h5", []
+
+    def spoil_too(done, of):
+        # As the first writes, the second begins; as it is nearly done, others appear.
+        with pytest.raises(BlockingIOError, match=r"dirty\.h5: another process writes it"):
+            spoil_store(store, target, share=0.2, kinds=["noise"])
+        said.append(done)
+        if done == of:
+            (tmp_path / "dirty.csv").write_text("theirs")
+
+    with pytest.raises(FileExistsError, match=r"dirty\.csv: another command wrote it meanwhile"):
+        spoil_store(store, target, share=0.5, kinds=["ghosts"], on_progress=spoil_too)
+    assert len(said) == 6
+    assert [path.name for path in tmp_path.iterdir()] == ["dirty.csv"]
 
 
 @pytest.mark.parametrize("name", ["dirty.csv", "dirty.CSV"])

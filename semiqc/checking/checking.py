@@ -3,7 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from semiqc.exchange.import_report import missing_classes, odd_splits
 from semiqc.exchange.readers.formats import in_two_files
 from semiqc.exchange.readers.nifti import Meaning
 from semiqc.exchange.readers.registry import READERS, layout_of
+from semiqc.files.alone import alone
 from semiqc.files.atomic import make_folder, write_text
 from semiqc.files.checksums import refuse_sealed
 from semiqc.files.places import require_folder
@@ -69,19 +70,46 @@ def check_folder(
     """
     source, output = Path(os.path.abspath(source)), Path(output)
     _check_free(source, output, overwrite)
-    source, layout, words, written = _recognised(source, output, overwrite)
-    with _removed_on_failure(written):
-        found = survey(source, layout, scheme, meaning, subjects, on_progress)
-        found.notes += [*_splits(found), *_classes(found)]
-        judges_mm = shipped_mm(found.scheme, found.modalities)
-        drafted = draft(found.studies, judges_mm) if found.studies else None
-        if drafted:
-            found.notes += found.refused_at(drafted.spacing_mm)
-            text = settings_text(drafted, os.path.relpath(source, output), layout)
-            make_folder(output)
-            write_text(output / SETTINGS, text)
-            written.append(output / SETTINGS)
+    with _drafting(output):
+        # Another may have drafted since.
+        _check_free(source, output, overwrite)
+        source, layout, words, written = _recognised(source, output, overwrite)
+        with _removed_on_failure(written):
+            found = survey(source, layout, scheme, meaning, subjects, on_progress)
+            found.notes += [*_splits(found), *_classes(found)]
+            drafted = _suggested(found)
+            if drafted:
+                text = settings_text(drafted, os.path.relpath(source, output), layout)
+                write_text(output / SETTINGS, text)
+                written.append(output / SETTINGS)
     return Checked(words, found, drafted, tuple(written))
+
+
+def _suggested(found: Survey) -> Draft | None:
+    """What the data suggest, if there is any that can be used; what it leaves out is noted."""
+    if not found.studies:
+        return None
+    suggested = draft(found.studies, shipped_mm(found.scheme, found.modalities))
+    found.notes += found.refused_at(suggested.spacing_mm)
+    return suggested
+
+
+@contextmanager
+def _drafting(output: Path) -> Iterator[None]:
+    """Keep other commands from a folder of drafts, of which none is left where nothing is drafted.
+
+    Raises:
+        BlockingIOError: If another process writes there.
+    """
+    was_there = output.exists()
+    try:
+        with alone(output, output):
+            yield
+    finally:
+        if not was_there:
+            # Holds drafts.
+            with suppress(OSError):
+                output.rmdir()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from semiqc.files.places import refuse_mount
 from semiqc.files.staying import BEFORE, OWN, PART, is_empty, stays
 
 CAME = "another command wrote it meanwhile; name another place"
+"""What is said of something that may not be replaced, and was not there before."""
 
 
 @contextmanager

@@ -1,15 +1,16 @@
 """A share of many studies spoilt, as an archive has them."""
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from semiqc.files.atomic import move
+from semiqc.files.alone import alone, empty
+from semiqc.files.atomic import CAME, move, unfinished_folder
 from semiqc.files.checksums import refuse_sealed
 from semiqc.files.places import refuse_mount
-from semiqc.files.staying import PART
 from semiqc.files.store.reader import Store
 from semiqc.files.store.writer import StoreWriter, check_replaceable
 from semiqc.files.tables import SpoiltRow, write_rows
@@ -132,7 +133,7 @@ def spoil_store(
         raise ValueError(f"{source}: holds no study to spoil")
     open_to = [n for n in store.names if roles is None or roles.get(n) == "unlabelled"]
     rows = deal((store.study(name) for name in open_to), share, kinds, seed)
-    with _both(target, table) as (made, told):
+    with _both(target, table, overwrite=overwrite) as (made, told):
         write_spoilt(
             store, made, rows, seed, others=store.names, overwrite=True, on_progress=on_progress
         )
@@ -141,22 +142,31 @@ def spoil_store(
 
 
 @contextmanager
-def _both(target: Path, table: Path) -> Iterator[tuple[Path, Path]]:
+def _both(target: Path, table: Path, *, overwrite: bool) -> Iterator[tuple[Path, Path]]:
     """Temporary paths of a store and its table, which take their places together.
 
     Whenever it is killed, no spoilt store stands without the table that is of it.
+
+    Raises:
+        BlockingIOError: If another process writes them.
+        FileExistsError: If one came to stand there that may not be replaced.
     """
-    made, told = (path.with_name(f".{path.name}{PART}") for path in (target, table))
-    try:
-        yield made, told
-        target.unlink(missing_ok=True)
-        table.unlink(missing_ok=True)
-        if told.exists():
-            move(told, table)
-        move(made, target)
-    finally:
-        made.unlink(missing_ok=True)
-        told.unlink(missing_ok=True)
+    unfinished = unfinished_folder(target)
+    with alone(unfinished, target):
+        empty(unfinished)
+        made, told = (unfinished / path.name for path in (target, table))
+        try:
+            yield made, told
+            for path in (target, table):
+                if path.exists() and not overwrite:
+                    raise FileExistsError(f"{path}: {CAME}")
+            target.unlink(missing_ok=True)
+            table.unlink(missing_ok=True)
+            if told.exists():
+                move(told, table)
+            move(made, target)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _free_table(source: Path, target: Path, *, overwrite: bool) -> Path:
