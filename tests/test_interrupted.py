@@ -20,7 +20,7 @@ WRITING = {
     "check": ("{here}/in -o {out} --no-time", "settings.yaml"),
     "import": ("{here}/manifest.csv {out}/a.h5", "a.h5"),
     "phantom": ("{out}/a.h5 --studies 1 --size 32 --slices 1 --frames 1", "a.h5"),
-    "spoil": ("{store} -o {out}/a.h5", ".a.h5"),
+    "spoil": ("{store} -o {out}/a.h5", "a.h5"),
     "run": ("--set data={store} -o {out}", "settings.yaml"),
     "report": ("{before}/run {run} -o {out}", "report.html"),
     "predict": ("phantom {here}/in -o {out}", ""),
